@@ -1,0 +1,1 @@
+"""The harness: measures `nin`, or any small CNN, and says how sure one can be."""

@@ -1,0 +1,139 @@
+"""What machine this is, which software runs on it, and with which settings. No host or user name."""
+
+import ctypes.util
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from bench.variants import Machine
+
+RECORDED_PREFIXES = ("OMP_", "MKL_", "KMP_", "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD", "TORCH", "CUDA_", "PYTORCH_")
+
+
+def describe() -> dict[str, Any]:
+    """The environment of this process, for run.json. Imports torch: call it in a child.
+
+    What a machine does not tell is None.
+    """
+    import torch  # noqa: PLC0415 - the parent reads this file too, without torch
+    import torchvision  # noqa: PLC0415
+
+    return {
+        "cpu": cpu_model(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cpu_quota": cpu_quota(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "page_bytes": os.sysconf("SC_PAGE_SIZE"),
+        "os": f"{platform.system()} {platform.release()}",
+        "architecture": platform.machine(),
+        "libc": " ".join(platform.libc_ver()),
+        "huge_pages": huge_pages(),
+        "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "tcmalloc": tcmalloc(),
+        "cxx_compiler": cxx_compiler(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "torch_threads": torch.get_num_threads(),
+        "onednn": torch.backends.mkldnn.is_available(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version() if torch.cuda.is_available() else None,
+        "cuda_devices": cuda_devices(),
+        "commit": commit(),
+        "variables": {k: v for k, v in sorted(os.environ.items()) if k.startswith(RECORDED_PREFIXES)},
+    }
+
+
+def machine(environment: dict[str, Any]) -> Machine:
+    """What of a described environment decides which variants can run."""
+    devices = environment["cuda_devices"]
+    name, _, version = (environment["libc"] or "").partition(" ")
+    glibc = tuple(int(part) for part in version.split(".")[:2]) if name == "glibc" else None
+    return Machine(
+        cuda_devices=len(devices),
+        cuda_capability=min((tuple(d["capability"]) for d in devices), default=(0, 0)),
+        cxx_compiler=bool(environment["cxx_compiler"]),
+        glibc=(glibc[0], glibc[1]) if glibc else None,
+        huge_pages=environment["huge_pages"] or "unknown",
+        tcmalloc=environment["tcmalloc"] or "",
+        cores=environment["cores"],
+    )
+
+
+def cuda_devices() -> list[dict[str, Any]]:
+    """Name, memory and compute capability of each CUDA device."""
+    import torch  # noqa: PLC0415
+
+    found = []
+    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        properties = torch.cuda.get_device_properties(index)
+        found.append(
+            {
+                "name": properties.name,
+                "memory_bytes": properties.total_memory,
+                "capability": [properties.major, properties.minor],
+            }
+        )
+    return found
+
+
+def cpu_model() -> str | None:
+    """The processor's name."""
+    for line in (_read("/proc/cpuinfo") or "").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or None
+
+
+def cpu_quota() -> float | None:
+    """CPUs that the cgroup grants; None where it sets no limit."""
+    quota, _, period = (_read("/sys/fs/cgroup/cpu.max") or "max").partition(" ")
+    return None if quota == "max" else int(quota) / int(period)
+
+
+def huge_pages() -> str | None:
+    """The setting of transparent huge pages: the bracketed word of the kernel's line."""
+    text = _read("/sys/kernel/mm/transparent_hugepage/enabled") or ""
+    return text.partition("[")[2].partition("]")[0] or None
+
+
+def tcmalloc() -> str | None:
+    """The name of tcmalloc's library, as the loader finds it."""
+    return ctypes.util.find_library("tcmalloc_minimal") or ctypes.util.find_library("tcmalloc")
+
+
+def cxx_compiler() -> str | None:
+    """The name of the C++ compiler that inductor would use."""
+    candidates = (os.environ.get("CXX"), "g++", "clang++")
+    return next((Path(c).name for c in candidates if c and shutil.which(c)), None)
+
+
+def commit() -> str | None:
+    """The commit of the code that measures, with `+` where the tree differs from it."""
+    root = Path(__file__).parent.parent
+    if not (root / ".git").exists():
+        return None
+    try:
+        head = _git(root, "rev-parse", "--short=12", "HEAD")
+        return head + ("+" if _git(root, "status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(  # noqa: S603 - fixed arguments
+        ["git", "-C", str(root), *arguments],  # noqa: S607 - git is where the user has it
+        capture_output=True, check=True, text=True, timeout=10,
+    )  # fmt: skip
+    return done.stdout.strip()
+
+
+def _read(path: str) -> str | None:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError:
+        return None

@@ -1,0 +1,301 @@
+"""The files of a run: their names, columns and units; how they are appended to, repaired and read.
+
+History of the schema: 1, the first.
+"""
+
+import csv
+import fcntl
+import io
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from bench.variants import AXES
+
+SCHEMA_VERSION = 1
+
+RUN_FILE = "run.json"
+
+STATUSES = ("ok", "oom", "timeout", "unsupported", "invalid", "error")
+STAGES = ("pilot", "measure", "confirm")
+ARMS = ("A", "A'", "V")
+
+Row = Mapping[str, object]
+
+
+class RecordError(Exception):
+    """A folder or file of a run can't be used; the text names it and the way out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One CSV file: its name and its columns, in order, with the pandas dtype each is read as."""
+
+    name: str
+    columns: dict[str, str]
+    required: tuple[str, ...]
+    """Columns that are never empty."""
+
+    def path(self, folder: Path) -> Path:
+        """Where the table lies in a run's folder."""
+        return folder / self.name
+
+    def text(self, rows: Iterable[Row]) -> str:
+        """The rows as CSV, empty where a value is None or missing; KeyError for an unknown column."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        for row in rows:
+            if unknown := set(row) - set(self.columns):
+                raise KeyError(f"{self.name} has no column {sorted(unknown)}")
+            writer.writerow(
+                "" if (value := row.get(name)) is None else value for name in self.columns
+            )
+        return out.getvalue()
+
+
+VARIANTS = Table(
+    name="variants.csv",
+    columns={
+        "variant_id": "str",
+        **dict.fromkeys(AXES, "str"),
+        "baseline": "str",
+        "excluded_reason": "str",
+    },
+    required=("variant_id", *AXES),
+)
+TRIALS = Table(
+    name="trials.csv",
+    columns={
+        "trial_id": "str",
+        "round": "int64",
+        "order": "int64",
+        "arm": "str",
+        "stage": "str",
+        "variant_id": "str",
+        "probes": "str",
+        "status": "str",
+        "reason": "str",
+        "started_at": "str",
+        "duration_s": "float64",
+        "tree": "str",
+        "load_1min": "float64",
+        "steal_s": "float64",
+        "involuntary_switches": "float64",
+        "gpu_clock_hz": "float64",
+        "gpu_temperature_c": "float64",
+        "gpu_power_w": "float64",
+        "gpu_throttle": "str",
+    },
+    required=("trial_id", "round", "order", "arm", "stage", "variant_id", "probes", "status"),
+)
+SAMPLES = Table(
+    name="samples.csv",
+    columns={
+        "trial_id": "category",
+        "probe": "category",
+        "scope": "category",
+        "layer": "category",
+        "phase": "category",
+        "metric": "category",
+        "unit": "category",
+        "iterations": "int32",
+        "index": "int32",
+        "value": "float64",
+    },
+    required=("trial_id", "probe", "scope", "metric", "unit", "iterations", "index", "value"),
+)
+LAYERS = Table(
+    name="layers.csv",
+    columns={
+        "trial_id": "str",
+        "variant_id": "str",
+        "layer": "str",
+        "block": "str",
+        "type": "str",
+        "output_shape": "str",
+        "parameters": "int64",
+        "memory_format": "str",
+        "dtype": "str",
+    },
+    required=("trial_id", "variant_id", "layer", "type"),
+)
+APPENDED = (SAMPLES, LAYERS, TRIALS)  # a trial's row comes last: it vouches for the others
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """run.json; RecordError where it is missing, damaged or of another schema version."""
+    path = folder / RUN_FILE
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        msg = f"{folder}: no run (it has no {RUN_FILE})"
+        raise RecordError(msg) from error
+    except (OSError, ValueError) as error:
+        msg = f"{path}: damaged ({error})"
+        raise RecordError(msg) from error
+    version = run.get("schema_version") if isinstance(run, dict) else None
+    if version != SCHEMA_VERSION:
+        msg = f"{path}: schema version {version}, this bench reads {SCHEMA_VERSION}"
+        raise RecordError(msg)
+    return run  # type: ignore[no-any-return] # a JSON object
+
+
+def read_rows(folder: Path, table: Table) -> tuple[list[dict[str, str]], list[str]]:
+    """The rows of a table as text, and warnings; RecordError names file and line of any damage."""
+    content, warnings = whole_lines(table.path(folder))
+    rows = list(checked_rows(table, table.path(folder), content))
+    return rows, warnings
+
+
+def whole_lines(path: Path) -> tuple[bytes, list[str]]:
+    """A file's content up to its last newline, and a warning where a torn line followed."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        msg = f"{path}: {error.strerror}"
+        raise RecordError(msg) from error
+    end = content.rfind(b"\n") + 1
+    if end == len(content):
+        return content, []
+    return content[:end], [f"{path.name}: its last line was torn and is left out"]
+
+
+def checked_rows(table: Table, path: Path, content: bytes) -> Iterable[dict[str, str]]:
+    """Each row of a table's text; RecordError names the first line that isn't one."""
+    try:
+        lines = csv.reader(io.StringIO(content.decode("utf-8")))
+        header = next(lines, [])
+        if header != list(table.columns):
+            msg = f"{path}: line 1: the header is not {','.join(table.columns)}"
+            raise RecordError(msg)
+        for fields in lines:
+            yield _checked(table, path, lines.line_num, fields)
+    except (csv.Error, UnicodeDecodeError) as error:
+        msg = f"{path}: not a CSV file in UTF-8 ({error})"
+        raise RecordError(msg) from error
+
+
+def _checked(table: Table, path: Path, line: int, fields: Sequence[str]) -> dict[str, str]:
+    if len(fields) != len(table.columns):
+        msg = f"{path}: line {line}: {len(fields)} fields, expected {len(table.columns)}"
+        raise RecordError(msg)
+    row = dict(zip(table.columns, fields, strict=True))
+    for name, kind in table.columns.items():
+        if not row[name]:
+            if name in table.required:
+                msg = f"{path}: line {line}: {name} is empty"
+                raise RecordError(msg)
+        elif kind.startswith(("int", "float")):
+            try:
+                float(row[name])
+            except ValueError:
+                msg = f"{path}: line {line}: {name} is not a number: {row[name]!r}"
+                raise RecordError(msg) from None
+    return row
+
+
+class RunFolder:
+    """A run's folder, locked, with one writer: this object. Close it, or use it as a context."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock: int | None = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.close()
+            msg = f"{folder}: in use by another run; wait for it, or choose another --run-id"
+            raise RecordError(msg) from error
+
+    @classmethod
+    def create(cls, folder: Path, run: Row, variants: Iterable[Row]) -> "RunFolder":
+        """Make the folder and its files; RecordError where it is there already."""
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError as error:
+            msg = f"{folder}: there already; go on with --resume {folder.name}, or choose another --run-id"
+            raise RecordError(msg) from error
+        except OSError as error:
+            msg = f"{folder}: {error.strerror}"
+            raise RecordError(msg) from error
+        opened = cls(folder)
+        opened.write_run(run)
+        for table in (VARIANTS, *APPENDED):
+            header = table.text([dict(zip(table.columns, table.columns, strict=True))])
+            rows = table.text(variants) if table is VARIANTS else ""
+            _append(table.path(folder), header + rows)
+        return opened
+
+    @classmethod
+    def reopen(cls, folder: Path) -> tuple["RunFolder", list[str]]:
+        """Open a run's folder to go on, torn lines cut off; with warnings of what was cut."""
+        if not folder.is_dir():
+            msg = f"{folder}: no such run"
+            raise RecordError(msg)
+        opened, warnings = cls(folder), []
+        for table in (VARIANTS, *APPENDED):
+            content, torn = whole_lines(table.path(folder))
+            if torn:
+                os.truncate(table.path(folder), len(content))
+                warnings += torn
+        return opened, warnings
+
+    def write_run(self, run: Row) -> None:
+        """Replace run.json in one step."""
+        target = self.folder / RUN_FILE
+        fresh = target.with_suffix(".json.new")
+        try:
+            with fresh.open("w", encoding="utf-8") as file:
+                file.write(json.dumps(run, indent=2) + "\n")
+                _sync(file)
+            fresh.replace(target)
+        except OSError as error:
+            fresh.unlink(missing_ok=True)
+            msg = f"{target}: {error.strerror}; what was measured before is kept"
+            raise RecordError(msg) from error
+
+    def append_trial(self, trial: Row, samples: Iterable[Row], layers: Iterable[Row] = ()) -> None:
+        """Add a finished trial: its samples first, synced, then the row that vouches for them."""
+        for table, rows in ((SAMPLES, samples), (LAYERS, layers), (TRIALS, [trial])):
+            if text := table.text(rows):
+                _append(table.path(self.folder), text)
+
+    def close(self) -> None:
+        """Release the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> "RunFolder":
+        """The folder itself."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Release the folder."""
+        self.close()
+
+
+def _append(path: Path, text: str) -> None:
+    """Append in one write and sync; where that fails, the file is as it was before."""
+    try:
+        with path.open("ab", buffering=0) as file:
+            before = file.tell()
+            try:
+                data = text.encode()
+                if file.write(data) != len(data):
+                    raise OSError(28, "No space left on device")  # noqa: TRY301 - a short write is that
+                _sync(file)
+            except OSError:
+                os.truncate(path, before)
+                raise
+    except OSError as error:
+        msg = f"{path}: {error.strerror}; what was measured before is kept, free some space and --resume {path.parent.name}"
+        raise RecordError(msg) from error
+
+
+def _sync(file: IO[Any]) -> None:
+    file.flush()
+    os.fsync(file.fileno())

@@ -1,0 +1,278 @@
+"""Variant, the axes it is a point of, the presets, and why a variant can't run. No torch here."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+
+CPU_BATCH = 32
+CUDA_BATCH = 128
+
+
+class VariantError(ValueError):
+    """An unknown axis, value or variant id; the text lists what there is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One point of the matrix."""
+
+    device: str = "cpu"
+    precision: str = "default"
+    memory_format: str = "nchw"
+    compile_mode: str = "eager"
+    batch_size: int = CPU_BATCH
+    loader: str = "resident"
+    sync: str = "epoch"
+    optimizer: str = "default"
+    threads: int | None = None
+    allocator: str = "default"
+    model: str = "nin"
+
+    def __post_init__(self) -> None:
+        """Raise VariantError for a value that its axis does not have."""
+        for name in AXES:
+            parse_value(name, str(getattr(self, name) or ""), allow_blank=True)
+
+    @property
+    def id(self) -> str:
+        """Five axes always, then every other that is not at its default: `cpu-fp32-nhwc-eager-b32-kept`."""
+        parts = [self.device, self.precision, self.memory_format, self.compile_mode]
+        parts.append(f"b{self.batch_size}")
+        parts += [axis.in_id(str(getattr(self, n))) for n, axis in AXES.items() if self._marked(n)]
+        return "-".join(parts)
+
+    def _marked(self, name: str) -> bool:
+        return name not in ALWAYS_IN_ID and getattr(self, name) != DEFAULTS[name]
+
+    @property
+    def baseline(self) -> "Variant":
+        """What this variant is held against: every axis at its default, same device, batch and model."""
+        return Variant(device=self.device, batch_size=self.batch_size, model=self.model)
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether this is the baseline of its device, batch and model."""
+        return self == self.baseline
+
+    @property
+    def is_notebook(self) -> bool:
+        """Whether this is the notebook's loop: PIL loader, `.item()` at every step, all else default."""
+        return self == replace(self.baseline, **NOTEBOOK)
+
+    @property
+    def on_cuda(self) -> bool:
+        """Whether it runs on a CUDA device."""
+        return self.device.startswith("cuda")
+
+
+DEFAULTS = {field.name: field.default for field in fields(Variant)}
+ALWAYS_IN_ID = ("device", "precision", "memory_format", "compile_mode", "batch_size")
+NOTEBOOK = {"loader": "notebook", "sync": "step"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """The values of one axis: named ones, or those that a pattern describes."""
+
+    values: tuple[str, ...] = ()
+    pattern: str = ""
+    what: str = ""
+    """The pattern in words, for errors."""
+    in_id: Callable[[str], str] = str
+
+    def regex(self) -> str:
+        """What matches a value, the longest first."""
+        return self.pattern or "|".join(map(re.escape, sorted(self.values, key=len, reverse=True)))
+
+    def describe(self) -> str:
+        """The values in words."""
+        return self.what or ", ".join(self.values)
+
+
+AXES: dict[str, Axis] = {
+    "device": Axis(pattern=r"cpu|cuda(?::\d+)?", what="cpu, cuda or cuda:N"),
+    "precision": Axis(values=("default", "fp32", "tf32", "bf16")),
+    "memory_format": Axis(values=("nchw", "nhwc")),
+    "compile_mode": Axis(values=("eager", "inductor", "reduce-overhead", "max-autotune")),
+    "batch_size": Axis(pattern=r"[1-9]\d*", what="a whole number of at least 1"),
+    "loader": Axis(values=("resident", "notebook", "workers")),
+    "sync": Axis(values=("epoch", "step"), in_id="sync{}".format),
+    "optimizer": Axis(values=("default", "foreach", "fused")),
+    "threads": Axis(
+        pattern=r"unset|[1-9]\d*", what="unset or a whole number of at least 1", in_id="t{}".format
+    ),
+    "allocator": Axis(values=("default", "kept", "hugepages", "tcmalloc")),
+    "model": Axis(
+        pattern=r"nin|[A-Za-z_][\w.]*:[A-Za-z_]\w*",
+        what="nin, torchvision.models:NAME or package.module:factory",
+    ),
+}
+
+
+def parse_value(name: str, text: str, *, allow_blank: bool = False) -> str | int | None:
+    """The value of an axis from its text; VariantError says what the axis has."""
+    if name not in AXES:
+        msg = f"unknown axis {name!r}: the axes are {', '.join(AXES)}"
+        raise VariantError(msg)
+    if not (allow_blank and not text) and not re.fullmatch(AXES[name].regex(), text):
+        msg = f"{name} must be {AXES[name].describe()}, got {text!r}"
+        raise VariantError(msg)
+    if name == "threads":
+        return int(text) if text not in ("unset", "") else None
+    return int(text) if name == "batch_size" else text
+
+
+def parse_id(text: str) -> Variant:
+    """The variant with this id; VariantError where there is none."""
+    required = [f"(?P<{n}>{AXES[n].regex()})" for n in ALWAYS_IN_ID[:-1]]
+    required.append(r"b(?P<batch_size>[1-9]\d*)")
+    optional = [
+        f"(?:-{axis.in_id('@').replace('@', f'(?P<{n}>{axis.regex()})')})?"
+        for n, axis in AXES.items()
+        if n not in ALWAYS_IN_ID
+    ]
+    match = re.fullmatch("-".join(required) + "".join(optional), text)
+    if match is None:
+        example = Variant(memory_format="nhwc", allocator="kept").id
+        msg = f"unknown variant {text!r}: an id reads like {example}; `bench list` prints those of a preset"
+        raise VariantError(msg)
+    given = {name: parse_value(name, value) for name, value in match.groupdict().items() if value}
+    return Variant(**given)  # type: ignore[arg-type] # each value is what its axis parses to
+
+
+def as_row(variant: Variant) -> dict[str, str]:
+    """The axes of a variant as text, `unset` for no thread count: columns of variants.csv."""
+    return {
+        name: "unset" if value is None else str(value) for name, value in asdict(variant).items()
+    }
+
+
+def from_row(row: dict[str, str]) -> Variant:
+    """The variant of a row of variants.csv."""
+    return Variant(**{name: parse_value(name, row[name]) for name in AXES})  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A variant in the matrix of a run."""
+
+    variant: Variant
+    pilot_only: bool = False
+    """Measured once, in the pilot: for what is very slow or only informative."""
+
+
+PRESETS = ("look", "quick")
+
+
+def preset(name: str, device: str, model: str = "nin") -> list[Entry]:
+    """The entries of a preset for one device, its baseline first; VariantError for an unknown name."""
+    if name not in PRESETS:
+        msg = f"unknown preset {name!r}: the presets are {', '.join(PRESETS)}"
+        raise VariantError(msg)
+    on_cuda = device.startswith("cuda")
+    base = Variant(device=device, model=model, batch_size=CUDA_BATCH if on_cuda else CPU_BATCH)
+
+    def entries(*changes: dict[str, str], pilot_only: bool = False) -> list[Entry]:
+        return [
+            Entry(variant=replace(base, **change), pilot_only=pilot_only)  # type: ignore[arg-type]
+            for change in changes
+        ]
+
+    kept, nhwc, bf16 = {"allocator": "kept"}, {"memory_format": "nhwc"}, {"precision": "bf16"}
+    inductor, overhead = {"compile_mode": "inductor"}, {"compile_mode": "reduce-overhead"}
+    loaders: list[dict[str, str]] = [{"loader": "notebook"}, {"loader": "workers"}]
+    if name == "look":
+        return entries({}, NOTEBOOK, nhwc | (bf16 if on_cuda else kept))
+    if on_cuda:
+        return [
+            *entries({}, NOTEBOOK, nhwc, bf16, nhwc | bf16, nhwc | bf16 | inductor, nhwc | bf16 | overhead),
+            *entries(*loaders, pilot_only=True),
+        ]
+    return [
+        *entries({}, NOTEBOOK, kept, nhwc, nhwc | kept, nhwc | kept | inductor),
+        *entries(bf16, {"allocator": "hugepages"}, *loaders, pilot_only=True),
+    ]
+
+
+def with_axes(entries: Iterable[Entry], axes: dict[str, Sequence[str | int | None]]) -> list[Entry]:
+    """Every entry at every value of the given axes, with the baselines that they need, each once."""
+    crossed = list(entries)
+    for name, values in axes.items():
+        crossed = [
+            replace(entry, variant=replace(entry.variant, **{name: value}))  # type: ignore[arg-type]
+            for value in values
+            for entry in crossed
+        ]
+    return with_baselines(crossed)
+
+
+def with_baselines(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries, each variant once, every baseline in front of what is held against it."""
+    entries = list(entries)
+    in_rounds = {entry.variant for entry in entries if not entry.pilot_only}
+    found: dict[Variant, Entry] = {}
+    for entry in entries:
+        baseline = entry.variant.baseline
+        pilot_only = baseline not in {variant.baseline for variant in in_rounds}
+        found.setdefault(baseline, Entry(variant=baseline, pilot_only=pilot_only))
+        found.setdefault(
+            entry.variant,
+            Entry(variant=entry.variant, pilot_only=entry.variant not in in_rounds),
+        )
+    return list(found.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What of a machine decides which variants can run there."""
+
+    cuda_devices: int = 0
+    cuda_capability: tuple[int, int] = (0, 0)
+    """Of the least capable device."""
+    cxx_compiler: bool = False
+    glibc: tuple[int, int] | None = None
+    huge_pages: str = ""
+    """The kernel's setting of transparent huge pages: always, madvise, never or unknown."""
+    tcmalloc: str = ""
+    """The library's file, empty where there is none."""
+    cores: int = 1
+
+
+def excluded_reason(variant: Variant, machine: Machine) -> str:
+    """Why the variant can't run on the machine, in words; empty where nothing is known against it."""
+    if variant.on_cuda:
+        reason = _cuda_reason(variant, machine)
+    elif variant.precision == "tf32":
+        reason = "TF32 exists on CUDA devices only"
+    elif variant.compile_mode == "reduce-overhead":
+        reason = "reduce-overhead is CUDA graphs, which need a CUDA device"
+    elif variant.compile_mode != "eager" and not machine.cxx_compiler:
+        reason = "no C++ compiler, which inductor needs on the CPU"
+    else:
+        reason = ""
+    return reason or _allocator_reason(variant.allocator, machine)
+
+
+def _cuda_reason(variant: Variant, machine: Machine) -> str:
+    index = int(variant.device.partition(":")[2] or 0)
+    if not machine.cuda_devices:
+        return "no CUDA device"
+    if index >= machine.cuda_devices:
+        return f"only {machine.cuda_devices} CUDA devices"
+    if variant.precision in ("tf32", "bf16") and machine.cuda_capability < (8, 0):
+        major, minor = machine.cuda_capability
+        return f"{variant.precision} needs compute capability 8.0, this device has {major}.{minor}"
+    return ""
+
+
+def _allocator_reason(allocator: str, machine: Machine) -> str:
+    if allocator in ("kept", "hugepages") and machine.glibc is None:
+        return f"{allocator} is a setting of glibc, which this system does not use"
+    if allocator == "hugepages":
+        if machine.glibc is not None and machine.glibc < (2, 35):
+            return "glibc.malloc.hugetlb needs glibc 2.35"
+        if machine.huge_pages not in ("madvise", "always"):
+            return f"transparent huge pages are set to {machine.huge_pages or 'unknown'}"
+    if allocator == "tcmalloc" and not machine.tcmalloc:
+        return "tcmalloc is not installed (Debian: libtcmalloc-minimal4)"
+    return ""

@@ -1,0 +1,1 @@
+"""The workload: Network in Network on Fashion-MNIST. Knows nothing of benchmarking."""

@@ -1,0 +1,147 @@
+"""`python -m nin`: train as the notebook does, and print its line per epoch."""
+
+import re
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    import torch
+
+    from nin.model import NiN
+    from nin.train import Setup
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+def fail(message: str) -> NoReturn:
+    """End with one line and exit code 2."""
+    typer.echo(f"nin: {message}", err=True)
+    raise typer.Exit(2)
+
+
+@app.command()
+def main(  # noqa: PLR0913 - one parameter an option
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the train images.")] = 5,
+    shapes: Annotated[
+        bool, typer.Option("--shapes", help="Print the shape behind each block, and end.")
+    ] = False,
+    data: Annotated[
+        str | None, typer.Option(help="Folder with Fashion-MNIST's four files.")
+    ] = None,
+    download: Annotated[
+        bool, typer.Option("--download", help="Let torchvision download the data if none is found.")
+    ] = False,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images a step.")] = 128,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Use the first N train and N test images.")
+    ] = None,
+    loader: Annotated[str, typer.Option(help="notebook, workers or resident.")] = "notebook",
+    sync: Annotated[
+        str, typer.Option(help="step: read loss and hits at every step; epoch: once an epoch.")
+    ] = "step",
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda or cuda:N.", show_default="cuda if there is one")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="default, fp32, tf32 or bf16.")] = "default",
+    memory_format: Annotated[str, typer.Option(help="nchw or nhwc (channels_last).")] = "nchw",
+    compile_mode: Annotated[
+        str, typer.Option(help="eager, inductor, reduce-overhead or max-autotune.")
+    ] = "eager",
+    seed: Annotated[int, typer.Option(help="Of the weights, the order and the dropout.")] = 0,
+) -> None:
+    """Train Network in Network on Fashion-MNIST at 224x224 with Adam 0.002, as the notebook does."""
+    import torch  # noqa: PLC0415 - --help must not wait for torch
+
+    from nin.model import NiN  # noqa: PLC0415
+    from nin.train import Setup  # noqa: PLC0415
+
+    torch.manual_seed(seed)
+    model = NiN()
+    if shapes:
+        print_shapes(model)
+        return
+    try:
+        chosen = choose_device(device)
+        setup = Setup(
+            device=chosen,
+            precision=precision,
+            memory_format=memory_format,
+            compile_mode=compile_mode,
+            sync=sync,
+        )
+        train(model, setup, data, loader, epochs, batch_size, limit, seed, download=download)
+    except ValueError as error:
+        fail(str(error))
+
+
+def choose_device(name: str | None) -> "torch.device":
+    """The named torch.device, or CUDA where there is one; ValueError where it can't be used."""
+    import torch  # noqa: PLC0415
+
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        msg = f"--device must be cpu, cuda or cuda:N, got {name!r}"
+        raise ValueError(msg)
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        msg = f"--device {name}: torch finds {torch.cuda.device_count()} CUDA devices; use --device cpu"
+        raise ValueError(msg)
+    return device
+
+
+def print_shapes(model: "NiN") -> None:
+    """Print the notebook's table: the shape of one image's activations behind each block."""
+    import torch  # noqa: PLC0415
+
+    x = torch.rand(1, 1, 224, 224)
+    for name, block in model.named_children():
+        x = block(x)
+        typer.echo(f"{name} output shape: {x.shape}")
+
+
+def train(  # noqa: PLR0913 - what the options say
+    model: "NiN",
+    setup: "Setup",
+    data: str | None,
+    loader: str,
+    epochs: int,
+    batch_size: int,
+    limit: int | None,
+    seed: int,
+    *,
+    download: bool,
+) -> None:
+    """Train and print a line an epoch; its seconds include the evaluation, as the notebook's do."""
+    import time  # noqa: PLC0415
+
+    from nin.data import DataError, find, load  # noqa: PLC0415
+    from nin.loaders import make_loader  # noqa: PLC0415
+    from nin.train import Trainer  # noqa: PLC0415
+
+    try:
+        source = find(data, download=download)
+        train_images = load(source, train=True).first(limit)
+        test_images = load(source, train=False).first(limit)
+    except DataError as error:
+        fail(str(error))
+    subset = "; accuracies are accuracies on the subset" if source.is_subset else ""
+    typer.echo(f"data: {source.name}, {len(train_images):,} train images{subset}")
+    typer.echo(f"train on {setup.device}")
+    trainer = Trainer(model, setup)
+    train_batches = make_loader(loader, train_images, batch_size, device=setup.device, seed=seed)
+    test_batches = make_loader(loader, test_images, batch_size, device=setup.device)
+    for epoch in range(1, epochs + 1):
+        start = time.perf_counter()
+        loss, train_accuracy = trainer.epoch(train_batches)
+        test_accuracy = trainer.evaluate(test_batches)
+        seconds = time.perf_counter() - start
+        typer.echo(
+            f"epoch {epoch}, loss {loss:.4f}, train acc {train_accuracy:.3f}, "
+            f"test acc {test_accuracy:.3f}, time {seconds:.1f} sec"
+        )
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m nin")

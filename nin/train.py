@@ -1,0 +1,167 @@
+"""One training step, one epoch, and evaluation. Nothing here measures time or prints."""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn, optim
+
+from nin.loaders import Batch
+
+PRECISIONS = ("default", "fp32", "tf32", "bf16")
+MEMORY_FORMATS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
+COMPILE_MODES = ("eager", "inductor", "reduce-overhead", "max-autotune")
+OPTIMIZERS = ("default", "foreach", "fused")
+SYNCS = ("epoch", "step")
+
+LEARNING_RATE = 0.002
+PHASES = ("data", "h2d", "forward", "loss", "backward", "optimizer", "read")
+
+Mark = Callable[[str], None]
+"""Called with the name of a phase as that phase begins."""
+
+
+def no_mark(phase: str) -> None:
+    """Let the phase begin unnoticed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """How a model is trained: every choice that changes speed and not the recipe."""
+
+    device: torch.device
+    precision: str = "default"
+    memory_format: str = "nchw"
+    compile_mode: str = "eager"
+    optimizer: str = "default"
+    sync: str = "epoch"
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a value that is none of its axis."""
+        for name, values in (
+            ("precision", PRECISIONS),
+            ("memory_format", tuple(MEMORY_FORMATS)),
+            ("compile_mode", COMPILE_MODES),
+            ("optimizer", OPTIMIZERS),
+            ("sync", SYNCS),
+        ):
+            if getattr(self, name) not in values:
+                msg = f"{name} must be one of {', '.join(values)}, got {getattr(self, name)!r}"
+                raise ValueError(msg)
+
+
+class Trainer:
+    """A model in training under one setup: the same code trains, and is measured.
+
+    `model` stays as it was given (its leaves can be hooked); `forward` is what a step calls, the
+    compiled model where the setup compiles. The precision flags of torch are process-wide: a
+    process holds one Trainer.
+    """
+
+    def __init__(self, model: nn.Module, setup: Setup, lr: float = LEARNING_RATE) -> None:
+        self.setup = setup
+        self.format = MEMORY_FORMATS[setup.memory_format]
+        self.model = model.to(setup.device).to(memory_format=self.format)  # type: ignore[call-overload] # missing in torch's stubs
+        set_precision(setup.precision)
+        self.forward = compiled(self.model, setup.compile_mode)
+        choice = {} if setup.optimizer == "default" else {setup.optimizer: True}
+        self.optimizer = optim.Adam(self.model.parameters(), lr=lr, **choice)
+        self.reset_totals()
+
+    def reset_totals(self) -> None:
+        """Forget the losses and hits of the steps so far."""
+        self.loss_sum: torch.Tensor | float = 0.0
+        self.correct: torch.Tensor | int = 0
+        self.images = 0
+        self.steps = 0
+
+    def move(self, x: torch.Tensor, y: torch.Tensor) -> Batch:
+        """The batch on the device, the images in the memory format."""
+        device = self.setup.device
+        x = x.to(device, non_blocking=True).contiguous(memory_format=self.format)
+        return x, y.to(device, non_blocking=True)
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """The context of forward and loss: autocast under bf16, else none."""
+        if self.setup.precision == "bf16":
+            return torch.autocast(self.setup.device.type, dtype=torch.bfloat16)
+        return nullcontext()
+
+    def step(self, x: torch.Tensor, y: torch.Tensor, mark: Mark = no_mark) -> None:
+        """Train on one batch of images (N, C, H, W) and labels (N,), in the notebook's order."""
+        mark("h2d")
+        x, y = self.move(x, y)
+        if self.setup.compile_mode == "reduce-overhead":
+            torch.compiler.cudagraph_mark_step_begin()
+        with self.autocast():
+            mark("forward")
+            logits_NK = self.forward(x)
+            mark("loss")
+            loss = F.cross_entropy(logits_NK, y)
+        mark("optimizer")
+        self.optimizer.zero_grad()
+        mark("backward")
+        loss.backward()
+        mark("optimizer")
+        self.optimizer.step()
+        mark("read")
+        self._read(loss.detach(), logits_NK.detach(), y)
+
+    def _read(self, loss: torch.Tensor, logits_NK: torch.Tensor, y_N: torch.Tensor) -> None:
+        hits = (logits_NK.argmax(dim=1) == y_N).sum()
+        if self.setup.sync == "step":
+            self.loss_sum += loss.item()
+            self.correct += int(hits.item())
+        else:
+            self.loss_sum = self.loss_sum + loss
+            self.correct = self.correct + hits
+        self.images += len(y_N)
+        self.steps += 1
+
+    def epoch(self, batches: Iterable[Batch]) -> tuple[float, float]:
+        """Train once over the batches; the mean loss a batch and the accuracy meanwhile."""
+        self.model.train()
+        self.reset_totals()
+        for x, y in batches:
+            self.step(x, y)
+        if not self.images:
+            msg = "an epoch needs at least one batch"
+            raise ValueError(msg)
+        return float(self.loss_sum) / self.steps, float(self.correct) / self.images
+
+    @torch.no_grad()
+    def evaluate(self, batches: Iterable[Batch]) -> float:
+        """The share of images that the model, in eval mode, gives their label."""
+        self.model.eval()
+        correct, images = torch.zeros((), dtype=torch.long, device=self.setup.device), 0
+        for batch in batches:
+            x, y = self.move(*batch)
+            with self.autocast():
+                logits_NK = self.forward(x)
+            correct += (logits_NK.argmax(dim=1) == y).sum()
+            images += len(y)
+        self.model.train()
+        return int(correct) / images
+
+
+def set_precision(precision: str) -> None:
+    """Set torch's process-wide float32 flags: IEEE for fp32, TF32 for tf32; others stay as torch has them."""
+    flag = {"fp32": "ieee", "tf32": "tf32"}.get(precision)
+    if flag is None:
+        return
+    torch.backends.cuda.matmul.fp32_precision = flag
+    torch.backends.cudnn.conv.fp32_precision = flag  # type: ignore[attr-defined] # missing in torch's stubs
+    if precision == "fp32":  # TF32 is CUDA's alone; oneDNN has its own switches
+        torch.backends.mkldnn.matmul.fp32_precision = flag  # type: ignore[attr-defined]
+        torch.backends.mkldnn.conv.fp32_precision = flag  # type: ignore[attr-defined]
+
+
+def compiled(model: nn.Module, compile_mode: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The model as a step calls it: itself under eager, else compiled for one fixed shape."""
+    if compile_mode == "eager":
+        return model
+    mode = None if compile_mode == "inductor" else compile_mode
+    forward: Callable[[torch.Tensor], torch.Tensor] = torch.compile(model, mode=mode, dynamic=False)
+    return forward
