@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from bench.variants import Machine
+from bench.matrix import Machine
 
 RECORDED_PREFIXES = ("OMP_", "MKL_", "KMP_", "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD", "TORCH", "CUDA_", "PYTORCH_")
 
@@ -44,7 +44,11 @@ def describe() -> dict[str, Any]:
         "cudnn": torch.backends.cudnn.version() if torch.cuda.is_available() else None,
         "cuda_devices": cuda_devices(),
         "commit": commit(),
-        "variables": {k: v for k, v in sorted(os.environ.items()) if k.startswith(RECORDED_PREFIXES)},
+        "variables": {
+            name: without_home(value)
+            for name, value in sorted(os.environ.items())
+            if name.startswith(RECORDED_PREFIXES)
+        },
     }
 
 
@@ -62,6 +66,11 @@ def machine(environment: dict[str, Any]) -> Machine:
         tcmalloc=environment["tcmalloc"] or "",
         cores=environment["cores"],
     )
+
+
+def without_home(text: str) -> str:
+    """The text with the user's home folder as `~`: no user's name in a record."""
+    return text.replace(str(Path.home()), "~")
 
 
 def cuda_devices() -> list[dict[str, Any]]:

@@ -44,12 +44,19 @@ class Table:
         return folder / self.name
 
     def text(self, rows: Iterable[Row]) -> str:
-        """The rows as CSV, empty where a value is None or missing; KeyError for an unknown column."""
+        """The rows as CSV, empty where a value is None or missing.
+
+        ValueError for a column that the table has not, or an empty one that it requires.
+        """
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         for row in rows:
             if unknown := set(row) - set(self.columns):
-                raise KeyError(f"{self.name} has no column {sorted(unknown)}")
+                msg = f"{self.name} has no column {', '.join(sorted(unknown))}"
+                raise ValueError(msg)
+            if empty := [name for name in self.required if row.get(name) in (None, "")]:
+                msg = f"{self.name} needs {', '.join(empty)}"
+                raise ValueError(msg)
             writer.writerow(
                 "" if (value := row.get(name)) is None else value for name in self.columns
             )
@@ -259,8 +266,9 @@ class RunFolder:
 
     def append_trial(self, trial: Row, samples: Iterable[Row], layers: Iterable[Row] = ()) -> None:
         """Add a finished trial: its samples first, synced, then the row that vouches for them."""
-        for table, rows in ((SAMPLES, samples), (LAYERS, layers), (TRIALS, [trial])):
-            if text := table.text(rows):
+        texts = [t.text(r) for t, r in ((SAMPLES, samples), (LAYERS, layers), (TRIALS, [trial]))]
+        for table, text in zip(APPENDED, texts, strict=True):
+            if text:
                 _append(table.path(self.folder), text)
 
     def close(self) -> None:

@@ -1,0 +1,183 @@
+"""`python -m bench`: the verbs. Each is one call; what is slow to import is imported where it is used."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from bench.matrix import PRESETS, matrix
+from bench.variants import VariantError
+
+if TYPE_CHECKING:
+    from bench.matrix import Entry
+    from bench.setup import Choices
+
+USAGE, NOTHING = 2, 4  # exit codes: wrong call; nothing measured, or a file that can't be used
+INTERRUPTED = 130
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+
+Preset = Annotated[str, typer.Option(help=f"Which variants: {' or '.join(PRESETS)}.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda (or cuda:N), or all.")]
+AxisValues = Annotated[
+    list[str] | None,
+    typer.Option("--axis", help="NAME=VALUE,VALUE: the preset at these values. Repeatable."),
+]
+VariantIds = Annotated[
+    list[str] | None,
+    typer.Option("--variant", help="A variant by its id, in place of a preset. Repeatable."),
+]
+Rounds = Annotated[
+    int | None, typer.Option(min=1, help="Rounds.", show_default="12, look: 3")
+]
+Budget = Annotated[
+    str, typer.Option(help="Time for pilot, rounds and report: 90s, 20m, 2h, or none.")
+]
+Model = Annotated[
+    str, typer.Option(help="nin, torchvision.models:NAME or package.module:factory.")
+]
+Shape = Annotated[
+    str | None,
+    typer.Option("--input", help="CxHxW: seeded random images of this shape, not Fashion-MNIST."),
+]
+Classes = Annotated[int, typer.Option(min=2, help="Classes of the random images.")]
+Data = Annotated[str | None, typer.Option(help="Folder with Fashion-MNIST's four files.")]
+Download = Annotated[
+    bool, typer.Option("--download", help="Let torchvision download the data if none is found.")
+]
+
+
+def fail(message: object, code: int = USAGE) -> NoReturn:
+    """End with one line."""
+    typer.echo(f"bench: {message}", err=True)
+    raise typer.Exit(code)
+
+
+@app.callback()
+def main() -> None:
+    """Measure what training a small CNN costs: layer by layer, variant by variant."""
+
+
+@app.command()
+def run(  # noqa: PLR0913 - one parameter an option
+    preset: Preset = "quick",
+    device: Device = "all",
+    axis: AxisValues = None,
+    variant: VariantIds = None,
+    rounds: Rounds = None,
+    budget: Budget = "20m",
+    seed: Annotated[int, typer.Option(help="Of weights, batches and the order of trials.")] = 0,
+    model: Model = "nin",
+    input_: Shape = None,
+    classes: Classes = 10,
+    data: Data = None,
+    download: Download = False,  # noqa: FBT002 - an option's default
+    out: Annotated[Path, typer.Option(help="Folder for runs.")] = Path("results"),
+    reports: Annotated[Path, typer.Option(help="Folder for reports.")] = Path("reports"),
+    run_id: Annotated[str | None, typer.Option(help="The run's name.")] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted.")
+    ] = None,
+) -> None:
+    """Measure, then write the report and print the variants table."""
+    from bench import setup  # noqa: PLC0415 - --help must not wait for it
+
+    choices = setup.Choices(
+        preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
+        rounds=rounds, budget=budget, seed=seed, model=model, shape=input_, classes=classes,
+        data=data, download=download, out=out, run_id=run_id,
+    )  # fmt: skip
+    folder = setup.folder_of(out, resume) if resume else out / setup.name_run(choices)
+    measure(choices, folder, resume=resume is not None)
+    finish(folder, reports)
+
+
+def measure(choices: "Choices", folder: Path, *, resume: bool) -> None:
+    """Take the trials of a new run, or what is left of one."""
+    from bench import launch, setup  # noqa: PLC0415
+    from bench.records import RecordError  # noqa: PLC0415
+
+    progress = setup.progress()
+    try:
+        cache = setup.compile_cache(folder)
+        if resume:
+            under_way = launch.resume(folder, progress, cache)
+        else:
+            under_way = setup.start(choices, entries_of(choices), folder, progress, cache)
+        launch.execute(under_way, after_pilot=print_estimates)
+    except (VariantError, setup.UsageError) as error:
+        fail(error)
+    except RecordError as error:
+        fail(error, NOTHING)
+    except KeyboardInterrupt:
+        typer.echo(
+            f"\ninterrupted; what was measured is kept. Go on: python -m bench run --out {choices.out} "
+            f"--resume {folder.name}; or report what there is: python -m bench report {folder}"
+        )
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def entries_of(choices: "Choices") -> "list[Entry]":
+    """The matrix that the options ask for."""
+    if choices.device == "all":
+        devices = ["cpu", "cuda"]
+    else:
+        devices = [choices.device]
+    return matrix(choices.preset, devices, choices.axes, choices.variants, choices.model)
+
+
+def print_estimates(folder: Path) -> None:
+    """Print the first table, from the pilot alone."""
+    from bench.analyse import summary  # noqa: PLC0415
+
+    summary.show_estimates(folder)
+
+
+def finish(folder: Path, reports: Path) -> None:
+    """Write the report of a run, print its table and where it is."""
+    from bench.analyse import report, summary  # noqa: PLC0415
+    from bench.records import RecordError  # noqa: PLC0415
+
+    try:
+        path = report.write(folder, reports)
+    except RecordError as error:
+        fail(error, NOTHING)
+    summary.show(folder, path)
+
+
+@app.command("report")
+def report_(
+    run: Annotated[str, typer.Argument(help="A run's folder, or its name in results/.")],
+    out: Annotated[Path, typer.Option(help="Folder for reports.")] = Path("reports"),
+) -> None:
+    """Write a run's report again, from its files alone."""
+    from bench import setup  # noqa: PLC0415
+
+    finish(setup.folder_of(Path("results"), run), out)
+
+
+@app.command("list")
+def list_(  # noqa: PLR0913 - one parameter an option
+    preset: Preset = "quick",
+    device: Device = "all",
+    axis: AxisValues = None,
+    variant: VariantIds = None,
+    rounds: Rounds = None,
+    budget: Budget = "20m",
+    model: Model = "nin",
+) -> None:
+    """Print the matrix: its variants, what can't run here and why, and how long a run may take."""
+    from bench import setup  # noqa: PLC0415
+
+    choices = setup.Choices(
+        preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
+        rounds=rounds, budget=budget, model=model,
+    )  # fmt: skip
+    try:
+        typer.echo(setup.describe(choices, entries_of(choices)))
+    except (VariantError, setup.UsageError) as error:
+        fail(error)
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m bench")

@@ -1,0 +1,130 @@
+"""One worker process: its environment, its request and reply, its time limit, its end."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.records import STATUSES
+from bench.variants import Variant
+
+WORKER = (sys.executable, "-m", "bench.measure.worker")
+
+NEVER_RETURN = "100000000000"  # bytes: far beyond any memory
+ALLOCATOR_VARIABLES: dict[str, dict[str, str]] = {
+    "default": {},
+    "kept": {
+        "MALLOC_TRIM_THRESHOLD_": NEVER_RETURN,
+        "MALLOC_MMAP_THRESHOLD_": NEVER_RETURN,
+    },
+    "hugepages": {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"},
+    "tcmalloc": {},  # LD_PRELOAD, which takes the library's name
+}
+OURS = {name for variables in ALLOCATOR_VARIABLES.values() for name in variables}
+
+
+def environment_of(variant: Variant, tcmalloc: str, cache: Path) -> dict[str, str]:
+    """The variables of a trial's process: the user's, less those of other allocators, plus the variant's."""
+    variables = {name: value for name, value in os.environ.items() if name not in OURS}
+    variables |= ALLOCATOR_VARIABLES[variant.allocator]
+    if variant.allocator == "tcmalloc":
+        variables["LD_PRELOAD"] = " ".join(filter(None, (tcmalloc, variables.get("LD_PRELOAD"))))
+    if variant.threads is not None:
+        variables |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(variant.threads))
+    if variant.compile_mode != "eager":
+        # A folder of the run's own: compiled anew in the pilot (cold), found again later (warm).
+        variables["TORCHINDUCTOR_CACHE_DIR"] = str(cache / variant.id)
+        variables["TRITON_CACHE_DIR"] = str(cache / variant.id / "triton")
+    return variables
+
+
+def ask(
+    request: Mapping[str, Any],
+    variables: Mapping[str, str],
+    limit_s: float,
+    worker: Sequence[str] = WORKER,
+) -> dict[str, Any]:
+    """The worker's reply, or a status and a reason where it gave none: timeout or error.
+
+    Blocks without polling. Whatever happens, no process of the worker's is left behind.
+    """
+    with tempfile.TemporaryDirectory(prefix="nin-bench-") as folder:
+        paths = {name: Path(folder) / name for name in ("request", "reply", "log")}
+        paths["request"].write_text(json.dumps(request), encoding="utf-8")
+        with paths["log"].open("wb") as log:
+            process = subprocess.Popen(  # noqa: S603 - our own worker
+                [*worker, str(paths["request"]), str(paths["reply"])],
+                env=dict(variables), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+        try:
+            in_time = wait(process, limit_s)
+        finally:
+            end(process)
+        if not in_time:
+            return no_reply("timeout", f"no reply within {limit_s:.0f} s")
+        return read_reply(paths["reply"], paths["log"], process.returncode)
+
+
+def wait(process: "subprocess.Popen[bytes]", limit_s: float) -> bool:
+    """Whether the process ended in time. Popen.wait would wake up twenty times a second."""
+    if not hasattr(os, "pidfd_open"):
+        try:
+            process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+    handle = os.pidfd_open(process.pid)
+    try:
+        return bool(select.select([handle], [], [], limit_s)[0])
+    finally:
+        os.close(handle)
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Kill what is left of the worker's session: itself if it still runs, loaders, compilers."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
+def no_reply(status: str, reason: str) -> dict[str, Any]:
+    """What stands for the reply of a worker that gave none."""
+    return {"status": status, "reason": reason[:500], "samples": [], "layers": []}
+
+
+def read_reply(reply: Path, log: Path, returncode: int) -> dict[str, Any]:
+    """The reply in the file, checked; otherwise an error that quotes the end of the worker's log."""
+    try:
+        answer = json.loads(reply.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        answer = None
+    if returncode == 0 and _is_reply(answer):
+        return answer  # type: ignore[no-any-return] # checked: an object
+    if returncode < 0:
+        name = signal.Signals(-returncode).name
+        hint = ", perhaps for want of memory" if name == "SIGKILL" else ""
+        how = f"the worker was killed by {name}{hint}"
+    elif returncode > 0:
+        how = f"the worker ended with exit code {returncode}"
+    else:
+        how = "the worker gave no reply that can be read"
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return no_reply("error", f"{how}: {lines[-1]}" if lines else how)
+
+
+def _is_reply(answer: object) -> bool:
+    return (
+        isinstance(answer, dict)
+        and answer.get("status") in STATUSES
+        and isinstance(answer.get("reason"), str)
+        and all(isinstance(answer.get(name), list) for name in ("samples", "layers"))
+    )

@@ -1,0 +1,244 @@
+"""The parent of a run: starts each trial, and is the one writer of results/."""
+
+import shutil
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench import child, plan
+from bench.matrix import Entry
+from bench.progress import RunProgress, duration
+from bench.records import SAMPLES, TRIALS, VARIANTS, RunFolder, read_rows, read_run
+from bench.variants import Variant, as_row, from_row
+
+
+@dataclass(slots=True)
+class Run:
+    """A run under way: its folder, its plan, and what was measured so far."""
+
+    folder: RunFolder
+    header: dict[str, Any]
+    """run.json."""
+    entries: list[Entry]
+    """What can run here."""
+    progress: RunProgress
+    cache: Path
+    """For compiled code; its folder is this run's own."""
+    worker: Sequence[str] = child.WORKER
+    trials: list[dict[str, Any]] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
+    next_trial: int = 1
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """The part of run.json that says what is to be measured."""
+        return self.header["plan"]  # type: ignore[no-any-return] # a JSON object
+
+    def left_s(self) -> float:
+        """Seconds of the budget that are left; endless without a budget."""
+        budget_s = self.plan["budget_s"]
+        return float("inf") if budget_s is None else budget_s - (time.monotonic() - self.started)
+
+
+def now() -> str:
+    """This moment as it stands in the files."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def resume(folder: Path, progress: RunProgress, cache: Path) -> Run:
+    """The run of a folder, to be gone on with. RecordError where it can't be."""
+    header = read_run(folder)
+    opened, warnings = RunFolder.reopen(folder)
+    for warning in warnings:
+        progress.say(f"warning: {warning}")
+    pilot_only = set(header["plan"]["pilot_only"])
+    entries = [
+        Entry(variant=from_row(row), pilot_only=row["variant_id"] in pilot_only)
+        for row in read_rows(folder, VARIANTS)[0]
+        if not row["excluded_reason"]
+    ]
+    run = Run(opened, header, entries, progress, cache)
+    run.trials = [
+        row | {"round": int(row["round"]), "duration_s": float(row["duration_s"] or 0)}
+        for row in read_rows(folder, TRIALS)[0]
+    ]
+    # Samples without a trial's row were being written when the run was killed; their id stays theirs.
+    last = [rows[-1]["trial_id"] for t in (TRIALS, SAMPLES) if (rows := read_rows(folder, t)[0])]
+    run.next_trial = 1 + max((int(trial_id[1:]) for trial_id in last), default=0)
+    return run
+
+
+def execute(run: Run, after_pilot: Callable[[Path], None]) -> None:
+    """Measure what is left of the run: pilot, then rounds. The folder is complete after each trial.
+
+    `after_pilot` is called once with the folder. Raises KeyboardInterrupt on Ctrl-C and on SIGTERM,
+    RecordError where a file can't be written; both leave the folder ready to be gone on with.
+    """
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        _set_status(run, "running")
+        _pilot(run)
+        after_pilot(run.folder.folder)
+        _rounds(run)
+        _set_status(run, "complete", finished_at=now())
+        shutil.rmtree(run.cache, ignore_errors=True)
+    except KeyboardInterrupt:
+        for number in (signal.SIGINT, signal.SIGTERM):  # one is enough: end in peace
+            signal.signal(number, signal.SIG_IGN)
+        _set_status(run, "interrupted", ended_because="interrupted")
+        raise
+    except BaseException:
+        _set_status(run, "failed")
+        raise
+    finally:
+        run.progress.end()
+        run.folder.close()
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _interrupt(number: int, frame: object) -> None:  # noqa: ARG001 - a handler's signature
+    raise KeyboardInterrupt
+
+
+def _set_status(run: Run, status: str, **more: object) -> None:
+    run.header |= {"status": status} | more
+    run.folder.write_run(run.header)
+
+
+def _pilot(run: Run) -> None:
+    planned = plan.pilot(run.entries)
+    done = {(t["variant_id"], t["probes"]) for t in run.trials if t["stage"] == "pilot"}
+    for index, trial in enumerate(planned):
+        variant = trial.arm.variant
+        if (variant.id, trial.probes) in done or not _worth_piloting(run, trial):
+            continue
+        left_s = _expected_s(run) * (len(planned) - index) + _rounds_expected_s(run)
+        run.progress.before(f"pilot {variant.id} {trial.probes}", index, len(planned), left_s)
+        reply = _take(run, trial, counts={}, limit_s=plan.time_limit_s(None))
+        if trial.probes != "memory" and reply["status"] == "ok":
+            walls = [s for s in reply["samples"] if s["scope"] == "step" and s["metric"] == "wall"]
+            stamped = [s for s in reply["samples"] if s["metric"] == "stamped_wall"]
+            run.plan["step_s"][variant.id] = median(s["value"] for s in walls)
+            run.plan["counts"][variant.id] = reply["counts"]
+            run.folder.write_run(run.header)
+
+
+def _worth_piloting(run: Run, trial: plan.Planned) -> bool:
+    """Memory only of what ran, and not of what is very slow."""
+    if trial.probes != "memory":
+        return True
+    step_s = run.plan["step_s"].get(trial.arm.variant.id)
+    return step_s is not None and step_s <= plan.MEMORY_STEP_S
+
+
+def _rounds(run: Run) -> None:
+    failed = {
+        t["variant_id"]
+        for t in run.trials
+        if t["stage"] == "pilot" and t["status"] != "ok" and t["probes"] != "memory"
+    }
+    arms = plan.arms(run.entries, failed, twice=run.plan["verdicts"])
+    run.plan["arms"] = [[arm.variant.id, arm.name] for arm in arms]
+    measured = [
+        (t["round"], t["variant_id"], t["arm"]) for t in run.trials if t["stage"] == "measure"
+    ]
+    wanted = run.plan["rounds"] - len(plan.complete_rounds(map(tuple, run.plan["arms"]), measured))
+    number = 1 + max((t["round"] for t in run.trials), default=0)
+    round_s = sum(_pilot_s(run, arm.variant) for arm in arms)
+    fit = plan.rounds_that_fit(run.left_s(), round_s, wanted)
+    if arms and wanted > 0:
+        run.progress.say(
+            f"{fit} of {wanted} rounds fit the budget: "
+            f"a round of {len(arms)} trials takes about {duration(round_s)}"
+        )
+    run.header["ended_because"] = "rounds"
+    while arms and wanted > 0:
+        if plan.rounds_that_fit(run.left_s(), round_s, wanted) < 1:
+            run.header["ended_because"] = "budget"
+            return
+        began = time.monotonic()
+        _round(run, plan.round_trials(arms, run.header["seed"], number), round_s, wanted)
+        round_s = max(round_s, time.monotonic() - began)  # what took longer once may do so again
+        number, wanted = number + 1, wanted - 1
+
+
+def _round(run: Run, planned: list[plan.Planned], round_s: float, wanted: int) -> None:
+    fit = plan.rounds_that_fit(run.left_s(), round_s, wanted)
+    for index, trial in enumerate(planned):
+        variant = trial.arm.variant
+        left_s = round_s * (fit - index / len(planned))
+        run.progress.before(f"round {trial.round} {trial.arm.name} {variant.id}", index, len(planned), left_s)
+        limit_s = plan.time_limit_s(_pilot_s(run, variant))
+        _take(run, trial, counts=run.plan["counts"][variant.id], limit_s=limit_s)
+
+
+def _take(run: Run, trial: plan.Planned, counts: dict[str, int], limit_s: float) -> dict[str, Any]:
+    """Take one trial and write it down, whatever its outcome."""
+    variant = trial.arm.variant
+    request = {
+        "task": "trial",
+        "variant": as_row(variant),
+        "probes": trial.probes,
+        "counts": counts,
+        "pilot_counts": run.plan["pilot_counts"],
+        "inputs": run.header["inputs"],
+        "seed": run.header["seed"],
+    }
+    tcmalloc = run.header["environment"]["tcmalloc"] or ""
+    variables = child.environment_of(variant, tcmalloc, run.cache)
+    started_at, began = now(), time.monotonic()
+    reply = child.ask(request, variables, limit_s, run.worker)
+    trial_id = f"t{run.next_trial:05d}"
+    run.next_trial += 1
+    row = {
+        "trial_id": trial_id,
+        "round": trial.round,
+        "order": trial.order,
+        "arm": trial.arm.name,
+        "stage": trial.stage,
+        "variant_id": variant.id,
+        "probes": trial.probes,
+        "status": reply["status"],
+        "reason": reply["reason"],
+        "started_at": started_at,
+        "duration_s": round(time.monotonic() - began, 3),
+    } | reply.get("state", {})
+    mine = {"trial_id": trial_id}
+    samples = [mine | sample for sample in reply["samples"]]
+    layers = [mine | {"variant_id": variant.id} | layer for layer in reply["layers"]]
+    try:
+        run.folder.append_trial(row, samples, layers)
+    except ValueError as error:  # the reply's rows are no rows of these files
+        reply = child.no_reply("error", f"the worker's reply is not what was asked: {error}")
+        row |= {"status": reply["status"], "reason": reply["reason"]}
+        run.folder.append_trial(row, [])
+    run.trials.append(row)
+    if reply["status"] != "ok":
+        run.progress.say(f"{variant.id}: {reply['status']}: {reply['reason']}")
+    return reply
+
+
+def _pilot_s(run: Run, variant: Variant) -> float:
+    """How long this variant's trial of steps took in the pilot."""
+    durations = [
+        t["duration_s"]
+        for t in run.trials
+        if t["stage"] == "pilot" and t["variant_id"] == variant.id and t["probes"] != "memory"
+    ]
+    return durations[-1] if durations else plan.UNSEEN_TRIAL_S
+
+
+def _expected_s(run: Run) -> float:
+    """What a trial of this run takes, by those seen."""
+    return median([t["duration_s"] for t in run.trials] or [plan.UNSEEN_TRIAL_S])
+
+
+def _rounds_expected_s(run: Run) -> float:
+    """What the rounds may take, as far as the budget lets them."""
+    in_rounds = [entry.variant for entry in run.entries if not entry.pilot_only]
+    return min(run.left_s(), run.plan["rounds"] * sum(_pilot_s(run, v) for v in in_rounds))

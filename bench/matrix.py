@@ -1,0 +1,171 @@
+"""The matrix of a run: presets, what axes make of them, and why a variant can't run here. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from bench.variants import (
+    CPU_BATCH,
+    CUDA_BATCH,
+    NOTEBOOK,
+    Variant,
+    VariantError,
+    parse_id,
+    parse_value,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A variant in the matrix of a run."""
+
+    variant: Variant
+    pilot_only: bool = False
+    """Measured once, in the pilot: for what is very slow or only informative."""
+
+
+PRESETS = ("look", "quick")
+
+
+def preset(name: str, device: str, model: str = "nin") -> list[Entry]:
+    """The entries of a preset for one device, its baseline first; VariantError for an unknown name."""
+    if name not in PRESETS:
+        msg = f"unknown preset {name!r}: the presets are {', '.join(PRESETS)}"
+        raise VariantError(msg)
+    on_cuda = device.startswith("cuda")
+    base = Variant(device=device, model=model, batch_size=CUDA_BATCH if on_cuda else CPU_BATCH)
+
+    def entries(*changes: dict[str, str], pilot_only: bool = False) -> list[Entry]:
+        return [
+            Entry(variant=replace(base, **change), pilot_only=pilot_only)  # type: ignore[arg-type]
+            for change in changes
+        ]
+
+    kept, nhwc, bf16 = {"allocator": "kept"}, {"memory_format": "nhwc"}, {"precision": "bf16"}
+    inductor, overhead = {"compile_mode": "inductor"}, {"compile_mode": "reduce-overhead"}
+    loaders: list[dict[str, str]] = [{"loader": "notebook"}, {"loader": "workers"}]
+    if name == "look":
+        return entries({}, NOTEBOOK, nhwc | (bf16 if on_cuda else kept))
+    if on_cuda:
+        return [
+            *entries({}, NOTEBOOK, nhwc, bf16, nhwc | bf16, nhwc | bf16 | inductor, nhwc | bf16 | overhead),
+            *entries(*loaders, pilot_only=True),
+        ]
+    return [
+        *entries({}, NOTEBOOK, kept, nhwc, nhwc | kept, nhwc | kept | inductor),
+        *entries(bf16, {"allocator": "hugepages"}, *loaders, pilot_only=True),
+    ]
+
+
+def with_axes(entries: Iterable[Entry], axes: dict[str, Sequence[str | int | None]]) -> list[Entry]:
+    """Every entry at every value of the given axes, with the baselines that they need, each once."""
+    crossed = list(entries)
+    for name, values in axes.items():
+        crossed = [
+            replace(entry, variant=replace(entry.variant, **{name: value}))  # type: ignore[arg-type]
+            for value in values
+            for entry in crossed
+        ]
+    return with_baselines(crossed)
+
+
+def with_baselines(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries, each variant once, every baseline in front of what is held against it."""
+    entries = list(entries)
+    in_rounds = {entry.variant for entry in entries if not entry.pilot_only}
+    found: dict[Variant, Entry] = {}
+    for entry in entries:
+        baseline = entry.variant.baseline
+        pilot_only = baseline not in {variant.baseline for variant in in_rounds}
+        found.setdefault(baseline, Entry(variant=baseline, pilot_only=pilot_only))
+        found.setdefault(
+            entry.variant,
+            Entry(variant=entry.variant, pilot_only=entry.variant not in in_rounds),
+        )
+    return list(found.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What of a machine decides which variants can run there."""
+
+    cuda_devices: int = 0
+    cuda_capability: tuple[int, int] = (0, 0)
+    """Of the least capable device."""
+    cxx_compiler: bool = False
+    glibc: tuple[int, int] | None = None
+    huge_pages: str = ""
+    """The kernel's setting of transparent huge pages: always, madvise, never or unknown."""
+    tcmalloc: str = ""
+    """The library's file, empty where there is none."""
+    cores: int = 1
+
+
+def excluded_reason(variant: Variant, machine: Machine) -> str:
+    """Why the variant can't run on the machine, in words; empty where nothing is known against it."""
+    if variant.on_cuda:
+        reason = _cuda_reason(variant, machine)
+    elif variant.precision == "tf32":
+        reason = "TF32 exists on CUDA devices only"
+    elif variant.compile_mode == "reduce-overhead":
+        reason = "reduce-overhead is CUDA graphs, which need a CUDA device"
+    elif variant.compile_mode != "eager" and not machine.cxx_compiler:
+        reason = "no C++ compiler, which inductor needs on the CPU"
+    else:
+        reason = ""
+    return reason or _allocator_reason(variant.allocator, machine)
+
+
+def _cuda_reason(variant: Variant, machine: Machine) -> str:
+    index = int(variant.device.partition(":")[2] or 0)
+    if not machine.cuda_devices:
+        return "no CUDA device"
+    if index >= machine.cuda_devices:
+        return f"only {machine.cuda_devices} CUDA devices"
+    if variant.precision in ("tf32", "bf16") and machine.cuda_capability < (8, 0):
+        major, minor = machine.cuda_capability
+        return f"{variant.precision} needs compute capability 8.0, this device has {major}.{minor}"
+    return ""
+
+
+def _allocator_reason(allocator: str, machine: Machine) -> str:
+    if allocator in ("kept", "hugepages") and machine.glibc is None:
+        return f"{allocator} is a setting of glibc, which this system does not use"
+    if allocator == "hugepages":
+        if machine.glibc is not None and machine.glibc < (2, 35):
+            return "glibc.malloc.hugetlb needs glibc 2.35"
+        if machine.huge_pages not in ("madvise", "always"):
+            return f"transparent huge pages are set to {machine.huge_pages or 'unknown'}"
+    if allocator == "tcmalloc" and not machine.tcmalloc:
+        return "tcmalloc is not installed (Debian: libtcmalloc-minimal4)"
+    return ""
+
+
+def matrix(
+    preset_name: str,
+    devices: Sequence[str],
+    axes: Sequence[str] = (),
+    variant_ids: Sequence[str] = (),
+    model: str = "nin",
+) -> list[Entry]:
+    """The entries of a run: the named variants with their baselines, or a preset with axes replaced.
+
+    `axes` read NAME=VALUE,VALUE. VariantError for what is unknown.
+    """
+    changes = dict(parse_axis(text) for text in axes)
+    if variant_ids:
+        named = [Entry(variant=parse_id(text)) for text in variant_ids]
+        if changes:
+            msg = "--variant names whole variants: it can't go with --axis"
+            raise VariantError(msg)
+        return with_baselines(named)
+    entries = [entry for device in devices for entry in preset(preset_name, device, model)]
+    return with_axes(entries, changes)
+
+
+def parse_axis(text: str) -> tuple[str, list[str | int | None]]:
+    """Name and values of `NAME=VALUE,VALUE`; VariantError says what is wrong."""
+    name, equals, values = text.partition("=")
+    if not equals or not values:
+        msg = f"--axis reads NAME=VALUE,VALUE, got {text!r}"
+        raise VariantError(msg)
+    return name, [parse_value(name, value) for value in values.split(",")]

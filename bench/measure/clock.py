@@ -1,0 +1,93 @@
+"""The one seam through which time is read: on the host, or by events on a CUDA device."""
+
+import time
+from typing import Any, Protocol
+
+import torch
+
+
+class Clock(Protocol):
+    """Takes stamps cheaply and, after `sync`, tells the seconds between two of them.
+
+    `sync` waits for the device; it is called before and after a timed region, never inside one.
+    """
+
+    def mark(self) -> Any:  # noqa: ANN401 - each clock has a stamp of its own
+        """A stamp of this moment in the device's own order of work."""
+
+    def sync(self) -> None:
+        """Wait until all work given to the device is done."""
+
+    def elapsed_s(self, start: Any, end: Any) -> float:  # noqa: ANN401
+        """Seconds between two stamps taken before the last `sync`."""
+
+
+class HostClock:
+    """Stamps are the host's monotonic clock, in nanoseconds: what runs on the CPU is done when it returns."""
+
+    mark = staticmethod(time.perf_counter_ns)
+
+    def sync(self) -> None:
+        """Nothing to wait for."""
+
+    def elapsed_s(self, start: int, end: int) -> float:
+        """Seconds between two stamps."""
+        return (end - start) / 1e9
+
+
+class CudaClock:
+    """Stamps are events on the current stream, made beforehand so that a stamp only records one."""
+
+    def __init__(self, device: torch.device, prepared: int = 4096) -> None:
+        self.device = device
+        self._free = [torch.cuda.Event(enable_timing=True) for _ in range(prepared)]
+
+    def mark(self) -> torch.cuda.Event:
+        """An event recorded now."""
+        event = self._free.pop() if self._free else torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def sync(self) -> None:
+        """Wait for the device."""
+        torch.cuda.synchronize(self.device)
+
+    def elapsed_s(self, start: torch.cuda.Event, end: torch.cuda.Event) -> float:
+        """Seconds between two recorded events."""
+        return start.elapsed_time(end) / 1e3
+
+
+def clock_for(device: torch.device) -> Clock:
+    """The clock that tells the time of work on a device."""
+    return CudaClock(device) if device.type == "cuda" else HostClock()
+
+
+class Timeline:
+    """Who had the time: each stamp says whose time begins there, the next one that it ends."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self._stamps: list[tuple[Any, Any]] = []
+
+    def enter(self, owner: Any) -> None:  # noqa: ANN401 - a phase's name, or a layer with its phase
+        """From now on the time is `owner`'s."""
+        self._stamps.append((owner, self.clock.mark()))
+
+    @property
+    def stamps(self) -> int:
+        """How many stamps were taken."""
+        return len(self._stamps)
+
+    def seconds(self) -> dict[Any, float]:
+        """Seconds of each owner, summed over its turns. Call after `clock.sync`.
+
+        The last stamp only ends the one before it: its owner gets nothing for it.
+        """
+        total: dict[Any, float] = {}
+        for (owner, start), (_, end) in zip(self._stamps, self._stamps[1:], strict=False):
+            total[owner] = total.get(owner, 0.0) + self.clock.elapsed_s(start, end)
+        return total
+
+    def wall_s(self) -> float:
+        """Seconds from the first stamp to the last. Call after `clock.sync`."""
+        return self.clock.elapsed_s(self._stamps[0][1], self._stamps[-1][1])

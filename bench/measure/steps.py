@@ -1,0 +1,159 @@
+"""The probe of steps: plain ones without any instrument, then stamped ones by phase and layer."""
+
+import math
+import time
+from collections import defaultdict
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+from bench.measure.clock import Clock, Timeline
+from bench.measure.layers import stamp_cost_s, stamped
+from bench.measure.samples import Samples
+from bench.measure.usage import UNITS, usage
+from bench.measure.workload import Workload
+from nin.train import PHASES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many steps a trial takes."""
+
+    warmup: int = 0
+    """Steps between the first one and the plain ones."""
+    plain: int = 3
+    """Plain samples."""
+    iterations: int = 1
+    """Steps that a plain sample averages: more than one where a step is short."""
+    stamped: int = 2
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where nothing would be measured."""
+        if self.plain < 1 or self.iterations < 1 or self.warmup < 0 or self.stamped < 0:
+            msg = f"a trial needs at least one plain sample of one step, got {self}"
+            raise ValueError(msg)
+
+
+LONG_STEP_S = 1.0
+"""From here on one step is one sample, and the first step is warm-up enough."""
+SLOW_STEP_S = 8.0
+"""From here on a trial takes one plain and one stamped step."""
+LEAST_SAMPLE_S = 0.1
+MOST_ITERATIONS = 100
+MOST_STAMPED = 20
+SHORT_WARMUP = 5
+"""Steps that a short step is given to settle."""
+
+
+def calibrate(work: Workload, clock: Clock, first_s: float, plain: int, stamped: int) -> Counts:
+    """How many steps a trial of this variant takes: the given ones where a step is long.
+
+    A short step is averaged until a sample lasts 0.1 s, and stamped more often.
+    """
+    step_s = first_s
+    if not work.eager or first_s < LONG_STEP_S:  # the first step compiled, or says too little
+        for _ in range(2):
+            clock.sync()
+            start = time.perf_counter()
+            take_step(work)
+            clock.sync()
+            step_s = time.perf_counter() - start
+    if step_s >= SLOW_STEP_S:
+        return Counts(plain=1, stamped=min(1, stamped))
+    if step_s >= LONG_STEP_S:
+        return Counts(warmup=0 if work.eager else 1, plain=plain, stamped=stamped)
+    iterations = max(1, min(MOST_ITERATIONS, math.ceil(LEAST_SAMPLE_S / step_s)))
+    return Counts(
+        warmup=SHORT_WARMUP if iterations > 1 else 1,
+        plain=plain,
+        iterations=iterations,
+        stamped=max(stamped, min(MOST_STAMPED, iterations)),
+    )
+
+
+def take_step(work: Workload) -> None:
+    """Fetch a batch and train on it."""
+    work.trainer.step(*next(work.batches))
+
+
+def first_step(work: Workload, clock: Clock) -> Samples:
+    """The first step, compilation and worker start included: metric first_step."""
+    samples = Samples("steps")
+    start = time.perf_counter()
+    take_step(work)
+    clock.sync()
+    samples.add("first_step", "s", time.perf_counter() - start, scope="process")
+    return samples
+
+
+def plain_steps(work: Workload, clock: Clock, counts: Counts) -> Samples:
+    """Seconds a step (wall), and on the CPU its CPU seconds, page faults and switches.
+
+    On CUDA also device (between events at the region's ends) and dispatch (how long the host takes
+    to give the device one step's work, from an idle start). The wall includes the loader.
+    """
+    for _ in range(counts.warmup):
+        take_step(work)
+    samples = Samples("steps")
+    for index in range(counts.plain):
+        clock.sync()
+        before, start = usage(), time.perf_counter()
+        began = clock.mark()
+        for _ in range(counts.iterations):
+            take_step(work)
+        ended = clock.mark()
+        clock.sync()
+        wall_s, after = time.perf_counter() - start, usage()
+        values = {"wall": (wall_s, "s")}
+        if work.device.type == "cuda":
+            values["device"] = (clock.elapsed_s(began, ended), "s")
+        else:
+            used = after - before
+            values |= {name: (getattr(used, name), unit) for name, unit in UNITS.items()}
+        for metric, (value, unit) in values.items():
+            samples.add(
+                metric, unit, value / counts.iterations, iterations=counts.iterations, index=index
+            )
+    if work.device.type == "cuda":
+        samples.add("dispatch", "s", dispatch_s(work, clock))
+    return samples
+
+
+def dispatch_s(work: Workload, clock: Clock) -> float:
+    """Seconds until the host has given an idle device all work of one step."""
+    clock.sync()
+    start = time.perf_counter()
+    take_step(work)
+    seconds = time.perf_counter() - start
+    clock.sync()
+    return seconds
+
+
+def stamped_steps(work: Workload, clock: Clock, count: int) -> Samples:
+    """Seconds of each phase and, in eager variants, of each layer, from the same stamped steps."""
+    phases, layers = Samples("steps"), Samples("layers")
+    for index in range(count):
+        timeline = Timeline(clock)
+        instruments = stamped(work.trainer.model, timeline) if work.eager else nullcontext()
+        clock.sync()
+        with instruments:
+            timeline.enter(("", "data"))
+            x, y = next(work.batches)
+            work.trainer.step(x, y, mark=lambda phase, to=timeline: to.enter(("", phase)))  # type: ignore[misc]
+            timeline.enter(("", "end"))
+        clock.sync()
+        phases.add("stamped_wall", "s", timeline.wall_s(), index=index)
+        layers.add("stamps", "1", timeline.stamps, index=index)
+        by_phase: dict[str, float] = defaultdict(float)
+        for (layer, phase), seconds in timeline.seconds().items():
+            by_phase[phase] += seconds
+            if work.eager and (layer or phase in ("forward", "backward")):
+                layers.add(
+                    "wall", "s", seconds, scope="layer", layer=layer or "between", phase=phase, index=index
+                )  # fmt: skip
+        for phase in PHASES:
+            phases.add("wall", "s", by_phase[phase], scope="phase", phase=phase, index=index)
+    if count and work.eager:
+        cost_s = stamp_cost_s(clock, work.device)
+        layers.add("stamp_cost", "s", cost_s, scope="process")
+        phases.rows += layers.rows
+    return phases

@@ -1,0 +1,179 @@
+"""Whether a variant took effect: what each layer really saw, and what the process really has set."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from bench.measure.layers import block_of, leaves, tensors
+from bench.measure.samples import Samples
+from bench.measure.workload import Workload
+from bench.variants import Variant
+from nin.train import MEMORY_FORMATS
+
+KEPT_VARIABLES = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
+KEPT_FAULTED_SHARE = 0.02
+"""`kept` must not map more than this share of the process's memory anew in a step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerFacts:
+    """What a leaf is and what it gave in the first step: a row of layers.csv."""
+
+    layer: str
+    block: str
+    type: str
+    output_shape: str
+    parameters: int
+    memory_format: str
+    """nchw, nhwc, both (the shape makes them one), other, or empty for what is not an image."""
+    dtype: str
+
+
+@contextmanager
+def observed(model: nn.Module) -> Iterator[list[LayerFacts]]:
+    """Within, the first call of each leaf is noted; the list is complete behind the context."""
+    facts: dict[str, LayerFacts] = {}
+
+    def note(path: str, leaf: nn.Module, output: object) -> None:
+        y = next(tensors(output), None)
+        if y is not None and path not in facts:
+            facts[path] = LayerFacts(
+                layer=path,
+                block=block_of(path),
+                type=type(leaf).__name__,
+                output_shape="x".join(map(str, y.shape)),
+                parameters=sum(p.numel() for p in leaf.parameters()),
+                memory_format=format_of(y),
+                dtype=str(y.dtype).removeprefix("torch."),
+            )
+
+    handles = [
+        leaf.register_forward_hook(lambda m, _x, y, path=path: note(path, m, y))  # type: ignore[misc]
+        for path, leaf in leaves(model).items()
+    ]
+    found: list[LayerFacts] = []
+    try:
+        yield found
+    finally:
+        for handle in handles:
+            handle.remove()
+        found += facts.values()
+
+
+def format_of(tensor: torch.Tensor) -> str:
+    """The memory format of an activation (N, C, H, W)."""
+    if tensor.dim() != 4:  # noqa: PLR2004 - N, C, H, W
+        return ""
+    held = [n for n, f in MEMORY_FORMATS.items() if tensor.is_contiguous(memory_format=f)]
+    return "both" if len(held) == len(MEMORY_FORMATS) else held[0] if held else "other"
+
+
+def as_rows(facts: list[LayerFacts]) -> list[dict[str, Any]]:
+    """The facts as rows of layers.csv, without trial and variant."""
+    return [asdict(fact) for fact in facts]
+
+
+def before_steps(work: Workload) -> str:
+    """Why the settings of this process are not the variant's; empty where they are."""
+    return (
+        _precision_flags(work.variant.precision)
+        or _allocator_settings(work.variant.allocator)
+        or _threads(work.variant)
+        or _weights(work)
+    )
+
+
+def after_steps(variant: Variant, facts: list[LayerFacts], samples: Samples) -> str:
+    """Why what the layers saw and the step cost does not fit the variant; empty where it does."""
+    return _dtypes(variant, facts) or _formats(variant, facts) or _allocator_effect(variant, samples)
+
+
+def _precision_flags(precision: str) -> str:
+    expected = {"fp32": "ieee", "tf32": "tf32"}.get(precision)
+    flags = {
+        "matrix products": torch.backends.cuda.matmul.fp32_precision,
+        "convolutions": torch.backends.cudnn.conv.fp32_precision,  # type: ignore[attr-defined] # missing in torch's stubs
+    }
+    if expected:
+        for what, flag in flags.items():
+            if flag != expected:
+                return f"{precision} asks for {expected} {what}, torch has {flag}"
+    return ""
+
+
+def _threads(variant: Variant) -> str:
+    has = torch.get_num_threads()
+    if variant.threads is not None and has != variant.threads:
+        return f"{variant.threads} threads asked, torch has {has}"
+    return ""
+
+
+def _weights(work: Workload) -> str:
+    """Filters of one channel or of 1x1 lie the same way in both formats: `both` is right for either."""
+    expected = work.variant.memory_format
+    for name, parameter in work.trainer.model.named_parameters():
+        if (found := format_of(parameter)) not in (expected, "both", ""):
+            return f"parameter {name} lies as {found}, not {expected}"
+    return ""
+
+
+def _allocator_settings(allocator: str) -> str:
+    if allocator == "kept" and not all(v in os.environ for v in KEPT_VARIABLES):
+        return f"kept needs {' and '.join(KEPT_VARIABLES)} in the environment"
+    if allocator == "tcmalloc" and "libtcmalloc" not in _read("/proc/self/maps"):
+        return "tcmalloc is not loaded"
+    return ""
+
+
+def _allocator_effect(variant: Variant, samples: Samples) -> str:
+    if variant.allocator == "hugepages" and _kibibytes("/proc/self/smaps_rollup", "AnonHugePages") < 2048:  # noqa: PLR2004 - one page
+        return "no huge page was used"
+    faults = sorted(r["value"] for r in samples.rows if r["metric"] == "page_faults")
+    if variant.allocator == "kept" and faults:
+        mapped = faults[len(faults) // 2] * os.sysconf("SC_PAGE_SIZE")
+        resident = _kibibytes("/proc/self/status", "VmRSS") * 1024
+        if resident and mapped > KEPT_FAULTED_SHARE * resident:
+            return (
+                f"kept took no effect: a step maps {mapped / 1e6:.0f} MB anew, "
+                f"{mapped / resident:.0%} of the process"
+            )
+    return ""
+
+
+def _dtypes(variant: Variant, facts: list[LayerFacts]) -> str:
+    """Under autocast every convolution and matrix product must give bf16, else float32."""
+    bf16 = variant.precision == "bf16"
+    expected = "bfloat16" if bf16 else "float32"
+    for fact in facts:
+        computes = fact.type.startswith(("Conv", "Linear"))
+        if fact.dtype != expected and (computes or not bf16):
+            return f"layer {fact.layer} ({fact.type}) gave {fact.dtype}, not {expected}"
+    return ""
+
+
+def _formats(variant: Variant, facts: list[LayerFacts]) -> str:
+    for fact in facts:
+        if fact.memory_format not in (variant.memory_format, "both", ""):
+            return (
+                f"layer {fact.layer} ({fact.type}) gave {fact.memory_format}, "
+                f"not {variant.memory_format}"
+            )
+    return ""
+
+
+def _kibibytes(path: str, name: str) -> int:
+    line = next((s for s in _read(path).splitlines() if s.startswith(name + ":")), "")
+    return int(line.split()[1]) if line else 0
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError:
+        return ""

@@ -1,0 +1,163 @@
+"""`python -m bench.measure.worker REQUEST REPLY`: one trial, asked and answered in JSON files.
+
+A reply is written whatever happens, short of the process being killed. What libraries print goes to
+the log that the parent gave as standard output.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import sys
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bench.variants import from_row
+
+def main(request_path: str, reply_path: str) -> None:
+    """Answer one request."""
+    die_with_parent()
+    request = json.loads(Path(request_path).read_text(encoding="utf-8"))
+    reply = environment() if request["task"] == "environment" else trial(request)
+    Path(reply_path).write_text(json.dumps(reply), encoding="utf-8")
+
+
+def environment() -> dict[str, Any]:
+    """The reply to the question what machine and software this is."""
+    from bench.environment import describe  # noqa: PLC0415 - imports torch
+
+    return {"status": "ok", "reason": "", "samples": [], "layers": [], "environment": describe()}
+
+
+def trial(request: dict[str, Any]) -> dict[str, Any]:
+    """The reply of a trial: status, reason, samples, layers and the machine's state.
+
+    Whatever goes wrong is a status with a reason; only `ok` has samples.
+    """
+    import torch  # noqa: PLC0415 - slow, and not for the environment's parent
+
+    from bench.measure import workload  # noqa: PLC0415
+    from nin.data import DataError  # noqa: PLC0415
+
+    try:
+        return measure(request)
+    except workload.UnsupportedError as error:
+        return failed("unsupported", error)
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        return failed("oom", error)
+    except DataError as error:
+        return failed("error", error)
+    except Exception as error:  # noqa: BLE001 - a trial's failure is a row, whatever it is
+        traceback.print_exc()
+        out_of_memory = "can't allocate memory" in str(error) or "out of memory" in str(error)
+        return failed("oom" if out_of_memory else "error", error)
+
+
+def measure(request: dict[str, Any]) -> dict[str, Any]:
+    """Measure the probes asked for, verified before and after."""
+    from bench.measure import clock, memory, steps, verify, workload  # noqa: PLC0415
+    from bench.measure.samples import Samples  # noqa: PLC0415
+
+    variant = from_row(request["variant"])
+    shape = request["inputs"]["shape"]
+    inputs = workload.Inputs(**request["inputs"] | {"shape": shape and tuple(shape)})
+    work = workload.build(variant, inputs, request["seed"])
+    if reason := verify.before_steps(work):
+        return failed("invalid", reason)
+    if request["probes"] == "memory":
+        return {"status": "ok", "reason": "", "samples": memory.measure(work).rows, "layers": []}
+    ticker = clock.clock_for(work.device)
+    samples = Samples(request["probes"])
+    state = State()
+    if work.eager:
+        with verify.observed(work.trainer.model) as facts:
+            first = steps.first_step(work, ticker)
+    else:
+        facts, first = [], steps.first_step(work, ticker)
+    if request["counts"]:
+        counts = steps.Counts(**request["counts"])
+    else:
+        counts = steps.calibrate(work, ticker, first.rows[0]["value"], **request["pilot_counts"])
+    plain = steps.plain_steps(work, ticker, counts)
+    stamped = steps.stamped_steps(work, ticker, counts.stamped)
+    ended = state.read(work.device)
+    samples.add_all([first, plain, stamped])
+    if reason := verify.after_steps(variant, facts, plain):
+        return failed("invalid", reason)
+    return {
+        "status": "ok",
+        "reason": "",
+        "samples": samples.rows,
+        "layers": verify.as_rows(facts),
+        "state": ended,
+        "counts": asdict(counts),
+    }
+
+
+def failed(status: str, reason: object) -> dict[str, Any]:
+    """A reply without samples. The reason is one line."""
+    text = " ".join(str(reason).split()) or type(reason).__name__
+    named = isinstance(reason, Exception) and type(reason).__module__ == "builtins"
+    text = f"{type(reason).__name__}: {text}" if named else text
+    return {"status": status, "reason": text[:500], "samples": [], "layers": []}
+
+
+class State:
+    """What the machine did meanwhile, from the making of this object to `read`."""
+
+    def __init__(self) -> None:
+        self.steal_s = steal_s()
+
+    def read(self, device: Any) -> dict[str, float | None]:  # noqa: ANN401 - torch is imported late
+        """Load, stolen seconds, and the GPU's clock, temperature and power where they are readable."""
+        import resource  # noqa: PLC0415
+
+        state: dict[str, float | None] = {
+            "load_1min": os.getloadavg()[0],
+            "steal_s": steal_s() - self.steal_s,
+            "involuntary_switches": resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw,
+        }
+        if device.type == "cuda":
+            state |= gpu_state(device)
+        return state
+
+
+def gpu_state(device: Any) -> dict[str, float | None]:  # noqa: ANN401
+    """Clock (Hz), temperature and power of a CUDA device; None where NVML does not tell."""
+    import torch  # noqa: PLC0415
+
+    def ask(question: Any, scale: float) -> float | None:  # noqa: ANN401
+        try:
+            return float(question(device)) * scale
+        except Exception:  # noqa: BLE001 - NVML's errors differ by driver; the trial goes on without
+            return None
+
+    return {
+        "gpu_clock_hz": ask(torch.cuda.clock_rate, 1e6),
+        "gpu_temperature_c": ask(torch.cuda.temperature, 1),
+        "gpu_power_w": ask(torch.cuda.power_draw, 1e-3),
+    }
+
+
+def steal_s() -> float:
+    """Seconds that the hypervisor gave to others since boot, over all cores (proc(5), field 8)."""
+    try:
+        first = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0].split()
+    except OSError:
+        return 0.0
+    return int(first[8]) / os.sysconf("SC_CLK_TCK")
+
+
+def die_with_parent() -> None:
+    """Have Linux kill this process when its parent ends, lest it disturb what runs after."""
+    if sys.platform == "linux":
+        parent = os.getppid()
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG of prctl(2)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

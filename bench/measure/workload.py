@@ -1,0 +1,139 @@
+"""What a trial trains: the model, the batches and the trainer of one variant."""
+
+import importlib
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from bench.variants import Variant
+from nin import data
+from nin.loaders import Batch, Loader, make_loader
+from nin.model import NiN
+from nin.train import Setup, Trainer
+
+
+class UnsupportedError(Exception):
+    """The variant can't run here; the text is the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What is fed to the model: Fashion-MNIST from a folder, or seeded random images of a shape."""
+
+    folder: str | None = None
+    is_subset: bool = False
+    shape: tuple[int, int, int] | None = None
+    classes: int = data.CLASSES
+
+    def images(self, seed: int) -> data.Images:
+        """The train images."""
+        if self.shape is not None:
+            return data.random_images(self.shape, self.classes, seed)
+        folder = Path(self.folder or "").expanduser()
+        return data.load(data.Source(name="", folder=folder, is_subset=self.is_subset), train=True)
+
+
+@dataclass(slots=True, kw_only=True)
+class Workload:
+    """A trainer and an endless stream of its batches."""
+
+    trainer: Trainer
+    loader: Loader
+    batches: Iterator[Batch]
+    variant: Variant
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.trainer.setup.device
+
+    @property
+    def eager(self) -> bool:
+        """Whether the leaves run one by one, so that they can be hooked."""
+        return self.variant.compile_mode == "eager"
+
+
+def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
+    """The workload of a variant, nothing run yet.
+
+    Raises UnsupportedError where the variant can't be set up here, ValueError or ImportError
+    where the model can't be made, DataError where the data is damaged.
+    """
+    device = torch.device(variant.device)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        msg = "no CUDA device" if not torch.cuda.is_available() else f"no device {device}"
+        raise UnsupportedError(msg)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    if variant.threads is not None:
+        torch.set_num_threads(variant.threads)
+    images = inputs.images(seed)
+    torch.manual_seed(seed)
+    model = build_model(variant.model, images.pixels_NCHW.shape[1], inputs.classes)
+    setup = Setup(
+        device=device,
+        precision=variant.precision,
+        memory_format=variant.memory_format,
+        compile_mode=variant.compile_mode,
+        optimizer=variant.optimizer,
+        sync=variant.sync,
+    )
+    loader = make_loader(
+        variant.loader, images, variant.batch_size, device=device, seed=seed, drop_last=True
+    )
+    if not len(loader):
+        msg = f"a batch of {variant.batch_size} is more than the {len(images)} train images there are"
+        raise UnsupportedError(msg)
+    model.train()
+    return Workload(
+        trainer=Trainer(model, setup), loader=loader, batches=endless(loader), variant=variant
+    )
+
+
+def endless(loader: Loader) -> Iterator[Batch]:
+    """The loader's batches, epoch after epoch."""
+    while True:
+        yield from loader
+
+
+def build_model(name: str, in_channels: int, num_classes: int) -> nn.Module:
+    """The model of the axis `model`: nin, torchvision.models:NAME or package.module:factory.
+
+    A factory is called as factory(in_channels, num_classes). torchvision's take num_classes and
+    three channels: grey images are shown to them on all three.
+    """
+    if name == "nin":
+        return NiN(in_channels, num_classes)
+    module_name, _, attribute = name.partition(":")
+    try:
+        factory = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError) as error:
+        msg = f"model {name}: {error}"
+        raise ValueError(msg) from error
+    if module_name != "torchvision.models":
+        model = factory(in_channels, num_classes)
+    else:
+        accepted = inspect.signature(factory).parameters
+        extra = {"aux_logits": False} if "aux_logits" in accepted else {}
+        model = factory(num_classes=num_classes, **extra)
+        if in_channels == 1:
+            model.register_forward_pre_hook(_on_three_channels)
+        elif in_channels != 3:  # noqa: PLR2004 - RGB
+            msg = f"model {name} takes images of 3 channels (or 1, repeated), got {in_channels}"
+            raise ValueError(msg)
+    if not isinstance(model, nn.Module):
+        msg = f"model {name}: the factory must return an nn.Module, got {type(model).__name__}"
+        raise ValueError(msg)  # noqa: TRY004 - a wrong choice of the user's, like the others
+    return model
+
+
+def _on_three_channels(
+    module: nn.Module,  # noqa: ARG001 - a hook's signature
+    arguments: tuple[torch.Tensor, ...],
+) -> tuple[torch.Tensor, ...]:
+    x_NCHW = arguments[0]
+    return (x_NCHW.expand(-1, 3, -1, -1), *arguments[1:])

@@ -1,0 +1,225 @@
+"""What a call of `bench run` asks for, made into a run: matrix, data, environment, run.json."""
+
+import re
+import shlex
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bench import child, plan
+from bench.environment import machine, without_home
+from bench.launch import Run, now
+from bench.matrix import Entry, excluded_reason
+from bench.progress import RunProgress, duration
+from bench.records import SCHEMA_VERSION, RunFolder
+from bench.variants import Variant, as_row
+
+DATA_CLASSES = 10
+
+
+class UsageError(ValueError):
+    """An option that can't be met; the text says which and what would do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """The options of a call."""
+
+    preset: str = "quick"
+    device: str = "all"
+    axes: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    rounds: int | None = None
+    budget: str = "20m"
+    seed: int = 0
+    model: str = "nin"
+    shape: str | None = None
+    classes: int = DATA_CLASSES
+    data: str | None = None
+    download: bool = False
+    out: Path = Path("results")
+    run_id: str | None = None
+
+    @property
+    def is_look(self) -> bool:
+        """Whether this is the short look: fewer steps and rounds, and no verdicts."""
+        return self.preset == "look" and not self.variants
+
+
+def progress() -> RunProgress:
+    """Where a run's progress is shown."""
+    return RunProgress(Console())
+
+
+def name_run(choices: Choices) -> str:
+    """The run's name: as chosen, else its date, time and preset. UsageError for an unfit one."""
+    if choices.run_id is None:
+        what = "variants" if choices.variants else choices.preset
+        return f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}-{what}"
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", choices.run_id):
+        msg = f"--run-id must be letters, digits, dots, dashes and underscores, got {choices.run_id!r}"
+        raise UsageError(msg)
+    return choices.run_id
+
+
+def folder_of(out: Path, run: str) -> Path:
+    """The folder of a run that is named by its path or by its name in `out`."""
+    return Path(run) if Path(run).is_dir() or "/" in run else out / run
+
+
+def compile_cache(folder: Path) -> Path:
+    """Where compiled code of this run is kept until it is complete."""
+    from nin.data import cache_folder  # noqa: PLC0415 - imports torch
+
+    return cache_folder() / "compiled" / folder.name
+
+
+def parse_budget(text: str) -> float | None:
+    """Seconds of `90s`, `20m` or `2h`; None for `none`. UsageError for anything else."""
+    if text == "none":
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if match is None:
+        msg = f"--budget reads 90s, 20m, 2h or none, got {text!r}"
+        raise UsageError(msg)
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def parse_shape(text: str) -> tuple[int, int, int]:
+    """(C, H, W) of `CxHxW`; UsageError for anything else."""
+    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)x([1-9]\d*)", text)
+    if match is None:
+        msg = f"--input reads CxHxW, such as 3x32x32, got {text!r}"
+        raise UsageError(msg)
+    channels, height, width = map(int, match.groups())
+    return channels, height, width
+
+
+def environment() -> dict[str, Any]:
+    """This machine and software, asked of a child: the parent itself never starts torch's threads."""
+    variables = child.environment_of(Variant(), "", Path())
+    reply = child.ask({"task": "environment"}, variables, limit_s=120)
+    if reply["status"] != "ok":
+        msg = f"torch can't be used here: {reply['reason']}"
+        raise UsageError(msg)
+    return dict(reply["environment"])
+
+
+def find_inputs(choices: Choices) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the trials are fed (workload.Inputs), and how run.json describes it; UsageError if it is missing."""
+    from nin.data import DataError, find, load  # noqa: PLC0415 - imports torch
+
+    if choices.shape is not None:
+        shape = parse_shape(choices.shape)
+        inputs = {"folder": None, "is_subset": False, "shape": shape, "classes": choices.classes}
+        return inputs, {"name": f"seeded random images of {choices.shape}", "is_subset": False}
+    if choices.classes != DATA_CLASSES:
+        msg = "--classes goes with --input: Fashion-MNIST has 10"
+        raise UsageError(msg)
+    try:
+        source = find(choices.data, download=choices.download)
+        count = len(load(source, train=True))
+    except DataError as error:
+        raise UsageError(str(error)) from error
+    inputs = {
+        "folder": without_home(str(source.folder.resolve())),
+        "is_subset": source.is_subset,
+        "shape": None,
+        "classes": DATA_CLASSES,
+    }
+    return inputs, {
+        "name": source.name,
+        "is_subset": source.is_subset,
+        "train_images": count,
+    }
+
+
+def start(
+    choices: Choices, entries: list[Entry], folder: Path, shown: RunProgress, cache: Path
+) -> Run:
+    """A new run with its folder made. UsageError for options that can't be met, RecordError for the folder."""
+    budget_s = parse_budget(choices.budget)
+    described = environment()
+    reasons = exclusions(entries, described)
+    runnable = [entry for entry in entries if not reasons[entry.variant.id]]
+    if not runnable:
+        told = "; ".join(sorted({f"{reason}" for reason in reasons.values()}))
+        msg = f"no variant can run here: {told}"
+        raise UsageError(msg)
+    inputs, data = find_inputs(choices)
+    shown.say(f"data: {data['name']}")
+    header = {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": folder.name,
+        "command": without_home(shlex.join(["python", "-m", "bench", *sys.argv[1:]])),
+        "seed": choices.seed,
+        "preset": None if choices.variants else choices.preset,
+        "status": "running",
+        "started_at": now(),
+        "finished_at": None,
+        "ended_because": None,
+        "data": data,
+        "inputs": inputs,
+        "plan": {
+            "rounds": choices.rounds or (plan.LOOK_ROUNDS if choices.is_look else plan.DEFAULT_ROUNDS),
+            "budget_s": budget_s,
+            "verdicts": not choices.is_look,
+            "pilot_counts": {"plain": 2, "stamped": 1} if choices.is_look else {"plain": 3, "stamped": 2},
+            "pilot_only": [e.variant.id for e in runnable if e.pilot_only],
+            "step_s": {},
+            "counts": {},
+            "arms": [],
+        },
+        "environment": described,
+    }  # fmt: skip
+    opened = RunFolder.create(folder, header, variant_rows(entries, reasons))
+    return Run(opened, header, runnable, shown, cache)
+
+
+def exclusions(entries: Iterable[Entry], described: dict[str, Any]) -> dict[str, str]:
+    """Why each variant can't run here, by id; empty where it can."""
+    here = machine(described)
+    return {entry.variant.id: excluded_reason(entry.variant, here) for entry in entries}
+
+
+def variant_rows(entries: Iterable[Entry], reasons: dict[str, str]) -> list[dict[str, object]]:
+    """The rows of variants.csv."""
+    return [
+        {
+            "variant_id": entry.variant.id,
+            **as_row(entry.variant),
+            "baseline": entry.variant.is_baseline,
+            "excluded_reason": reasons[entry.variant.id],
+        }
+        for entry in entries
+    ]
+
+
+def describe(choices: Choices, entries: list[Entry]) -> str:
+    """The matrix in lines: what runs in rounds, what in the pilot alone, what not and why, how long."""
+    reasons = exclusions(entries, environment())
+    runnable = [entry for entry in entries if not reasons[entry.variant.id]]
+    lines = []
+    for entry in entries:
+        reason = reasons[entry.variant.id]
+        note = f"excluded: {reason}" if reason else "pilot only" if entry.pilot_only else ""
+        role = "baseline" if entry.variant.is_baseline else "notebook's loop" if entry.variant.is_notebook else ""
+        lines.append("  ".join(filter(None, (f"{entry.variant.id:52}", role, note))).rstrip())
+    rounds = choices.rounds or (plan.LOOK_ROUNDS if choices.is_look else plan.DEFAULT_ROUNDS)
+    arms = plan.arms(runnable, set(), twice=not choices.is_look)
+    trials = len(plan.pilot(runnable)) + rounds * len(arms)
+    expected_s = trials * plan.UNSEEN_TRIAL_S
+    budget_s = parse_budget(choices.budget)
+    limit = "" if budget_s is None else f", at most {duration(budget_s)} (--budget)"
+    lines.append(
+        f"{len(runnable)} of {len(entries)} variants run here; {rounds} rounds of {len(arms)} arms and the pilot "
+        f"are {trials} trials: about {duration(expected_s)} before any is measured{limit}"
+    )
+    return "\n".join(lines)
+
+
