@@ -52,7 +52,7 @@ def step_probes(variant: Variant) -> str:
 
 
 def pilot(entries: Iterable[Entry]) -> list[Planned]:
-    """Round 0: the steps of each variant, then its memory."""
+    """Round 0: the steps of each variant and, if it has further rounds, then its memory."""
     return [
         Planned(
             round=0,
@@ -65,6 +65,7 @@ def pilot(entries: Iterable[Entry]) -> list[Planned]:
             (entry, probes)
             for entry in entries
             for probes in (step_probes(entry.variant), "memory")
+            if probes != "memory" or not entry.pilot_only
         )
     ]
 

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset, RandomSampler, Sampler, SequentialSampler
-from torchvision import transforms
 
 from nin.data import Images
 
@@ -75,6 +74,8 @@ class PilDataset(Dataset[tuple[torch.Tensor, int]]):
         if channels not in (1, 3):
             msg = f"the loaders notebook and workers need images of 1 or 3 channels, got {channels}; use resident"
             raise ValueError(msg)
+        from torchvision import transforms  # noqa: PLC0415 - slow to import, and resident does without
+
         self.images = images
         steps = [transforms.Resize(images.size)] if images.size else []
         self.transform = transforms.Compose([*steps, transforms.ToTensor()])

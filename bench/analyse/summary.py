@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import pandas as pd
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from bench.analyse import tables
 from bench.analyse.load import load
 from bench.analyse.words import interval, number, percent, seconds
+
+PLAIN_WIDTH = 130
+"""Columns of a table that no terminal shows."""
 
 
 def show_estimates(folder: Path) -> None:
@@ -25,23 +29,26 @@ def show(folder: Path, report: Path) -> None:
 
 
 def _print(table: pd.DataFrame, title: str, *, with_ratio: bool) -> None:
-    shown = Table(title=title, title_justify="left")
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PLAIN_WIDTH)
+    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     shown.add_column("variant", overflow="fold")
-    for name in ("images/s", "step", "page faults", "system CPU"):
-        shown.add_column(name, justify="right")
-    if with_ratio:
-        for name in ("times baseline", "verdict", "n"):
-            shown.add_column(name, justify="right")
+    names = ["images/s", "step", "page faults", "system CPU"]
+    names += ["times baseline", "verdict", "rounds"] if with_ratio else []
+    for name in names:
+        shown.add_column(name, justify="left" if name == "verdict" else "right")
     for row in table.to_dict("records"):
+        system_share = row["cpu_system_s"] / (row["cpu_system_s"] + row["cpu_user_s"])
         cells = [
             str(row["variant_id"]),
             number(row["images_per_s"]),
             seconds(row["step_s"]),
             number(row["page_faults"]),
-            percent(row["cpu_system_s"] / (row["cpu_system_s"] + row["cpu_user_s"])),
+            percent(system_share),
         ]
         if with_ratio:
             ratio = interval(row["ratio"], row["ratio_lo"], row["ratio_hi"])
-            cells += [ratio, str(row["verdict"]), str(row["n"])]
+            cells += [ratio, str(row["verdict"]), str(row["n"]) if row["n"] else "pilot"]
         shown.add_row(*cells)
-    Console().print(shown)
+    console.print(shown)
