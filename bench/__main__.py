@@ -128,21 +128,24 @@ def entries_of(choices: "Choices") -> "list[Entry]":
 
 def print_estimates(folder: Path) -> None:
     """Print the first table, from the pilot alone."""
-    from bench.analyse import summary  # noqa: PLC0415
+    from bench.analyse import load, summary  # noqa: PLC0415
 
-    summary.show_estimates(folder)
+    summary.show_estimates(load.load(folder))
 
 
 def finish(folder: Path, reports: Path) -> None:
     """Write the report of a run, print its table and where it is."""
-    from bench.analyse import report, summary  # noqa: PLC0415
+    from bench.analyse import load, report, summary  # noqa: PLC0415
     from bench.records import RecordError  # noqa: PLC0415
 
     try:
-        path = report.write(folder, reports)
+        data = load.load(folder)
+        path = report.write(data, reports)
     except RecordError as error:
         fail(error, NOTHING)
-    summary.show(folder, path)
+    summary.show(data, path)
+    if not len(data.values):
+        fail("nothing was measured: the report tells why", NOTHING)
 
 
 @app.command("report")

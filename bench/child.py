@@ -12,20 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.records import STATUSES
-from bench.variants import Variant
+from bench.variants import ALLOCATOR_VARIABLES, Variant
 
 WORKER = (sys.executable, "-m", "bench.measure.worker")
 
-NEVER_RETURN = "100000000000"  # bytes: far beyond any memory
-ALLOCATOR_VARIABLES: dict[str, dict[str, str]] = {
-    "default": {},
-    "kept": {
-        "MALLOC_TRIM_THRESHOLD_": NEVER_RETURN,
-        "MALLOC_MMAP_THRESHOLD_": NEVER_RETURN,
-    },
-    "hugepages": {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"},
-    "tcmalloc": {},  # LD_PRELOAD, which takes the library's name
-}
 OURS = {name for variables in ALLOCATOR_VARIABLES.values() for name in variables}
 
 

@@ -70,6 +70,18 @@ ALWAYS_IN_ID = ("device", "precision", "memory_format", "compile_mode", "batch_s
 NOTEBOOK = {"loader": "notebook", "sync": "step"}
 
 
+NEVER_RETURN = "100000000000"  # bytes: far beyond any memory
+ALLOCATOR_VARIABLES: dict[str, dict[str, str]] = {
+    "default": {},
+    "kept": {
+        "MALLOC_TRIM_THRESHOLD_": NEVER_RETURN,
+        "MALLOC_MMAP_THRESHOLD_": NEVER_RETURN,
+    },
+    "hugepages": {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"},
+    "tcmalloc": {},  # LD_PRELOAD, which takes the library's name
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
     """The values of one axis: named ones, or those that a pattern describes."""

@@ -8,23 +8,21 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.analyse import tables
-from bench.analyse.load import load
+from bench.analyse.load import RunData
 from bench.analyse.words import interval, number, percent, seconds
 
 PLAIN_WIDTH = 130
 """Columns of a table that no terminal shows."""
 
 
-def show_estimates(folder: Path) -> None:
+def show_estimates(data: RunData) -> None:
     """The table of the pilot: one trial a variant, so estimates and no more."""
-    data = load(folder)
-    table = tables.steps(data)
-    _print(table, "First estimates, from the pilot's one trial each", with_ratio=False)
+    _print(tables.steps(data), "First estimates, from the pilot's one trial each", with_ratio=False)
 
 
-def show(folder: Path, report: Path) -> None:
+def show(data: RunData, report: Path) -> None:
     """The variants table of a run and the path of its report."""
-    _print(tables.steps(load(folder)), "Variants", with_ratio=True)
+    _print(tables.steps(data), "Variants", with_ratio=True)
     Console().print(f"report: {report}", highlight=False, soft_wrap=True)
 
 

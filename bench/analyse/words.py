@@ -2,6 +2,8 @@
 
 import math
 
+import pandas as pd
+
 
 def number(value: float) -> str:
     """Three significant digits, thousands set apart: 23.4, 101,000."""
@@ -59,3 +61,19 @@ def _scaled(value: float, units: tuple[tuple[str, float], ...]) -> str:
         return f"0 {units[0][0] if units[0][0] == 's' else 'B'}"
     unit, scale = _unit(value, units)
     return f"{number(value / scale)} {unit}"
+
+
+def markdown(table: pd.DataFrame) -> list[str]:
+    """A table in GitHub's Markdown, as lines with an empty one behind; numbers to the right."""
+    if table.empty:
+        return []
+    text = table.to_markdown(index=False, disable_numparse=True, colalign=_alignment(table))
+    return [*text.splitlines(), ""]
+
+
+def _alignment(table: pd.DataFrame) -> tuple[str, ...]:
+    def looks_numeric(column: pd.Series) -> bool:
+        filled = [str(v) for v in column if str(v)]
+        return bool(filled) and sum(v[0].isdigit() or v[0] in "-." for v in filled) > len(filled) / 2
+
+    return tuple("right" if looks_numeric(table[name]) else "left" for name in table.columns)

@@ -1,0 +1,146 @@
+"""What a reader can do: the lines that give a variant, and sentences made from what was measured."""
+
+import pandas as pd
+
+from bench.analyse.labels import label
+from bench.analyse.load import RunData, variant_axes
+from bench.analyse.tables import baseline_of
+from bench.analyse.verdicts import FASTER
+from bench.analyse.words import number, percent, seconds, size
+from bench.variants import ALLOCATOR_VARIABLES, DEFAULTS, NOTEBOOK
+
+FEWER_FAULTS = 0.1
+"""Page faults are called the cause where removing at least nine in ten of them made the step FASTER."""
+
+PYTHON = {
+    ("memory_format", "nhwc"): (
+        "model = model.to(memory_format=torch.channels_last)",
+        "x = x.contiguous(memory_format=torch.channels_last)  # every batch",
+    ),
+    ("compile_mode", "inductor"): ("model = torch.compile(model, dynamic=False)",),
+    ("compile_mode", "reduce-overhead"): (
+        'model = torch.compile(model, mode="reduce-overhead", dynamic=False)',
+        "torch.compiler.cudagraph_mark_step_begin()  # before every step",
+    ),
+    ("compile_mode", "max-autotune"): (
+        'model = torch.compile(model, mode="max-autotune", dynamic=False)',
+    ),
+    ("precision", "bf16"): (
+        "with torch.autocast(device.type, dtype=torch.bfloat16):  # around forward and loss",
+        "    loss = F.cross_entropy(model(x), y)",
+    ),
+    ("precision", "fp32"): (
+        'torch.backends.cuda.matmul.fp32_precision = "ieee"',
+        'torch.backends.cudnn.conv.fp32_precision = "ieee"',
+    ),
+    ("precision", "tf32"): (
+        'torch.backends.cuda.matmul.fp32_precision = "tf32"',
+        'torch.backends.cudnn.conv.fp32_precision = "tf32"',
+    ),
+    ("loader", "resident"): (
+        "# images stay on the device as uint8 and are resized there, a batch at a time",
+        'batches = make_loader("resident", images, batch_size, device=device, seed=0)  # nin.loaders',
+    ),
+    ("loader", "workers"): (
+        "batches = DataLoader(dataset, batch_size, shuffle=True, num_workers=4, persistent_workers=True)",
+    ),
+    ("sync", "epoch"): (
+        "loss_sum += loss.detach()  # no .item() before the epoch ends",
+    ),
+    ("optimizer", "foreach"): ("optimizer = Adam(model.parameters(), lr, foreach=True)",),
+    ("optimizer", "fused"): ("optimizer = Adam(model.parameters(), lr, fused=True)",),
+}  # fmt: skip
+
+
+def lines_of(axes: dict[str, str]) -> tuple[list[str], list[str]]:
+    """The Python lines and the shell variables by which a variant differs from the notebook's loop."""
+    notebook = {**{n: str(v) for n, v in DEFAULTS.items() if v is not None}, **NOTEBOOK}
+    python = [
+        line
+        for name, value in axes.items()
+        if notebook.get(name) != value
+        for line in PYTHON.get((name, value), ())
+    ]
+    shell = [f"{k}={v}" for k, v in ALLOCATOR_VARIABLES[axes["allocator"]].items()]
+    if axes["threads"] != "unset":
+        shell.append(f"OMP_NUM_THREADS={axes['threads']}")
+    if axes["allocator"] == "tcmalloc":
+        shell.append("LD_PRELOAD=libtcmalloc_minimal.so.4")
+    return python, shell
+
+
+def nin_command(axes: dict[str, str]) -> str:
+    """The `python -m nin` call that trains under a variant; empty for other models and optimizers."""
+    if axes["model"] != "nin" or axes["optimizer"] != "default":
+        return ""
+    told = ("device", "precision", "memory_format", "compile_mode", "batch_size", "loader", "sync")
+    options = [f"--{name.replace('_', '-')} {axes[name]}" for name in told]
+    return " ".join([*lines_of(axes)[1], "python -m nin", *options])
+
+
+def page_fault_sentence(data: RunData, steps: pd.DataFrame, page_bytes: int) -> list[str]:
+    """For each baseline, what its page faults cost, by the variant that differs in nothing but `kept`.
+
+    Names them the cause only where `kept` removed nine in ten and the step is FASTER for it.
+    """
+    rows = steps.set_index("variant_id")
+    found = []
+    for variant_id in rows.index:
+        axes = variant_axes(data, variant_id)
+        baseline = baseline_of(data, variant_id)
+        if axes["allocator"] != "kept" or baseline not in rows.index:
+            continue
+        same = variant_axes(data, baseline) | {"allocator": "kept"}
+        base, kept = rows.loc[baseline], rows.loc[variant_id]
+        if axes != same or not kept.page_faults <= FEWER_FAULTS * base.page_faults:
+            continue
+        name = label(data, baseline)
+        facts = (
+            f"A step of the {name} takes {number(base.page_faults)} minor page faults "
+            f"({size(base.page_faults * page_bytes)} mapped anew) and {seconds(base.cpu_system_s)} of system "
+            f"time; with `kept`, which differs only in that freed memory stays with the process, "
+            f"it takes {number(kept.page_faults)} and {seconds(kept.cpu_system_s)}"
+        )
+        if kept.verdict == FASTER:
+            saved_s = base.step_s - kept.step_s
+            found.append(
+                f"{facts}, and is {seconds(saved_s)} shorter. **The page faults are the cause of "
+                f"{percent(saved_s / base.step_s)} of the {name}'s step.**"
+            )
+        else:
+            found.append(f"{facts}; whether the step is shorter for it, these rounds do not settle.")
+    return found
+
+
+def break_even(data: RunData, steps: pd.DataFrame) -> pd.DataFrame:
+    """What compiling costs and after how many steps it is repaid, against eager with all else equal.
+
+    Columns: variant, eager step, compiled step, cold and warm seconds of compiling, steps to repay
+    each (empty where eager was not measured, infinite where the compiled step is not shorter).
+    """
+    rows = steps.dropna(subset="compile_cold_s")
+    by_axes = {tuple(variant_axes(data, v).items()): v for v in steps.variant_id}
+    table = steps.set_index("variant_id")
+    found = []
+    for row in rows.itertuples():
+        axes = variant_axes(data, row.variant_id) | {"compile_mode": "eager"}
+        eager_id = by_axes.get(tuple(axes.items()))
+        eager_s = table.step_s.get(eager_id, float("nan")) if eager_id else float("nan")
+        gain_s = eager_s - row.step_s
+        found.append(
+            {
+                "variant": label(data, row.variant_id),
+                "eager_s": eager_s,
+                "compiled_s": row.step_s,
+                "cold_s": row.compile_cold_s,
+                "warm_s": row.compile_warm_s,
+                "cold_steps": repaid(row.compile_cold_s, gain_s),
+                "warm_steps": repaid(row.compile_warm_s, gain_s),
+            }
+        )
+    return pd.DataFrame(found)
+
+
+def repaid(cost_s: float, gain_s: float) -> float:
+    """Steps after which a cost is repaid by a gain a step: infinite without a gain."""
+    return cost_s / gain_s if gain_s > 0 else float("inf") if gain_s <= 0 else float("nan")

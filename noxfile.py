@@ -1,0 +1,84 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["nox>=2026.8.17"]
+# ///
+"""The tasks of this project. One environment with torch serves them all: .nox/env."""
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2026.8.17"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "typecheck", "tests"]
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+GRACE_S = 20  # what a run gets after Ctrl-C to write down where it is
+
+
+@nox.session(default=False)
+def env(session: nox.Session) -> None:
+    """Make the shared environment, unless it fits pyproject.toml already."""
+    if os.environ.get("NIN_PYTHON"):
+        session.skip("NIN_PYTHON names the interpreter to use")
+    stamp = Path(session.virtualenv.location) / "pyproject.sha256"
+    digest = hashlib.sha256(Path("pyproject.toml").read_bytes()).hexdigest()
+    if stamp.is_file() and stamp.read_text() == digest:
+        return
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "dev"))
+    stamp.write_text(digest)
+
+
+def python(session: nox.Session, *arguments: str) -> None:
+    """Run the shared environment's Python, or that of NIN_PYTHON."""
+    folder = "Scripts" if sys.platform == "win32" else "bin"
+    shared = Path(session.env_dir).parent / "env" / folder / "python"
+    interpreter = os.environ.get("NIN_PYTHON", str(shared))
+    session.run(
+        interpreter, *arguments, external=True, interrupt_timeout=GRACE_S, terminate_timeout=GRACE_S
+    )
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def bench(session: nox.Session) -> None:
+    """Measure, then write reports/<run_id>/report.md. Options go behind `--`."""
+    python(session, "-m", "bench", "run", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def report(session: nox.Session) -> None:
+    """Write a run's report again from its files: nox -s report -- RUN."""
+    python(session, "-m", "bench", "report", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"])
+def tests(session: nox.Session) -> None:
+    """Run the tests. Options of pytest go behind `--`."""
+    python(session, "-m", "pytest", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"])
+def typecheck(session: nox.Session) -> None:
+    """Check the types, strictly."""
+    python(session, "-m", "mypy", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install("ruff>=0.14")
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check")
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def scale(session: nox.Session) -> None:
+    """Time the report of a generated run with a million samples."""
+    python(session, "benchmarks/report_scale.py", *session.posargs)
+
+
+if __name__ == "__main__":
+    nox.main()

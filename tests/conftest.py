@@ -1,0 +1,42 @@
+"""What several tests share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from nin import data
+
+
+@pytest.fixture
+def images() -> data.Images:
+    """The subset's 2,000 train images, which every checkout has."""
+    return data.load(data.subset(), train=True)
+
+
+@pytest.fixture
+def no_other_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A machine with no Fashion-MNIST but the subset; the folder is its empty cache."""
+    monkeypatch.setattr(data, "DEBIAN_FOLDER", tmp_path / "no-debian")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("NIN_DATA", raising=False)
+    return tmp_path / "cache" / "nin-bench"
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """One thread: times are steadier, and sums come in one order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a GPU where there is none, and say so."""
+    if torch.cuda.is_available():
+        return
+    for item in items:
+        if item.get_closest_marker("gpu"):
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))

@@ -1,0 +1,60 @@
+"""`python -m nin` as a person calls it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from nin.__main__ import app
+
+LINE = re.compile(r"epoch 1, loss \d+\.\d{4}, train acc 0\.\d{3}, test acc [01]\.\d{3}, time \d+\.\d sec")
+
+
+def call(*options: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, options)
+    return result.exit_code, result.output
+
+
+def test_shapes_prints_the_notebooks_table() -> None:
+    code, output = call("--shapes")
+
+    assert code == 0
+    assert output.splitlines()[0] == "0 output shape: torch.Size([1, 96, 54, 54])"
+    assert output.splitlines()[9] == "9 output shape: torch.Size([1, 10])"
+
+
+def test_an_epoch_prints_the_notebooks_line(no_other_data: Path) -> None:  # noqa: ARG001
+    code, output = call("--epochs", "1", "--limit", "8", "--batch-size", "4", "--device", "cpu")
+
+    assert code == 0
+    assert "accuracies are accuracies on the subset" in output
+    assert LINE.fullmatch(output.splitlines()[-1])
+
+
+def test_one_seed_gives_one_loss() -> None:
+    lines = [
+        call("--epochs", "1", "--limit", "8", "--batch-size", "4", "--device", "cpu", "--seed", seed, "--loader", loader)[1]
+        for seed, loader in (("1", "resident"), ("1", "resident"), ("2", "resident"))
+    ]  # fmt: skip
+    losses = [re.search(r"loss ([\d.]+)", text.splitlines()[-1])[1] for text in lines]  # type: ignore[index]
+
+    assert losses[0] == losses[1] != losses[2]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--device", "tpu"), "--device must be cpu, cuda or cuda:N, got 'tpu'"),
+        (("--device", "cuda:99"), "CUDA devices; use --device cpu"),
+        (("--precision", "int8"), "precision must be one of default, fp32, tf32, bf16, got 'int8'"),
+        (("--loader", "fast", "--limit", "4"), "loader must be one of"),
+        (("--data", "/nowhere"), "/nowhere, is not a folder"),
+    ],
+)
+def test_a_wrong_option_is_one_line_and_exit_2(options: tuple[str, ...], told: str) -> None:
+    code, output = call("--device", "cpu", *options)
+
+    assert code == 2
+    assert told in output
+    assert len(output.strip().splitlines()) == 1
