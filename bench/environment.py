@@ -10,7 +10,8 @@ from typing import Any
 
 from bench.matrix import Machine
 
-RECORDED_PREFIXES = ("OMP_", "MKL_", "KMP_", "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD", "TORCH", "CUDA_", "PYTORCH_")
+RECORDED_PREFIXES = ("OMP_", "MKL_", "KMP_", "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD", "CUDA_VISIBLE", "PYTORCH_")
+"""Variables that change speed."""
 
 
 def describe() -> dict[str, Any]:

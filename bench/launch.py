@@ -123,7 +123,11 @@ def _pilot(run: Run) -> None:
         if trial.probes != "memory" and reply["status"] == "ok":
             walls = [s for s in reply["samples"] if s["scope"] == "step" and s["metric"] == "wall"]
             stamped = [s for s in reply["samples"] if s["metric"] == "stamped_wall"]
-            run.plan["step_s"][variant.id] = median(s["value"] for s in walls)
+            step_s = median(s["value"] for s in walls)
+            first_s = next(s["value"] for s in reply["samples"] if s["metric"] == "first_step")
+            compiling_s = first_s - step_s if variant.compile_mode != "eager" else 0.0
+            run.plan["step_s"][variant.id] = step_s
+            run.plan["trial_s"][variant.id] = run.trials[-1]["duration_s"] - compiling_s
             run.plan["counts"][variant.id] = reply["counts"]
             run.folder.write_run(run.header)
 
@@ -149,7 +153,7 @@ def _rounds(run: Run) -> None:
     ]
     wanted = run.plan["rounds"] - len(plan.complete_rounds(map(tuple, run.plan["arms"]), measured))
     number = 1 + max((t["round"] for t in run.trials), default=0)
-    round_s = sum(_pilot_s(run, arm.variant) for arm in arms)
+    round_s = sum(_trial_s(run, arm.variant) for arm in arms)
     fit = plan.rounds_that_fit(run.left_s(), round_s, wanted)
     if arms and wanted > 0:
         run.progress.say(
@@ -157,13 +161,15 @@ def _rounds(run: Run) -> None:
             f"a round of {len(arms)} trials takes about {duration(round_s)}"
         )
     run.header["ended_because"] = "rounds"
+    seen_s: list[float] = []
     while arms and wanted > 0:
         if plan.rounds_that_fit(run.left_s(), round_s, wanted) < 1:
             run.header["ended_because"] = "budget"
             return
         began = time.monotonic()
         _round(run, plan.round_trials(arms, run.header["seed"], number), round_s, wanted)
-        round_s = max(round_s, time.monotonic() - began)  # what took longer once may do so again
+        seen_s.append(time.monotonic() - began)
+        round_s = max(seen_s)  # what took long once may do so again
         number, wanted = number + 1, wanted - 1
 
 
@@ -173,7 +179,7 @@ def _round(run: Run, planned: list[plan.Planned], round_s: float, wanted: int) -
         variant = trial.arm.variant
         left_s = round_s * (fit - index / len(planned))
         run.progress.before(f"round {trial.round} {trial.arm.name} {variant.id}", index, len(planned), left_s)
-        limit_s = plan.time_limit_s(_pilot_s(run, variant))
+        limit_s = plan.time_limit_s(_trial_s(run, variant))
         _take(run, trial, counts=run.plan["counts"][variant.id], limit_s=limit_s)
 
 
@@ -223,14 +229,9 @@ def _take(run: Run, trial: plan.Planned, counts: dict[str, int], limit_s: float)
     return reply
 
 
-def _pilot_s(run: Run, variant: Variant) -> float:
-    """How long this variant's trial of steps took in the pilot."""
-    durations = [
-        t["duration_s"]
-        for t in run.trials
-        if t["stage"] == "pilot" and t["variant_id"] == variant.id and t["probes"] != "memory"
-    ]
-    return durations[-1] if durations else plan.UNSEEN_TRIAL_S
+def _trial_s(run: Run, variant: Variant) -> float:
+    """What this variant's trial of steps should take, by its pilot, which alone compiled from nothing."""
+    return float(run.plan["trial_s"].get(variant.id, plan.UNSEEN_TRIAL_S))
 
 
 def _expected_s(run: Run) -> float:
@@ -241,4 +242,4 @@ def _expected_s(run: Run) -> float:
 def _rounds_expected_s(run: Run) -> float:
     """What the rounds may take, as far as the budget lets them."""
     in_rounds = [entry.variant for entry in run.entries if not entry.pilot_only]
-    return min(run.left_s(), run.plan["rounds"] * sum(_pilot_s(run, v) for v in in_rounds))
+    return min(run.left_s(), run.plan["rounds"] * sum(_trial_s(run, v) for v in in_rounds))

@@ -116,7 +116,7 @@ def find_inputs(choices: Choices) -> tuple[dict[str, Any], dict[str, Any]]:
 
     if choices.shape is not None:
         shape = parse_shape(choices.shape)
-        inputs = {"folder": None, "is_subset": False, "shape": shape, "classes": choices.classes}
+        inputs = {"folder": None, "shape": shape, "classes": choices.classes}
         return inputs, {"name": f"seeded random images of {choices.shape}", "is_subset": False}
     if choices.classes != DATA_CLASSES:
         msg = "--classes goes with --input: Fashion-MNIST has 10"
@@ -127,8 +127,7 @@ def find_inputs(choices: Choices) -> tuple[dict[str, Any], dict[str, Any]]:
     except DataError as error:
         raise UsageError(str(error)) from error
     inputs = {
-        "folder": without_home(str(source.folder.resolve())),
-        "is_subset": source.is_subset,
+        "folder": None if source.is_subset else without_home(str(source.folder)),
         "shape": None,
         "classes": DATA_CLASSES,
     }
@@ -169,9 +168,10 @@ def start(
             "rounds": choices.rounds or (plan.LOOK_ROUNDS if choices.is_look else plan.DEFAULT_ROUNDS),
             "budget_s": budget_s,
             "verdicts": not choices.is_look,
-            "pilot_counts": {"plain": 2, "stamped": 1} if choices.is_look else {"plain": 3, "stamped": 2},
+            "pilot_counts": {"plain": 2 if choices.is_look else 3, "stamped": 1},
             "pilot_only": [e.variant.id for e in runnable if e.pilot_only],
             "step_s": {},
+            "trial_s": {},
             "counts": {},
             "arms": [],
         },

@@ -1,14 +1,15 @@
 """The files of a run as data frames, checked, and its values: one a metric, arm and round."""
 
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from bench import plan
+from bench.analyse.stats import NOTHING, Interval, median_interval
 from bench.records import (
     LAYERS,
     SAMPLES,
@@ -22,8 +23,11 @@ from bench.records import (
 )
 from bench.variants import AXES
 
-CELL = ["probe", "scope", "layer", "phase", "metric"]
+CELL = ["metric", "scope", "layer", "phase"]
 """The columns that name what a sample is of."""
+
+Cell = tuple[str, str, str, str, str]
+"""A variant's id and the columns of CELL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +41,17 @@ class RunData:
     values: pd.DataFrame
     """One row a trial and cell: trial_id, variant_id, arm, round, stage, the columns of CELL, and
     value, the median of the trial's samples. Only of trials that were ok."""
+    spreads: dict[Cell, Interval]
+    """The value of each cell over the complete rounds; from the pilot, without bounds, where it has none."""
     rounds: list[int]
     """The complete rounds: those that count in intervals."""
     warnings: list[str]
+
+    def spread(
+        self, variant_id: str, metric: str, scope: str = "step", layer: str = "", phase: str = ""
+    ) -> Interval:
+        """The value of a variant's cell with its interval; NaN where it was not measured."""
+        return self.spreads.get((variant_id, metric, scope, layer, phase), NOTHING)
 
     @property
     def measured(self) -> pd.DataFrame:
@@ -64,12 +76,15 @@ def load(folder: Path) -> RunData:
         (tuple(arm) for arm in run["plan"]["arms"]),
         zip(measured["round"], measured["variant_id"], measured["arm"], strict=True),
     )
+    values = trial_values(trials, samples)
+    values = pd.concat([values, closures(values)], ignore_index=True)
     return RunData(
         run=run,
         variants=variants,
         trials=trials,
         layers=layers[layers.trial_id.isin(trials.trial_id)],
-        values=trial_values(trials, samples),
+        values=values,
+        spreads=spreads(values, rounds),
         rounds=sorted(rounds),
         warnings=warnings,
     )
@@ -133,12 +148,36 @@ def cell(
     return values[chosen & (values.layer == layer) & (values.phase == phase)]
 
 
-def by_round(values: pd.DataFrame, variant_id: str) -> pd.Series:
-    """A variant's values by round; a baseline's two arms count as one, their geometric mean."""
-    mine = values[values.variant_id == variant_id]
-    logs = np.log(mine["value"].where(mine["value"] > 0)).groupby(mine["round"]).mean()
-    plain = mine["value"].groupby(mine["round"]).mean()
-    return np.exp(logs).where(logs.notna(), plain)
+def closures(values: pd.DataFrame) -> pd.DataFrame:
+    """The closure of each trial, as values of the metric `closure`.
+
+    Its parts, summed, over its median plain step. The parts are the layers and `between` where layers
+    were measured, else forward and backward, and the other phases.
+    """
+    keys = ["trial_id", "variant_id", "arm", "round", "stage"]
+    walls = values[values.metric == "wall"]
+    phases = walls[walls.scope == "phase"]
+    layered = set(walls.loc[walls.scope == "layer", "trial_id"])
+    inside = phases.trial_id.isin(layered) & phases.phase.isin(("forward", "backward"))
+    parts = pd.concat([walls[walls.scope == "layer"], phases[~inside]])
+    plain = walls[walls.scope == "step"].set_index(keys)["value"]
+    found = (parts.groupby(keys)["value"].sum() / plain).dropna().rename("value").reset_index()
+    return found.assign(metric="closure", scope="step", layer="", phase="")
+
+
+def spreads(values: pd.DataFrame, rounds: Iterable[int]) -> dict[Cell, Interval]:
+    """The median over rounds of every cell, with its interval; a baseline's two arms count as their mean.
+
+    The pilot stands in, without bounds, for what has no complete round.
+    """
+    counted = values[(values.stage == "measure") & values["round"].isin(list(rounds))]
+    keys = ["variant_id", *CELL]
+    found: dict[Cell, Interval] = {}
+    for frame in (values[values.stage == "pilot"], counted):
+        by_round = frame.groupby([*keys, "round"], sort=False)["value"].mean().reset_index()
+        for key, mine in by_round.groupby(keys, sort=False)["value"]:
+            found[key] = median_interval(mine.to_numpy())
+    return found
 
 
 def variant_axes(data: RunData, variant_id: str) -> dict[str, str]:

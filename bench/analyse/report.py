@@ -169,7 +169,7 @@ def layers_section(report: Report) -> Lines:
         heaviest = mine.dropna(subset="share_of_step").nlargest(3, "share_of_step")
         told = ", ".join(f"`{r.layer}` {r.type} {percent(r.share_of_step)}" for r in heaviest.itertuples())
         lines += [
-            f"### {label(data, variant_id)[0].upper()}{label(data, variant_id)[1:]}",
+            f"### {label(data, variant_id)}",
             "",
             f"The heaviest: {told}. Every layer of every eager variant is in tables/layers.csv.",
             "",
@@ -332,8 +332,8 @@ def noise_section(report: Report) -> Lines:
         f"{len(data.rounds)} complete rounds of {len(plan['arms'])} arms after the pilot, ended by "
         f"{data.run['ended_because'] or data.run['status']}; {len(trials)} trials, each a fresh process, in an "
         f"order drawn anew each round from seed {data.run['seed']}; {duration(took.total_seconds())} in all. The "
-        f"baseline's trials: {counts.get('plain', '?')} plain samples of {counts.get('iterations', '?')} steps, "
-        f"then {counts.get('stamped', '?')} stamped steps.",
+        f"baseline's trials: {counts.get('plain', '?')} plain samples, each the mean of {counts.get('iterations', '?')} steps, "
+        f"then {counts.get('stamped', '?')} stamped.",
         "",
     ]
     if plan["verdicts"] and 0 < len(data.rounds) < FEW_ROUNDS:

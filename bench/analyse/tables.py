@@ -1,12 +1,13 @@
 """The tables of a report, in base units, empty (NaN) where something was not measured."""
 
+import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bench.analyse.load import RunData, by_round, cell
-from bench.analyse.stats import NOTHING, Interval, median_interval, shift_interval
+from bench.analyse.load import RunData, cell
+from bench.analyse.stats import NOTHING, Interval, shift_interval
 from bench.analyse.verdicts import INVALID, NOISY, Control, delta_of, verdict
 
 EPOCH_IMAGES = 60_000
@@ -93,15 +94,6 @@ def outcome(data: RunData, variant_id: str) -> tuple[str, str]:
     return str(bad.iloc[0].status), str(bad.iloc[0].reason)
 
 
-def spread(data: RunData, values: pd.DataFrame, variant_id: str) -> Interval:
-    """A cell's value of a variant over the rounds; from the pilot, without bounds, if it has none."""
-    rounds = by_round(values[values["round"].isin(data.rounds)], variant_id)
-    if len(rounds):
-        return median_interval(rounds)
-    pilot = by_round(values[values.stage == "pilot"], variant_id)
-    return Interval(estimate=float(pilot.median()), lo=np.nan, hi=np.nan) if len(pilot) else NOTHING
-
-
 def bounded(name: str, interval: Interval) -> Row:
     """Three columns of a row: the estimate and its bounds."""
     return {name: interval.estimate, f"{name}_lo": interval.lo, f"{name}_hi": interval.hi}
@@ -116,32 +108,31 @@ def steps(data: RunData) -> pd.DataFrame:
 
 def step_row(data: RunData, variant_id: str, noisy: set[str]) -> Row:
     """What a step of a variant costs, and what that is worth against its baseline."""
-    values = data.values
 
-    def over_rounds(metric: str, scope: str = "step") -> float:
-        return spread(data, cell(values, metric, scope=scope), variant_id).estimate
+    def of(metric: str, scope: str = "step", phase: str = "") -> Interval:
+        return data.spread(variant_id, metric, scope, phase=phase)
 
-    step = spread(data, cell(values, "wall"), variant_id)
+    step = of("wall")
     images_per_s = batch_of(data, variant_id) / step.estimate
     row: Row = {"variant_id": variant_id, "images_per_s": images_per_s} | bounded("step_s", step)
     for phase in PHASES:
-        seconds = cell(values, "wall", scope="phase", phase=phase)
-        row |= bounded(f"{phase}_s", spread(data, seconds, variant_id))
-    closures = closure_values(values[values.variant_id == variant_id])
-    row |= bounded("closure", spread(data, closures, variant_id))
-    row["instrument_overhead"] = over_rounds("stamped_wall") / step.estimate - 1
-    row |= {f"{name}_s": over_rounds(name) for name in ("cpu_user", "cpu_system")}
-    row["page_faults"] = over_rounds("page_faults")
-    row |= {f"{name}_s": over_rounds(name) for name in ("dispatch", "device")}
+        row |= bounded(f"{phase}_s", of("wall", "phase", phase))
+    row |= bounded("closure", of("closure"))
+    row["instrument_overhead"] = of("stamped_wall").estimate / step.estimate - 1
+    row |= {f"{name}_s": of(name).estimate for name in ("cpu_user", "cpu_system")}
+    row["page_faults"] = of("page_faults").estimate
+    row |= {f"{name}_s": of(name).estimate for name in ("dispatch", "device")}
     row |= first_steps(data, variant_id, step.estimate)
-    row |= {"epoch_s": EPOCH_IMAGES / images_per_s, "epoch_kind": "projected"}
+    row |= {
+        "epoch_s": EPOCH_IMAGES / images_per_s,
+        "epoch_kind": "" if math.isnan(step.estimate) else "projected",
+    }
     baseline = baseline_of(data, variant_id)
     ratio, n = ratio_to(data, variant_id, baseline) if baseline else (NOTHING, 0)
     row |= bounded("ratio", ratio)
     row["verdict"] = word(data, variant_id, ratio, n, noisy)
-    row["n"] = len(by_round(cell(data.measured, "wall"), variant_id))
-    if np.isnan(step.estimate):
-        row["epoch_kind"] = ""
+    walls = cell(data.measured, "wall")
+    row["n"] = walls.loc[walls.variant_id == variant_id, "round"].nunique()
     return row
 
 
@@ -158,71 +149,50 @@ def word(data: RunData, variant_id: str, ratio: Interval, n: int, noisy: set[str
 def first_steps(data: RunData, variant_id: str, step_s: float) -> Row:
     """The first step in a fresh process; for compiled variants what compiling added, cold and warm."""
     firsts = cell(data.values, "first_step", scope="process")
-    cold = by_round(firsts[firsts.stage == "pilot"], variant_id).median()
-    warm = by_round(firsts[firsts["round"].isin(data.rounds)], variant_id).median()
+    firsts = firsts[firsts.variant_id == variant_id]
+    cold = firsts.loc[firsts.stage == "pilot", "value"].median()
+    warm = firsts.loc[firsts["round"].isin(data.rounds), "value"].median()
     compiled = data.variants.set_index("variant_id").loc[variant_id, "compile_mode"] != EAGER
     return {
-        "first_step_s": cold if np.isnan(warm) else warm,
-        "compile_cold_s": cold - step_s if compiled else np.nan,
-        "compile_warm_s": warm - step_s if compiled else np.nan,
+        "first_step_s": cold if math.isnan(warm) else warm,
+        "compile_cold_s": cold - step_s if compiled else math.nan,
+        "compile_warm_s": warm - step_s if compiled else math.nan,
     }
-
-
-def closure_values(values: pd.DataFrame) -> pd.DataFrame:
-    """The closure of each trial: its parts, summed, over its median plain step.
-
-    The parts are the layers and `between` where layers were measured, else forward and backward,
-    and the other phases.
-    """
-    keys = ["trial_id", "variant_id", "arm", "round", "stage"]
-    walls = values[(values.metric == "wall")]
-    phases = walls[walls.scope == "phase"]
-    layered = set(walls.loc[walls.scope == "layer", "trial_id"])
-    inside = phases.trial_id.isin(layered) & phases.phase.isin(("forward", "backward"))
-    parts = pd.concat([walls[walls.scope == "layer"], phases[~inside]])
-    summed = parts.groupby(keys)["value"].sum()
-    plain = walls[walls.scope == "step"].set_index(keys)["value"]
-    return (summed / plain).dropna().rename("value").reset_index()
 
 
 def layers(data: RunData) -> pd.DataFrame:
     """layers.csv: a row a layer of a variant, in the model's order, `between` last."""
-    rows: list[Row] = []
-    walls = data.values[(data.values.scope == "layer") & (data.values.metric == "wall")]
-    for variant_id in walls.variant_id.unique():
-        mine = walls[walls.variant_id == variant_id]
-        stamped = spread(data, cell(data.values, "stamped_wall"), variant_id).estimate
-        facts = data.layers[data.layers.variant_id == variant_id].drop_duplicates("layer")
-        known = facts.set_index("layer").to_dict("index")
-        saved = cell_by_layer(data, variant_id, "saved")
-        for layer in [*facts.layer, "between"]:
-            of_layer = mine[mine.layer == layer]
-            forward, backward = (
-                spread(data, of_layer[of_layer.phase == phase], variant_id)
-                for phase in ("forward", "backward")
-            )
-            if np.isnan(backward.estimate) and not np.isnan(forward.estimate):
-                # A leaf that hands its input on, or that no gradient passes: it has no backward.
-                backward = Interval(estimate=0.0, lo=0.0, hi=0.0)
-            fact = known.get(layer, {"block": "", "type": "", "parameters": 0})
-            rows.append(
-                {"variant_id": variant_id, "layer": layer}
-                | {name: fact.get(name, "") for name in ("block", "type", "output_shape", "parameters")}
-                | bounded("forward_s", forward)
-                | bounded("backward_s", backward)
-                | {"share_of_step": (forward.estimate + backward.estimate) / stamped}
-                | {"saved_bytes": saved.get(layer, np.nan)}
-                | {name: fact.get(name, "") for name in ("memory_format", "dtype")}
-                | {"kernel": ""}
-            )
+    facts = data.layers.drop_duplicates(["variant_id", "layer"])
+    between = {"layer": "between", "block": "", "type": "", "output_shape": "", "parameters": 0}
+    rows = []
+    for variant_id, mine in facts.groupby("variant_id", sort=False):
+        for fact in [*mine.to_dict("records"), between]:
+            rows.append(layer_row(data, str(variant_id), fact))
     return pd.DataFrame(rows)
 
 
-def cell_by_layer(data: RunData, variant_id: str, metric: str) -> dict[str, float]:
-    """The pilot's value of a metric by layer."""
-    mine = data.pilot[(data.pilot.variant_id == variant_id) & (data.pilot.scope == "layer")]
-    mine = mine[mine.metric == metric]
-    return dict(zip(mine.layer, mine["value"], strict=True))
+def layer_row(data: RunData, variant_id: str, fact: Row) -> Row:
+    """What a layer is and what it costs in a step of a variant."""
+    layer = fact["layer"]
+    forward, backward = (
+        data.spread(variant_id, "wall", "layer", layer, phase) for phase in ("forward", "backward")
+    )
+    if math.isnan(backward.estimate) and not math.isnan(forward.estimate):
+        # It hands its input on, or no gradient passes it: there is no backward to measure.
+        backward = Interval(estimate=0.0, lo=0.0, hi=0.0)
+    stamped_s = data.spread(variant_id, "stamped_wall").estimate
+    return (
+        {"variant_id": variant_id, "layer": layer}
+        | {name: fact[name] for name in ("block", "type", "output_shape", "parameters")}
+        | bounded("forward_s", forward)
+        | bounded("backward_s", backward)
+        | {
+            "share_of_step": (forward.estimate + backward.estimate) / stamped_s,
+            "saved_bytes": data.spread(variant_id, "saved", "layer", layer).estimate,
+        }
+        | {name: fact.get(name, "") for name in ("memory_format", "dtype")}
+        | {"kernel": ""}
+    )
 
 
 MEMORY_METRICS = (
@@ -232,27 +202,23 @@ MEMORY_METRICS = (
 
 def memory(data: RunData) -> pd.DataFrame:
     """memory.csv: a row a variant whose memory was measured."""
-    mine = data.pilot[(data.pilot.probe == "memory") & (data.pilot.scope == "process")]
-    rows = []
-    for variant_id in mine.variant_id.unique():
-        found = mine[mine.variant_id == variant_id].set_index("metric")["value"].to_dict()
-        rows.append(
-            {"variant_id": variant_id}
-            | {f"{name}_bytes": found.get(name, np.nan) for name in MEMORY_METRICS}
-        )
-    return pd.DataFrame(rows, columns=["variant_id", *(f"{m}_bytes" for m in MEMORY_METRICS)])
+    columns = ["variant_id", *(f"{metric}_bytes" for metric in MEMORY_METRICS)]
+    ok = data.trials[(data.trials.probes == "memory") & (data.trials.status == "ok")]
+    rows = [
+        [v, *(data.spread(v, metric, "process").estimate for metric in MEMORY_METRICS)]
+        for v in ok.variant_id.unique()
+    ]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def stamps(data: RunData) -> pd.DataFrame:
     """Stamps a step, seconds a stamp, and their product over the plain step, of each eager variant."""
     rows = []
-    for variant_id in data.values.loc[data.values.metric == "stamps", "variant_id"].unique():
-        count = spread(data, cell(data.values, "stamps"), variant_id).estimate
-        cost_s = spread(data, cell(data.values, "stamp_cost", scope="process"), variant_id).estimate
-        step_s = spread(data, cell(data.values, "wall"), variant_id).estimate
-        rows.append(
-            {"variant_id": variant_id, "stamps": count, "stamp_cost_s": cost_s, "share": count * cost_s / step_s}
-        )  # fmt: skip
+    for v in data.variants.variant_id:
+        count = data.spread(v, "stamps").estimate
+        cost_s = data.spread(v, "stamp_cost", "process").estimate
+        if not math.isnan(count):
+            rows.append([v, count, cost_s, count * cost_s / data.spread(v, "wall").estimate])
     return pd.DataFrame(rows, columns=["variant_id", "stamps", "stamp_cost_s", "share"])
 
 

@@ -24,7 +24,7 @@ class Counts:
     """Plain samples."""
     iterations: int = 1
     """Steps that a plain sample averages: more than one where a step is short."""
-    stamped: int = 2
+    stamped: int = 1
 
     def __post_init__(self) -> None:
         """Raise ValueError where nothing would be measured."""
@@ -36,7 +36,7 @@ class Counts:
 LONG_STEP_S = 1.0
 """From here on one step is one sample, and the first step is warm-up enough."""
 SLOW_STEP_S = 8.0
-"""From here on a trial takes one plain and one stamped step."""
+"""From here on a trial takes one plain step and no stamped one."""
 LEAST_SAMPLE_S = 0.1
 MOST_ITERATIONS = 100
 MOST_STAMPED = 20
@@ -47,7 +47,8 @@ SHORT_WARMUP = 5
 def calibrate(work: Workload, clock: Clock, first_s: float, plain: int, stamped: int) -> Counts:
     """How many steps a trial of this variant takes: the given ones where a step is long.
 
-    A short step is averaged until a sample lasts 0.1 s, and stamped more often.
+    A short step is averaged until a sample lasts 0.1 s, and stamped more often. Trials are the unit of
+    replication, so a long step is better spent on one more round than on one more sample.
     """
     step_s = first_s
     if not work.eager or first_s < LONG_STEP_S:  # the first step compiled, or says too little
@@ -58,7 +59,7 @@ def calibrate(work: Workload, clock: Clock, first_s: float, plain: int, stamped:
             clock.sync()
             step_s = time.perf_counter() - start
     if step_s >= SLOW_STEP_S:
-        return Counts(plain=1, stamped=min(1, stamped))
+        return Counts(plain=1, stamped=0)
     if step_s >= LONG_STEP_S:
         return Counts(warmup=0 if work.eager else 1, plain=plain, stamped=stamped)
     iterations = max(1, min(MOST_ITERATIONS, math.ceil(LEAST_SAMPLE_S / step_s)))

@@ -25,7 +25,7 @@ class Inputs:
     """What is fed to the model: Fashion-MNIST from a folder, or seeded random images of a shape."""
 
     folder: str | None = None
-    is_subset: bool = False
+    """None for the subset inside the package."""
     shape: tuple[int, int, int] | None = None
     classes: int = data.CLASSES
 
@@ -33,8 +33,10 @@ class Inputs:
         """The train images."""
         if self.shape is not None:
             return data.random_images(self.shape, self.classes, seed)
-        folder = Path(self.folder or "").expanduser()
-        return data.load(data.Source(name="", folder=folder, is_subset=self.is_subset), train=True)
+        if self.folder is None:
+            return data.load(data.subset(), train=True)
+        folder = Path(self.folder).expanduser()
+        return data.load(data.Source(name="", folder=folder, is_subset=False), train=True)
 
 
 @dataclass(slots=True, kw_only=True)
