@@ -37,9 +37,7 @@ def python(session: nox.Session, *arguments: str) -> None:
     folder = "Scripts" if sys.platform == "win32" else "bin"
     shared = Path(session.env_dir).parent / "env" / folder / "python"
     interpreter = os.environ.get("NIN_PYTHON", str(shared))
-    session.run(
-        interpreter, *arguments, external=True, interrupt_timeout=GRACE_S, terminate_timeout=GRACE_S
-    )
+    session.run(interpreter, *arguments, external=True, interrupt_timeout=GRACE_S, terminate_timeout=GRACE_S)
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)

@@ -27,24 +27,16 @@ VariantIds = Annotated[
     list[str] | None,
     typer.Option("--variant", help="A variant by its id, in place of a preset. Repeatable."),
 ]
-Rounds = Annotated[
-    int | None, typer.Option(min=1, help="Rounds.", show_default="12, look: 3")
-]
-Budget = Annotated[
-    str, typer.Option(help="Time for pilot, rounds and report: 90s, 20m, 2h, or none.")
-]
-Model = Annotated[
-    str, typer.Option(help="nin, torchvision.models:NAME or package.module:factory.")
-]
+Rounds = Annotated[int | None, typer.Option(min=1, help="Rounds.", show_default="12, look: 3")]
+Budget = Annotated[str, typer.Option(help="Time for pilot, rounds and report: 90s, 20m, 2h, or none.")]
+Model = Annotated[str, typer.Option(help="nin, torchvision.models:NAME or package.module:factory.")]
 Shape = Annotated[
     str | None,
     typer.Option("--input", help="CxHxW: seeded random images of this shape, not Fashion-MNIST."),
 ]
 Classes = Annotated[int, typer.Option(min=2, help="Classes of the random images.")]
 Data = Annotated[str | None, typer.Option(help="Folder with Fashion-MNIST's four files.")]
-Download = Annotated[
-    bool, typer.Option("--download", help="Let torchvision download the data if none is found.")
-]
+Download = Annotated[bool, typer.Option("--download", help="Let torchvision download the data if none is found.")]
 
 
 def fail(message: object, code: int = USAGE) -> NoReturn:
@@ -59,7 +51,7 @@ def main() -> None:
 
 
 @app.command()
-def run(  # noqa: PLR0913 - one parameter an option
+def run(
     preset: Preset = "quick",
     device: Device = "all",
     axis: AxisValues = None,
@@ -75,9 +67,7 @@ def run(  # noqa: PLR0913 - one parameter an option
     out: Annotated[Path, typer.Option(help="Folder for runs.")] = Path("results"),
     reports: Annotated[Path, typer.Option(help="Folder for reports.")] = Path("reports"),
     run_id: Annotated[str | None, typer.Option(help="The run's name.")] = None,
-    resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted.")
-    ] = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted.")] = None,
 ) -> None:
     """Measure, then write the report and print the variants table."""
     from bench import setup  # noqa: PLC0415 - --help must not wait for it
@@ -87,24 +77,24 @@ def run(  # noqa: PLR0913 - one parameter an option
         rounds=rounds, budget=budget, seed=seed, model=model, shape=input_, classes=classes,
         data=data, download=download, out=out, run_id=run_id,
     )  # fmt: skip
-    folder = setup.folder_of(out, resume) if resume else out / setup.name_run(choices)
-    measure(choices, folder, resume=resume is not None)
-    finish(folder, reports)
+    finish(measure(choices, resume), reports)
 
 
-def measure(choices: "Choices", folder: Path, *, resume: bool) -> None:
-    """Take the trials of a new run, or what is left of one."""
+def measure(choices: "Choices", resume: str | None) -> Path:
+    """Take the trials of a new run, or what is left of one; its folder."""
     from bench import launch, setup  # noqa: PLC0415
     from bench.records import RecordError  # noqa: PLC0415
 
     progress = setup.progress()
     try:
-        cache = setup.compile_cache(folder)
         if resume:
-            under_way = launch.resume(folder, progress, cache)
+            folder = setup.folder_of(choices.out, resume)
+            under_way = launch.resume(folder, progress, setup.compile_cache(folder))
         else:
-            under_way = setup.start(choices, entries_of(choices), folder, progress, cache)
+            folder = choices.out / setup.name_run(choices)
+            under_way = setup.start(choices, entries_of(choices), folder, progress)
         launch.execute(under_way, after_pilot=print_estimates)
+        return folder
     except (VariantError, setup.UsageError) as error:
         fail(error)
     except RecordError as error:
@@ -119,10 +109,7 @@ def measure(choices: "Choices", folder: Path, *, resume: bool) -> None:
 
 def entries_of(choices: "Choices") -> "list[Entry]":
     """The matrix that the options ask for."""
-    if choices.device == "all":
-        devices = ["cpu", "cuda"]
-    else:
-        devices = [choices.device]
+    devices = ["cpu", "cuda"] if choices.device == "all" else [choices.device]
     return matrix(choices.preset, devices, choices.axes, choices.variants, choices.model)
 
 
@@ -160,7 +147,7 @@ def report_(
 
 
 @app.command("list")
-def list_(  # noqa: PLR0913 - one parameter an option
+def list_(
     preset: Preset = "quick",
     device: Device = "all",
     axis: AxisValues = None,

@@ -1,5 +1,6 @@
 """One worker process: its environment, its request and reply, its time limit, its end."""
 
+import contextlib
 import json
 import os
 import select
@@ -48,7 +49,7 @@ def ask(
         paths = {name: Path(folder) / name for name in ("request", "reply", "log")}
         paths["request"].write_text(json.dumps(request), encoding="utf-8")
         with paths["log"].open("wb") as log:
-            process = subprocess.Popen(  # noqa: S603 - our own worker
+            process = subprocess.Popen(
                 [*worker, str(paths["request"]), str(paths["reply"])],
                 env=dict(variables), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,
@@ -79,10 +80,8 @@ def wait(process: "subprocess.Popen[bytes]", limit_s: float) -> bool:
 
 def end(process: "subprocess.Popen[bytes]") -> None:
     """Kill what is left of the worker's session: itself if it still runs, loaders, compilers."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

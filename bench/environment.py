@@ -10,7 +10,16 @@ from typing import Any
 
 from bench.matrix import Machine
 
-RECORDED_PREFIXES = ("OMP_", "MKL_", "KMP_", "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD", "CUDA_VISIBLE", "PYTORCH_")
+RECORDED_PREFIXES = (
+    "OMP_",
+    "MKL_",
+    "KMP_",
+    "MALLOC_",
+    "GLIBC_TUNABLES",
+    "LD_PRELOAD",
+    "CUDA_VISIBLE",
+    "PYTORCH_",
+)
 """Variables that change speed."""
 
 
@@ -135,7 +144,7 @@ def commit() -> str | None:
 
 
 def _git(root: Path, *arguments: str) -> str:
-    done = subprocess.run(  # noqa: S603 - fixed arguments
+    done = subprocess.run(
         ["git", "-C", str(root), *arguments],  # noqa: S607 - git is where the user has it
         capture_output=True, check=True, text=True, timeout=10,
     )  # fmt: skip

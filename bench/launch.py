@@ -11,9 +11,10 @@ from statistics import median
 from typing import Any
 
 from bench import child, plan
+from bench.folder import RunFolder
 from bench.matrix import Entry
 from bench.progress import RunProgress, duration
-from bench.records import SAMPLES, TRIALS, VARIANTS, RunFolder, read_rows, read_run
+from bench.records import SAMPLES, TRIALS, VARIANTS, read_rows, read_run
 from bench.variants import Variant, as_row, from_row
 
 
@@ -46,7 +47,7 @@ class Run:
 
 
 def now() -> str:
-    """This moment as it stands in the files."""
+    """The time as it stands in the files."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -122,7 +123,6 @@ def _pilot(run: Run) -> None:
         reply = _take(run, trial, counts={}, limit_s=plan.time_limit_s(None))
         if trial.probes != "memory" and reply["status"] == "ok":
             walls = [s for s in reply["samples"] if s["scope"] == "step" and s["metric"] == "wall"]
-            stamped = [s for s in reply["samples"] if s["metric"] == "stamped_wall"]
             step_s = median(s["value"] for s in walls)
             first_s = next(s["value"] for s in reply["samples"] if s["metric"] == "first_step")
             compiling_s = first_s - step_s if variant.compile_mode != "eager" else 0.0
@@ -142,23 +142,18 @@ def _worth_piloting(run: Run, trial: plan.Planned) -> bool:
 
 def _rounds(run: Run) -> None:
     failed = {
-        t["variant_id"]
-        for t in run.trials
-        if t["stage"] == "pilot" and t["status"] != "ok" and t["probes"] != "memory"
+        t["variant_id"] for t in run.trials if t["stage"] == "pilot" and t["status"] != "ok" and t["probes"] != "memory"
     }
     arms = plan.arms(run.entries, failed, twice=run.plan["verdicts"])
     run.plan["arms"] = [[arm.variant.id, arm.name] for arm in arms]
-    measured = [
-        (t["round"], t["variant_id"], t["arm"]) for t in run.trials if t["stage"] == "measure"
-    ]
+    measured = [(t["round"], t["variant_id"], t["arm"]) for t in run.trials if t["stage"] == "measure"]
     wanted = run.plan["rounds"] - len(plan.complete_rounds(map(tuple, run.plan["arms"]), measured))
     number = 1 + max((t["round"] for t in run.trials), default=0)
     round_s = sum(_trial_s(run, arm.variant) for arm in arms)
     fit = plan.rounds_that_fit(run.left_s(), round_s, wanted)
     if arms and wanted > 0:
         run.progress.say(
-            f"{fit} of {wanted} rounds fit the budget: "
-            f"a round of {len(arms)} trials takes about {duration(round_s)}"
+            f"{fit} of {wanted} rounds fit the budget: a round of {len(arms)} trials takes about {duration(round_s)}"
         )
     run.header["ended_because"] = "rounds"
     seen_s: list[float] = []

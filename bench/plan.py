@@ -81,10 +81,7 @@ def arms(entries: Iterable[Entry], failed: set[str], *, twice: bool) -> list[Arm
         if entry.pilot_only or entry.variant.id in failed:
             continue
         names = ("A", "A'") if entry.variant.is_baseline and twice else ("A",)
-        found += [
-            Arm(name=name, variant=entry.variant)
-            for name in (names if entry.variant.is_baseline else ("V",))
-        ]
+        found += [Arm(name=name, variant=entry.variant) for name in (names if entry.variant.is_baseline else ("V",))]
     return found
 
 
@@ -93,16 +90,12 @@ def round_trials(arms: Sequence[Arm], seed: int, number: int) -> list[Planned]:
     order = list(arms)
     random.Random(f"{seed}/{number}").shuffle(order)  # noqa: S311 - no secret
     return [
-        Planned(
-            round=number, order=i, arm=arm, stage="measure", probes=step_probes(arm.variant)
-        )
+        Planned(round=number, order=i, arm=arm, stage="measure", probes=step_probes(arm.variant))
         for i, arm in enumerate(order)
     ]
 
 
-def complete_rounds(
-    arms: Iterable[tuple[str, str]], trials: Iterable[tuple[int, str, str]]
-) -> set[int]:
+def complete_rounds(arms: Iterable[tuple[str, str]], trials: Iterable[tuple[int, str, str]]) -> set[int]:
     """The rounds in which every arm has a trial, whatever its status.
 
     `arms` are (variant id, name), `trials` (round, variant id, name) of stage measure.

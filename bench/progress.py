@@ -9,10 +9,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 def duration(seconds: float) -> str:
     """Seconds in words: `40 s`, `3 min`, `2 h 5 min`."""
-    if seconds < 90:  # noqa: PLR2004 - below, minutes would be too coarse
+    if seconds < 90:
         return f"{max(0, round(seconds))} s"
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 class RunProgress:

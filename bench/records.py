@@ -1,17 +1,15 @@
-"""The files of a run: their names, columns and units; how they are appended to, repaired and read.
+"""The files of a run: their names, columns and units, and how they are read.
 
 History of the schema: 1, the first.
 """
 
 import csv
-import fcntl
 import io
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from bench.variants import AXES
 
@@ -57,9 +55,7 @@ class Table:
             if empty := [name for name in self.required if row.get(name) in (None, "")]:
                 msg = f"{self.name} needs {', '.join(empty)}"
                 raise ValueError(msg)
-            writer.writerow(
-                "" if (value := row.get(name)) is None else value for name in self.columns
-            )
+            writer.writerow("" if (value := row.get(name)) is None else value for name in self.columns)
         return out.getvalue()
 
 
@@ -202,108 +198,3 @@ def _checked(table: Table, path: Path, line: int, fields: Sequence[str]) -> dict
                 msg = f"{path}: line {line}: {name} is not a number: {row[name]!r}"
                 raise RecordError(msg) from None
     return row
-
-
-class RunFolder:
-    """A run's folder, locked, with one writer: this object. Close it, or use it as a context."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._lock: int | None = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self.close()
-            msg = f"{folder}: in use by another run; wait for it, or choose another --run-id"
-            raise RecordError(msg) from error
-
-    @classmethod
-    def create(cls, folder: Path, run: Row, variants: Iterable[Row]) -> "RunFolder":
-        """Make the folder and its files; RecordError where it is there already."""
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError as error:
-            msg = f"{folder}: there already; go on with --resume {folder.name}, or choose another --run-id"
-            raise RecordError(msg) from error
-        except OSError as error:
-            msg = f"{folder}: {error.strerror}"
-            raise RecordError(msg) from error
-        opened = cls(folder)
-        opened.write_run(run)
-        for table in (VARIANTS, *APPENDED):
-            header = table.text([dict(zip(table.columns, table.columns, strict=True))])
-            rows = table.text(variants) if table is VARIANTS else ""
-            _append(table.path(folder), header + rows)
-        return opened
-
-    @classmethod
-    def reopen(cls, folder: Path) -> tuple["RunFolder", list[str]]:
-        """Open a run's folder to go on, torn lines cut off; with warnings of what was cut."""
-        if not folder.is_dir():
-            msg = f"{folder}: no such run"
-            raise RecordError(msg)
-        opened, warnings = cls(folder), []
-        for table in (VARIANTS, *APPENDED):
-            content, torn = whole_lines(table.path(folder))
-            if torn:
-                os.truncate(table.path(folder), len(content))
-                warnings += torn
-        return opened, warnings
-
-    def write_run(self, run: Row) -> None:
-        """Replace run.json in one step."""
-        target = self.folder / RUN_FILE
-        fresh = target.with_suffix(".json.new")
-        try:
-            with fresh.open("w", encoding="utf-8") as file:
-                file.write(json.dumps(run, indent=2) + "\n")
-                _sync(file)
-            fresh.replace(target)
-        except OSError as error:
-            fresh.unlink(missing_ok=True)
-            msg = f"{target}: {error.strerror}; what was measured before is kept"
-            raise RecordError(msg) from error
-
-    def append_trial(self, trial: Row, samples: Iterable[Row], layers: Iterable[Row] = ()) -> None:
-        """Add a finished trial: its samples first, synced, then the row that vouches for them."""
-        texts = [t.text(r) for t, r in ((SAMPLES, samples), (LAYERS, layers), (TRIALS, [trial]))]
-        for table, text in zip(APPENDED, texts, strict=True):
-            if text:
-                _append(table.path(self.folder), text)
-
-    def close(self) -> None:
-        """Release the folder."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
-    def __enter__(self) -> "RunFolder":
-        """The folder itself."""
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        """Release the folder."""
-        self.close()
-
-
-def _append(path: Path, text: str) -> None:
-    """Append in one write and sync; where that fails, the file is as it was before."""
-    try:
-        with path.open("ab", buffering=0) as file:
-            before = file.tell()
-            try:
-                data = text.encode()
-                if file.write(data) != len(data):
-                    raise OSError(28, "No space left on device")  # noqa: TRY301 - a short write is that
-                _sync(file)
-            except OSError:
-                os.truncate(path, before)
-                raise
-    except OSError as error:
-        msg = f"{path}: {error.strerror}; what was measured before is kept, free some space and --resume {path.parent.name}"
-        raise RecordError(msg) from error
-
-
-def _sync(file: IO[Any]) -> None:
-    file.flush()
-    os.fsync(file.fileno())

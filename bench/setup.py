@@ -13,10 +13,11 @@ from rich.console import Console
 
 from bench import child, plan
 from bench.environment import machine, without_home
+from bench.folder import RunFolder
 from bench.launch import Run, now
 from bench.matrix import Entry, excluded_reason
 from bench.progress import RunProgress, duration
-from bench.records import SCHEMA_VERSION, RunFolder
+from bench.records import SCHEMA_VERSION
 from bench.variants import Variant, as_row
 
 DATA_CLASSES = 10
@@ -101,7 +102,7 @@ def parse_shape(text: str) -> tuple[int, int, int]:
 
 
 def environment() -> dict[str, Any]:
-    """This machine and software, asked of a child: the parent itself never starts torch's threads."""
+    """The machine and its software, asked of a child: the parent itself never starts torch's threads."""
     variables = child.environment_of(Variant(), "", Path())
     reply = child.ask({"task": "environment"}, variables, limit_s=120)
     if reply["status"] != "ok":
@@ -138,9 +139,7 @@ def find_inputs(choices: Choices) -> tuple[dict[str, Any], dict[str, Any]]:
     }
 
 
-def start(
-    choices: Choices, entries: list[Entry], folder: Path, shown: RunProgress, cache: Path
-) -> Run:
+def start(choices: Choices, entries: list[Entry], folder: Path, shown: RunProgress) -> Run:
     """A new run with its folder made. UsageError for options that can't be met, RecordError for the folder."""
     budget_s = parse_budget(choices.budget)
     described = environment()
@@ -178,7 +177,7 @@ def start(
         "environment": described,
     }  # fmt: skip
     opened = RunFolder.create(folder, header, variant_rows(entries, reasons))
-    return Run(opened, header, runnable, shown, cache)
+    return Run(opened, header, runnable, shown, compile_cache(folder))
 
 
 def exclusions(entries: Iterable[Entry], described: dict[str, Any]) -> dict[str, str]:
@@ -221,5 +220,3 @@ def describe(choices: Choices, entries: list[Entry]) -> str:
         f"are {trials} trials: about {duration(expected_s)} before any is measured{limit}"
     )
     return "\n".join(lines)
-
-

@@ -110,9 +110,7 @@ AXES: dict[str, Axis] = {
     "loader": Axis(values=("resident", "notebook", "workers")),
     "sync": Axis(values=("epoch", "step"), in_id="sync{}".format),
     "optimizer": Axis(values=("default", "foreach", "fused")),
-    "threads": Axis(
-        pattern=r"unset|[1-9]\d*", what="unset or a whole number of at least 1", in_id="t{}".format
-    ),
+    "threads": Axis(pattern=r"unset|[1-9]\d*", what="unset or a whole number of at least 1", in_id="t{}".format),
     "allocator": Axis(values=("default", "kept", "hugepages", "tcmalloc")),
     "model": Axis(
         pattern=r"nin|[A-Za-z_][\w.]*:[A-Za-z_]\w*",
@@ -154,9 +152,7 @@ def parse_id(text: str) -> Variant:
 
 def as_row(variant: Variant) -> dict[str, str]:
     """The axes of a variant as text, `unset` for no thread count: columns of variants.csv."""
-    return {
-        name: "unset" if value is None else str(value) for name, value in asdict(variant).items()
-    }
+    return {name: "unset" if value is None else str(value) for name, value in asdict(variant).items()}
 
 
 def from_row(row: dict[str, str]) -> Variant:

@@ -21,33 +21,23 @@ def fail(message: str) -> NoReturn:
 
 
 @app.command()
-def main(  # noqa: PLR0913 - one parameter an option
+def main(
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the train images.")] = 5,
-    shapes: Annotated[
-        bool, typer.Option("--shapes", help="Print the shape behind each block, and end.")
-    ] = False,
-    data: Annotated[
-        str | None, typer.Option(help="Folder with Fashion-MNIST's four files.")
-    ] = None,
+    shapes: Annotated[bool, typer.Option("--shapes", help="Print the shape behind each block, and end.")] = False,  # noqa: FBT002 - an option's default
+    data: Annotated[str | None, typer.Option(help="Folder with Fashion-MNIST's four files.")] = None,
     download: Annotated[
         bool, typer.Option("--download", help="Let torchvision download the data if none is found.")
     ] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Images a step.")] = 128,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Use the first N train and N test images.")
-    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Use the first N train and N test images.")] = None,
     loader: Annotated[str, typer.Option(help="notebook, workers or resident.")] = "notebook",
-    sync: Annotated[
-        str, typer.Option(help="step: read loss and hits at every step; epoch: once an epoch.")
-    ] = "step",
+    sync: Annotated[str, typer.Option(help="step: read loss and hits at every step; epoch: once an epoch.")] = "step",
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda or cuda:N.", show_default="cuda if there is one")
     ] = None,
     precision: Annotated[str, typer.Option(help="default, fp32, tf32 or bf16.")] = "default",
     memory_format: Annotated[str, typer.Option(help="nchw or nhwc (channels_last).")] = "nchw",
-    compile_mode: Annotated[
-        str, typer.Option(help="eager, inductor, reduce-overhead or max-autotune.")
-    ] = "eager",
+    compile_mode: Annotated[str, typer.Option(help="eager, inductor, reduce-overhead or max-autotune.")] = "eager",
     seed: Annotated[int, typer.Option(help="Of the weights, the order and the dropout.")] = 0,
 ) -> None:
     """Train Network in Network on Fashion-MNIST at 224x224 with Adam 0.002, as the notebook does."""
@@ -101,7 +91,7 @@ def print_shapes(model: "NiN") -> None:
         typer.echo(f"{name} output shape: {x.shape}")
 
 
-def train(  # noqa: PLR0913 - what the options say
+def train(
     model: "NiN",
     setup: "Setup",
     data: str | None,

@@ -64,9 +64,7 @@ class Images:
 
     def first(self, count: int | None) -> "Images":
         """The first `count` images; all of them for None."""
-        return Images(
-            pixels_NCHW=self.pixels_NCHW[:count], labels_N=self.labels_N[:count], size=self.size
-        )
+        return Images(pixels_NCHW=self.pixels_NCHW[:count], labels_N=self.labels_N[:count], size=self.size)
 
 
 def cache_folder() -> Path:
@@ -87,9 +85,7 @@ def find(folder: str | Path | None = None, *, download: bool = False) -> Source:
     if cached := _holding_folder(cache_folder()):
         return Source(name="the user's cache folder", folder=cached, is_subset=False)
     if debian := _holding_folder(DEBIAN_FOLDER):
-        return Source(
-            name="Debian's package dataset-fashion-mnist", folder=debian, is_subset=False
-        )
+        return Source(name="Debian's package dataset-fashion-mnist", folder=debian, is_subset=False)
     if download:
         return _download()
     return subset()
@@ -123,9 +119,7 @@ def random_images(shape: tuple[int, int, int], classes: int, seed: int, count: i
     """Seeded noise of shape (C, H, W) with labels below `classes`: stands in for other data."""
     generator = torch.Generator().manual_seed(seed)
     return Images(
-        pixels_NCHW=torch.randint(
-            0, 256, (count, *shape), dtype=torch.uint8, generator=generator
-        ),
+        pixels_NCHW=torch.randint(0, 256, (count, *shape), dtype=torch.uint8, generator=generator),
         labels_N=torch.randint(0, classes, (count,), generator=generator),
     )
 
@@ -184,6 +178,4 @@ def _download() -> Source:
     except (OSError, RuntimeError) as error:
         msg = f"the download of Fashion-MNIST failed ({error}); go on without --download, or name a folder with --data"
         raise DataError(msg) from error
-    return Source(
-        name="torchvision's download", folder=cache_folder() / "FashionMNIST" / "raw", is_subset=False
-    )
+    return Source(name="torchvision's download", folder=cache_folder() / "FashionMNIST" / "raw", is_subset=False)

@@ -24,7 +24,7 @@ class Loader(Protocol):
     def __len__(self) -> int: ...
 
 
-def make_loader(  # noqa: PLR0913 - each is a choice of the caller's
+def make_loader(
     name: str,
     images: Images,
     batch_size: int,
@@ -43,15 +43,11 @@ def make_loader(  # noqa: PLR0913 - each is a choice of the caller's
     if seed is None:
         sampler = SequentialSampler(images.labels_N)
     else:
-        sampler = RandomSampler(
-            images.labels_N, generator=torch.Generator().manual_seed(seed)
-        )
+        sampler = RandomSampler(images.labels_N, generator=torch.Generator().manual_seed(seed))
     if name == "resident":
         return ResidentLoader(images, batch_size, sampler, device, drop_last=drop_last)
     if name == "notebook":
-        return DataLoader(
-            PilDataset(images), batch_size=batch_size, sampler=sampler, drop_last=drop_last
-        )
+        return DataLoader(PilDataset(images), batch_size=batch_size, sampler=sampler, drop_last=drop_last)
     if name == "workers":
         return DataLoader(
             PilDataset(images),
@@ -135,5 +131,6 @@ class BilinearResize:
         self.weights_SH = F.interpolate(eye_1HH, size=images.size, mode="linear")[0].T.contiguous()
 
     def __call__(self, pixels_NCHW: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) -> (N, C, size, size), whole numbers from 0 to 255 both."""
         wide_NCHS = (pixels_NCHW @ self.weights_SH.T).add_(0.5).floor_()
         return (self.weights_SH @ wide_NCHS).add_(0.5).floor_()

@@ -8,9 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 
-def nin_block(
-    in_channels: int, out_channels: int, kernel_size: int, stride: int, padding: int
-) -> nn.Sequential:
+def nin_block(in_channels: int, out_channels: int, kernel_size: int, stride: int, padding: int) -> nn.Sequential:
     """One convolution and two 1x1 convolutions, a ReLU behind each: (N, in, H, W) -> (N, out, H', W')."""
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding),
@@ -26,6 +24,7 @@ class GlobalAvgPool2d(nn.Module):
     """The mean over each channel's whole plane: (N, C, H, W) -> (N, C, 1, 1)."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The means of x."""
         return F.avg_pool2d(x, kernel_size=x.shape[2:])
 
 

@@ -56,10 +56,7 @@ def lines_of(axes: dict[str, str]) -> tuple[list[str], list[str]]:
     """The Python lines and the shell variables by which a variant differs from the notebook's loop."""
     notebook = {**{n: str(v) for n, v in DEFAULTS.items() if v is not None}, **NOTEBOOK}
     python = [
-        line
-        for name, value in axes.items()
-        if notebook.get(name) != value
-        for line in PYTHON.get((name, value), ())
+        line for name, value in axes.items() if notebook.get(name) != value for line in PYTHON.get((name, value), ())
     ]
     shell = [f"{k}={v}" for k, v in ALLOCATOR_VARIABLES[axes["allocator"]].items()]
     if axes["threads"] != "unset":

@@ -37,16 +37,21 @@ def group_lines(data: RunData, steps: pd.DataFrame) -> Lines:
     for reference, name in ((notebook, "the notebook's loop"), (baseline, "the baseline")):
         if reference and reference != best:
             ratio, n = tables.ratio_to(data, best, reference)
-            parts.append(
-                f"{interval(ratio.estimate, ratio.lo, ratio.hi)} times {name} ({n} rounds)"
-            )
+            parts.append(f"{interval(ratio.estimate, ratio.lo, ratio.hi)} times {name} ({n} rounds)")
     text = f"Fastest: {parts[0]}" + (f": {' and '.join(parts[1:])}." if parts[1:] else ".")
     found = [text, "", standing(data, steps, best, row.verdict), ""]
     python, shell = advice.lines_of(axes)
     if python:
         found += ["What gives it, against the notebook's loop:", "", "```python", *python, "```", ""]
     if shell:
-        found += ["and in the environment, before Python starts:", "", "```sh", f"export {' '.join(shell)}", "```", ""]
+        found += [
+            "and in the environment, before Python starts:",
+            "",
+            "```sh",
+            f"export {' '.join(shell)}",
+            "```",
+            "",
+        ]
     if command := advice.nin_command(axes):
         found += ["Or train under it at once:", "", "```sh", command, "```", ""]
     return found

@@ -17,11 +17,7 @@ def label(data: RunData, variant_id: str) -> str:
         name = "notebook's loop"
     else:
         name = " + ".join(_changes(axes))
-    told = [
-        f"batch {axes[n]}" if n == "batch_size" else axes[n]
-        for n in ALWAYS_TOLD
-        if _several(data, n)
-    ]
+    told = [f"batch {axes[n]}" if n == "batch_size" else axes[n] for n in ALWAYS_TOLD if _several(data, n)]
     return f"{name} ({', '.join(told)})" if told else name
 
 

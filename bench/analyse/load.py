@@ -47,9 +47,7 @@ class RunData:
     """The complete rounds: those that count in intervals."""
     warnings: list[str]
 
-    def spread(
-        self, variant_id: str, metric: str, scope: str = "step", layer: str = "", phase: str = ""
-    ) -> Interval:
+    def spread(self, variant_id: str, metric: str, scope: str = "step", layer: str = "", phase: str = "") -> Interval:
         """The value of a variant's cell with its interval; NaN where it was not measured."""
         return self.spreads.get((variant_id, metric, scope, layer, phase), NOTHING)
 
@@ -130,19 +128,13 @@ def trial_values(trials: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
         if "" not in categories.categories:
             samples[name] = categories.add_categories("")
         samples[name] = samples[name].fillna("")
-    medians = (
-        samples.groupby(["trial_id", *CELL], observed=True, sort=False)["value"]
-        .median()
-        .reset_index()
-    )
+    medians = samples.groupby(["trial_id", *CELL], observed=True, sort=False)["value"].median().reset_index()
     for name in ("trial_id", *CELL):
         medians[name] = medians[name].astype(str)
     return ok.merge(medians, on="trial_id", how="inner")
 
 
-def cell(
-    values: pd.DataFrame, metric: str, *, scope: str = "step", layer: str = "", phase: str = ""
-) -> pd.DataFrame:
+def cell(values: pd.DataFrame, metric: str, *, scope: str = "step", layer: str = "", phase: str = "") -> pd.DataFrame:
     """The values of one cell."""
     chosen = (values.metric == metric) & (values.scope == scope)
     return values[chosen & (values.layer == layer) & (values.phase == phase)]

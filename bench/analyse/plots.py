@@ -117,9 +117,7 @@ def layers(data: RunData, table: pd.DataFrame, variant_ids: list[str]) -> Figure
         mine = table[table.variant_id == variant_id].set_index("layer").reindex(first.layer)
         forward, backward = (1e3 * mine[f"{p}_s"].fillna(0) for p in ("forward", "backward"))
         axes.barh(range(len(names)), forward, height=0.7, color=FORWARD, label="forward")
-        axes.barh(
-            range(len(names)), backward, left=forward, height=0.7, color=BACKWARD, label="backward"
-        )
+        axes.barh(range(len(names)), backward, left=forward, height=0.7, color=BACKWARD, label="backward")
         axes.set_title(label(data, variant_id), fontsize=9, loc="left")
         axes.set_xlabel("ms a step")
     widest = max(axes.get_xlim()[1] for axes in panels)

@@ -65,7 +65,7 @@ def shift_interval(variant: ArrayLike, controls: ArrayLike) -> Interval:
     """
     v: Values = np.asarray(variant, dtype=np.float64)
     c: Values = np.asarray(controls, dtype=np.float64)
-    if v.ndim != 1 or c.ndim != 2 or len(v) != len(c) or not c.shape[1]:  # noqa: PLR2004
+    if v.ndim != 1 or c.ndim != 2 or len(v) != len(c) or not c.shape[1]:
         msg = f"needs values of shape (n,) and controls of shape (n, k), got {v.shape} and {c.shape}"
         raise ValueError(msg)
     if not (np.isfinite(v).all() and np.isfinite(c).all()):
@@ -102,7 +102,7 @@ def z_of_shift(variant: Values, controls: Values, shift: float) -> float:
 
 def _cross(variant: Values, controls: Values, level: float, low: float, high: float) -> float:
     """The smallest shift at which z is no longer above `level`: z falls as the shift grows."""
-    while high - low > 1e-9:  # noqa: PLR2004 - far below what a clock tells
+    while high - low > 1e-9:
         middle = (low + high) / 2
         if z_of_shift(variant, controls, middle) > level:
             low = middle

@@ -43,9 +43,7 @@ def ratio_to(data: RunData, variant_id: str, reference_id: str) -> tuple[Interva
     mine = walls[walls.variant_id == variant_id]
     if variant_id == reference_id or mine.empty:
         return NOTHING, 0
-    arms = walls[walls.variant_id == reference_id].pivot_table(
-        index="round", columns="arm", values="value"
-    )
+    arms = walls[walls.variant_id == reference_id].pivot_table(index="round", columns="arm", values="value")
     both = arms.join(mine.set_index("round")["value"].rename("mine"), how="inner").dropna()
     if both.empty:
         return NOTHING, 0
@@ -166,17 +164,14 @@ def layers(data: RunData) -> pd.DataFrame:
     between = {"layer": "between", "block": "", "type": "", "output_shape": "", "parameters": 0}
     rows = []
     for variant_id, mine in facts.groupby("variant_id", sort=False):
-        for fact in [*mine.to_dict("records"), between]:
-            rows.append(layer_row(data, str(variant_id), fact))
+        rows += [layer_row(data, str(variant_id), fact) for fact in [*mine.to_dict("records"), between]]
     return pd.DataFrame(rows)
 
 
 def layer_row(data: RunData, variant_id: str, fact: Row) -> Row:
     """What a layer is and what it costs in a step of a variant."""
     layer = fact["layer"]
-    forward, backward = (
-        data.spread(variant_id, "wall", "layer", layer, phase) for phase in ("forward", "backward")
-    )
+    forward, backward = (data.spread(variant_id, "wall", "layer", layer, phase) for phase in ("forward", "backward"))
     if math.isnan(backward.estimate) and not math.isnan(forward.estimate):
         # It hands its input on, or no gradient passes it: there is no backward to measure.
         backward = Interval(estimate=0.0, lo=0.0, hi=0.0)
@@ -205,8 +200,7 @@ def memory(data: RunData) -> pd.DataFrame:
     columns = ["variant_id", *(f"{metric}_bytes" for metric in MEMORY_METRICS)]
     ok = data.trials[(data.trials.probes == "memory") & (data.trials.status == "ok")]
     rows = [
-        [v, *(data.spread(v, metric, "process").estimate for metric in MEMORY_METRICS)]
-        for v in ok.variant_id.unique()
+        [v, *(data.spread(v, metric, "process").estimate for metric in MEMORY_METRICS)] for v in ok.variant_id.unique()
     ]
     return pd.DataFrame(rows, columns=columns)
 
@@ -238,4 +232,3 @@ def failures(data: RunData) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows, columns=["variant_id", "probes", "status", "reason", "trials"])
-

@@ -29,7 +29,7 @@ def percent(value: float) -> str:
     """A share in per cent: 12 %, 0.4 %."""
     if math.isnan(value):
         return ""
-    return f"{100 * value:.0f} %" if abs(value) >= 0.1 else f"{100 * value:.1f} %"  # noqa: PLR2004
+    return f"{100 * value:.0f} %" if abs(value) >= 0.1 else f"{100 * value:.1f} %"
 
 
 def interval(estimate: float, lo: float, hi: float, digits: int = 2) -> str:

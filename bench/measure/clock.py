@@ -10,7 +10,11 @@ class Clock(Protocol):
     """Takes stamps cheaply and, after `sync`, tells the seconds between two of them.
 
     `sync` waits for the device; it is called before and after a timed region, never inside one.
+    `host_s` is the host's own time, whatever the device does.
     """
+
+    def host_s(self) -> float:
+        """Seconds of the host's monotonic clock."""
 
     def mark(self) -> Any:  # noqa: ANN401 - each clock has a stamp of its own
         """A stamp of this moment in the device's own order of work."""
@@ -26,6 +30,7 @@ class HostClock:
     """Stamps are the host's monotonic clock, in nanoseconds: what runs on the CPU is done when it returns."""
 
     mark = staticmethod(time.perf_counter_ns)
+    host_s = staticmethod(time.perf_counter)
 
     def sync(self) -> None:
         """Nothing to wait for."""
@@ -40,6 +45,7 @@ class CudaClock:
 
     def __init__(self, device: torch.device, prepared: int = 4096) -> None:
         self.device = device
+        self.host_s = time.perf_counter
         self._free = [torch.cuda.Event(enable_timing=True) for _ in range(prepared)]
 
     def mark(self) -> torch.cuda.Event:

@@ -26,9 +26,7 @@ CALIBRATION_PASSES = 20
 
 def leaves(model: nn.Module) -> dict[str, nn.Module]:
     """The leaf modules by attribute path, each once; a model without children is its own leaf, `.`."""
-    return {
-        path or ".": module for path, module in model.named_modules() if not any(module.children())
-    }
+    return {path or ".": module for path, module in model.named_modules() if not any(module.children())}
 
 
 def block_of(path: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
 from bench.measure.layers import leaves
@@ -26,9 +26,7 @@ def measure(work: Workload) -> Samples:
 
     def add(metric: str, value: int | None, layer: str = "") -> None:
         if value is not None:
-            samples.add(
-                metric, "B", value, scope="layer" if layer else "process", layer=layer
-            )
+            samples.add(metric, "B", value, scope="layer" if layer else "process", layer=layer)
 
     take_step(work)
     reset_peak(work.device)
@@ -59,9 +57,7 @@ def measure(work: Workload) -> Samples:
 def storage_bytes(values: Iterable[object]) -> int:
     """Bytes of the distinct storages behind the tensors among `values`."""
     storages = {
-        v.untyped_storage().data_ptr(): v.untyped_storage().nbytes()
-        for v in values
-        if isinstance(v, torch.Tensor)
+        v.untyped_storage().data_ptr(): v.untyped_storage().nbytes() for v in values if isinstance(v, torch.Tensor)
     }
     return sum(storages.values())
 

@@ -11,7 +11,7 @@ class Samples:
         self.probe = probe
         self.rows: list[dict[str, Any]] = []
 
-    def add(  # noqa: PLR0913 - a row's columns
+    def add(
         self,
         metric: str,
         unit: str,

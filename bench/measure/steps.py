@@ -1,7 +1,6 @@
 """The probe of steps: plain ones without any instrument, then stamped ones by phase and layer."""
 
 import math
-import time
 from collections import defaultdict
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -54,10 +53,10 @@ def calibrate(work: Workload, clock: Clock, first_s: float, plain: int, stamped:
     if not work.eager or first_s < LONG_STEP_S:  # the first step compiled, or says too little
         for _ in range(2):
             clock.sync()
-            start = time.perf_counter()
+            start = clock.host_s()
             take_step(work)
             clock.sync()
-            step_s = time.perf_counter() - start
+            step_s = clock.host_s() - start
     if step_s >= SLOW_STEP_S:
         return Counts(plain=1, stamped=0)
     if step_s >= LONG_STEP_S:
@@ -79,10 +78,10 @@ def take_step(work: Workload) -> None:
 def first_step(work: Workload, clock: Clock) -> Samples:
     """The first step, compilation and worker start included: metric first_step."""
     samples = Samples("steps")
-    start = time.perf_counter()
+    start = clock.host_s()
     take_step(work)
     clock.sync()
-    samples.add("first_step", "s", time.perf_counter() - start, scope="process")
+    samples.add("first_step", "s", clock.host_s() - start, scope="process")
     return samples
 
 
@@ -97,13 +96,13 @@ def plain_steps(work: Workload, clock: Clock, counts: Counts) -> Samples:
     samples = Samples("steps")
     for index in range(counts.plain):
         clock.sync()
-        before, start = usage(), time.perf_counter()
+        before, start = usage(), clock.host_s()
         began = clock.mark()
         for _ in range(counts.iterations):
             take_step(work)
         ended = clock.mark()
         clock.sync()
-        wall_s, after = time.perf_counter() - start, usage()
+        wall_s, after = clock.host_s() - start, usage()
         values = {"wall": (wall_s, "s")}
         if work.device.type == "cuda":
             values["device"] = (clock.elapsed_s(began, ended), "s")
@@ -111,9 +110,7 @@ def plain_steps(work: Workload, clock: Clock, counts: Counts) -> Samples:
             used = after - before
             values |= {name: (getattr(used, name), unit) for name, unit in UNITS.items()}
         for metric, (value, unit) in values.items():
-            samples.add(
-                metric, unit, value / counts.iterations, iterations=counts.iterations, index=index
-            )
+            samples.add(metric, unit, value / counts.iterations, iterations=counts.iterations, index=index)
     if work.device.type == "cuda":
         samples.add("dispatch", "s", dispatch_s(work, clock))
     return samples
@@ -122,9 +119,9 @@ def plain_steps(work: Workload, clock: Clock, counts: Counts) -> Samples:
 def dispatch_s(work: Workload, clock: Clock) -> float:
     """Seconds until the host has given an idle device all work of one step."""
     clock.sync()
-    start = time.perf_counter()
+    start = clock.host_s()
     take_step(work)
-    seconds = time.perf_counter() - start
+    seconds = clock.host_s() - start
     clock.sync()
     return seconds
 

@@ -25,7 +25,7 @@ UNITS = {"cpu_user": "s", "cpu_system": "s", "page_faults": "1", "involuntary_sw
 
 
 def usage() -> Usage:
-    """This process (exact) and its children, ended or alive (alive: to the kernel's tick of 10 ms)."""
+    """The process (exact) and its children, ended or alive (alive: to the kernel's tick of 10 ms)."""
     own = resource.getrusage(resource.RUSAGE_SELF)
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     alive = [_child(pid) for pid in _children(os.getpid())]
@@ -33,9 +33,7 @@ def usage() -> Usage:
         cpu_user=own.ru_utime + ended.ru_utime + sum(c.cpu_user for c in alive),
         cpu_system=own.ru_stime + ended.ru_stime + sum(c.cpu_system for c in alive),
         page_faults=own.ru_minflt + ended.ru_minflt + sum(c.page_faults for c in alive),
-        involuntary_switches=own.ru_nivcsw
-        + ended.ru_nivcsw
-        + sum(c.involuntary_switches for c in alive),
+        involuntary_switches=own.ru_nivcsw + ended.ru_nivcsw + sum(c.involuntary_switches for c in alive),
     )
 
 

@@ -68,7 +68,7 @@ def observed(model: nn.Module) -> Iterator[list[LayerFacts]]:
 
 def format_of(tensor: torch.Tensor) -> str:
     """The memory format of an activation (N, C, H, W)."""
-    if tensor.dim() != 4:  # noqa: PLR2004 - N, C, H, W
+    if tensor.dim() != 4:
         return ""
     held = [n for n, f in MEMORY_FORMATS.items() if tensor.is_contiguous(memory_format=f)]
     return "both" if len(held) == len(MEMORY_FORMATS) else held[0] if held else "other"
@@ -132,7 +132,7 @@ def _allocator_settings(allocator: str) -> str:
 
 
 def _allocator_effect(variant: Variant, samples: Samples) -> str:
-    if variant.allocator == "hugepages" and _kibibytes("/proc/self/smaps_rollup", "AnonHugePages") < 2048:  # noqa: PLR2004 - one page
+    if variant.allocator == "hugepages" and _kibibytes("/proc/self/smaps_rollup", "AnonHugePages") < 2048:
         return "no huge page was used"
     faults = sorted(r["value"] for r in samples.rows if r["metric"] == "page_faults")
     if variant.allocator == "kept" and faults:
@@ -140,8 +140,7 @@ def _allocator_effect(variant: Variant, samples: Samples) -> str:
         resident = _kibibytes("/proc/self/status", "VmRSS") * 1024
         if resident and mapped > KEPT_FAULTED_SHARE * resident:
             return (
-                f"kept took no effect: a step maps {mapped / 1e6:.0f} MB anew, "
-                f"{mapped / resident:.0%} of the process"
+                f"kept took no effect: a step maps {mapped / 1e6:.0f} MB anew, {mapped / resident:.0%} of the process"
             )
     return ""
 
@@ -160,10 +159,7 @@ def _dtypes(variant: Variant, facts: list[LayerFacts]) -> str:
 def _formats(variant: Variant, facts: list[LayerFacts]) -> str:
     for fact in facts:
         if fact.memory_format not in (variant.memory_format, "both", ""):
-            return (
-                f"layer {fact.layer} ({fact.type}) gave {fact.memory_format}, "
-                f"not {variant.memory_format}"
-            )
+            return f"layer {fact.layer} ({fact.type}) gave {fact.memory_format}, not {variant.memory_format}"
     return ""
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from bench.variants import from_row
 
+
 def main(request_path: str, reply_path: str) -> None:
     """Answer one request."""
     die_with_parent()

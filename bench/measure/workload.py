@@ -84,16 +84,12 @@ def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
         optimizer=variant.optimizer,
         sync=variant.sync,
     )
-    loader = make_loader(
-        variant.loader, images, variant.batch_size, device=device, seed=seed, drop_last=True
-    )
+    loader = make_loader(variant.loader, images, variant.batch_size, device=device, seed=seed, drop_last=True)
     if not len(loader):
         msg = f"a batch of {variant.batch_size} is more than the {len(images)} train images there are"
         raise UnsupportedError(msg)
     model.train()
-    return Workload(
-        trainer=Trainer(model, setup), loader=loader, batches=endless(loader), variant=variant
-    )
+    return Workload(trainer=Trainer(model, setup), loader=loader, batches=endless(loader), variant=variant)
 
 
 def endless(loader: Loader) -> Iterator[Batch]:
@@ -124,7 +120,7 @@ def build_model(name: str, in_channels: int, num_classes: int) -> nn.Module:
         model = factory(num_classes=num_classes, **extra)
         if in_channels == 1:
             model.register_forward_pre_hook(_on_three_channels)
-        elif in_channels != 3:  # noqa: PLR2004 - RGB
+        elif in_channels != 3:
             msg = f"model {name} takes images of 3 channels (or 1, repeated), got {in_channels}"
             raise ValueError(msg)
     if not isinstance(model, nn.Module):

@@ -22,9 +22,7 @@ def logits(weights: dict[str, Tensor], x: Tensor) -> Tensor:
     return F.avg_pool2d(x, x.shape[2:]).flatten(1)
 
 
-def train(
-    weights: dict[str, Tensor], batches: list[tuple[Tensor, Tensor]], lr: float = 0.002
-) -> list[float]:
+def train(weights: dict[str, Tensor], batches: list[tuple[Tensor, Tensor]], lr: float = 0.002) -> list[float]:
     """The loss of each step of Adam; `weights` are trained in place."""
     parameters = [w.requires_grad_() for w in weights.values()]
     optimizer = torch.optim.Adam(parameters, lr=lr)

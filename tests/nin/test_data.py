@@ -26,7 +26,7 @@ def test_subset_is_stratified(images: data.Images) -> None:
 
 
 @pytest.mark.parametrize("train", [True, False])
-def test_subset_is_the_first_images_of_each_class_unchanged(train: bool) -> None:  # noqa: FBT001
+def test_subset_is_the_first_images_of_each_class_unchanged(train: bool) -> None:
     full, small = data.load(full_or_skip(), train=train), data.load(data.subset(), train=train)
 
     for label in range(data.CLASSES):
@@ -59,9 +59,7 @@ def copy_as_full(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data, "FULL_MD5", data.SUBSET_MD5)
 
 
-def test_the_order_of_sources(
-    no_other_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_order_of_sources(no_other_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     named, variable, debian = tmp_path / "named", tmp_path / "variable", tmp_path / "debian"
     cached = no_other_data / "FashionMNIST" / "raw"
     for folder in (named, variable, debian, cached):
@@ -106,9 +104,7 @@ def test_a_named_folder_without_data_is_an_error_that_names_it(kind: str, tmp_pa
 
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "not gzip"])
-def test_a_corrupt_file_is_an_error_that_names_it(
-    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_corrupt_file_is_an_error_that_names_it(damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy_as_full(tmp_path / "data", monkeypatch)
     path = tmp_path / "data" / f"{data.TRAIN_IMAGES}.gz"
     content = bytearray(gzip.decompress(path.read_bytes()))

@@ -77,8 +77,7 @@ def test_unknown_loader_is_an_error_that_lists_them(images: data.Images) -> None
 @pytest.mark.gpu
 def test_resizing_on_the_gpu_gives_the_same_bits(images: data.Images) -> None:
     here, there = (
-        next(iter(make_loader("resident", images.first(200), 200, device=torch.device(d))))[0]
-        for d in ("cpu", "cuda")
+        next(iter(make_loader("resident", images.first(200), 200, device=torch.device(d))))[0] for d in ("cpu", "cuda")
     )
 
     assert torch.equal(here, there.cpu())

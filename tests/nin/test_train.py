@@ -47,9 +47,7 @@ def real_batches(images: data.Images, batch_size: int, count: int) -> list[Batch
     return [next(loader) for _ in range(count)]
 
 
-def test_logits_loss_and_gradients_are_the_notebooks(
-    images: data.Images, notebook: ModuleType
-) -> None:
+def test_logits_loss_and_gradients_are_the_notebooks(images: data.Images, notebook: ModuleType) -> None:
     model = he(NiN())
     weights = {k: v.requires_grad_() for k, v in copy_of(model).items()}
     [(x, y)] = real_batches(images, 8, 1)
@@ -74,9 +72,7 @@ def test_logits_loss_and_gradients_are_the_notebooks(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("memory_format", ["nchw", "nhwc"])
-def test_twenty_steps_give_the_notebooks_losses(
-    memory_format: str, images: data.Images, notebook: ModuleType
-) -> None:
+def test_twenty_steps_give_the_notebooks_losses(memory_format: str, images: data.Images, notebook: ModuleType) -> None:
     model = he(NiN())
     weights = copy_of(model)
     batches = real_batches(images, 8, 2) * 10

@@ -1,0 +1,180 @@
+"""Sections of a report that say what came out: answer, variants, phases, memory, batches, compiling."""
+
+import pandas as pd
+
+from bench.analyse import advice, answer, plots, tables
+from bench.analyse.labels import label
+from bench.analyse.page import Lines, Report
+from bench.analyse.stats import Interval
+from bench.analyse.verdicts import UNDECIDED, delta_of, smallest_seen
+from bench.analyse.words import interval, markdown, number, percent, seconds, size, spread_seconds
+from bench.progress import duration
+
+
+def title(report: Report) -> Lines:
+    """What was run, on what."""
+    run = report.data.run
+    what = f"preset {run['preset']}" if run["preset"] else "chosen variants"
+    state = "" if run["status"] == "complete" else f" **This run is {run['status']}, not complete.**"
+    return [
+        f"# Run {run['run_id']}",
+        "",
+        f"{what.capitalize()} on {hardware(run['environment'])}; {run['data']['name']}; {run['started_at']}.{state}",
+        "",
+    ]
+
+
+def hardware(environment: dict[str, object]) -> str:
+    """The machine in one phrase."""
+    gpus = [d["name"] for d in environment["cuda_devices"]]  # type: ignore[attr-defined] # JSON
+    return ", ".join([f"{environment['cpu']} ({environment['cores']} cores)", *gpus])
+
+
+def answer_section(report: Report) -> Lines:
+    """The fastest variant of each device and model, and how to get it."""
+    return ["## The answer", "", *answer.lines(report.data, report.steps)]
+
+
+def variants_section(report: Report) -> Lines:
+    """The variants table and the dots behind it."""
+    data, steps = report.data, report.steps
+    rows = []
+    for row in steps.to_dict("records"):
+        status, _ = tables.outcome(data, row["variant_id"])
+        rows.append(
+            {
+                "variant": label(data, row["variant_id"]),
+                "images/s": number(row["images_per_s"]),
+                "step": spread_seconds(row["step_s"], row["step_s_lo"], row["step_s_hi"]),
+                "times baseline": interval(row["ratio"], row["ratio_lo"], row["ratio_hi"]),
+                "verdict": row["verdict"] if status in ("ok", "invalid") else status,
+                "CPU user": seconds(row["cpu_user_s"]),
+                "CPU system": seconds(row["cpu_system_s"]),
+                "page faults": number(row["page_faults"]),
+                "epoch (projected)": duration(row["epoch_s"]) if row["epoch_s"] > 0 else "",
+                "rounds": row["n"] or "pilot",
+            }
+        )
+    lines = [
+        "## Variants",
+        "",
+        *markdown(pd.DataFrame(rows)),
+        "Brackets hold 95 % intervals over rounds. *Times baseline* is the baseline's seconds per image over "
+        "the variant's, so above 1 is faster. *CPU* seconds and minor *page faults* are per step. *Epoch* is "
+        "60,000 images at this rate, not measured as a whole. Variants of the pilot alone were measured once "
+        "and get no verdict.",
+        "",
+    ]
+    if report.data.run["plan"]["verdicts"]:
+        lines += [verdict_words(report), ""]
+    ids = [f"`{v}` is {label(data, v)}" for v in steps.variant_id]
+    lines += report.figure("throughput", plots.throughput(data, steps), "images a second, one dot a round")
+    return [*lines, "<details><summary>Ids</summary>", "", "; ".join(ids) + ".", "", "</details>", ""]
+
+
+def verdict_words(report: Report) -> str:
+    """What the verdicts of this run mean, and what an undecided one would have shown."""
+    devices = report.data.variants.loc[report.data.variants.excluded_reason == "", "device"]
+    deltas = " and ".join(f"{percent(delta_of(d))} on {d}" for d in devices.unique())
+    text = (
+        f"FASTER and SLOWER: the whole interval lies beyond the change that matters ({deltas}, declared "
+        "beforehand); SAME: it lies within; UNDECIDED: neither."
+    )
+    undecided = report.steps[report.steps.verdict == UNDECIDED]
+    for row in undecided.itertuples():
+        ratio = Interval(estimate=row.ratio, lo=row.ratio_lo, hi=row.ratio_hi)
+        if ratio.known:
+            delta = delta_of(tables.device_of(report.data, row.variant_id))
+            text += (
+                f" For {label(report.data, row.variant_id)} a change of {percent(smallest_seen(ratio, delta))} "
+                "would have been seen."
+            )
+    return text
+
+
+def where_section(report: Report) -> Lines:
+    """Where a step goes, by phase; and what the page faults cost."""
+    data, steps = report.data, report.steps
+    shown = steps.dropna(subset="forward_s")
+    if shown.empty:
+        return []
+    rows = []
+    for row in shown.to_dict("records"):
+        total = sum(row[f"{phase}_s"] for phase in tables.PHASES)
+        shares = {phase: percent(row[f"{phase}_s"] / total) for phase in tables.PHASES}
+        rows.append({"variant": label(data, row["variant_id"]), "stamped step": seconds(total)} | shares)
+    page_bytes = int(data.run["environment"]["page_bytes"])
+    lines = ["## Where a step goes", "", *markdown(pd.DataFrame(rows))]
+    for sentence in advice.page_fault_sentence(data, steps, page_bytes):
+        lines += [sentence, ""]
+    return lines + report.figure("phases", plots.phases(data, shown), "seconds a step by phase")
+
+
+def memory_section(report: Report) -> Lines:
+    """What a step holds and its peaks."""
+    table = report.memory
+    if table.empty:
+        return []
+    names = {f"{m}_bytes": m.replace("_", " ") for m in tables.MEMORY_METRICS}
+    shown = table.dropna(axis="columns", how="all")
+    rows = [
+        {"variant": label(report.data, row["variant_id"])}
+        | {names[c]: size(row[c]) for c in shown.columns if c in names}
+        for row in shown.to_dict("records")
+    ]
+    return [
+        "## Memory",
+        "",
+        *markdown(pd.DataFrame(rows)),
+        "Each from a process of its own. *Saved* is what the forward pass keeps for backward; *allocator peak* "
+        "the most that torch had allocated in a step; *process peak* on a CPU the most resident memory of the "
+        "whole process, Python and libraries included. An empty cell was not measured.",
+        "",
+        *report.figure("memory", plots.memory(report.data, table), "memory of a step"),
+    ]
+
+
+def batch_section(report: Report) -> Lines:
+    """Throughput by batch size, where a run has several."""
+    families = answer.batch_families(report.data, report.steps)
+    if not families:
+        return []
+    return [
+        "## Batch size",
+        "",
+        *report.figure("batches", plots.batches(report.data, report.steps, families), "images a second by batch size"),
+    ]
+
+
+def compile_section(report: Report) -> Lines:
+    """What compiling costs, and when it is repaid."""
+    table = advice.break_even(report.data, report.steps)
+    if table.empty:
+        return []
+    rows = [
+        {
+            "variant": row["variant"],
+            "eager step": seconds(row["eager_s"]),
+            "compiled step": seconds(row["compiled_s"]),
+            "compiling, cold": seconds(row["cold_s"]),
+            "warm": seconds(row["warm_s"]),
+            "repaid after, cold": steps_words(row["cold_steps"]),
+            "repaid after, warm": steps_words(row["warm_steps"]),
+        }
+        for row in table.to_dict("records")
+    ]
+    return [
+        "## Compiling",
+        "",
+        *markdown(pd.DataFrame(rows)),
+        "*Compiling* is the first step less a later one: *cold* with an empty cache (the pilot), *warm* in a new "
+        "process that finds the code of the last. *Eager* is the same variant without compiling.",
+        "",
+    ]
+
+
+def steps_words(count: float) -> str:
+    """After how many steps: `never` without a gain, empty where it is not known."""
+    if pd.isna(count):
+        return ""
+    return "never" if count == float("inf") else f"{number(count)} steps"

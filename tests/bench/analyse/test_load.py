@@ -1,0 +1,104 @@
+"""The files of a run as they are counted."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.analyse.load import load
+from bench.records import RecordError
+
+BASE = "cpu-default-nchw-eager-b32"
+KEPT = "cpu-default-nchw-eager-b32-kept"
+MakeRun = Callable[..., Path]
+
+STEPS = {(BASE, "A"): [9.0, 1.0, 1.2], (BASE, "A'"): [9.0, 1.1, 1.4], (KEPT, "V"): [5.0, 0.5, 0.7]}
+
+
+def test_a_trials_value_is_the_median_of_its_samples(make_run: MakeRun) -> None:
+    folder = make_run({(BASE, "A"): [9.0]})
+    with (folder / "samples.csv").open("a") as file:
+        for index, value in enumerate((7.0, 8.0)):
+            file.write(f"t00001,steps,step,,,wall,s,1,{index + 1},{value}\n")
+
+    assert load(folder).spread(BASE, "wall").estimate == 8.0
+
+
+def test_rounds_give_the_values_and_the_pilot_does_not_count(make_run: MakeRun) -> None:
+    data = load(make_run(STEPS))
+
+    assert data.rounds == [1, 2]
+    assert data.spread(KEPT, "wall").estimate == pytest.approx(0.6)
+    assert data.spread(BASE, "wall").estimate == pytest.approx((1.05 + 1.3) / 2)  # A and A' as one
+    assert len(data.measured[data.measured.metric == "stamped_wall"]) == 6
+
+
+def test_a_round_that_lacks_an_arm_counts_in_nothing(make_run: MakeRun) -> None:
+    folder = make_run(STEPS)
+    lines = (folder / "trials.csv").read_text().splitlines(keepends=True)
+    (folder / "trials.csv").write_text("".join(lines[:-1]))  # the last arm's second round
+    data = load(folder)
+
+    assert data.rounds == [1]
+    assert data.spread(KEPT, "wall").estimate == 0.5
+
+
+def test_the_pilot_stands_in_without_bounds(make_run: MakeRun) -> None:
+    spread = load(make_run({(BASE, "A"): [9.0]})).spread(BASE, "wall")
+
+    assert spread.estimate == 9.0
+    assert not spread.known
+
+
+def test_samples_without_a_trials_row_or_of_failed_trials_are_left_out(make_run: MakeRun) -> None:
+    folder = make_run(STEPS, failed={"cpu-bf16-nchw-eager-b32": ("oom", "no memory")})
+    with (folder / "samples.csv").open("a") as file:
+        file.write("t09999,steps,step,,,wall,s,1,0,99.0\nt00001,steps,step,,,wall,s,1,0,99.0\n")
+    data = load(folder)
+
+    assert data.trials.iloc[0].status == "oom"
+    assert 99.0 not in set(data.values["value"])
+
+
+def test_closure_is_the_parts_over_the_plain_step(make_run: MakeRun) -> None:
+    layers = [("0", "Conv2d", 0.2, 0.5), ("1", "ReLU", 0.1, 0.17)]
+    data = load(make_run(STEPS, layers=layers))
+
+    # Layers 0.97 of the step; data 0.01 and optimizer 0.03 beside them.
+    assert data.spread(BASE, "closure").estimate == pytest.approx(1.01)
+
+
+def test_a_torn_last_line_is_a_warning(make_run: MakeRun) -> None:
+    folder = make_run(STEPS)
+    with (folder / "samples.csv").open("a") as file:
+        file.write("t00001,steps,st")
+
+    assert load(folder).warnings == ["samples.csv: its last line was torn and is left out"]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "told"),
+    [
+        ("samples.csv", ",wall,s,1,0,9.0", ",wall,s,1,9.0", "line 2: 9 fields"),
+        ("samples.csv", ",wall,s,1,0,9.0", ",wall,s,1,0,9.0,1", "line 2: 11 fields"),
+        ("samples.csv", ",wall,s,1,0,9.0", ",wall,s,1,0,nine", "line 2: value is not a number"),
+        ("samples.csv", ",wall,s,1,0,9.0", ",wall,s,1,0,", "line 2: value is empty"),
+        ("trials.csv", "trial_id,", "id,", "line 1: the header"),
+        ("variants.csv", BASE, "", "line 2: variant_id is empty"),
+    ],
+)
+def test_damage_names_file_and_line(name: str, old: str, new: str, told: str, make_run: MakeRun) -> None:
+    folder = make_run(STEPS)
+    path = folder / name
+    path.write_text(path.read_text().replace(old, new, 1))
+
+    with pytest.raises(RecordError, match=f"{name}: {told}"):
+        load(folder)
+
+
+def test_a_missing_file_is_an_error_that_names_it(make_run: MakeRun) -> None:
+    folder = make_run(STEPS)
+    (folder / "trials.csv").unlink()
+
+    with pytest.raises(RecordError, match=r"trials\.csv: No such file"):
+        load(folder)

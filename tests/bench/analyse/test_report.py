@@ -1,0 +1,172 @@
+"""A report from made-up numbers: what it says, in which order, and that it says it of the data."""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.analyse import advice, answer, report, tables
+from bench.analyse.labels import label
+from bench.analyse.load import RunData, load
+from bench.variants import parse_id
+
+BASE = "cpu-default-nchw-eager-b32"
+NOTEBOOK = "cpu-default-nchw-eager-b32-notebook-syncstep"
+KEPT = "cpu-default-nchw-eager-b32-kept"
+BEST = "cpu-default-nhwc-eager-b32-kept"
+COMPILED = "cpu-default-nhwc-inductor-b32-kept"
+BF16 = "cpu-bf16-nchw-eager-b32"
+GPU = "cuda-default-nchw-eager-b128"
+MakeRun = Callable[..., Path]
+GOLDEN = Path(__file__).parent / "golden.md"
+
+
+def around(step_s: float, phase: int) -> list[float]:
+    """A pilot and nine rounds that swing by 1 %."""
+    return [step_s, *(step_s * (1 + 0.01 * ((phase + 4 * i) % 9 - 4) / 4) for i in range(9))]
+
+
+@pytest.fixture
+def data(make_run: MakeRun) -> RunData:
+    folder = make_run(
+        {
+            (BASE, "A"): around(1.6, 0), (BASE, "A'"): around(1.6, 3), (NOTEBOOK, "V"): around(1.7, 1),
+            (KEPT, "V"): around(1.2, 5), (BEST, "V"): around(1.0, 2), (COMPILED, "V"): around(0.9, 7),
+            (BF16, "V"): [16.0],
+        },
+        metrics={BASE: {"page_faults": 1e5, "cpu_system": 0.5, "cpu_user": 2.5},
+                 KEPT: {"page_faults": 20, "cpu_system": 0.01, "cpu_user": 2.3}},
+        layers=[("0.0", "Conv2d", 0.2, 0.5), ("0.1", "ReLU", 0.1, 0.17)],
+        memory={BASE: {"parameter": 2**23, "gradient": 2**23, "optimizer": 2**24, "saved": 2**27,
+                       "allocator_peak": 2**28, "process_peak": 2**30}},
+        failed={"cpu-default-nchw-eager-b32-hugepages": ("timeout", "no reply within 900 s")},
+        excluded={GPU: "no CUDA device"},
+    )  # fmt: skip
+    return load(folder)
+
+
+def test_the_page_is_the_golden_one(data: RunData, tmp_path: Path) -> None:
+    page = report.write(data, tmp_path).read_text()
+    if os.environ.get("NIN_GOLDEN") == "write":
+        GOLDEN.write_text(page)
+
+    assert page == GOLDEN.read_text()
+
+
+def test_sections_come_in_the_designs_order(data: RunData, tmp_path: Path) -> None:
+    page = report.write(data, tmp_path).read_text()
+
+    assert re.findall(r"^## (.*)", page, re.MULTILINE) == [
+        "The answer", "Variants", "Where a step goes", "Layers", "Memory", "Compiling",
+        "Failures and exclusions", "How it was measured", "Environment", "Again",
+    ]  # fmt: skip
+    for figure in re.findall(r"\((figures/[^)]+)\)", page):
+        assert (tmp_path / "made-up" / figure).stat().st_size > 5000
+    assert {"steps.csv", "layers.csv", "memory.csv"} == {p.name for p in (tmp_path / "made-up" / "tables").iterdir()}
+
+
+def test_writing_it_again_changes_nothing(data: RunData, tmp_path: Path) -> None:
+    report.write(data, tmp_path)
+    first = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file() and "made-up" in str(p)}
+    report.write(data, tmp_path)
+
+    assert first == {p: p.read_bytes() for p in first}
+
+
+def test_the_answer_is_the_fastest_with_what_gives_it(data: RunData) -> None:
+    text = "\n".join(answer.lines(data, tables.steps(data)))
+
+    assert re.search(r"\*\*nhwc \+ inductor \+ kept\*\* trains 35\.\d images/s: 1\.8\d \[.*\] times the notebook", text)
+    assert "the verdict is FASTER" in text
+    assert "torch.compile(model, dynamic=False)" in text
+    assert "export MALLOC_TRIM_THRESHOLD_=100000000000" in text
+    assert "--memory-format nhwc --compile-mode inductor --batch-size 32" in text
+
+
+def test_page_faults_are_named_the_cause_only_where_the_numbers_say_so(
+    data: RunData,
+    make_run: MakeRun,  # noqa: ARG001
+) -> None:
+    steps = tables.steps(data)
+    [told] = advice.page_fault_sentence(data, steps, 4096)
+    assert "100,000 minor page faults (391 MiB mapped anew) and 500 ms of system time" in told
+    assert "it takes 20.0 and 10.0 ms, and is 400 ms shorter" in told
+    assert "**The page faults are the cause of 25 % of the baseline's step.**" in told
+
+    undecided = steps.assign(verdict="UNDECIDED")
+    assert "do not settle" in advice.page_fault_sentence(data, undecided, 4096)[0]
+    still_there = steps.assign(page_faults=1e5)
+    assert advice.page_fault_sentence(data, still_there, 4096) == []
+
+
+def test_break_even_is_the_cost_over_the_gain(data: RunData) -> None:
+    row = advice.break_even(data, tables.steps(data)).iloc[0]
+
+    # Cold costs two made-up steps of 0.9 s, and each step gains 0.1 s.
+    assert row.cold_steps == pytest.approx(18, rel=0.1)
+    assert advice.repaid(30.0, 0.1) == pytest.approx(300)
+    assert advice.repaid(30.0, -0.1) == float("inf")
+
+
+def test_labels_say_what_differs(data: RunData) -> None:
+    told = [label(data, v) for v in (BASE, NOTEBOOK, KEPT, COMPILED, BF16)]
+
+    assert told == ["baseline", "notebook's loop", "kept", "nhwc + inductor + kept", "bf16"]
+
+
+def test_labels_tell_the_batch_where_there_are_several(make_run: MakeRun) -> None:
+    other = "cpu-default-nchw-eager-b64-t2"
+    data = load(make_run({(BASE, "A"): [1.0], (other, "V"): [1.0]}))
+
+    assert [label(data, v) for v in (BASE, other)] == ["baseline (batch 32)", "2 threads (batch 64)"]
+
+
+def test_batches_are_drawn_where_there_are_several(make_run: MakeRun, tmp_path: Path) -> None:
+    sizes = {(f"cpu-default-nchw-eager-b{b}", "A"): [b / 20] * 8 for b in (8, 16, 32)}
+    data = load(make_run(sizes))
+    page = report.write(data, tmp_path).read_text()
+
+    assert answer.batch_families(data, tables.steps(data)) == {"baseline": [v for v, _ in sizes]}
+    assert "## Batch size" in page
+
+
+def test_every_way_to_get_a_variant_is_known() -> None:
+    for text in (
+        BEST,
+        COMPILED,
+        BF16,
+        "cuda-tf32-nchw-max-autotune-b8-fused",
+        "cuda-fp32-nchw-reduce-overhead-b8-workers-foreach",
+    ):
+        variant = parse_id(text)
+        axes = {"device": variant.device, "batch_size": str(variant.batch_size)} | {
+            name: str(getattr(variant, name))
+            for name in ("precision", "memory_format", "compile_mode", "loader", "sync", "optimizer", "allocator", "model")
+        } | {"threads": "unset"}  # fmt: skip
+        python, _ = advice.lines_of(axes)
+        compile("\n".join(["if True:", *(f"    {line}" for line in python)]), text, "exec")
+
+
+def test_a_run_in_which_all_failed_has_a_page_that_says_so(make_run: MakeRun, tmp_path: Path) -> None:
+    data = load(make_run({}, failed={BASE: ("error", "the worker ended with exit code 3")}))
+    page = report.write(data, tmp_path).read_text()
+
+    assert "no answer" in page
+    assert "the worker ended with exit code 3" in page
+
+
+def test_few_rounds_are_warned_of(make_run: MakeRun, tmp_path: Path) -> None:
+    data = load(make_run({(BASE, "A"): [1.0] * 8, (BASE, "A'"): [1.0] * 8, (KEPT, "V"): [0.5] * 8}))
+
+    assert "**Only 7 rounds: a change of 10 % may go undecided.**" in report.write(data, tmp_path).read_text()
+
+
+def test_noise_is_said_where_the_verdicts_would_be(make_run: MakeRun, tmp_path: Path) -> None:
+    data = load(make_run({(BASE, "A"): around(1, 0), (BASE, "A'"): around(1.3, 3), (KEPT, "V"): around(0.5, 1)}))
+
+    assert (
+        "**NOISY: identical code came out different, so cpu gets no verdict.**"
+        in report.write(data, tmp_path).read_text()
+    )

@@ -1,0 +1,176 @@
+"""Runs without torch: a worker that answers at once, and run folders made up from numbers."""
+
+import sys
+from collections.abc import Callable, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from bench import launch
+from bench.folder import RunFolder
+from bench.matrix import Entry
+from bench.progress import RunProgress
+from bench.records import SCHEMA_VERSION
+from bench.setup import variant_rows
+from bench.variants import Variant, parse_id
+
+FAKE = (sys.executable, str(Path(__file__).parent / "fake_worker.py"))
+BASE = "cpu-default-nchw-eager-b32"
+KEPT = "cpu-default-nchw-eager-b32-kept"
+NHWC = "cpu-default-nhwc-eager-b32"
+NOTEBOOK = "cpu-default-nchw-eager-b32-notebook-syncstep"
+COMPILED = "cpu-default-nhwc-inductor-b32-kept"
+
+ENVIRONMENT: dict[str, Any] = {
+    "cpu": "Made-up CPU", "cores": 2, "page_bytes": 4096, "tcmalloc": None, "cuda_devices": [],
+    "torch": "2.99.0", "memory_bytes": 2**34,
+}  # fmt: skip
+
+
+def header(entries: Sequence[Entry], **plan: Any) -> dict[str, Any]:  # noqa: ANN401
+    """A run.json."""
+    return {
+        "schema_version": SCHEMA_VERSION, "run_id": "made-up", "command": "python -m bench run --run-id made-up",
+        "seed": 0, "preset": "quick", "status": "running", "started_at": "2026-01-01T00:00:00+00:00",
+        "finished_at": None, "ended_because": None,
+        "data": {"name": "made-up images", "is_subset": False},
+        "inputs": {"folder": None, "shape": None, "classes": 10},
+        "plan": {
+            "rounds": 2, "budget_s": None, "verdicts": True, "pilot_counts": {"plain": 3, "stamped": 1},
+            "pilot_only": [e.variant.id for e in entries if e.pilot_only],
+            "step_s": {}, "trial_s": {}, "counts": {}, "arms": [],
+        } | plan,
+        "environment": ENVIRONMENT,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def shown() -> StringIO:
+    """What a run's progress printed."""
+    return StringIO()
+
+
+@pytest.fixture
+def start(tmp_path: Path, shown: StringIO) -> Callable[..., launch.Run]:
+    """Make a run of the given variant ids whose worker is the fake one."""
+
+    def made(*ids: str, pilot_only: Sequence[str] = (), **plan: Any) -> launch.Run:  # noqa: ANN401
+        entries = [Entry(variant=parse_id(i), pilot_only=i in pilot_only) for i in ids]
+        rows = variant_rows(entries, dict.fromkeys(ids, ""))
+        folder = RunFolder.create(tmp_path / "results" / "made-up", header(entries, **plan), rows)
+        progress = RunProgress(Console(file=shown, width=200))
+        return launch.Run(folder, header(entries, **plan), entries, progress, tmp_path / "cache", worker=FAKE)
+
+    return made
+
+
+MakeRun = Callable[..., Path]
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> MakeRun:
+    """Write a complete run's folder from numbers: seconds a step by (variant id, arm) and round.
+
+    `metrics` adds samples of scope step to every trial of a variant; `layers` a list of
+    (layer, type, forward share, backward share) of its step; `excluded` ids with reasons.
+    """
+
+    def made(
+        steps: dict[tuple[str, str], Sequence[float]],
+        *,
+        metrics: dict[str, dict[str, float]] | None = None,
+        layers: Sequence[tuple[str, str, float, float]] = (),
+        excluded: dict[str, str] | None = None,
+        memory: dict[str, dict[str, float]] | None = None,
+        failed: dict[str, tuple[str, str]] | None = None,
+        **plan: Any,  # noqa: ANN401
+    ) -> Path:
+        metrics, memory, failed = metrics or {}, memory or {}, failed or {}
+        reasons = dict.fromkeys([v for v, _ in steps] + list(failed), "") | (excluded or {})
+        entries = [Entry(variant=parse_id(v)) for v in reasons]
+        arms = [list(key) for key in steps if len(steps[key]) > 1]
+        run = header(entries, arms=arms, counts={v: {"plain": 1, "iterations": 1, "stamped": 1} for v in reasons}, **plan)  # fmt: skip
+        run |= {"status": "complete", "ended_because": "rounds", "finished_at": "2026-01-01T00:20:00+00:00"}
+        writer = TrialWriter(layers, metrics)
+        folder = tmp_path / "results" / "made-up"
+        with RunFolder.create(folder, run, variant_rows(entries, reasons)) as opened:
+            for variant_id, (status, reason) in failed.items():
+                opened.append_trial(writer.trial(variant_id, "V", 0, "steps", status, reason), [])
+            for variant_id, values in memory.items():
+                trial = writer.trial(variant_id, "A", 0, "memory")
+                opened.append_trial(trial, writer.memory(trial, values))
+            for (variant_id, arm), values in steps.items():
+                for number, step_s in enumerate(values):
+                    trial = writer.trial(variant_id, arm, number, writer.probes(variant_id))
+                    opened.append_trial(trial, writer.samples(trial, step_s), writer.layer_rows(trial))
+        return folder
+
+    return made
+
+
+class TrialWriter:
+    """Makes the rows of made-up trials. Round 0 is the pilot."""
+
+    def __init__(self, layers: Sequence[tuple[str, str, float, float]], metrics: dict[str, dict[str, float]]) -> None:
+        self.layers, self.metrics, self.count = layers, metrics, 0
+
+    def probes(self, variant_id: str) -> str:
+        return "steps+layers" if self._layered(variant_id) else "steps"
+
+    def _layered(self, variant_id: object) -> bool:
+        return bool(self.layers) and parse_id(str(variant_id)).compile_mode == Variant().compile_mode
+
+    def trial(
+        self, variant_id: str, arm: str, number: int, probes: str, status: str = "ok", reason: str = ""
+    ) -> dict[str, Any]:
+        self.count += 1
+        return {
+            "trial_id": f"t{self.count:05d}", "round": number, "order": 0, "arm": arm,
+            "stage": "measure" if number else "pilot", "variant_id": variant_id, "probes": probes,
+            "status": status, "reason": reason, "duration_s": 2.0, "started_at": "2026-01-01T00:00:00+00:00",
+            "load_1min": 1.0, "steal_s": 0.0, "involuntary_switches": 10,
+        }  # fmt: skip
+
+    def _row(self, trial: dict[str, Any], metric: str, value: float, unit: str = "s", **where: str) -> dict[str, Any]:
+        return {
+            "trial_id": trial["trial_id"], "probe": "steps", "scope": "step", "metric": metric, "unit": unit,
+            "iterations": 1, "index": 0, "value": value,
+        } | where  # fmt: skip
+
+    def memory(self, trial: dict[str, Any], values: dict[str, float]) -> list[dict[str, Any]]:
+        return [self._row(trial, name, value, "B", scope="process") for name, value in values.items()]
+
+    def samples(self, trial: dict[str, Any], step_s: float) -> list[dict[str, Any]]:
+        variant_id = trial["variant_id"]
+        rows = [self._row(trial, "wall", step_s), self._row(trial, "stamped_wall", 1.01 * step_s)]
+        first_s = step_s * (1.5 if trial["stage"] == "measure" else 3)
+        rows.append(self._row(trial, "first_step", first_s, scope="process"))
+        shares = {"data": 0.01, "forward": 0.3, "loss": 0.0, "backward": 0.67, "optimizer": 0.03}
+        rows += [
+            self._row(trial, "wall", share * step_s, scope="phase", phase=phase) for phase, share in shares.items()
+        ]
+        rows += [self._row(trial, n, v, "1") for n, v in self.metrics.get(variant_id, {}).items()]
+        if self._layered(variant_id):
+            rows.append(self._row(trial, "stamps", 30, "1"))
+            rows.append(self._row(trial, "stamp_cost", 1e-5, scope="process"))
+            for layer, _, *parts in [*self.layers, ("between", "", 0.0, 0.0)]:
+                rows += [
+                    self._row(trial, "wall", part * step_s, scope="layer", layer=layer, phase=phase)
+                    for phase, part in zip(("forward", "backward"), parts, strict=True)
+                ]
+        return rows
+
+    def layer_rows(self, trial: dict[str, Any]) -> list[dict[str, Any]]:
+        if not self._layered(trial["variant_id"]):
+            return []
+        return [
+            {
+                "trial_id": trial["trial_id"], "variant_id": trial["variant_id"], "layer": layer,
+                "block": layer.partition(".")[0], "type": kind, "output_shape": "32x10", "parameters": 110,
+                "memory_format": "nchw", "dtype": "float32",
+            }
+            for layer, kind, _, _ in self.layers
+        ]  # fmt: skip

@@ -1,0 +1,90 @@
+"""Time is told by one seam, on the host and on CUDA alike."""
+
+import inspect
+import time
+from unittest import mock
+
+import pytest
+import torch
+
+from bench.measure.clock import CudaClock, HostClock, Timeline, clock_for
+
+
+def test_the_host_clock_tells_seconds() -> None:
+    clock = HostClock()
+    start, before = clock.mark(), clock.host_s()
+    time.sleep(0.02)
+    end, after = clock.mark(), clock.host_s()
+
+    assert 0.02 <= clock.elapsed_s(start, end) < 2
+    assert pytest.approx(after - before, abs=0.01) == clock.elapsed_s(start, end)
+
+
+def test_a_timeline_gives_each_stamp_the_time_until_the_next(clock) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    timeline = Timeline(clock)
+    for owner, seconds in (("a", 1.0), ("b", 2.0), ("a", 4.0), ("end", 8.0)):
+        timeline.enter(owner)
+        clock.pass_s(seconds)
+
+    assert timeline.seconds() == {"a": 5.0, "b": 2.0}
+    assert timeline.wall_s() == 7.0
+    assert timeline.stamps == 4
+
+
+def test_the_clock_fits_the_device() -> None:
+    assert isinstance(clock_for(torch.device("cpu")), HostClock)
+
+
+class RecordedEvent:
+    """A CUDA event without CUDA: it keeps what was asked of it, in the order of all events."""
+
+    asked: list[str]
+
+    def __init__(self, **options: object) -> None:
+        # create_autospec can't check a constructor written in C, so hold the call against its signature.
+        inspect.signature(torch.cuda.Event.__new__).bind(torch.cuda.Event, **options)
+        assert options == {"enable_timing": True}
+
+    def record(self) -> None:
+        self.asked.append("record")
+
+    def elapsed_time(self, end: "RecordedEvent") -> float:
+        assert isinstance(end, RecordedEvent)
+        self.asked.append("elapsed")
+        return 250.0  # milliseconds
+
+
+def test_the_cuda_clock_only_records_events_until_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(RecordedEvent, "asked", asked, raising=False)
+    for name in ("record", "elapsed_time"):
+        assert callable(getattr(torch.cuda.Event, name))
+    synchronize = mock.create_autospec(torch.cuda.synchronize, side_effect=lambda _d: asked.append("sync"))
+    monkeypatch.setattr(torch.cuda, "Event", RecordedEvent)
+    monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
+
+    clock = CudaClock(torch.device("cuda"), prepared=1)
+    timeline = Timeline(clock)
+    for owner in ("a", "b", "end"):  # more stamps than were prepared
+        timeline.enter(owner)
+    clock.sync()
+
+    assert timeline.seconds() == {"a": 0.25, "b": 0.25}
+    assert asked == ["record"] * 3 + ["sync"] + ["elapsed"] * 2
+    synchronize.assert_called_once_with(torch.device("cuda"))
+
+
+@pytest.mark.gpu
+def test_the_cuda_clock_tells_what_a_kernel_takes() -> None:
+    clock = clock_for(torch.device("cuda"))
+    torch.cuda._sleep(1000)
+    clock.sync()
+    times = []
+    for cycles in (50_000_000, 100_000_000):
+        start = clock.mark()
+        torch.cuda._sleep(cycles)
+        end = clock.mark()
+        clock.sync()
+        times.append(clock.elapsed_s(start, end))
+
+    assert pytest.approx(2, rel=0.1) == times[1] / times[0]

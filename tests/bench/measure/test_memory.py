@@ -1,0 +1,85 @@
+"""Bytes, to the byte where shapes tell them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.measure import memory
+from bench.measure.workload import Workload
+
+MakeWork = Callable[..., Workload]
+
+# Bytes an image that NiN saves for backward, from the shapes alone: a convolution its input unless a
+# ReLU has saved it already, a ReLU its output, a pooling layer the place of each maximum (int64), a
+# Dropout its mask (float32 on the CPU). float32 is 4 bytes, int64 is 8.
+SAVED_PER_IMAGE = {
+    "0.0": 1 * 224 * 224 * 4,
+    "0.1": 96 * 54 * 54 * 4, "0.2": 0, "0.3": 96 * 54 * 54 * 4, "0.4": 0, "0.5": 96 * 54 * 54 * 4,
+    "1": 96 * 26 * 26 * 8,
+    "2.0": 96 * 26 * 26 * 4,
+    "2.1": 256 * 26 * 26 * 4, "2.2": 0, "2.3": 256 * 26 * 26 * 4, "2.4": 0, "2.5": 256 * 26 * 26 * 4,
+    "3": 256 * 12 * 12 * 8,
+    "4.0": 256 * 12 * 12 * 4,
+    "4.1": 384 * 12 * 12 * 4, "4.2": 0, "4.3": 384 * 12 * 12 * 4, "4.4": 0, "4.5": 384 * 12 * 12 * 4,
+    "5": 384 * 5 * 5 * 8,
+    "6": 384 * 5 * 5 * 4,
+    "7.0": 384 * 5 * 5 * 4,
+    "7.1": 10 * 5 * 5 * 4, "7.2": 0, "7.3": 10 * 5 * 5 * 4, "7.4": 0, "7.5": 10 * 5 * 5 * 4,
+    "8": 0,
+    "9": 0,
+}  # fmt: skip
+# Outside of the layers: the loss keeps log probabilities and labels, and the sum of weights once.
+SAVED_BY_LOSS_PER_IMAGE, SAVED_BY_LOSS = 10 * 4 + 8, 4
+
+
+@pytest.mark.parametrize("batch_size", [2, 3])
+@pytest.mark.parametrize("memory_format", ["nchw", "nhwc"])
+def test_saved_bytes_are_what_the_shapes_imply(batch_size: int, memory_format: str, real_work: MakeWork) -> None:
+    work = real_work(batch_size=batch_size, memory_format=memory_format)
+    expected = {layer: batch_size * size for layer, size in SAVED_PER_IMAGE.items()}
+    expected["between"] = batch_size * SAVED_BY_LOSS_PER_IMAGE + SAVED_BY_LOSS
+
+    assert expected == memory.saved_bytes(work)
+
+
+def test_a_storage_that_two_layers_save_counts_for_the_first(real_work: MakeWork) -> None:
+    saved = memory.saved_bytes(real_work(shape=(1, 28, 28), batch_size=4, model="tests_models:twice"))
+
+    assert saved == {"relu": 4 * 28 * 28 * 4, "square": 0, "head": 4 * 784 * 4, "between": 4 * 48 + 4}
+
+
+def test_parameters_gradients_and_optimizer_are_exact(real_work: MakeWork) -> None:
+    samples = memory.measure(real_work(batch_size=2))
+    found = {r["metric"]: r["value"] for r in samples.rows if r["scope"] == "process"}
+
+    assert found["parameter"] == found["gradient"] == 1_992_166 * 4
+    assert found["optimizer"] == 1_992_166 * 8 + 24 * 4  # Adam: two moments; a step count a parameter
+    assert found["saved"] < found["allocator_peak"] - found["parameter"] < 3 * found["saved"]
+    assert found["process_peak"] > found["allocator_peak"]
+
+
+def test_shared_storages_count_once() -> None:
+    x = torch.zeros(1000)
+
+    assert memory.storage_bytes([x, x[:10], x.view(10, 100), None, 3]) == 4000
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux resets a peak")
+def test_a_peak_is_of_the_time_since_the_reset() -> None:
+    cpu = torch.device("cpu")
+    big = torch.ones(64 * 2**20 // 4)
+    before = memory.process_peak_bytes(cpu)
+    del big
+    memory.reset_peak(cpu)
+    after = memory.process_peak_bytes(cpu)
+    assert before
+    assert after
+    assert before - after > 48 * 2**20
+    again = torch.ones(32 * 2**20 // 4)
+    grown = memory.process_peak_bytes(cpu)
+
+    assert len(again)
+    assert grown
+    assert 24 * 2**20 < grown - after < 48 * 2**20

@@ -1,0 +1,86 @@
+"""Steps and phases by a clock that stands still but where the test moves it."""
+
+import math
+from typing import Any
+
+import pytest
+
+from bench.measure.samples import Samples
+from bench.measure.steps import Counts, calibrate, first_step, plain_steps, stamped_steps
+from bench.measure.usage import UNITS
+from bench.measure.workload import Workload
+
+STEP_S = 4.9375  # conftest: the phases' seconds, the optimizer's twice
+
+
+def values(samples: Samples, metric: str, scope: str = "step") -> list[float]:
+    return [r["value"] for r in samples.rows if r["metric"] == metric and r["scope"] == scope]
+
+
+def test_the_first_step_stands_apart(fake_work: Workload, clock: Any) -> None:  # noqa: ANN401
+    assert values(first_step(fake_work, clock), "first_step", "process") == [STEP_S]
+
+
+def test_a_plain_sample_is_the_mean_of_its_steps_loader_included(
+    fake_work: Workload,
+    clock: Any,  # noqa: ANN401
+) -> None:
+    samples = plain_steps(fake_work, clock, Counts(warmup=1, plain=2, iterations=3))
+
+    assert values(samples, "wall") == [STEP_S, STEP_S]
+    assert {3} == {r["iterations"] for r in samples.rows}
+    assert {"wall", *UNITS} == {r["metric"] for r in samples.rows}
+
+
+def test_no_synchronize_falls_into_a_timed_region(fake_work: Workload, clock: Any) -> None:  # noqa: ANN401
+    plain_steps(fake_work, clock, Counts(warmup=1, plain=2, iterations=3))
+    region = ["sync", "mark", "step", "step", "step", "mark", "sync"]
+    assert clock.events == ["step", *region, *region]
+
+    clock.events.clear()
+    stamped_steps(fake_work, clock, 1)
+    first, last = clock.events.index("mark"), len(clock.events) - clock.events[::-1].index("mark")
+    assert clock.events[first - 1] == "sync"
+    assert clock.events[last] == "sync"
+    assert "sync" not in clock.events[first:last]
+
+
+def test_phases_take_what_they_take_and_sum_to_the_stamped_step(
+    fake_work: Workload,
+    clock: Any,  # noqa: ANN401
+) -> None:
+    samples = stamped_steps(fake_work, clock, 2)
+    phases = {r["phase"]: r["value"] for r in samples.rows if r["scope"] == "phase" and r["index"] == 1}
+
+    assert phases == {
+        "data": 0.5, "h2d": 0.25, "forward": 1.0, "loss": 0.125, "backward": 2.0, "optimizer": 1.0, "read": 0.0625,
+    }  # fmt: skip
+    assert values(samples, "stamped_wall") == [STEP_S, STEP_S]
+    assert math.isclose(sum(phases.values()), STEP_S)
+
+
+@pytest.mark.parametrize(
+    ("first_s", "step_s", "expected"),
+    [
+        (2.0, 0.0, Counts(plain=3, stamped=1)),
+        (9.0, 0.0, Counts(plain=1, stamped=0)),
+        (0.5, 0.3, Counts(warmup=1, plain=3, iterations=1, stamped=1)),
+        (0.5, 0.02, Counts(warmup=5, plain=3, iterations=5, stamped=5)),
+        (0.5, 1e-5, Counts(warmup=5, plain=3, iterations=100, stamped=20)),
+    ],
+)
+def test_how_many_steps_a_trial_takes(
+    first_s: float,
+    step_s: float,
+    expected: Counts,
+    fake_work: Workload,
+    clock: Any,  # noqa: ANN401
+) -> None:
+    fake_work.trainer.step = lambda *_x, **_m: clock.pass_s(step_s - 0.5)  # type: ignore[method-assign] # 0.5: data
+
+    assert calibrate(fake_work, clock, first_s, plain=3, stamped=1) == expected
+
+
+def test_counts_that_measure_nothing_are_an_error() -> None:
+    with pytest.raises(ValueError, match="at least one plain sample"):
+        Counts(plain=0)

@@ -1,0 +1,117 @@
+"""A variant that did not take effect is found out."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from bench.measure import verify
+from bench.measure.samples import Samples
+from bench.measure.steps import take_step
+from bench.measure.workload import Workload
+from bench.variants import Variant
+
+MakeWork = Callable[..., Workload]
+
+
+def observe(work: Workload) -> list[verify.LayerFacts]:
+    with verify.observed(work.trainer.model) as facts:
+        take_step(work)
+    return facts
+
+
+@pytest.mark.parametrize("axes", [{}, {"memory_format": "nhwc"}, {"precision": "bf16"}, {"precision": "fp32"}])
+def test_an_honest_variant_passes(axes: dict[str, str], real_work: MakeWork) -> None:
+    work = real_work(batch_size=2, **axes)
+
+    assert verify.before_steps(work) == ""
+    assert verify.after_steps(work.variant, observe(work), Samples("steps")) == ""
+
+
+def test_facts_are_what_the_layers_saw(real_work: MakeWork) -> None:
+    facts = {f.layer: f for f in observe(real_work(batch_size=2, memory_format="nhwc"))}
+
+    assert facts["0.0"] == verify.LayerFacts(
+        layer="0.0", block="0", type="Conv2d", output_shape="2x96x54x54", parameters=11_712,
+        memory_format="nhwc", dtype="float32",
+    )  # fmt: skip
+    assert facts["8"].memory_format == "both"
+    assert facts["9"].memory_format == ""
+
+
+def test_a_layout_lost_midway_is_found(real_work: MakeWork) -> None:
+    work = real_work(batch_size=2, memory_format="nhwc")
+    work.trainer.model.get_submodule("2.3").forward = lambda x: x.relu().contiguous()  # type: ignore[method-assign]
+
+    assert verify.after_steps(work.variant, observe(work), Samples("steps")) == ("layer 2.3 (ReLU) gave nchw, not nhwc")
+
+
+def test_weights_in_the_wrong_layout_are_found(real_work: MakeWork) -> None:
+    work = real_work(batch_size=2, memory_format="nhwc")
+    conv = work.trainer.model.get_submodule("2.0")
+    conv.weight = nn.Parameter(conv.weight.detach().contiguous())
+
+    assert verify.before_steps(work) == "parameter 2.0.weight lies as nchw, not nhwc"
+
+
+def test_autocast_that_is_off_is_found(real_work: MakeWork) -> None:
+    work = real_work(batch_size=2)
+
+    assert verify.after_steps(Variant(precision="bf16"), observe(work), Samples("steps")) == (
+        "layer 0.0 (Conv2d) gave float32, not bfloat16"
+    )
+
+
+def test_flags_of_another_precision_are_found(real_work: MakeWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = real_work(batch_size=2, precision="fp32")
+    assert verify.before_steps(work) == ""
+    monkeypatch.setattr(torch.backends.cudnn.conv, "fp32_precision", "tf32")
+
+    assert verify.before_steps(work) == "fp32 asks for ieee convolutions, torch has tf32"
+
+
+def test_threads_that_were_not_taken_are_found(real_work: MakeWork, one_thread: None) -> None:  # noqa: ARG001
+    work = real_work(batch_size=2)
+    work.variant = Variant(batch_size=2, threads=2)
+
+    assert verify.before_steps(work) == "2 threads asked, torch has 1"
+
+
+def test_kept_without_its_variables_is_found(real_work: MakeWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
+    work = real_work(batch_size=2, allocator="kept")
+
+    assert verify.before_steps(work).startswith("kept needs MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_THRESHOLD_")
+
+
+@pytest.mark.parametrize(("faults", "found"), [([40_000_000, 5e7, 0], True), ([0, 0, 5e7], False)])
+def test_kept_that_still_faults_is_found(faults: list[float], found: bool) -> None:
+    samples = Samples("steps")
+    for index, value in enumerate(faults):
+        samples.add("page_faults", "1", value, index=index)
+
+    told = verify.after_steps(Variant(allocator="kept"), [], samples)
+    assert told.startswith("kept took no effect: a step maps") == found
+    assert verify.after_steps(Variant(), [], samples) == ""
+
+
+def test_an_allocator_that_was_not_loaded_is_found(real_work: MakeWork) -> None:
+    work = real_work(batch_size=2, allocator="tcmalloc")
+
+    assert verify.before_steps(work) == "tcmalloc is not loaded"
+
+
+@pytest.mark.parametrize(
+    ("tensor", "expected"),
+    [
+        (torch.zeros(2, 3, 4, 5), "nchw"),
+        (torch.zeros(2, 3, 4, 5).to(memory_format=torch.channels_last), "nhwc"),
+        (torch.zeros(2, 1, 4, 5), "both"),
+        (torch.zeros(2, 3, 1, 1), "both"),
+        (torch.zeros(2, 3, 4, 5).transpose(2, 3), "other"),
+        (torch.zeros(2, 3), ""),
+    ],
+)
+def test_memory_formats_are_told_apart(tensor: torch.Tensor, expected: str) -> None:
+    assert verify.format_of(tensor) == expected

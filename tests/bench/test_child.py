@@ -1,0 +1,111 @@
+"""Whatever a worker does, there is an answer, and nothing of it is left behind."""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench import child
+from bench.variants import Variant
+
+
+def ask(code: str, limit_s: float = 30) -> dict[str, object]:
+    return child.ask({"task": "trial"}, dict(os.environ), limit_s, worker=(sys.executable, "-c", code))
+
+
+def replying(reply: object) -> str:
+    return f"import sys, pathlib; pathlib.Path(sys.argv[2]).write_text({json.dumps(reply)!r})"
+
+
+OK = {"status": "ok", "reason": "", "samples": [], "layers": []}
+
+
+def test_a_reply_is_handed_on() -> None:
+    assert ask(replying(OK)) == OK
+
+
+def test_the_request_reaches_the_worker_as_it_was() -> None:
+    code = "import sys, pathlib, json; r = json.loads(pathlib.Path(sys.argv[1]).read_text())"
+    code += "; pathlib.Path(sys.argv[2]).write_text(json.dumps(dict(status='error', reason=r['task'], samples=[], layers=[])))"
+
+    assert ask(code)["reason"] == "trial"
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("raise SystemExit(3)", "ended with exit code 3"),
+        ("raise ValueError('no such kernel')", "exit code 1: ValueError: no such kernel"),
+        ("import os; os.kill(os.getpid(), 9)", "killed by SIGKILL, perhaps for want of memory"),
+        ("import os; os.abort()", "killed by SIGABRT"),
+        ("print('hello')", "no reply that can be read: hello"),
+        (replying(["ok"]), "no reply that can be read"),
+        (replying({"status": "ok"}), "no reply that can be read"),
+        (replying(OK | {"status": "fine"}), "no reply that can be read"),
+        ("import sys, pathlib; pathlib.Path(sys.argv[2]).write_text('<html>')", "no reply that can be read"),
+    ],
+)
+def test_no_proper_reply_is_an_error_with_its_reason(code: str, told: str) -> None:
+    reply = ask(code)
+
+    assert reply["status"] == "error"
+    assert told in str(reply["reason"])
+    assert reply["samples"] == []
+
+
+def test_a_hang_is_a_timeout_and_its_children_are_gone(tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    code = f"import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); open({str(mark)!r}, 'w').write(str(p.pid)); time.sleep(60)"
+    began = time.monotonic()
+    reply = ask(code, limit_s=2)
+
+    assert reply["status"] == "timeout"
+    assert reply["reason"] == "no reply within 2 s"
+    assert time.monotonic() - began < 10
+    grandchild = Path(f"/proc/{mark.read_text()}/stat")
+    deadline = time.monotonic() + 5
+    while grandchild.exists() and grandchild.read_text().split(")")[1].split()[0] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def variables(variant: Variant, monkeypatch: pytest.MonkeyPatch, **own: str) -> dict[str, str]:
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    return child.environment_of(variant, "libtcmalloc_minimal.so.4", Path("cache"))
+
+
+def test_an_allocator_is_what_the_variant_says_whatever_the_user_has_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = {
+        "MALLOC_TRIM_THRESHOLD_": "1",
+        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=2",
+        "LD_PRELOAD": "libown.so",
+    }
+    default = variables(Variant(), monkeypatch, **own)
+    kept = variables(Variant(allocator="kept"), monkeypatch)
+    huge = variables(Variant(allocator="hugepages"), monkeypatch)
+    tcmalloc = variables(Variant(allocator="tcmalloc"), monkeypatch)
+
+    assert not {"MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"} & set(default)
+    assert kept["MALLOC_TRIM_THRESHOLD_"] == kept["MALLOC_MMAP_THRESHOLD_"] == "100000000000"
+    assert huge["GLIBC_TUNABLES"] == "glibc.malloc.hugetlb=1"
+    assert tcmalloc["LD_PRELOAD"] == "libtcmalloc_minimal.so.4 libown.so"
+    assert default["LD_PRELOAD"] == "libown.so"
+
+
+def test_threads_are_set_before_the_process_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert variables(Variant(threads=3), monkeypatch, OMP_NUM_THREADS="7")["OMP_NUM_THREADS"] == "3"
+    assert variables(Variant(), monkeypatch)["OMP_NUM_THREADS"] == "7"
+
+
+def test_compiled_code_has_a_folder_of_the_variants_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    compiled = Variant(compile_mode="inductor")
+
+    assert variables(compiled, monkeypatch)["TORCHINDUCTOR_CACHE_DIR"] == f"cache/{compiled.id}"
+    assert "TORCHINDUCTOR_CACHE_DIR" not in variables(Variant(), monkeypatch)

@@ -1,0 +1,47 @@
+"""What is recorded of a machine, and what of it decides."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import environment
+from bench.matrix import Machine
+
+
+@pytest.fixture
+def described() -> dict[str, Any]:
+    return environment.describe()
+
+
+def test_the_machine_is_described_by_its_parts(described: dict[str, Any]) -> None:
+    assert described["cores"] >= 1
+    assert described["memory_bytes"] > 2**28
+    assert described["torch"].startswith("2.")
+    assert described["huge_pages"] in ("always", "madvise", "never", None)
+
+
+def test_no_host_user_or_home_is_recorded(described: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_TOOL_LIBRARIES", f"{Path.home()}/tool.so")
+    again = environment.describe()
+
+    assert again["variables"]["OMP_TOOL_LIBRARIES"] == "~/tool.so"
+    assert str(Path.home()) not in str(again)
+    assert set(described) == set(again)
+
+
+def test_what_decides_is_read_from_the_description() -> None:
+    described = {
+        "cuda_devices": [{"capability": [9, 0]}, {"capability": [8, 6]}], "libc": "glibc 2.36", "cores": 4,
+        "cxx_compiler": "g++", "huge_pages": None, "tcmalloc": None,
+    }  # fmt: skip
+
+    assert environment.machine(described) == Machine(
+        cuda_devices=2,
+        cuda_capability=(8, 6),
+        cxx_compiler=True,
+        glibc=(2, 36),
+        huge_pages="unknown",
+        cores=4,
+    )
+    assert environment.machine(described | {"libc": "", "cuda_devices": []}).glibc is None

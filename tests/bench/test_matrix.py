@@ -1,0 +1,114 @@
+"""Presets, what axes make of them, and why a variant can't run."""
+
+from dataclasses import replace
+
+import pytest
+
+from bench.matrix import Machine, excluded_reason, matrix, preset
+from bench.variants import Variant, VariantError
+
+LINUX = Machine(cxx_compiler=True, glibc=(2, 36), huge_pages="madvise", tcmalloc="libtcmalloc.so", cores=2)
+GPU = replace(LINUX, cuda_devices=1, cuda_capability=(9, 0))
+
+
+def ids(entries: object, *, pilot_only: bool = False) -> list[str]:
+    return [e.variant.id for e in entries if e.pilot_only == pilot_only]  # type: ignore[attr-defined]
+
+
+def test_quick_on_the_cpu_is_the_designs() -> None:
+    entries = preset("quick", "cpu")
+
+    assert ids(entries) == [
+        "cpu-default-nchw-eager-b32",
+        "cpu-default-nchw-eager-b32-notebook-syncstep",
+        "cpu-default-nchw-eager-b32-kept",
+        "cpu-default-nhwc-eager-b32",
+        "cpu-default-nhwc-eager-b32-kept",
+        "cpu-default-nhwc-inductor-b32-kept",
+    ]
+    assert ids(entries, pilot_only=True) == [
+        "cpu-bf16-nchw-eager-b32",
+        "cpu-default-nchw-eager-b32-hugepages",
+        "cpu-default-nchw-eager-b32-notebook",
+        "cpu-default-nchw-eager-b32-workers",
+    ]
+
+
+def test_look_has_three_variants_on_either_device() -> None:
+    assert ids(preset("look", "cpu"))[2] == "cpu-default-nhwc-eager-b32-kept"
+    assert ids(preset("look", "cuda"))[2] == "cuda-bf16-nhwc-eager-b128"
+    assert [3, 3] == [len(preset("look", d)) for d in ("cpu", "cuda")]
+
+
+def test_an_unknown_preset_is_an_error_that_lists_them() -> None:
+    with pytest.raises(VariantError, match="unknown preset 'slow': the presets are look, quick"):
+        preset("slow", "cpu")
+
+
+def test_an_axis_replaces_the_presets_value_everywhere() -> None:
+    entries = matrix("look", ["cpu"], ["batch_size=4,8"])
+
+    assert ids(entries) == [
+        f"cpu-default-{rest}"
+        for batch in (4, 8)
+        for rest in (
+            f"nchw-eager-b{batch}",
+            f"nchw-eager-b{batch}-notebook-syncstep",
+            f"nhwc-eager-b{batch}-kept",
+        )
+    ]
+
+
+def test_what_an_axis_makes_equal_is_measured_once() -> None:
+    entries = matrix("quick", ["cpu"], ["allocator=default", "memory_format=nchw"])
+
+    assert len(ids(entries)) == len(set(ids(entries))) == 3  # baseline, notebook, inductor
+
+
+def test_named_variants_bring_their_baselines() -> None:
+    entries = matrix("quick", ["cpu"], variant_ids=["cpu-bf16-nchw-eager-b8"])
+
+    assert ids(entries) == ["cpu-default-nchw-eager-b8", "cpu-bf16-nchw-eager-b8"]
+
+
+def test_pilot_only_needs_no_baseline_in_the_rounds() -> None:
+    entries = matrix("quick", ["cpu"], ["batch_size=16"])
+
+    assert "cpu-bf16-nchw-eager-b16" in ids(entries, pilot_only=True)
+    assert "cpu-default-nchw-eager-b16" in ids(entries)
+
+
+@pytest.mark.parametrize("text", ["batch_size", "batch_size=", "batch_size=a", "colour=red"])
+def test_a_wrong_axis_is_an_error(text: str) -> None:
+    with pytest.raises(VariantError):
+        matrix("quick", ["cpu"], [text])
+
+
+@pytest.mark.parametrize(
+    ("changes", "machine", "reason"),
+    [
+        ({}, Machine(), ""),
+        ({"device": "cuda"}, LINUX, "no CUDA device"),
+        ({"device": "cuda:3"}, GPU, "only 1 CUDA devices"),
+        ({"device": "cuda"}, GPU, ""),
+        (
+            {"device": "cuda", "precision": "tf32"},
+            replace(GPU, cuda_capability=(7, 5)),
+            "tf32 needs compute capability 8.0, this device has 7.5",
+        ),
+        ({"precision": "tf32"}, LINUX, "TF32 exists on CUDA devices only"),
+        ({"compile_mode": "reduce-overhead"}, LINUX, "reduce-overhead is CUDA graphs"),
+        ({"compile_mode": "inductor"}, replace(LINUX, cxx_compiler=False), "no C++ compiler"),
+        ({"compile_mode": "inductor"}, LINUX, ""),
+        ({"allocator": "kept"}, replace(LINUX, glibc=None), "kept is a setting of glibc"),
+        ({"allocator": "hugepages"}, replace(LINUX, glibc=(2, 31)), "needs glibc 2.35"),
+        ({"allocator": "hugepages"}, replace(LINUX, huge_pages="never"), "are set to never"),
+        ({"allocator": "tcmalloc"}, replace(LINUX, tcmalloc=""), "tcmalloc is not installed"),
+        ({"allocator": "tcmalloc"}, LINUX, ""),
+    ],
+)
+def test_why_a_variant_cant_run(changes: dict[str, str], machine: Machine, reason: str) -> None:
+    told = excluded_reason(Variant(**changes), machine)  # type: ignore[arg-type]
+
+    assert told.startswith(reason) if changes.get("allocator") != "hugepages" else reason in told
+    assert bool(told) == bool(reason)

@@ -1,0 +1,89 @@
+"""Order, rounds and budget."""
+
+from bench.matrix import Entry, preset
+from bench.plan import (
+    REPORT_RESERVE_S,
+    arms,
+    complete_rounds,
+    pilot,
+    round_trials,
+    rounds_that_fit,
+    time_limit_s,
+)
+from bench.variants import Variant
+
+ENTRIES = preset("quick", "cpu")
+
+
+def test_the_pilot_takes_each_variant_once_and_memory_of_what_has_rounds() -> None:
+    planned = pilot(ENTRIES)
+    memory = [t.arm.variant.id for t in planned if t.probes == "memory"]
+
+    assert len(ENTRIES) == len([t for t in planned if t.probes != "memory"])
+    assert memory == [e.variant.id for e in ENTRIES if not e.pilot_only]
+    assert {0} == {t.round for t in planned}
+
+
+def test_compiled_variants_have_no_layers() -> None:
+    probes = {t.arm.variant.compile_mode: t.probes for t in pilot(ENTRIES) if t.probes != "memory"}
+
+    assert probes == {"eager": "steps+layers", "inductor": "steps"}
+
+
+def test_rounds_have_the_baseline_twice_and_leave_out_what_failed() -> None:
+    failed = "cpu-default-nchw-eager-b32-kept"
+    names = [(a.name, a.variant.id) for a in arms(ENTRIES, {failed}, twice=True)]
+
+    assert names[:2] == [("A", "cpu-default-nchw-eager-b32"), ("A'", "cpu-default-nchw-eager-b32")]
+    assert failed not in [v for _, v in names]
+    assert len(names) == 6
+    assert "A'" not in [a.name for a in arms(ENTRIES, set(), twice=False)]
+
+
+def test_an_order_comes_from_seed_and_round_and_holds_every_arm_once() -> None:
+    all_arms = arms(ENTRIES, set(), twice=True)
+    orders = {
+        (seed, number): tuple(t.arm for t in round_trials(all_arms, seed, number))
+        for seed in (0, 1)
+        for number in range(1, 13)
+    }
+
+    assert len(set(orders.values())) > 20
+    assert all(set(order) == set(all_arms) and len(order) == 7 for order in orders.values())
+    assert orders[0, 1] == tuple(t.arm for t in round_trials(all_arms, 0, 1))
+
+
+def test_over_many_rounds_every_arm_stands_everywhere_alike() -> None:
+    all_arms = arms(ENTRIES, set(), twice=True)
+    first = [round_trials(all_arms, 0, n)[0].arm for n in range(1, 2101)]
+    counts = [first.count(arm) for arm in all_arms]
+
+    # 300 expected, binomial deviation 16: within five of them.
+    assert all(220 < count < 380 for count in counts)
+
+
+def test_only_rounds_with_every_arm_are_complete() -> None:
+    wanted = [("a", "A"), ("a", "A'"), ("b", "V")]
+    trials = [(1, *arm) for arm in wanted] + [(2, *arm) for arm in wanted[:2]] + [(3, *wanted[0])]
+
+    assert complete_rounds(wanted, trials) == {1}
+    assert complete_rounds([], trials) == set()
+
+
+def test_no_round_is_begun_that_cant_end_within_the_budget() -> None:
+    assert rounds_that_fit(REPORT_RESERVE_S + 10 * 60, 60, 12) == 10
+    assert rounds_that_fit(REPORT_RESERVE_S + 59, 60, 12) == 0
+    assert rounds_that_fit(-5, 60, 12) == 0
+    assert rounds_that_fit(1e9, 60, 12) == 12
+
+
+def test_a_trial_may_take_some_times_what_its_pilot_took() -> None:
+    assert time_limit_s(None) == 900
+    assert time_limit_s(1) == 120
+    assert time_limit_s(60) == 360
+
+
+def test_a_variant_for_the_pilot_alone_is_no_arm() -> None:
+    entries = [Entry(variant=Variant()), Entry(variant=Variant(threads=1), pilot_only=True)]
+
+    assert [a.variant for a in arms(entries, set(), twice=False)] == [Variant()]

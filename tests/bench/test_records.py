@@ -1,0 +1,149 @@
+"""The files of a run: written whole, read strictly, kept when things go wrong."""
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import records
+from bench.folder import RunFolder
+from bench.records import SAMPLES, TRIALS, RecordError, read_rows, read_run
+
+RUN = {"schema_version": records.SCHEMA_VERSION, "run_id": "r"}
+
+
+def trial(number: int, status: str = "ok") -> dict[str, object]:
+    return {
+        "trial_id": f"t{number:05d}", "round": 1, "order": number, "arm": "V", "stage": "measure",
+        "variant_id": "cpu-default-nchw-eager-b32", "probes": "steps", "status": status,
+    }  # fmt: skip
+
+
+def sample(number: int, value: float = 1.5) -> dict[str, object]:
+    return {
+        "trial_id": f"t{number:05d}", "probe": "steps", "scope": "step", "metric": "wall", "unit": "s",
+        "iterations": 1, "index": 0, "value": value,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    with RunFolder.create(tmp_path / "r", RUN, []) as made:
+        made.append_trial(trial(1), [sample(1), sample(1, 1.25)])
+    return tmp_path / "r"
+
+
+def test_what_was_written_is_read_back(folder: Path) -> None:
+    samples, warnings = read_rows(folder, SAMPLES)
+
+    assert read_run(folder) == RUN
+    assert [1.5, 1.25] == [float(row["value"]) for row in samples]
+    assert read_rows(folder, TRIALS)[0][0]["reason"] == ""
+    assert warnings == []
+
+
+def test_files_are_plain_csv_with_their_header_first(folder: Path) -> None:
+    text = (folder / "samples.csv").read_bytes().decode()
+
+    assert text.splitlines()[0] == "trial_id,probe,scope,layer,phase,metric,unit,iterations,index,value"
+    assert text.splitlines()[1] == "t00001,steps,step,,,wall,s,1,0,1.5"
+    assert "\r" not in text
+
+
+def test_text_with_commas_quotes_and_lines_survives(folder: Path) -> None:
+    reason = 'it said "no",\nand stopped'
+    with RunFolder.reopen(folder)[0] as opened:
+        opened.append_trial(trial(2, "error") | {"reason": reason}, [])
+
+    assert read_rows(folder, TRIALS)[0][1]["reason"] == reason
+
+
+def test_a_second_run_into_the_same_folder_is_refused(folder: Path) -> None:
+    with pytest.raises(RecordError, match="there already; go on with --resume r"):
+        RunFolder.create(folder, RUN, [])
+
+
+def test_a_folder_in_use_is_refused_until_it_is_free(folder: Path) -> None:
+    with RunFolder.reopen(folder)[0], pytest.raises(RecordError, match="in use by another run"):
+        RunFolder.reopen(folder)
+
+    RunFolder.reopen(folder)[0].close()
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (sample(2) | {"speed": 3}, "samples.csv has no column speed"),
+        ({k: v for k, v in sample(2).items() if k != "value"}, "samples.csv needs value"),
+    ],
+)
+def test_a_wrong_row_is_refused_before_anything_is_written(row: dict[str, object], told: str, folder: Path) -> None:
+    before = (folder / "samples.csv").read_bytes(), (folder / "trials.csv").read_bytes()
+    with RunFolder.reopen(folder)[0] as opened, pytest.raises(ValueError, match=told):
+        opened.append_trial(trial(2), [sample(2), row])
+
+    assert before == ((folder / "samples.csv").read_bytes(), (folder / "trials.csv").read_bytes())
+
+
+def test_a_torn_last_line_is_left_out_with_a_warning_and_cut_off_on_resume(folder: Path) -> None:
+    whole = (folder / "samples.csv").read_bytes()
+    with (folder / "samples.csv").open("ab") as file:
+        file.write(b"t00002,steps,st")
+
+    rows, warnings = read_rows(folder, SAMPLES)
+    assert 2 == len(rows)
+    assert warnings == ["samples.csv: its last line was torn and is left out"]
+    opened, warnings = RunFolder.reopen(folder)
+    opened.close()
+    assert len(warnings) == 1
+    assert whole == (folder / "samples.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("t00001,steps,step", "t00001,step", "line 2: 9 fields, expected 10"),
+        (",1.5\n", ",fast\n", "line 2: value is not a number: 'fast'"),
+        (",1.5\n", ",\n", "line 2: value is empty"),
+        ("trial_id,probe", "trial,probe", "line 1: the header is not trial_id,probe"),
+    ],
+)
+def test_any_other_damage_names_file_and_line(old: str, new: str, told: str, folder: Path) -> None:
+    path = folder / "samples.csv"
+    path.write_text(path.read_text().replace(old, new, 1))
+
+    with pytest.raises(RecordError, match=f"samples.csv: {told}"):
+        read_rows(folder, SAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(None, "no run"), ("{", "damaged"), ('{"schema_version": 99}', "schema version 99"), ("[]", "version None")],
+)  # fmt: skip
+def test_a_missing_damaged_or_foreign_run_is_an_error(content: str | None, told: str, folder: Path) -> None:
+    (folder / "run.json").unlink()
+    if content is not None:
+        (folder / "run.json").write_text(content)
+
+    with pytest.raises(RecordError, match=told):
+        read_run(folder)
+
+
+def test_a_full_disk_ends_with_a_clear_error_and_files_as_they_were(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+
+    def full(_file: Any) -> None:  # noqa: ANN401
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with RunFolder.reopen(folder)[0] as opened:
+        monkeypatch.setattr(records, "_sync", full)
+        with pytest.raises(RecordError, match="No space left on device; what was measured before is kept"):
+            opened.append_trial(trial(2), [sample(2)])
+        with pytest.raises(RecordError, match="No space left on device"):
+            opened.write_run(RUN | {"status": "complete"})
+
+    assert before == {p.name: p.read_bytes() for p in folder.iterdir()}

@@ -1,0 +1,72 @@
+"""Variants, their ids, and what their axes allow."""
+
+import pytest
+
+from bench.variants import (
+    AXES,
+    NOTEBOOK,
+    Variant,
+    VariantError,
+    as_row,
+    from_row,
+    parse_id,
+    parse_value,
+)
+
+EVERYTHING = Variant(
+    device="cuda:1", precision="bf16", memory_format="nhwc", compile_mode="max-autotune", batch_size=256,
+    loader="workers", sync="step", optimizer="fused", threads=3, allocator="tcmalloc",
+    model="torchvision.models:resnet18",
+)  # fmt: skip
+
+
+def test_an_id_has_five_axes_always_and_the_others_off_their_default() -> None:
+    kept = Variant(precision="fp32", memory_format="nhwc", compile_mode="inductor", allocator="kept")
+
+    assert Variant().id == "cpu-default-nchw-eager-b32"
+    assert kept.id == "cpu-fp32-nhwc-inductor-b32-kept"
+    assert EVERYTHING.id == (
+        "cuda:1-bf16-nhwc-max-autotune-b256-workers-syncstep-fused-t3-tcmalloc-torchvision.models:resnet18"
+    )
+
+
+@pytest.mark.parametrize("variant", [Variant(), EVERYTHING, Variant(compile_mode="reduce-overhead")])
+def test_ids_and_rows_lead_back_to_the_variant(variant: Variant) -> None:
+    assert parse_id(variant.id) == variant
+    assert from_row(as_row(variant)) == variant
+
+
+@pytest.mark.parametrize("text", ["", "cpu", "cpu-default-nchw-eager", "cpu-default-nchw-eager-b0",
+                                  "cpu-default-nchw-eager-b32-fast", "tpu-default-nchw-eager-b32"])  # fmt: skip
+def test_an_unknown_id_is_an_error_with_an_example(text: str) -> None:
+    with pytest.raises(VariantError, match="an id reads like cpu-default-nhwc-eager-b32-kept"):
+        parse_id(text)
+
+
+def test_an_unknown_axis_or_value_is_an_error_that_lists_what_there_is() -> None:
+    with pytest.raises(VariantError, match="unknown axis 'speed': the axes are device, precision"):
+        parse_value("speed", "high")
+    with pytest.raises(VariantError, match="allocator must be default, kept, hugepages, tcmalloc, got 'x'"):
+        parse_value("allocator", "x")
+    with pytest.raises(VariantError, match="batch_size must be a whole number of at least 1, got '0'"):
+        Variant(batch_size=0)
+
+
+def test_the_baseline_keeps_device_batch_and_model_alone() -> None:
+    assert EVERYTHING.baseline == Variant(device="cuda:1", batch_size=256, model="torchvision.models:resnet18")
+    assert EVERYTHING.baseline.is_baseline
+    assert not EVERYTHING.is_baseline
+
+
+def test_the_notebooks_loop_is_its_loader_and_its_sync() -> None:
+    assert Variant(**NOTEBOOK).is_notebook  # type: ignore[arg-type]
+    assert not Variant(loader="notebook").is_notebook
+    assert not Variant(loader="notebook", sync="step", allocator="kept").is_notebook
+
+
+def test_every_axis_has_a_default_that_it_allows() -> None:
+    row = as_row(Variant())
+
+    assert list(AXES) == list(row)
+    for name, value in row.items():
+        parse_value(name, value)

@@ -1,0 +1,36 @@
+"""The walls of the house: who may import what, and how fast the doors open."""
+
+import subprocess
+import sys
+
+import pytest
+
+IMPORTED = "import sys, {modules}; print([m for m in {banned!r} if m in sys.modules])"
+
+
+def imported(modules: str, *banned: str) -> str:
+    code = IMPORTED.format(modules=modules, banned=banned)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_analysis_needs_no_torch() -> None:
+    assert imported("bench.analyse.report, bench.analyse.summary", "torch", "nin") == "[]"
+
+
+def test_measuring_needs_no_pandas() -> None:
+    modules = ", ".join(
+        f"bench.measure.{name}"
+        for name in ("clock", "layers", "memory", "samples", "steps", "usage", "verify", "worker", "workload")
+    )
+
+    assert imported(modules, "pandas", "scipy", "matplotlib", "rich", "typer") == "[]"
+
+
+def test_the_workload_knows_nothing_of_benchmarking() -> None:
+    assert imported("nin.model, nin.data, nin.loaders, nin.train, nin.__main__", "bench", "pandas") == "[]"
+
+
+@pytest.mark.parametrize("module", ["bench.__main__", "nin.__main__"])
+def test_help_waits_for_nothing_slow(module: str) -> None:
+    assert imported(module, "torch", "pandas", "scipy", "matplotlib", "numpy") == "[]"
