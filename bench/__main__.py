@@ -63,7 +63,7 @@ def run(
     input_: Shape = None,
     classes: Classes = 10,
     data: Data = None,
-    download: Download = False,  # noqa: FBT002 - an option's default
+    download: Download = False,
     out: Annotated[Path, typer.Option(help="Folder for runs.")] = Path("results"),
     reports: Annotated[Path, typer.Option(help="Folder for reports.")] = Path("reports"),
     run_id: Annotated[str | None, typer.Option(help="The run's name.")] = None,
@@ -85,11 +85,11 @@ def measure(choices: "Choices", resume: str | None) -> Path:
     from bench import launch, setup  # noqa: PLC0415
     from bench.records import RecordError  # noqa: PLC0415
 
-    progress = setup.progress()
+    progress, folder = setup.progress(), None
     try:
         if resume:
             folder = setup.folder_of(choices.out, resume)
-            under_way = launch.resume(folder, progress, setup.compile_cache(folder))
+            under_way = setup.go_on(choices, folder, progress)
         else:
             folder = choices.out / setup.name_run(choices)
             under_way = setup.start(choices, entries_of(choices), folder, progress)
@@ -99,12 +99,16 @@ def measure(choices: "Choices", resume: str | None) -> Path:
         fail(error)
     except RecordError as error:
         fail(error, NOTHING)
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}", NOTHING)
     except KeyboardInterrupt:
-        typer.echo(
-            f"\ninterrupted; what was measured is kept. Go on: python -m bench run --out {choices.out} "
-            f"--resume {folder.name}; or report what there is: python -m bench report {folder}"
+        if folder is None or not folder.is_dir():
+            fail("interrupted before anything was measured", INTERRUPTED)
+        fail(
+            f"interrupted; what was measured is kept. Go on with --out {folder.parent} --resume {folder.name}; "
+            f"report what there is with: python -m bench report {folder}",
+            INTERRUPTED,
         )
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def entries_of(choices: "Choices") -> "list[Entry]":
@@ -130,6 +134,8 @@ def finish(folder: Path, reports: Path) -> None:
         path = report.write(data, reports)
     except RecordError as error:
         fail(error, NOTHING)
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}", NOTHING)
     summary.show(data, path)
     if not len(data.values):
         fail("nothing was measured: the report tells why", NOTHING)

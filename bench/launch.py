@@ -69,8 +69,8 @@ def resume(folder: Path, progress: RunProgress, cache: Path) -> Run:
         for row in read_rows(folder, TRIALS)[0]
     ]
     # Samples without a trial's row were being written when the run was killed; their id stays theirs.
-    last = [rows[-1]["trial_id"] for t in (TRIALS, SAMPLES) if (rows := read_rows(folder, t)[0])]
-    run.next_trial = 1 + max((int(trial_id[1:]) for trial_id in last), default=0)
+    ids = (row["trial_id"] for table in (TRIALS, SAMPLES) for row in read_rows(folder, table)[0])
+    run.next_trial = 1 + max((int(trial_id[1:]) for trial_id in ids), default=0)
     return run
 
 

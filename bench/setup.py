@@ -14,7 +14,7 @@ from rich.console import Console
 from bench import child, plan
 from bench.environment import machine, without_home
 from bench.folder import RunFolder
-from bench.launch import Run, now
+from bench.launch import Run, now, resume
 from bench.matrix import Entry, excluded_reason
 from bench.progress import RunProgress, duration
 from bench.records import SCHEMA_VERSION
@@ -178,6 +178,19 @@ def start(choices: Choices, entries: list[Entry], folder: Path, shown: RunProgre
     }  # fmt: skip
     opened = RunFolder.create(folder, header, variant_rows(entries, reasons))
     return Run(opened, header, runnable, shown, compile_cache(folder))
+
+
+def go_on(choices: Choices, folder: Path, shown: RunProgress) -> Run:
+    """A run that was interrupted, under the budget (and, if given, the rounds) of this call.
+
+    UsageError for options that can't be met, RecordError for a folder that can't be gone on with.
+    """
+    budget_s = parse_budget(choices.budget)
+    run = resume(folder, shown, compile_cache(folder))
+    run.plan["budget_s"] = budget_s
+    if choices.rounds:
+        run.plan["rounds"] = choices.rounds
+    return run
 
 
 def exclusions(entries: Iterable[Entry], described: dict[str, Any]) -> dict[str, str]:

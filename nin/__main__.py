@@ -23,7 +23,7 @@ def fail(message: str) -> NoReturn:
 @app.command()
 def main(
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the train images.")] = 5,
-    shapes: Annotated[bool, typer.Option("--shapes", help="Print the shape behind each block, and end.")] = False,  # noqa: FBT002 - an option's default
+    shapes: Annotated[bool, typer.Option("--shapes", help="Print the shape behind each block, and end.")] = False,
     data: Annotated[str | None, typer.Option(help="Folder with Fashion-MNIST's four files.")] = None,
     download: Annotated[
         bool, typer.Option("--download", help="Let torchvision download the data if none is found.")

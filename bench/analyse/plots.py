@@ -25,6 +25,8 @@ MEMORY_PARTS = {
     "saved_bytes": ("saved for backward", "#E69F00"),
 }
 WIDTH = 9.0
+CUT_AT = 2.0
+"""Times the median bar, beyond which a bar is cut."""
 MIB = 2.0**20
 
 STYLE = {
@@ -93,7 +95,10 @@ def throughput(data: RunData, steps: pd.DataFrame) -> Figure:
 
 @styled
 def phases(data: RunData, steps: pd.DataFrame) -> Figure:
-    """Where a step goes: seconds by phase, stacked, a bar a variant."""
+    """Where a step goes: seconds by phase, stacked, a bar a variant.
+
+    A bar far longer than the others runs out of the figure, with its seconds at the edge.
+    """
     steps = steps.dropna(subset="forward_s")
     figure, (axes,) = rows_figure(len(steps))
     left = np.zeros(len(steps))
@@ -102,6 +107,13 @@ def phases(data: RunData, steps: pd.DataFrame) -> Figure:
         axes.barh(range(len(steps)), seconds, left=left, height=0.7, color=COLOURS[phase], label=phase)
         left += seconds
     name_rows(axes, [label(data, v) for v in steps.variant_id])
+    longest = min(left.max(), CUT_AT * float(np.median(left)))
+    axes.set_xlim(0, 1.05 * longest)
+    for row in np.flatnonzero(left > longest):
+        axes.text(
+            longest, row, f"{left[row]:.3g} s \N{RIGHTWARDS ARROW}", ha="right", va="center", color="white",
+            fontweight="bold",
+        )  # fmt: skip
     axes.set_xlabel("seconds a step, by phase (stamped steps)")
     axes.legend(ncols=len(PHASES), loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
     return figure
@@ -123,6 +135,7 @@ def layers(data: RunData, table: pd.DataFrame, variant_ids: list[str]) -> Figure
     widest = max(axes.get_xlim()[1] for axes in panels)
     for axes in panels:
         axes.set_xlim(0, widest)
+        axes.tick_params(axis="y", length=0)
     name_rows(panels[0], names)
     panels[-1].legend(loc="lower right")
     return figure

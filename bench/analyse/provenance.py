@@ -43,7 +43,8 @@ def noise_section(report: Report) -> Lines:
         f"{len(data.rounds)} complete rounds of {len(plan['arms'])} arms after the pilot, ended by "
         f"{data.run['ended_because'] or data.run['status']}; {len(trials)} trials, each a fresh process, in an "
         f"order drawn anew each round from seed {data.run['seed']}; {duration(took.total_seconds())} in all. The "
-        f"baseline's trials: {counts.get('plain', '?')} plain samples, each the mean of {counts.get('iterations', '?')} steps, "
+        f"baseline's trials: {counts.get('plain', '?')} plain samples, each the mean of "
+        f"{counts.get('iterations', '?')} steps, "
         f"then {counts.get('stamped', '?')} stamped.",
         "",
     ]

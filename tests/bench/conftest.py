@@ -92,7 +92,8 @@ def make_run(tmp_path: Path) -> MakeRun:
         reasons = dict.fromkeys([v for v, _ in steps] + list(failed), "") | (excluded or {})
         entries = [Entry(variant=parse_id(v)) for v in reasons]
         arms = [list(key) for key in steps if len(steps[key]) > 1]
-        run = header(entries, arms=arms, counts={v: {"plain": 1, "iterations": 1, "stamped": 1} for v in reasons}, **plan)  # fmt: skip
+        counts = {v: {"plain": 1, "iterations": 1, "stamped": 1} for v in reasons}
+        run = header(entries, arms=arms, counts=counts, **plan)
         run |= {"status": "complete", "ended_because": "rounds", "finished_at": "2026-01-01T00:20:00+00:00"}
         writer = TrialWriter(layers, metrics)
         folder = tmp_path / "results" / "made-up"

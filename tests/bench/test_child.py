@@ -29,7 +29,8 @@ def test_a_reply_is_handed_on() -> None:
 
 def test_the_request_reaches_the_worker_as_it_was() -> None:
     code = "import sys, pathlib, json; r = json.loads(pathlib.Path(sys.argv[1]).read_text())"
-    code += "; pathlib.Path(sys.argv[2]).write_text(json.dumps(dict(status='error', reason=r['task'], samples=[], layers=[])))"
+    code += "; reply = dict(status='error', reason=r['task'], samples=[], layers=[])"
+    code += "; pathlib.Path(sys.argv[2]).write_text(json.dumps(reply))"
 
     assert ask(code)["reason"] == "trial"
 
@@ -58,7 +59,8 @@ def test_no_proper_reply_is_an_error_with_its_reason(code: str, told: str) -> No
 
 def test_a_hang_is_a_timeout_and_its_children_are_gone(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
-    code = f"import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); open({str(mark)!r}, 'w').write(str(p.pid)); time.sleep(60)"
+    code = "import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])"
+    code += f"; open({str(mark)!r}, 'w').write(str(p.pid)); time.sleep(60)"
     began = time.monotonic()
     reply = ask(code, limit_s=2)
 

@@ -10,7 +10,8 @@ from bench.progress import RunProgress, duration
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(-3, "0 s"), (0.4, "0 s"), (89.4, "89 s"), (90, "2 min"), (1180, "20 min"), (3600, "1 h 0 min"), (9000, "2 h 30 min")],
+    [(-3, "0 s"), (0.4, "0 s"), (89.4, "89 s"), (90, "2 min"), (1180, "20 min"), (3600, "1 h 0 min"),
+     (9000, "2 h 30 min")],
 )  # fmt: skip
 def test_durations_in_words(seconds: float, words: str) -> None:
     assert duration(seconds) == words

@@ -143,8 +143,11 @@ def test_every_way_to_get_a_variant_is_known() -> None:
         variant = parse_id(text)
         axes = {"device": variant.device, "batch_size": str(variant.batch_size)} | {
             name: str(getattr(variant, name))
-            for name in ("precision", "memory_format", "compile_mode", "loader", "sync", "optimizer", "allocator", "model")
-        } | {"threads": "unset"}  # fmt: skip
+            for name in ("precision", "memory_format", "compile_mode", "loader", "sync", "optimizer")
+        } | {
+            "allocator": variant.allocator, "model": variant.model,
+            "threads": "unset",
+        }  # fmt: skip
         python, _ = advice.lines_of(axes)
         compile("\n".join(["if True:", *(f"    {line}" for line in python)]), text, "exec")
 

@@ -2,12 +2,18 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest import mock
 
 import pytest
 import torch
+from torch import nn
 
 from bench.measure import memory
 from bench.measure.workload import Workload
+from bench.variants import Variant
+from nin.train import Setup
 
 MakeWork = Callable[..., Workload]
 
@@ -83,3 +89,30 @@ def test_a_peak_is_of_the_time_since_the_reset() -> None:
     assert len(again)
     assert grown
     assert 24 * 2**20 < grown - after < 48 * 2**20
+
+
+def test_on_cuda_the_peaks_begin_behind_the_warm_up(monkeypatch: pytest.MonkeyPatch, fake_work: Workload) -> None:
+    asked: list[str] = []
+    device = torch.device("cuda")
+    answers = {
+        "synchronize": None, "reset_peak_memory_stats": None, "max_memory_allocated": 5, "max_memory_reserved": 7,
+        "mem_get_info": (10, 30),
+    }  # fmt: skip
+    for name, answer in answers.items():
+        spied = mock.create_autospec(
+            getattr(torch.cuda, name), side_effect=lambda _d, name=name, answer=answer: asked.append(name) or answer
+        )
+        monkeypatch.setattr(torch.cuda, name, spied)
+    fake_work.trainer = cast(
+        "Any",
+        SimpleNamespace(
+            model=nn.Linear(2, 2), setup=Setup(device=device), optimizer=SimpleNamespace(state={}),
+            step=lambda _x, _y: asked.append("step"),
+        ),
+    )  # fmt: skip
+    fake_work.variant = Variant(device="cuda", compile_mode="inductor")
+    found = {r["metric"]: r["value"] for r in memory.measure(fake_work).rows}
+
+    assert asked[:4] == ["step", "synchronize", "reset_peak_memory_stats", "step"]
+    assert (found["allocator_peak"], found["reserved"], found["process_peak"]) == (5, 7, 20)
+    assert found["parameter"] == 24

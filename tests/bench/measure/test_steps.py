@@ -4,11 +4,13 @@ import math
 from typing import Any
 
 import pytest
+import torch
 
 from bench.measure.samples import Samples
 from bench.measure.steps import Counts, calibrate, first_step, plain_steps, stamped_steps
 from bench.measure.usage import UNITS
 from bench.measure.workload import Workload
+from nin.train import Setup
 
 STEP_S = 4.9375  # conftest: the phases' seconds, the optimizer's twice
 
@@ -84,3 +86,14 @@ def test_how_many_steps_a_trial_takes(
 def test_counts_that_measure_nothing_are_an_error() -> None:
     with pytest.raises(ValueError, match="at least one plain sample"):
         Counts(plain=0)
+
+
+def test_on_cuda_wall_device_and_dispatch_are_kept_apart(fake_work: Workload, clock: Any) -> None:  # noqa: ANN401
+    fake_work.trainer.setup = Setup(device=torch.device("cuda"))
+    samples = plain_steps(fake_work, clock, Counts(plain=2, iterations=2))
+
+    assert values(samples, "wall") == values(samples, "device") == [STEP_S, STEP_S]
+    assert values(samples, "dispatch") == [STEP_S]
+    assert {"wall", "device", "dispatch"} == {r["metric"] for r in samples.rows}
+    # Dispatch is told from an idle start, before the device is waited for.
+    assert clock.events[-3:] == ["sync", "step", "sync"]
