@@ -67,7 +67,9 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder for runs.")] = Path("results"),
     reports: Annotated[Path, typer.Option(help="Folder for reports.")] = Path("reports"),
     run_id: Annotated[str | None, typer.Option(help="The run's name.")] = None,
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted.")] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Go on with a run, under this call's --budget and --rounds.")
+    ] = None,
 ) -> None:
     """Measure, then write the report and print the variants table."""
     from bench import setup  # noqa: PLC0415 - --help must not wait for it
@@ -143,13 +145,19 @@ def finish(folder: Path, reports: Path) -> None:
 
 @app.command("report")
 def report_(
-    run: Annotated[str, typer.Argument(help="A run's folder, or its name in results/.")],
+    run: Annotated[
+        str | None, typer.Argument(help="A run's folder, or its name in results/.", show_default="the newest")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for reports.")] = Path("reports"),
 ) -> None:
     """Write a run's report again, from its files alone."""
     from bench import setup  # noqa: PLC0415
 
-    finish(setup.folder_of(Path("results"), run), out)
+    results = Path("results")
+    try:
+        finish(setup.folder_of(results, run) if run else setup.newest(results), out)
+    except setup.UsageError as error:
+        fail(error)
 
 
 @app.command("list")

@@ -17,7 +17,7 @@ from bench.folder import RunFolder
 from bench.launch import Run, now, resume
 from bench.matrix import Entry, excluded_reason
 from bench.progress import RunProgress, duration
-from bench.records import SCHEMA_VERSION
+from bench.records import RUN_FILE, SCHEMA_VERSION
 from bench.variants import Variant, as_row
 
 DATA_CLASSES = 10
@@ -71,6 +71,15 @@ def name_run(choices: Choices) -> str:
 def folder_of(out: Path, run: str) -> Path:
     """The folder of a run that is named by its path or by its name in `out`."""
     return Path(run) if Path(run).is_dir() or "/" in run else out / run
+
+
+def newest(out: Path) -> Path:
+    """The folder of the run in `out` that was written to last; UsageError where there is none."""
+    runs = sorted(out.glob(f"*/{RUN_FILE}"), key=lambda path: path.stat().st_mtime)
+    if not runs:
+        msg = f"{out}: no run is there; name one, or measure with python -m bench run"
+        raise UsageError(msg)
+    return runs[-1].parent
 
 
 def compile_cache(folder: Path) -> Path:
