@@ -1,5 +1,6 @@
 """Which trials a run takes, in which order, and how many rounds a budget holds. Pure: nothing runs here."""
 
+import math
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from bench.variants import Variant
 DEFAULT_ROUNDS = 12
 DEFAULT_BUDGET_S = 20 * 60.0
 LOOK_ROUNDS = 3
-REPORT_RESERVE_S = 25.0
+REPORT_RESERVE_S = 15.0
 """What the budget keeps for the report."""
 PILOT_LIMIT_S = 900.0
 LEAST_LIMIT_S = 120.0
@@ -109,7 +110,7 @@ def complete_rounds(arms: Iterable[tuple[str, str]], trials: Iterable[tuple[int,
 
 def rounds_that_fit(left_s: float, round_s: float, wanted: int) -> int:
     """How many of the wanted rounds end within the seconds left, the report's share kept back."""
-    if round_s <= 0:
+    if round_s <= 0 or math.isinf(left_s):
         return wanted
     return max(0, min(wanted, int((left_s - REPORT_RESERVE_S) // round_s)))
 

@@ -48,4 +48,5 @@ class RunProgress:
 
     def end(self) -> None:
         """Take the bar away."""
-        self._bar.stop()
+        if self._drawn:
+            self._bar.stop()

@@ -31,7 +31,8 @@ class Variant:
     def __post_init__(self) -> None:
         """Raise VariantError for a value that its axis does not have."""
         for name in AXES:
-            parse_value(name, str(getattr(self, name) or ""), allow_blank=True)
+            value = getattr(self, name)
+            parse_value(name, "unset" if value is None else str(value))
 
     @property
     def id(self) -> str:
@@ -119,16 +120,16 @@ AXES: dict[str, Axis] = {
 }
 
 
-def parse_value(name: str, text: str, *, allow_blank: bool = False) -> str | int | None:
+def parse_value(name: str, text: str) -> str | int | None:
     """The value of an axis from its text; VariantError says what the axis has."""
     if name not in AXES:
         msg = f"unknown axis {name!r}: the axes are {', '.join(AXES)}"
         raise VariantError(msg)
-    if not (allow_blank and not text) and not re.fullmatch(AXES[name].regex(), text):
+    if not re.fullmatch(AXES[name].regex(), text):
         msg = f"{name} must be {AXES[name].describe()}, got {text!r}"
         raise VariantError(msg)
     if name == "threads":
-        return int(text) if text not in ("unset", "") else None
+        return None if text == "unset" else int(text)
     return int(text) if name == "batch_size" else text
 
 

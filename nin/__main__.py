@@ -116,12 +116,12 @@ def train(
         test_images = load(source, train=False).first(limit)
     except DataError as error:
         fail(str(error))
+    train_batches = make_loader(loader, train_images, batch_size, device=setup.device, seed=seed)
+    test_batches = make_loader(loader, test_images, batch_size, device=setup.device)
     subset = "; accuracies are accuracies on the subset" if source.is_subset else ""
     typer.echo(f"data: {source.name}, {len(train_images):,} train images{subset}")
     typer.echo(f"train on {setup.device}")
     trainer = Trainer(model, setup)
-    train_batches = make_loader(loader, train_images, batch_size, device=setup.device, seed=seed)
-    test_batches = make_loader(loader, test_images, batch_size, device=setup.device)
     for epoch in range(1, epochs + 1):
         start = time.perf_counter()
         loss, train_accuracy = trainer.epoch(train_batches)

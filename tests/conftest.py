@@ -33,6 +33,17 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture(autouse=True)
+def own_flags() -> Iterator[None]:
+    """Torch's process-wide precision flags, as they were before the test."""
+    backends = torch.backends
+    holders = (backends.cuda.matmul, backends.cudnn.conv, backends.mkldnn.matmul, backends.mkldnn.conv)  # type: ignore[attr-defined]
+    before = [holder.fp32_precision for holder in holders]
+    yield
+    for holder, flag in zip(holders, before, strict=True):
+        holder.fp32_precision = flag
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what needs a GPU where there is none, and say so."""
     if torch.cuda.is_available():

@@ -1,6 +1,7 @@
 """The files of a run as data frames, checked, and its values: one a metric, arm and round."""
 
 import io
+import warnings as python_warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,11 +98,13 @@ def read_frame(folder: Path, table: Table, warnings: list[str]) -> pd.DataFrame:
     if content.partition(b"\n")[0].decode(errors="replace") != ",".join(table.columns):
         _explain(table, path, content)
     try:
-        frame = pd.read_csv(
-            io.BytesIO(content), dtype=table.columns, index_col=False, keep_default_na=False,
-            na_values=[""], engine="c",
-        )  # fmt: skip
-    except (ValueError, pd.errors.ParserError) as error:
+        with python_warnings.catch_warnings():
+            python_warnings.simplefilter("error", pd.errors.ParserWarning)  # a row that is too long
+            frame = pd.read_csv(
+                io.BytesIO(content), dtype=table.columns, index_col=False, keep_default_na=False,
+                na_values=[""], engine="c",
+            )  # fmt: skip
+    except (ValueError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         _explain(table, path, content)
         msg = f"{path}: damaged ({error})"
         raise RecordError(msg) from error

@@ -23,7 +23,7 @@ class Counts:
     """Plain samples."""
     iterations: int = 1
     """Steps that a plain sample averages: more than one where a step is short."""
-    stamped: int = 1
+    stamped: int = 2
 
     def __post_init__(self) -> None:
         """Raise ValueError where nothing would be measured."""
@@ -46,8 +46,7 @@ SHORT_WARMUP = 5
 def calibrate(work: Workload, clock: Clock, first_s: float, plain: int, stamped: int) -> Counts:
     """How many steps a trial of this variant takes: the given ones where a step is long.
 
-    A short step is averaged until a sample lasts 0.1 s, and stamped more often. Trials are the unit of
-    replication, so a long step is better spent on one more round than on one more sample.
+    A short step is averaged until a sample lasts 0.1 s, and stamped more often.
     """
     step_s = first_s
     if not work.eager or first_s < LONG_STEP_S:  # the first step compiled, or says too little

@@ -138,7 +138,8 @@ def check_resumed(folder: Path) -> None:
     pilots = [(t["variant_id"], t["probes"]) for t in after if t["stage"] == "pilot"]
     rounds = Counter(t["round"] for t in after if t["stage"] == "measure")
 
-    assert (folder / "samples.csv").read_bytes().startswith(before[0])
+    whole_lines = before[0][: before[0].rfind(b"\n") + 1]
+    assert (folder / "samples.csv").read_bytes().startswith(whole_lines)
     assert before[1] == after[: len(before[1])]
     assert len(pilots) == len(set(pilots)) == 4
     assert len({t["trial_id"] for t in after}) == len(after)
@@ -168,6 +169,7 @@ from pathlib import Path
 from rich.console import Console
 from bench import launch
 from bench.matrix import Entry
+from bench.folder import RunFolder
 from bench.progress import RunProgress
 from bench.setup import variant_rows
 from bench.variants import parse_id

@@ -1,5 +1,7 @@
 """Order, rounds and budget."""
 
+import math
+
 from bench.matrix import Entry, preset
 from bench.plan import (
     REPORT_RESERVE_S,
@@ -74,7 +76,7 @@ def test_no_round_is_begun_that_cant_end_within_the_budget() -> None:
     assert rounds_that_fit(REPORT_RESERVE_S + 10 * 60, 60, 12) == 10
     assert rounds_that_fit(REPORT_RESERVE_S + 59, 60, 12) == 0
     assert rounds_that_fit(-5, 60, 12) == 0
-    assert rounds_that_fit(1e9, 60, 12) == 12
+    assert rounds_that_fit(1e9, 60, 12) == rounds_that_fit(math.inf, 60, 12) == 12
 
 
 def test_a_trial_may_take_some_times_what_its_pilot_took() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bench import folder as folder_module
 from bench import records
 from bench.folder import RunFolder
 from bench.records import SAMPLES, TRIALS, RecordError, read_rows, read_run
@@ -140,7 +141,7 @@ def test_a_full_disk_ends_with_a_clear_error_and_files_as_they_were(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with RunFolder.reopen(folder)[0] as opened:
-        monkeypatch.setattr(records, "_sync", full)
+        monkeypatch.setattr(folder_module, "_sync", full)
         with pytest.raises(RecordError, match="No space left on device; what was measured before is kept"):
             opened.append_trial(trial(2), [sample(2)])
         with pytest.raises(RecordError, match="No space left on device"):

@@ -62,7 +62,8 @@ def test_parameters_gradients_and_optimizer_are_exact(real_work: MakeWork) -> No
 
     assert found["parameter"] == found["gradient"] == 1_992_166 * 4
     assert found["optimizer"] == 1_992_166 * 8 + 24 * 4  # Adam: two moments; a step count a parameter
-    assert found["saved"] < found["allocator_peak"] - found["parameter"] < 3 * found["saved"]
+    held = found["parameter"] + found["gradient"] + found["optimizer"]
+    assert held + found["saved"] < found["allocator_peak"] < held + 2 * found["saved"]
     assert found["process_peak"] > found["allocator_peak"]
 
 

@@ -63,10 +63,10 @@ def test_autocast_that_is_off_is_found(real_work: MakeWork) -> None:
     )
 
 
-def test_flags_of_another_precision_are_found(real_work: MakeWork, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flags_of_another_precision_are_found(real_work: MakeWork) -> None:
     work = real_work(batch_size=2, precision="fp32")
     assert verify.before_steps(work) == ""
-    monkeypatch.setattr(torch.backends.cudnn.conv, "fp32_precision", "tf32")
+    torch.backends.cudnn.conv.fp32_precision = "tf32"  # type: ignore[attr-defined]
 
     assert verify.before_steps(work) == "fp32 asks for ieee convolutions, torch has tf32"
 
