@@ -52,28 +52,29 @@ def stamped(model: nn.Module, timeline: Timeline) -> Iterator[None]:
     A leaf that hands its input on (a Dropout in eval mode, an Identity) has no backward of its own.
     """
     known: set[object] = set()  # nodes with a prehook: a node's Python object lives while it is held
+    made_input: set[object] = set()  # of the leaf under way, before an in-place layer replaces them
 
     def begin(node: object, owner: Owner) -> None:
         known.add(node)
         node.register_prehook(lambda _gradients: timeline.enter(owner))  # type: ignore[attr-defined] # autograd's Node
 
     def before(path: str, inputs: tuple[object, ...]) -> None:
-        for x in tensors(inputs):
-            if x.grad_fn is not None and x.grad_fn not in known:
-                begin(x.grad_fn, ("", "backward"))
+        made_input.clear()
+        made_input.update(x.grad_fn for x in tensors(inputs) if x.grad_fn is not None)
+        for node in made_input - known:
+            begin(node, ("", "backward"))
         timeline.enter((path, "forward"))
 
-    def behind(path: str, inputs: tuple[object, ...], output: object) -> None:
+    def behind(path: str, output: object) -> None:
         timeline.enter(("", "forward"))
-        handed_on = {x.grad_fn for x in tensors(inputs)}
         for y in tensors(output):
-            if y.grad_fn is not None and y.grad_fn not in handed_on:
+            if y.grad_fn is not None and y.grad_fn not in made_input:
                 begin(y.grad_fn, (path, "backward"))
 
     handles = []
     for path, leaf in leaves(model).items():
         handles.append(leaf.register_forward_pre_hook(lambda _m, x, path=path: before(path, x)))  # type: ignore[misc]
-        handles.append(leaf.register_forward_hook(lambda _m, x, y, path=path: behind(path, x, y)))  # type: ignore[misc]
+        handles.append(leaf.register_forward_hook(lambda _m, _x, y, path=path: behind(path, y)))  # type: ignore[misc]
     try:
         yield
     finally:

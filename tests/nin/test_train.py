@@ -71,14 +71,13 @@ def test_logits_loss_and_gradients_are_the_notebooks(images: data.Images, notebo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("memory_format", ["nchw", "nhwc"])
-def test_twenty_steps_give_the_notebooks_losses(memory_format: str, images: data.Images, notebook: ModuleType) -> None:
+def test_twenty_steps_give_the_notebooks_losses(images: data.Images, notebook: ModuleType) -> None:
     model = he(NiN())
     weights = copy_of(model)
     batches = real_batches(images, 8, 2) * 10
     torch.manual_seed(3)
     theirs = notebook.train(weights, batches, lr=5e-5)
-    trainer = Trainer(model, Setup(device=CPU, memory_format=memory_format), lr=5e-5)
+    trainer = Trainer(model, Setup(device=CPU), lr=5e-5)
     torch.manual_seed(3)
     ours = []
     for x, y in batches:
@@ -87,7 +86,7 @@ def test_twenty_steps_give_the_notebooks_losses(memory_format: str, images: data
         ours.append(float(trainer.loss_sum))
 
     assert min(theirs[-2:]) < 0.95 * theirs[0]
-    assert pytest.approx(theirs, rel=1e-5 if memory_format == "nchw" else 1e-3) == ours
+    assert pytest.approx(theirs, rel=1e-5) == ours
 
 
 def test_sync_changes_when_totals_are_read_and_not_what_they_are(images: data.Images) -> None:

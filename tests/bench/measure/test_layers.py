@@ -2,20 +2,24 @@
 
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchvision.models import resnet18
 
-from bench.measure.clock import HostClock, Timeline
+from bench.measure.clock import Clock, HostClock, Timeline
 from bench.measure.layers import Owner, block_of, leaves, stamp_cost_s, stamped
 from nin.model import NiN
 
-SPIN_SHARE = 0.2
-PAIRS = 11
+PHASES = ("forward", "backward")
+WORK_S, PLANTED_S = 0.001, 0.008
+PAIRS = 9
 
 
 def spin(seconds: float) -> None:
@@ -38,109 +42,129 @@ class Residual(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(1, 48, 7, stride=2, padding=3)
-        self.norm = nn.BatchNorm2d(48)
+        self.stem = nn.Conv2d(1, 4, 3, padding=1)
+        self.norm = nn.BatchNorm2d(4)
         self.relu = nn.ReLU(inplace=True)
-        self.conv1 = nn.Conv2d(48, 48, 3, padding=1)
-        self.conv2 = nn.Conv2d(48, 48, 3, padding=1)
-        self.down = nn.Conv2d(48, 48, 1)
-        self.pool = nn.AdaptiveAvgPool2d(4)
-        self.head = nn.Linear(48 * 16, 10)
+        self.pool = nn.MaxPool2d(2)
+        self.conv1 = nn.Conv2d(4, 4, 3, padding=1)
+        self.conv2 = nn.Conv2d(4, 4, 3, padding=1)
+        self.down = nn.Conv2d(4, 4, 1)
+        self.head = nn.Linear(64, 10)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.relu(self.norm(self.stem(x)))
+        x = self.pool(self.relu(self.norm(self.stem(x))))
         y = self.conv2(self.relu(self.conv1(x)))
-        return self.head(torch.flatten(self.pool(self.relu(y + self.down(x))), 1))  # type: ignore[no-any-return]
+        return self.head(torch.flatten(self.relu(y + self.down(x)), 1))  # type: ignore[no-any-return]
 
 
 @contextmanager
-def planted(layer: nn.Module, phase: str, seconds: float) -> Iterator[None]:
-    """Within, each forward or backward of the layer takes `seconds` more, in its first use of a step."""
-    handle = None
-    if phase == "forward":
-        original, used = layer.forward, [False]
+def planted(model: nn.Module, delays_s: dict[Owner, float], wait: Callable[[float], None]) -> Iterator[Counter[str]]:
+    """Within, each use of a layer waits for its delay, in forward and in backward; counts the uses."""
+    uses: Counter[str] = Counter()
+    originals, handles = {}, []
 
-        def slower(*inputs: Tensor) -> Tensor:
-            if not used[0]:
-                spin(seconds)
-            used[0] = True
+    def slower(path: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def forward(*inputs: Tensor) -> Tensor:
+            uses[path] += 1
+            wait(delays_s.get((path, "forward"), 0))
             return original(*inputs)  # type: ignore[no-any-return]
 
-        layer.forward = slower
-    else:
-        pending = [True]
+        return forward
 
-        def plant(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-            if pending[0]:
-                # Behind the node that made the output: inside of the layer's own backward.
-                output.grad_fn.register_hook(lambda _new, _old: spin(seconds))  # type: ignore[union-attr]
-            pending[0] = False
+    def plant_backward(path: str, output: Tensor) -> None:
+        # Behind the node that made the output: inside of the layer's own backward.
+        output.grad_fn.register_hook(lambda _new, _old: wait(delays_s.get((path, "backward"), 0)))  # type: ignore[union-attr]
 
-        handle = layer.register_forward_hook(plant)
-    yield
-    if handle is None:
-        layer.forward = original
-    else:
+    for path, leaf in leaves(model).items():
+        originals[leaf] = leaf.forward
+        leaf.forward = slower(path, leaf.forward)
+        handles.append(leaf.register_forward_hook(lambda _m, _x, y, path=path: plant_backward(path, y)))  # type: ignore[misc]
+    yield uses
+    for leaf, original in originals.items():
+        leaf.forward = original
+    for handle in handles:
         handle.remove()
 
 
-def step_of(model: nn.Module, x: Tensor, y: Tensor) -> dict[Owner, float]:
+def step_of(model: nn.Module, x: Tensor, clock: Clock) -> dict[Owner, float]:
     """One stamped forward and backward: seconds by layer and phase."""
     model.zero_grad()
-    timeline = Timeline(HostClock())
+    timeline = Timeline(clock)
     with stamped(model, timeline):
         timeline.enter(("", "forward"))
         logits = model(x)
         timeline.enter(("", "loss"))
-        loss = F.cross_entropy(logits, y)
+        loss = F.cross_entropy(logits, torch.zeros(len(x), dtype=torch.long))
         timeline.enter(("", "backward"))
         loss.backward()
         timeline.enter(("", "end"))
     return timeline.seconds()
 
 
-def shifts(model: nn.Module, x: Tensor, path: str, phase: str) -> tuple[float, float, dict[Owner, float]]:
-    """Seconds planted, seconds of a step, and by how much each row moved, in medians of pairs in turn."""
-    y = torch.zeros(len(x), dtype=torch.long)
-    layer = model.get_submodule(path)
-    step_s = statistics.median(sum(step_of(model, x, y).values()) for _ in range(3))
-    spin_s = SPIN_SHARE * step_s
-    plain, slowed = [], []
-    for _ in range(PAIRS):
-        plain.append(step_of(model, x, y))
-        with planted(layer, phase, spin_s):
-            slowed.append(step_of(model, x, y))
-    moved = {
-        owner: statistics.median(s[owner] for s in slowed) - statistics.median(p[owner] for p in plain)
-        for owner in plain[0]
-    }
-    return spin_s, step_s, moved
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize("phase", ["forward", "backward"])
 @pytest.mark.parametrize(
-    ("make", "path"),
+    ("make", "shape"),
     [
-        (NiN, "0.0"),  # the first layer, whose input needs no gradient
-        (NiN, "1"),  # a pooling layer
-        (NiN, "7.0"),  # a late layer
-        (nin_in_place, "2.1"),  # an in-place ReLU
-        (Residual, "conv1"),  # inside of a skip
-        (Residual, "down"),  # on the skip itself
-        (Residual, "relu"),  # one module used three times
+        (NiN, (2, 1, 224, 224)),
+        (nin_in_place, (2, 1, 224, 224)),
+        (Residual, (2, 1, 8, 8)),
+        (resnet18, (2, 3, 32, 32)),
     ],
 )
-def test_a_planted_delay_moves_its_row_and_no_other(make: Callable[[], nn.Module], path: str, phase: str) -> None:
-    torch.manual_seed(0)
+def test_every_layer_gets_its_own_delay_exactly_and_nothing_else(
+    make: Callable[[], nn.Module],
+    shape: tuple[int, ...],
+    clock: Any,  # noqa: ANN401
+) -> None:
+    """On a clock that only delays move, each row is its own delay, all of them different."""
     model = make()
-    x = torch.rand(2, 1, 224, 224) if isinstance(model, NiN) else torch.rand(4, 1, 96, 96)
-    spin_s, step_s, moved = shifts(model, x, path, phase)
+    owners = [(path, phase) for path in leaves(model) for phase in PHASES]
+    delays_s = {owner: float(2**40 + 2**index) for index, owner in enumerate(owners[:40])}
+    delays_s |= {owner: float(2**41 + index) for index, owner in enumerate(owners[40:])}
+    with planted(model, delays_s, clock.pass_s) as uses:
+        seconds = step_of(model, torch.rand(shape), clock)
+
+    expected = {(path, phase): uses[path] * delays_s[path, phase] for path, phase in owners}
+    assert {owner: seconds[owner] for owner in owners} == expected
+    assert {s for (layer, _), s in seconds.items() if not layer} == {0.0}
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize(
+    "path",
+    [
+        "stem",  # the first layer, whose input needs no gradient
+        "relu",  # in place, and used three times
+        "pool",
+        "conv1",  # inside of a skip
+        "down",  # on the skip itself
+    ],
+)
+def test_a_spin_in_one_layer_moves_its_row_by_it_and_no_other(path: str, phase: str) -> None:
+    """In real time: every layer works a millisecond each way, one of them eight more.
+
+    The work is a wait, not arithmetic: on a shared machine arithmetic itself takes up to twice as long
+    from one second to the next, and would drown what is looked for.
+    """
+    model, x, clock = Residual(), torch.rand(2, 1, 8, 8), HostClock()
+    work_s = {(layer, p): WORK_S for layer in leaves(model) for p in PHASES}
+    plain, slowed = [], []
+    for _ in range(PAIRS):
+        with planted(model, work_s, spin) as uses:
+            plain.append(step_of(model, x, clock))
+        with planted(model, work_s | {(path, phase): WORK_S + PLANTED_S / uses[path]}, spin):
+            slowed.append(step_of(model, x, clock))
+    moved = {o: median_of(slowed, o) - median_of(plain, o) for o in plain[0]}
+    step_s = sum(median_of(plain, owner) for owner in plain[0])
     others = {owner: abs(seconds) for owner, seconds in moved.items() if owner != (path, phase)}
 
-    assert pytest.approx(spin_s, rel=0.05) == moved[path, phase]
+    assert 0.2 < PLANTED_S / step_s < 0.5
+    assert pytest.approx(PLANTED_S, rel=0.05) == moved[path, phase]
     assert max(others.values()) < 0.01 * step_s, max(others, key=lambda owner: others[owner])
+
+
+def median_of(steps: list[dict[Owner, float]], owner: Owner) -> float:
+    return statistics.median(step[owner] for step in steps)
 
 
 @pytest.mark.usefixtures("one_thread")
@@ -153,7 +177,7 @@ def test_functional_code_between_leaves_has_a_row_of_its_own() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return self.last(SlowIdentity.apply(self.first(x)))  # type: ignore[no-any-return,no-untyped-call]
 
-    seconds = step_of(Between(), torch.rand(2, 4), torch.zeros(2, dtype=torch.long))
+    seconds = step_of(Between(), torch.rand(2, 4), HostClock())
 
     assert 0.05 < seconds["", "forward"] < 0.06
     assert 0.05 < seconds["", "backward"] < 0.06
@@ -176,7 +200,7 @@ class SlowIdentity(torch.autograd.Function):
 
 def test_a_layer_that_hands_its_input_on_has_no_backward() -> None:
     model = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5), nn.Identity(), nn.Linear(4, 4)).eval()
-    seconds = step_of(model, torch.rand(2, 4), torch.zeros(2, dtype=torch.long))
+    seconds = step_of(model, torch.rand(2, 4), HostClock())
 
     assert {("1", "backward"), ("2", "backward")}.isdisjoint(seconds)
     assert min(seconds.values()) >= 0
@@ -188,12 +212,12 @@ def test_gradients_are_the_same_with_and_without_stamps() -> None:
     for instrumented in (False, True):
         torch.manual_seed(0)
         model = nin_in_place()
-        x, y = torch.rand(2, 1, 224, 224), torch.zeros(2, dtype=torch.long)
+        x = torch.rand(2, 1, 224, 224)
         torch.manual_seed(1)
         if instrumented:
-            step_of(model, x, y)
+            step_of(model, x, HostClock())
         else:
-            F.cross_entropy(model(x), y).backward()
+            F.cross_entropy(model(x), torch.zeros(2, dtype=torch.long)).backward()
         gradients.append([p.grad for p in model.parameters()])
 
     assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))  # type: ignore[arg-type]
