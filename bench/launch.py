@@ -1,5 +1,6 @@
 """The parent of a run: starts each trial, and is the one writer of results/."""
 
+import contextlib
 import shutil
 import signal
 import time
@@ -14,7 +15,7 @@ from bench import child, plan
 from bench.folder import RunFolder
 from bench.matrix import Entry
 from bench.progress import RunProgress, duration
-from bench.records import SAMPLES, TRIALS, VARIANTS, read_rows, read_run
+from bench.records import SAMPLES, TRIALS, VARIANTS, RecordError, read_rows, read_run
 from bench.variants import Variant, as_row, from_row
 
 
@@ -91,10 +92,12 @@ def execute(run: Run, after_pilot: Callable[[Path], None]) -> None:
     except KeyboardInterrupt:
         for number in (signal.SIGINT, signal.SIGTERM):  # one is enough: end in peace
             signal.signal(number, signal.SIG_IGN)
-        _set_status(run, "interrupted", ended_because="interrupted")
+        with contextlib.suppress(RecordError):  # the interrupt is what ended it
+            _set_status(run, "interrupted", ended_because="interrupted")
         raise
     except BaseException:
-        _set_status(run, "failed")
+        with contextlib.suppress(RecordError):  # likely the very reason
+            _set_status(run, "failed", ended_because="an error")
         raise
     finally:
         run.progress.end()
@@ -120,16 +123,19 @@ def _pilot(run: Run) -> None:
             continue
         left_s = _expected_s(run) * (len(planned) - index) + _rounds_expected_s(run)
         run.progress.before(f"pilot {variant.id} {trial.probes}", index, len(planned), left_s)
-        reply = _take(run, trial, counts={}, limit_s=plan.time_limit_s(None))
-        if trial.probes != "memory" and reply["status"] == "ok":
-            walls = [s for s in reply["samples"] if s["scope"] == "step" and s["metric"] == "wall"]
-            step_s = median(s["value"] for s in walls)
-            first_s = next(s["value"] for s in reply["samples"] if s["metric"] == "first_step")
-            compiling_s = first_s - step_s if variant.compile_mode != "eager" else 0.0
-            run.plan["step_s"][variant.id] = step_s
-            run.plan["trial_s"][variant.id] = run.trials[-1]["duration_s"] - compiling_s
-            run.plan["counts"][variant.id] = reply["counts"]
-            run.folder.write_run(run.header)
+        _take(run, trial, counts={}, limit_s=plan.time_limit_s(None))
+
+
+def _learn(run: Run, variant: Variant, reply: dict[str, Any], duration_s: float) -> None:
+    """Keep what a pilot tells of the trials to come: step, duration, and how many steps to take."""
+    walls = [s["value"] for s in reply["samples"] if s["scope"] == "step" and s["metric"] == "wall"]
+    first_s = next(s["value"] for s in reply["samples"] if s["metric"] == "first_step")
+    step_s = median(walls)
+    compiling_s = first_s - step_s if variant.compile_mode != "eager" else 0.0
+    run.plan["step_s"][variant.id] = step_s
+    run.plan["trial_s"][variant.id] = duration_s - compiling_s
+    run.plan["counts"][variant.id] = reply["counts"]
+    run.folder.write_run(run.header)
 
 
 def _worth_piloting(run: Run, trial: plan.Planned) -> bool:
@@ -156,6 +162,7 @@ def _rounds(run: Run) -> None:
             f"{fit} of {wanted} rounds fit the budget: a round of {len(arms)} trials takes about {duration(round_s)}"
         )
     run.header["ended_because"] = "rounds"
+    run.folder.write_run(run.header)  # which arms make a round complete, should this process be killed
     seen_s: list[float] = []
     while arms and wanted > 0:
         if plan.rounds_that_fit(run.left_s(), round_s, wanted) < 1:
@@ -178,7 +185,7 @@ def _round(run: Run, planned: list[plan.Planned], round_s: float, wanted: int) -
         _take(run, trial, counts=run.plan["counts"][variant.id], limit_s=limit_s)
 
 
-def _take(run: Run, trial: plan.Planned, counts: dict[str, int], limit_s: float) -> dict[str, Any]:
+def _take(run: Run, trial: plan.Planned, counts: dict[str, int], limit_s: float) -> None:
     """Take one trial and write it down, whatever its outcome."""
     variant = trial.arm.variant
     request = {
@@ -194,34 +201,44 @@ def _take(run: Run, trial: plan.Planned, counts: dict[str, int], limit_s: float)
     variables = child.environment_of(variant, tcmalloc, run.cache)
     started_at, began = now(), time.monotonic()
     reply = child.ask(request, variables, limit_s, run.worker)
-    trial_id = f"t{run.next_trial:05d}"
-    run.next_trial += 1
+    duration_s = round(time.monotonic() - began, 3)
     row = {
-        "trial_id": trial_id,
+        "trial_id": f"t{run.next_trial:05d}",
         "round": trial.round,
         "order": trial.order,
         "arm": trial.arm.name,
         "stage": trial.stage,
         "variant_id": variant.id,
         "probes": trial.probes,
-        "status": reply["status"],
-        "reason": reply["reason"],
         "started_at": started_at,
-        "duration_s": round(time.monotonic() - began, 3),
-    } | reply.get("state", {})
-    mine = {"trial_id": trial_id}
-    samples = [mine | sample for sample in reply["samples"]]
-    layers = [mine | {"variant_id": variant.id} | layer for layer in reply["layers"]]
+        "duration_s": duration_s,
+    }
+    run.next_trial += 1
     try:
-        run.folder.append_trial(row, samples, layers)
-    except ValueError as error:  # the reply's rows are no rows of these files
+        # The plan first: a pilot whose row is written must have left what the rounds need of it.
+        if trial.stage == "pilot" and trial.probes != "memory" and reply["status"] == "ok":
+            _learn(run, variant, reply, duration_s)
+        row = _record(run, trial, row, reply)
+    except (ValueError, LookupError, TypeError) as error:
         reply = child.no_reply("error", f"the worker's reply is not what was asked: {error}")
-        row |= {"status": reply["status"], "reason": reply["reason"]}
-        run.folder.append_trial(row, [])
+        row = _record(run, trial, row, reply)
     run.trials.append(row)
     if reply["status"] != "ok":
         run.progress.say(f"{variant.id}: {reply['status']}: {reply['reason']}")
-    return reply
+
+
+def _record(run: Run, trial: plan.Planned, row: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
+    """Write a trial with its samples; its row. ValueError where the reply's rows are none of these files."""
+    whole = row | {"status": reply["status"], "reason": reply["reason"]} | reply.get("state", {})
+    mine = {"trial_id": row["trial_id"]}
+    # What the layers are does not change from round to round: a trial that sees otherwise is invalid.
+    facts = reply["layers"] if trial.stage == "pilot" else []
+    run.folder.append_trial(
+        whole,
+        [mine | sample for sample in reply["samples"]],
+        [mine | {"variant_id": row["variant_id"]} | layer for layer in facts],
+    )
+    return whole
 
 
 def _trial_s(run: Run, variant: Variant) -> float:
@@ -231,10 +248,10 @@ def _trial_s(run: Run, variant: Variant) -> float:
 
 def _expected_s(run: Run) -> float:
     """What a trial of this run takes, by those seen."""
-    return median([t["duration_s"] for t in run.trials] or [plan.UNSEEN_TRIAL_S])
+    return float(median([t["duration_s"] for t in run.trials] or [plan.UNSEEN_TRIAL_S]))
 
 
 def _rounds_expected_s(run: Run) -> float:
     """What the rounds may take, as far as the budget lets them."""
     in_rounds = [entry.variant for entry in run.entries if not entry.pilot_only]
-    return min(run.left_s(), run.plan["rounds"] * sum(_trial_s(run, v) for v in in_rounds))
+    return min(run.left_s(), int(run.plan["rounds"]) * sum(_trial_s(run, v) for v in in_rounds))

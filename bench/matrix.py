@@ -1,6 +1,6 @@
 """The matrix of a run: presets, what axes make of them, and why a variant can't run here. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bench.variants import (
@@ -56,7 +56,7 @@ def preset(name: str, device: str, model: str = "nin") -> list[Entry]:
     ]
 
 
-def with_axes(entries: Iterable[Entry], axes: dict[str, Sequence[str | int | None]]) -> list[Entry]:
+def with_axes(entries: Iterable[Entry], axes: Mapping[str, Sequence[str | int | None]]) -> list[Entry]:
     """Every entry at every value of the given axes, with the baselines that they need, each once."""
     crossed = list(entries)
     for name, values in axes.items():

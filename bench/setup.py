@@ -126,7 +126,7 @@ def find_inputs(choices: Choices) -> tuple[dict[str, Any], dict[str, Any]]:
 
     if choices.shape is not None:
         shape = parse_shape(choices.shape)
-        inputs = {"folder": None, "shape": shape, "classes": choices.classes}
+        inputs: dict[str, Any] = {"folder": None, "shape": shape, "classes": choices.classes}
         return inputs, {"name": f"seeded random images of {choices.shape}", "is_subset": False}
     if choices.classes != DATA_CLASSES:
         msg = "--classes goes with --input: Fashion-MNIST has 10"

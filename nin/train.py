@@ -63,11 +63,15 @@ class Trainer:
     def __init__(self, model: nn.Module, setup: Setup, lr: float = LEARNING_RATE) -> None:
         self.setup = setup
         self.format = MEMORY_FORMATS[setup.memory_format]
-        self.model = model.to(setup.device).to(memory_format=self.format)  # type: ignore[call-overload] # missing in torch's stubs
+        self.model = model.to(setup.device).to(memory_format=self.format)
         set_precision(setup.precision)
         self.forward = compiled(self.model, setup.compile_mode)
-        choice = {} if setup.optimizer == "default" else {setup.optimizer: True}
-        self.optimizer = optim.Adam(self.model.parameters(), lr=lr, **choice)
+        self.optimizer = optim.Adam(
+            self.model.parameters(),
+            lr=lr,
+            foreach=True if setup.optimizer == "foreach" else None,
+            fused=True if setup.optimizer == "fused" else None,
+        )
         self.reset_totals()
 
     def reset_totals(self) -> None:

@@ -85,7 +85,7 @@ def page_fault_sentence(data: RunData, steps: pd.DataFrame, page_bytes: int) -> 
     for variant_id in rows.index:
         axes = variant_axes(data, variant_id)
         baseline = baseline_of(data, variant_id)
-        if axes["allocator"] != "kept" or baseline not in rows.index:
+        if axes["allocator"] != "kept" or baseline is None or baseline not in rows.index:
             continue
         same = variant_axes(data, baseline) | {"allocator": "kept"}
         base, kept = rows.loc[baseline], rows.loc[variant_id]

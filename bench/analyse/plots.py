@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from bench.analyse.labels import label
 from bench.analyse.load import RunData, cell
@@ -29,7 +31,7 @@ CUT_AT = 2.0
 """Times the median bar, beyond which a bar is cut."""
 MIB = 2.0**20
 
-STYLE = {
+STYLE: dict[Any, object] = {
     "figure.dpi": 110,
     "font.size": 9,
     "axes.spines.top": False,
@@ -111,7 +113,7 @@ def phases(data: RunData, steps: pd.DataFrame) -> Figure:
     axes.set_xlim(0, 1.05 * longest)
     for row in np.flatnonzero(left > longest):
         axes.text(
-            longest, row, f"{left[row]:.3g} s \N{RIGHTWARDS ARROW}", ha="right", va="center", color="white",
+            longest, int(row), f"{left[row]:.3g} s \N{RIGHTWARDS ARROW}", ha="right", va="center", color="white",
             fontweight="bold",
         )  # fmt: skip
     axes.set_xlabel("seconds a step, by phase (stamped steps)")
@@ -178,7 +180,8 @@ def batches(data: RunData, steps: pd.DataFrame, families: dict[str, list[str]]) 
         sizes = [batch_of(data, v) for v in members]
         axes.plot(sizes, [rates[v] for v in members], marker=marker, color=colour, label=name)
     axes.set_xscale("log", base=2)
-    axes.set_xticks(sizes := sorted({batch_of(data, v) for m in families.values() for v in m}), sizes)
+    sizes = sorted({batch_of(data, v) for m in families.values() for v in m})
+    axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.set_ylim(bottom=0)
     axes.set_xlabel("images a batch")
     axes.set_ylabel("images/s")
@@ -204,6 +207,6 @@ def noise(data: RunData, control_ids: list[str]) -> Figure:
     axes.set_ylim(bottom=0)
     axes.set_xlabel("round")
     axes.set_ylabel("s a step")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="lower right")
     return figure

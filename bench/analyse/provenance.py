@@ -33,7 +33,7 @@ def noise_section(report: Report) -> Lines:
     data = report.data
     plan, trials = data.run["plan"], data.trials
     measured = trials[trials.stage == "measure"]
-    counts = next(iter(plan["counts"].values()), {})
+    counts: dict[str, int] = next(iter(plan["counts"].values()), {})
     took = pd.to_datetime(data.run["finished_at"] or trials.started_at.iloc[-1]) - pd.to_datetime(
         data.run["started_at"]
     )

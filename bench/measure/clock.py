@@ -60,7 +60,7 @@ class CudaClock:
 
     def elapsed_s(self, start: torch.cuda.Event, end: torch.cuda.Event) -> float:
         """Seconds between two recorded events."""
-        return start.elapsed_time(end) / 1e3
+        return float(start.elapsed_time(end)) / 1e3
 
 
 def clock_for(device: torch.device) -> Clock:

@@ -73,8 +73,8 @@ def stamped(model: nn.Module, timeline: Timeline) -> Iterator[None]:
 
     handles = []
     for path, leaf in leaves(model).items():
-        handles.append(leaf.register_forward_pre_hook(lambda _m, x, path=path: before(path, x)))  # type: ignore[misc]
-        handles.append(leaf.register_forward_hook(lambda _m, _x, y, path=path: behind(path, y)))  # type: ignore[misc]
+        handles.append(leaf.register_forward_pre_hook(lambda _m, x, path=path: before(path, x)))
+        handles.append(leaf.register_forward_hook(lambda _m, _x, y, path=path: behind(path, y)))
     try:
         yield
     finally:

@@ -114,7 +114,7 @@ def saved_bytes(work: Workload) -> dict[str, int]:
 
     handles = []
     for path, leaf in leaves(model).items():
-        handles.append(leaf.register_forward_pre_hook(lambda _m, _x, path=path: set_owner(path)))  # type: ignore[misc]
+        handles.append(leaf.register_forward_pre_hook(lambda _m, _x, path=path: set_owner(path)))
         handles.append(leaf.register_forward_hook(lambda _m, _x, _y: set_owner("between")))
     x, y = work.trainer.move(*next(work.batches))
     try:

@@ -54,8 +54,7 @@ def observed(model: nn.Module) -> Iterator[list[LayerFacts]]:
             )
 
     handles = [
-        leaf.register_forward_hook(lambda m, _x, y, path=path: note(path, m, y))  # type: ignore[misc]
-        for path, leaf in leaves(model).items()
+        leaf.register_forward_hook(lambda m, _x, y, path=path: note(path, m, y)) for path, leaf in leaves(model).items()
     ]
     found: list[LayerFacts] = []
     try:

@@ -100,9 +100,9 @@ def make_run(tmp_path: Path) -> MakeRun:
         with RunFolder.create(folder, run, variant_rows(entries, reasons)) as opened:
             for variant_id, (status, reason) in failed.items():
                 opened.append_trial(writer.trial(variant_id, "V", 0, "steps", status, reason), [])
-            for variant_id, values in memory.items():
+            for variant_id, held in memory.items():
                 trial = writer.trial(variant_id, "A", 0, "memory")
-                opened.append_trial(trial, writer.memory(trial, values))
+                opened.append_trial(trial, writer.memory(trial, held))
             for (variant_id, arm), values in steps.items():
                 for number, step_s in enumerate(values):
                     trial = writer.trial(variant_id, arm, number, writer.probes(variant_id))

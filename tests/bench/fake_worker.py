@@ -1,7 +1,7 @@
 """Stands in for the worker: answers at once with made-up samples, or misbehaves as FAKE_WORKER says.
 
 FAKE_WORKER is a JSON object from variant id to one of: exit, kill, hang, garbage, list, wrong-rows,
-oom, slow. Any other variant is measured in no time: a step of 1 s for baselines, 0.8 s for others.
+wrong-state, oom, slow. Any other variant is measured in no time: a step of 1 s for baselines, 0.8 s for others.
 """
 
 import json
@@ -59,6 +59,8 @@ def main(request_path: str, reply_path: str) -> None:
         reply = ["ok"]
     if how == "wrong-rows":
         reply["samples"] = [{"colour": "red"}]
+    if how == "wrong-state":
+        reply["state"] = {"colour": "red"}
     if how == "oom":
         reply |= {"status": "oom", "reason": "no memory", "samples": []}
     Path(reply_path).write_text(json.dumps(reply))

@@ -70,7 +70,8 @@ def test_progress_tells_what_runs_and_the_time_left(start: Start, shown: StringI
         ("kill", "error", "killed by SIGKILL"),
         ("garbage", "error", "no reply that can be read"),
         ("list", "error", "no reply that can be read"),
-        ("wrong-rows", "error", "not what was asked: samples.csv has no column colour"),
+        ("wrong-rows", "error", "not what was asked: "),
+        ("wrong-state", "error", "not what was asked: trials.csv has no column colour"),
         ("oom", "oom", "no memory"),
     ],
 )
@@ -201,6 +202,7 @@ def test_a_parent_that_is_killed_loses_at_most_the_trial_under_way(tmp_path: Pat
         file.write("t00009,steps,step,,,wall,s,1,0,123.0\nt00009,steps,st")
 
     assert read_run(folder)["status"] == "running"
+    assert len(read_run(folder)["plan"]["arms"]) == 3  # so that a report can tell which rounds are complete
     check_resumed(folder)
     ids = {t["trial_id"] for t in trials(folder)}
     assert "t00009" not in ids

@@ -78,7 +78,7 @@ def planted(model: nn.Module, delays_s: dict[Owner, float], wait: Callable[[floa
     for path, leaf in leaves(model).items():
         originals[leaf] = leaf.forward
         leaf.forward = slower(path, leaf.forward)
-        handles.append(leaf.register_forward_hook(lambda _m, _x, y, path=path: plant_backward(path, y)))  # type: ignore[misc]
+        handles.append(leaf.register_forward_hook(lambda _m, _x, y, path=path: plant_backward(path, y)))
     yield uses
     for leaf, original in originals.items():
         leaf.forward = original
@@ -175,7 +175,7 @@ def test_functional_code_between_leaves_has_a_row_of_its_own() -> None:
             self.first, self.last = nn.Linear(4, 4), nn.Linear(4, 4)
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.last(SlowIdentity.apply(self.first(x)))  # type: ignore[no-any-return,no-untyped-call]
+            return self.last(SlowIdentity.apply(self.first(x)))  # type: ignore[no-any-return]
 
     seconds = step_of(Between(), torch.rand(2, 4), HostClock())
 

@@ -99,11 +99,17 @@ def test_on_cuda_the_peaks_begin_behind_the_warm_up(monkeypatch: pytest.MonkeyPa
         "synchronize": None, "reset_peak_memory_stats": None, "max_memory_allocated": 5, "max_memory_reserved": 7,
         "mem_get_info": (10, 30),
     }  # fmt: skip
+
+    def answering(name: str, answer: object) -> Callable[[object], object]:
+        def spied(_device: object) -> object:
+            asked.append(name)
+            return answer
+
+        return spied
+
     for name, answer in answers.items():
-        spied = mock.create_autospec(
-            getattr(torch.cuda, name), side_effect=lambda _d, name=name, answer=answer: asked.append(name) or answer
-        )
-        monkeypatch.setattr(torch.cuda, name, spied)
+        spy = mock.create_autospec(getattr(torch.cuda, name), side_effect=answering(name, answer))
+        monkeypatch.setattr(torch.cuda, name, spy)
     fake_work.trainer = cast(
         "Any",
         SimpleNamespace(
