@@ -102,7 +102,7 @@ def measure(choices: "Choices", resume: str | None) -> Path:
     except RecordError as error:
         fail(error, NOTHING)
     except OSError as error:
-        fail(f"{error.filename}: {error.strerror}", NOTHING)
+        fail(f"{error.filename}: {error.strerror}" if error.filename else error, NOTHING)
     except KeyboardInterrupt:
         if folder is None or not folder.is_dir():
             fail("interrupted before anything was measured", INTERRUPTED)
@@ -137,7 +137,7 @@ def finish(folder: Path, reports: Path) -> None:
     except RecordError as error:
         fail(error, NOTHING)
     except OSError as error:
-        fail(f"{error.filename}: {error.strerror}", NOTHING)
+        fail(f"{error.filename}: {error.strerror}" if error.filename else error, NOTHING)
     summary.show(data, path)
     if not len(data.values):
         fail("nothing was measured: the report tells why", NOTHING)

@@ -17,11 +17,13 @@ from bench.variants import ALLOCATOR_VARIABLES, Variant
 
 WORKER = (sys.executable, "-m", "bench.measure.worker")
 
-OURS = {name for variables in ALLOCATOR_VARIABLES.values() for name in variables}
+OVERRIDES = ("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "TORCHDYNAMO_DISABLE", "TORCH_COMPILE_DISABLE")
+"""Variables that make a precision or a compile mode mean something else."""
+OURS = set(OVERRIDES) | {name for variables in ALLOCATOR_VARIABLES.values() for name in variables}
 
 
 def environment_of(variant: Variant, tcmalloc: str, cache: Path) -> dict[str, str]:
-    """The variables of a trial's process: the user's, less those of other allocators, plus the variant's."""
+    """The variables of a trial's process: the user's, less those that would alter a variant, plus the variant's."""
     variables = {name: value for name, value in os.environ.items() if name not in OURS}
     variables |= ALLOCATOR_VARIABLES[variant.allocator]
     if variant.allocator == "tcmalloc":
@@ -65,13 +67,14 @@ def ask(
 
 def wait(process: "subprocess.Popen[bytes]", limit_s: float) -> bool:
     """Whether the process ended in time. Popen.wait would wake up twenty times a second."""
-    if not hasattr(os, "pidfd_open"):
+    try:
+        handle = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):  # another system than Linux, or a kernel that refuses
         try:
             process.wait(limit_s)
         except subprocess.TimeoutExpired:
             return False
         return True
-    handle = os.pidfd_open(process.pid)
     try:
         return bool(select.select([handle], [], [], limit_s)[0])
     finally:

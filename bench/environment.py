@@ -19,6 +19,9 @@ RECORDED_PREFIXES = (
     "LD_PRELOAD",
     "CUDA_VISIBLE",
     "PYTORCH_",
+    "CUBLAS_",
+    "TORCHINDUCTOR_",
+    "TORCHDYNAMO_",
 )
 """Variables that change speed."""
 
@@ -57,7 +60,7 @@ def describe() -> dict[str, Any]:
         "variables": {
             name: without_home(value)
             for name, value in sorted(os.environ.items())
-            if name.startswith(RECORDED_PREFIXES)
+            if name.startswith(RECORDED_PREFIXES) and not name.endswith("_DIR")
         },
     }
 

@@ -83,7 +83,7 @@ def execute(run: Run, after_pilot: Callable[[Path], None]) -> None:
     """
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        _set_status(run, "running")
+        _set_status(run, "running", finished_at=None, ended_because=None)
         _pilot(run)
         after_pilot(run.folder.folder)
         _rounds(run)
@@ -121,9 +121,11 @@ def _pilot(run: Run) -> None:
         variant = trial.arm.variant
         if (variant.id, trial.probes) in done or not _worth_piloting(run, trial):
             continue
+        if run.left_s() <= 0:
+            return
         left_s = _expected_s(run) * (len(planned) - index) + _rounds_expected_s(run)
         run.progress.before(f"pilot {variant.id} {trial.probes}", index, len(planned), left_s)
-        _take(run, trial, counts={}, limit_s=plan.time_limit_s(None))
+        _take(run, trial, counts={}, limit_s=min(plan.time_limit_s(None), max(plan.LEAST_LIMIT_S, run.left_s())))
 
 
 def _learn(run: Run, variant: Variant, reply: dict[str, Any], duration_s: float) -> None:
@@ -161,7 +163,6 @@ def _rounds(run: Run) -> None:
         run.progress.say(
             f"{fit} of {wanted} rounds fit the budget: a round of {len(arms)} trials takes about {duration(round_s)}"
         )
-    run.header["ended_because"] = "rounds"
     run.folder.write_run(run.header)  # which arms make a round complete, should this process be killed
     seen_s: list[float] = []
     while arms and wanted > 0:
@@ -173,6 +174,7 @@ def _rounds(run: Run) -> None:
         seen_s.append(time.monotonic() - began)
         round_s = max(seen_s)  # what took long once may do so again
         number, wanted = number + 1, wanted - 1
+    run.header["ended_because"] = "rounds"
 
 
 def _round(run: Run, planned: list[plan.Planned], round_s: float, wanted: int) -> None:

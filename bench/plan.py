@@ -9,7 +9,6 @@ from bench.matrix import Entry
 from bench.variants import Variant
 
 DEFAULT_ROUNDS = 12
-DEFAULT_BUDGET_S = 20 * 60.0
 LOOK_ROUNDS = 3
 REPORT_RESERVE_S = 15.0
 """What the budget keeps for the report."""
@@ -40,11 +39,6 @@ class Planned:
     arm: Arm
     stage: str
     probes: str
-
-    @property
-    def key(self) -> tuple[int, str, str, str]:
-        """What tells it from every other trial of the run."""
-        return (self.round, self.arm.variant.id, self.arm.name, self.probes)
 
 
 def step_probes(variant: Variant) -> str:

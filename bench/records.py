@@ -18,8 +18,6 @@ SCHEMA_VERSION = 1
 RUN_FILE = "run.json"
 
 STATUSES = ("ok", "oom", "timeout", "unsupported", "invalid", "error")
-STAGES = ("pilot", "measure", "confirm")
-ARMS = ("A", "A'", "V")
 
 Row = Mapping[str, object]
 
@@ -193,7 +191,7 @@ def _checked(table: Table, path: Path, line: int, fields: Sequence[str]) -> dict
                 raise RecordError(msg)
         elif kind.startswith(("int", "float")):
             try:
-                float(row[name])
+                int(row[name]) if kind.startswith("int") else float(row[name])
             except ValueError:
                 msg = f"{path}: line {line}: {name} is not a number: {row[name]!r}"
                 raise RecordError(msg) from None

@@ -1,7 +1,9 @@
 """What a call of `bench run` asks for, made into a run: matrix, data, environment, run.json."""
 
+import hashlib
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,10 +19,12 @@ from bench.folder import RunFolder
 from bench.launch import Run, now, resume
 from bench.matrix import Entry, excluded_reason
 from bench.progress import RunProgress, duration
-from bench.records import RUN_FILE, SCHEMA_VERSION
+from bench.records import RUN_FILE, SCHEMA_VERSION, RecordError, read_run
 from bench.variants import Variant, as_row
 
 DATA_CLASSES = 10
+SAME_MACHINE = ("cpu", "cores", "torch", "cuda_devices", "torch_threads")
+"""What may not change between two parts of one run."""
 
 
 class UsageError(ValueError):
@@ -86,7 +90,8 @@ def compile_cache(folder: Path) -> Path:
     """Where compiled code of this run is kept until it is complete."""
     from nin.data import cache_folder  # noqa: PLC0415 - imports torch
 
-    return cache_folder() / "compiled" / folder.name
+    path_hash = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
+    return cache_folder() / "compiled" / f"{folder.name}-{path_hash}"
 
 
 def parse_budget(text: str) -> float | None:
@@ -186,7 +191,9 @@ def start(choices: Choices, entries: list[Entry], folder: Path, shown: RunProgre
         "environment": described,
     }  # fmt: skip
     opened = RunFolder.create(folder, header, variant_rows(entries, reasons))
-    return Run(opened, header, runnable, shown, compile_cache(folder))
+    cache = compile_cache(folder)
+    shutil.rmtree(cache, ignore_errors=True)  # a run of this name before: its code would make cold compiling warm
+    return Run(opened, header, runnable, shown, cache)
 
 
 def go_on(choices: Choices, folder: Path, shown: RunProgress) -> Run:
@@ -195,6 +202,17 @@ def go_on(choices: Choices, folder: Path, shown: RunProgress) -> Run:
     UsageError for options that can't be met, RecordError for a folder that can't be gone on with.
     """
     budget_s = parse_budget(choices.budget)
+    fixed = ("preset", "device", "axes", "variants", "seed", "model", "shape", "classes", "data", "run_id")
+    if changed := [name for name in fixed if getattr(choices, name) != getattr(Choices(), name)]:
+        msg = f"--resume goes on with the run as it was begun: take back {', '.join(changed)}"
+        raise UsageError(msg)
+    begun, here = read_run(folder)["environment"], environment()
+    if other := [name for name in SAME_MACHINE if begun.get(name) != here.get(name)]:
+        told = "; ".join(f"{name} was {begun.get(name)}, is {here.get(name)}" for name in other)
+        msg = f"{folder}: begun on another machine or software ({told}): begin a new run"
+        raise RecordError(msg)
+    if begun.get("commit") != here.get("commit"):
+        shown.say(f"warning: the run was begun at commit {begun.get('commit')}, this is {here.get('commit')}")
     run = resume(folder, shown, compile_cache(folder))
     run.plan["budget_s"] = budget_s
     if choices.rounds:

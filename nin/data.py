@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import os
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,7 +157,7 @@ def _read(source: Source, name: str) -> bytearray:
     try:
         raw = path.read_bytes()
         content = gzip.decompress(raw) if path.suffix == ".gz" else raw
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         msg = f"{path}: cannot be read ({error}); replace it, or name another folder with --data"
         raise DataError(msg) from error
     expected = (SUBSET_MD5 if source.is_subset else FULL_MD5)[name]

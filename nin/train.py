@@ -1,5 +1,6 @@
 """One training step, one epoch, and evaluation. Nothing here measures time or prints."""
 
+import warnings
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -151,12 +152,20 @@ class Trainer:
 
 
 def set_precision(precision: str) -> None:
-    """Set torch's process-wide float32 flags: IEEE for fp32, TF32 for tf32; others stay as torch has them."""
+    """Set torch's process-wide float32 flags: IEEE for fp32, TF32 for tf32; others stay as torch has them.
+
+    By the older calls first, which torch's own compiler still reads (and refuses to read where the
+    newer flags disagree), then by the newer ones, which tell convolutions and matrix products apart.
+    """
     flag = {"fp32": "ieee", "tf32": "tf32"}.get(precision)
     if flag is None:
         return
-    torch.backends.cuda.matmul.fp32_precision = flag
-    torch.backends.cudnn.conv.fp32_precision = flag  # type: ignore[attr-defined] # missing in torch's stubs
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the older calls are deprecated
+        torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
+        torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    for holder in (torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.cudnn.rnn):  # type: ignore[attr-defined] # missing in torch's stubs
+        holder.fp32_precision = flag
     if precision == "fp32":  # TF32 is CUDA's alone; oneDNN has its own switches
         torch.backends.mkldnn.matmul.fp32_precision = flag  # type: ignore[attr-defined]
         torch.backends.mkldnn.conv.fp32_precision = flag  # type: ignore[attr-defined]

@@ -1,5 +1,6 @@
 """What several tests share."""
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,10 +37,17 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def own_flags() -> Iterator[None]:
     """Torch's process-wide precision flags, as they were before the test."""
-    backends = torch.backends
-    holders = (backends.cuda.matmul, backends.cudnn.conv, backends.mkldnn.matmul, backends.mkldnn.conv)  # type: ignore[attr-defined]
+    cudnn, mkldnn, matmul = torch.backends.cudnn, torch.backends.mkldnn, torch.backends.cuda.matmul
+    holders = (matmul, cudnn.conv, cudnn.rnn, mkldnn.matmul, mkldnn.conv)  # type: ignore[attr-defined]
+    older = torch.get_float32_matmul_precision(), cudnn.allow_tf32
     before = [holder.fp32_precision for holder in holders]
     yield
+    if before == [holder.fp32_precision for holder in holders]:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the older calls are deprecated
+        torch.set_float32_matmul_precision(older[0])
+        cudnn.allow_tf32 = older[1]
     for holder, flag in zip(holders, before, strict=True):
         holder.fp32_precision = flag
 

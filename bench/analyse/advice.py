@@ -1,11 +1,15 @@
 """What a reader can do: the lines that give a variant, and sentences made from what was measured."""
 
+import math
+from typing import Any
+
 import pandas as pd
 
 from bench.analyse.labels import label
 from bench.analyse.load import RunData, variant_axes
-from bench.analyse.tables import baseline_of
-from bench.analyse.verdicts import FASTER
+from bench.analyse.stats import NOTHING
+from bench.analyse.tables import baseline_of, ratio_to
+from bench.analyse.verdicts import FASTER, SAME, SLOWER
 from bench.analyse.words import number, percent, seconds, size
 from bench.variants import ALLOCATOR_VARIABLES, DEFAULTS, NOTEBOOK
 
@@ -75,7 +79,7 @@ def nin_command(axes: dict[str, str]) -> str:
     return " ".join([*lines_of(axes)[1], "python -m nin", *options])
 
 
-def page_fault_sentence(data: RunData, steps: pd.DataFrame, page_bytes: int) -> list[str]:
+def page_fault_sentences(data: RunData, steps: pd.DataFrame) -> list[str]:
     """For each baseline, what its page faults cost, by the variant that differs in nothing but `kept`.
 
     Names them the cause only where `kept` removed nine in ten and the step is FASTER for it.
@@ -87,57 +91,67 @@ def page_fault_sentence(data: RunData, steps: pd.DataFrame, page_bytes: int) -> 
         baseline = baseline_of(data, variant_id)
         if axes["allocator"] != "kept" or baseline is None or baseline not in rows.index:
             continue
-        same = variant_axes(data, baseline) | {"allocator": "kept"}
         base, kept = rows.loc[baseline], rows.loc[variant_id]
-        if axes != same or not kept.page_faults <= FEWER_FAULTS * base.page_faults:
-            continue
-        name = label(data, baseline)
-        facts = (
-            f"A step of the {name} takes {number(base.page_faults)} minor page faults "
-            f"({size(base.page_faults * page_bytes)} mapped anew) and {seconds(base.cpu_system_s)} of system "
-            f"time; with `kept`, which differs only in that freed memory stays with the process, "
-            f"it takes {number(kept.page_faults)} and {seconds(kept.cpu_system_s)}"
-        )
-        if kept.verdict == FASTER:
-            saved_s = base.step_s - kept.step_s
-            found.append(
-                f"{facts}, and is {seconds(saved_s)} shorter. **The page faults are the cause of "
-                f"{percent(saved_s / base.step_s)} of the {name}'s step.**"
-            )
-        else:
-            found.append(f"{facts}; whether the step is shorter for it, these rounds do not settle.")
+        alike = axes == variant_axes(data, baseline) | {"allocator": "kept"}
+        if alike and base.page_faults > 0 and kept.page_faults <= FEWER_FAULTS * base.page_faults:
+            found.append(_page_fault_sentence(data, label(data, baseline), base, kept))
     return found
+
+
+def _page_fault_sentence(data: RunData, name: str, base: Any, kept: Any) -> str:  # noqa: ANN401 - rows of a frame
+    environment = data.run["environment"]
+    mapped = size(base.page_faults * environment["page_bytes"])
+    anew = "" if environment.get("huge_pages") == "always" else f" ({mapped} mapped anew)"
+    facts = (
+        f"A step of the {name} takes {number(base.page_faults)} minor page faults{anew} and "
+        f"{seconds(base.cpu_system_s)} of system time; with `kept`, which differs only in that freed memory stays "
+        f"with the process, it takes {number(kept.page_faults)} and {seconds(kept.cpu_system_s)}"
+    )
+    if kept.verdict == FASTER:
+        saved_s = base.step_s - kept.step_s
+        return (
+            f"{facts}, and is {seconds(saved_s)} shorter. **The page faults are the cause of "
+            f"{percent(saved_s / base.step_s)} of the {name}'s step.**"
+        )
+    ends = {
+        SAME: "; the step is as long without them: they cost nothing that matters here.",
+        SLOWER: "; yet the step is longer: they are not what costs here.",
+    }
+    return facts + ends.get(kept.verdict, "; whether the step is shorter for it, these rounds do not settle.")
 
 
 def break_even(data: RunData, steps: pd.DataFrame) -> pd.DataFrame:
     """What compiling costs and after how many steps it is repaid, against eager with all else equal.
 
-    Columns: variant, eager step, compiled step, cold and warm seconds of compiling, steps to repay
-    each (empty where eager was not measured, infinite where the compiled step is not shorter).
+    Columns: variant, eager_s, compiled_s, cold_s, warm_s (seconds of compiling), and cold_steps and
+    warm_steps: NaN where eager was not measured in the same rounds or the interval of the gain holds
+    none, infinite where the compiled step is longer.
     """
-    rows = steps.dropna(subset="compile_cold_s")
-    by_axes = {tuple(variant_axes(data, v).items()): v for v in steps.variant_id}
-    table = steps.set_index("variant_id")
+    by_axes = {tuple(variant_axes(data, v).items()): str(v) for v in steps.variant_id}
     found = []
-    for row in rows.itertuples():
-        axes = variant_axes(data, row.variant_id) | {"compile_mode": "eager"}
-        eager_id = by_axes.get(tuple(axes.items()))
-        eager_s = table.step_s.get(eager_id, float("nan")) if eager_id else float("nan")
-        gain_s = eager_s - row.step_s
+    for row in steps.dropna(subset="compile_cold_s").to_dict("records"):
+        axes = variant_axes(data, row["variant_id"]) | {"compile_mode": "eager"}
+        eager = by_axes.get(tuple(axes.items()))
+        ratio = ratio_to(data, row["variant_id"], eager)[0] if eager else NOTHING
+        gain_s = row["step_s"] * (ratio.estimate - 1)
+        if not ratio.known or ratio.lo <= 1 <= ratio.hi:
+            gain_s = math.nan
         found.append(
             {
-                "variant": label(data, row.variant_id),
-                "eager_s": eager_s,
-                "compiled_s": row.step_s,
-                "cold_s": row.compile_cold_s,
-                "warm_s": row.compile_warm_s,
-                "cold_steps": repaid(row.compile_cold_s, gain_s),
-                "warm_steps": repaid(row.compile_warm_s, gain_s),
+                "variant": label(data, row["variant_id"]),
+                "eager_s": data.spread(eager, "wall").estimate if eager else math.nan,
+                "compiled_s": row["step_s"],
+                "cold_s": row["compile_cold_s"],
+                "warm_s": row["compile_warm_s"],
+                "cold_steps": repaid(row["compile_cold_s"], gain_s),
+                "warm_steps": repaid(row["compile_warm_s"], gain_s),
             }
         )
     return pd.DataFrame(found)
 
 
 def repaid(cost_s: float, gain_s: float) -> float:
-    """Steps after which a cost is repaid by a gain a step: infinite without a gain."""
-    return cost_s / gain_s if gain_s > 0 else float("inf") if gain_s <= 0 else float("nan")
+    """Steps after which a cost is repaid by a gain a step: infinite without a gain, NaN if it is not known."""
+    if math.isnan(gain_s):
+        return math.nan
+    return cost_s / gain_s if gain_s > 0 else math.inf

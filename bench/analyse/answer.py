@@ -5,23 +5,26 @@ import pandas as pd
 from bench.analyse import advice, tables
 from bench.analyse.labels import label
 from bench.analyse.load import RunData, variant_axes
-from bench.analyse.verdicts import FASTER, SAME, SLOWER
+from bench.analyse.page import Lines
+from bench.analyse.stats import NOTHING
+from bench.analyse.verdicts import FASTER, SAME
 from bench.analyse.words import interval, number
 from bench.variants import from_row
 
-Lines = list[str]
+
+def groups(data: RunData, steps: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
+    """The steps table by device and model: what is compared within, and never across."""
+    keys = [(axes["device"], axes["model"]) for axes in (variant_axes(data, v) for v in steps.variant_id)]
+    return {key: steps[[other == key for other in keys]] for key in dict.fromkeys(keys)}
 
 
 def lines(data: RunData, steps: pd.DataFrame) -> Lines:
     """The answer for each device and model of the run."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for variant_id in steps.variant_id:
-        axes = variant_axes(data, variant_id)
-        groups.setdefault((axes["device"], axes["model"]), []).append(variant_id)
     found: Lines = []
-    for (device, model), members in groups.items():
-        heading = [f"On **{device}**, {model}:", ""] if len(groups) > 1 else []
-        found += heading + group_lines(data, steps[steps.variant_id.isin(members)])
+    by_group = groups(data, steps)
+    for (device, model), mine in by_group.items():
+        heading = [f"On **{device}**, {model}:", ""] if len(by_group) > 1 else []
+        found += heading + group_lines(data, mine)
     return found
 
 
@@ -32,26 +35,26 @@ def group_lines(data: RunData, steps: pd.DataFrame) -> Lines:
         return ["No variant was measured in a complete round, so there is no answer.", ""]
     row = steps.set_index("variant_id").loc[best]
     axes = variant_axes(data, best)
-    baseline, notebook = tables.baseline_of(data, best), notebook_of(data, best)
-    parts = [f"**{label(data, best)}** trains {number(row.images_per_s)} images/s"]
-    for reference, name in ((notebook, "the notebook's loop"), (baseline, "the baseline")):
-        if reference and reference != best:
-            ratio, n = tables.ratio_to(data, best, reference)
+    parts = []
+    for reference, name in (
+        (notebook_of(data, best), "the notebook's loop"),
+        (tables.baseline_of(data, best), "the baseline"),
+    ):
+        ratio, n = tables.ratio_to(data, best, reference) if reference else (NOTHING, 0)
+        if n:
             parts.append(f"{interval(ratio.estimate, ratio.lo, ratio.hi)} times {name} ({n} rounds)")
-    text = f"Fastest: {parts[0]}" + (f": {' and '.join(parts[1:])}." if parts[1:] else ".")
-    found = [text, "", standing(data, steps, best, row.verdict), ""]
+    text = f"Fastest: **{label(data, best)}** trains {number(row.images_per_s)} images/s"
+    found = [
+        f"{text}: {' and '.join(parts)}." if parts else f"{text}.",
+        "",
+        standing(data, steps, best, row.verdict),
+        "",
+    ]
     python, shell = advice.lines_of(axes)
     if python:
         found += ["What gives it, against the notebook's loop:", "", "```python", *python, "```", ""]
     if shell:
-        found += [
-            "and in the environment, before Python starts:",
-            "",
-            "```sh",
-            f"export {' '.join(shell)}",
-            "```",
-            "",
-        ]
+        found += ["and in the environment, before Python starts:", "", "```sh", f"export {' '.join(shell)}", "```", ""]
     if command := advice.nin_command(axes):
         found += ["Or train under it at once:", "", "```sh", command, "```", ""]
     return found
@@ -79,17 +82,17 @@ def standing(data: RunData, steps: pd.DataFrame, best: str, verdict: str) -> str
     if not data.run["plan"]["verdicts"]:
         return "This look gives estimates and no verdicts: take the preset quick for those."
     if from_row(variant_axes(data, best)).is_baseline:
-        return "No variant came out ahead of the baseline."
-    words = {
-        FASTER: "Against the baseline the verdict is FASTER.",
-        SAME: "Against the baseline the verdict is SAME: the gain is too small to matter.",
-        SLOWER: "Against the baseline the verdict is SLOWER.",
-    }
-    text = words.get(verdict, f"Against the baseline the verdict is {verdict}: this is an estimate, not a finding.")
+        text = "It is a baseline itself: no variant came out ahead of it."
+    else:
+        text = {
+            FASTER: "Against the baseline the verdict is FASTER.",
+            SAME: "Against the baseline the verdict is SAME: the gain is too small to matter.",
+            "": "The baseline has no rounds to hold it against, so there is no verdict.",
+        }.get(verdict, f"Against the baseline the verdict is {verdict}: this is an estimate, not a finding.")
     close = []
     for other in steps.loc[(steps.n > 0) & (steps.variant_id != best), "variant_id"]:
-        ratio, _ = tables.ratio_to(data, best, other)
-        if ratio.known and ratio.lo <= 1:
+        ratio, n = tables.ratio_to(data, best, other)
+        if n and (not ratio.known or ratio.lo <= 1):
             close.append(label(data, other))
     if close:
         text += f" These rounds do not tell it apart from {', '.join(close)}."
@@ -97,7 +100,7 @@ def standing(data: RunData, steps: pd.DataFrame, best: str, verdict: str) -> str
 
 
 def layered_variants(data: RunData, steps: pd.DataFrame, layered: set[str]) -> list[str]:
-    """The first baseline and the fastest variant that have layers: those whose table is shown."""
+    """Of one group, the first baseline and the fastest variant that have layers: those whose table is shown."""
     with_layers = steps[steps.variant_id.isin(layered)]
     baselines = set(data.variants.loc[data.variants.baseline == "True", "variant_id"])
     first = [v for v in with_layers.variant_id if v in baselines][:1]
@@ -108,12 +111,11 @@ def layered_variants(data: RunData, steps: pd.DataFrame, layered: set[str]) -> l
 
 def batch_families(data: RunData, steps: pd.DataFrame) -> dict[str, list[str]]:
     """Variants that differ in the batch size alone, in its order; only where there are several sizes."""
-    families: dict[tuple[str, ...], list[str]] = {}
+    families: dict[str, list[str]] = {}
     for variant_id in steps.dropna(subset="images_per_s").variant_id:
-        axes = variant_axes(data, variant_id)
-        families.setdefault(tuple(v for n, v in axes.items() if n != "batch_size"), []).append(variant_id)
+        families.setdefault(label(data, variant_id, but="batch_size"), []).append(variant_id)
     return {
-        label(data, members[0]).partition(" (")[0]: sorted(members, key=lambda v: tables.batch_of(data, v))
-        for members in families.values()
+        name: sorted(members, key=lambda v: tables.batch_of(data, v))
+        for name, members in families.items()
         if len(members) > 1
     }

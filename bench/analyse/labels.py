@@ -7,8 +7,8 @@ ALWAYS_TOLD = ("device", "batch_size", "model")
 """Axes that a label tells only where a run has more than one value of them."""
 
 
-def label(data: RunData, variant_id: str) -> str:
-    """`baseline`, `notebook's loop`, or what was changed: `nhwc + inductor + kept`."""
+def label(data: RunData, variant_id: str, but: str = "") -> str:
+    """`baseline`, `notebook's loop`, or what was changed: `nhwc + inductor + kept`; the axis `but` untold."""
     axes = variant_axes(data, variant_id)
     variant = from_row(axes)
     if variant.is_baseline:
@@ -17,7 +17,7 @@ def label(data: RunData, variant_id: str) -> str:
         name = "notebook's loop"
     else:
         name = " + ".join(_changes(axes))
-    told = [f"batch {axes[n]}" if n == "batch_size" else axes[n] for n in ALWAYS_TOLD if _several(data, n)]
+    told = [f"batch {axes[n]}" if n == "batch_size" else axes[n] for n in ALWAYS_TOLD if n != but and _several(data, n)]
     return f"{name} ({', '.join(told)})" if told else name
 
 

@@ -13,26 +13,21 @@ def section(report: Report) -> Lines:
     data, table = report.data, report.layers
     if table.empty:
         return []
-    chosen = answer.layered_variants(data, report.steps, set(table.variant_id))
-    lines = ["## Layers", ""]
-    for variant_id in chosen:
-        mine = table[table.variant_id == variant_id]
-        heaviest = mine.dropna(subset="share_of_step").nlargest(3, "share_of_step")
-        told = ", ".join(f"`{r.layer}` {r.type} {percent(r.share_of_step)}" for r in heaviest.itertuples())
-        lines += [
-            f"### {label(data, variant_id)}",
-            "",
-            f"The heaviest: {told}. Every layer of every eager variant is in tables/layers.csv.",
-            "",
-            *markdown(pd.DataFrame([layer_cells(row) for row in mine.to_dict("records")])),
-        ]
-    lines += [
+    lines: Lines = ["## Layers", ""]
+    figures: Lines = []
+    for index, group in enumerate(answer.groups(data, report.steps).values(), start=1):
+        if chosen := answer.layered_variants(data, group, set(table.variant_id)):
+            lines += [line for variant_id in chosen for line in variant_lines(report, variant_id)]
+            name = "layers" if index == 1 else f"layers-{index}"
+            figures += report.figure(name, plots.layers(data, table, chosen), "milliseconds a step by layer")
+    return [
+        *lines,
         "*Forward* and *backward* are medians over rounds with 95 % intervals; a layer's backward includes the "
         "gradients of its parameters. `between` is what runs outside of every leaf: functional code, and in "
         "backward the loss. *Share* is of the stamped step. *Saved* are bytes kept for backward, a shared "
         "storage counted once, for the layer that saved it first.",
         "",
-        *report.figure("layers", plots.layers(data, table, chosen), "milliseconds a step by layer"),
+        *figures,
         "### Do the parts add up?",
         "",
         *markdown(closure_table(report)),
@@ -41,7 +36,20 @@ def section(report: Report) -> Lines:
         "one, less one. *Stamps' cost* is stamps a step times the measured cost of a stamp, over the plain step.",
         "",
     ]
-    return lines
+
+
+def variant_lines(report: Report, variant_id: str) -> Lines:
+    """The layers of one variant, the heaviest named."""
+    mine = report.layers[report.layers.variant_id == variant_id]
+    heaviest = mine.dropna(subset="share_of_step").nlargest(3, "share_of_step")
+    told = ", ".join(f"`{r.layer}` {r.type} {percent(r.share_of_step)}" for r in heaviest.itertuples())
+    return [
+        f"### {label(report.data, variant_id)}",
+        "",
+        f"The heaviest: {told}. Every layer of every eager variant is in tables/layers.csv.",
+        "",
+        *markdown(pd.DataFrame([layer_cells(row) for row in mine.to_dict("records")])),
+    ]
 
 
 def layer_cells(row: dict[str, object]) -> dict[str, object]:
@@ -56,7 +64,7 @@ def layer_cells(row: dict[str, object]) -> dict[str, object]:
         "forward": f,
         "backward": b,
         "share": percent(float(row["share_of_step"])),  # type: ignore[arg-type]
-        "saved": size(saved) if saved else "",
+        "saved": size(saved),
     }
 
 

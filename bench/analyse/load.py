@@ -35,6 +35,7 @@ Cell = tuple[str, str, str, str, str]
 class RunData:
     """A run as it was measured."""
 
+    folder: Path
     run: dict[str, Any]
     variants: pd.DataFrame
     trials: pd.DataFrame
@@ -57,11 +58,6 @@ class RunData:
         """The values of complete rounds."""
         return self.values[(self.values.stage == "measure") & self.values["round"].isin(self.rounds)]
 
-    @property
-    def pilot(self) -> pd.DataFrame:
-        """The values of the pilot."""
-        return self.values[self.values.stage == "pilot"]
-
 
 def load(folder: Path) -> RunData:
     """Read a run; RecordError names the file, and the line where there is one, of any damage."""
@@ -76,8 +72,11 @@ def load(folder: Path) -> RunData:
         zip(measured["round"], measured["variant_id"], measured["arm"], strict=True),
     )
     values = trial_values(trials, samples)
+    # What did not take effect in one trial may not have in another: such a variant has no numbers.
+    values = values[~values.variant_id.isin(trials.loc[trials.status == "invalid", "variant_id"])]
     values = pd.concat([values, closures(values)], ignore_index=True)
     return RunData(
+        folder=folder,
         run=run,
         variants=variants,
         trials=trials,

@@ -82,8 +82,8 @@ def throughput(data: RunData, steps: pd.DataFrame) -> Figure:
     walls = cell(data.values, "wall")
     for row, (variant_id, median) in enumerate(zip(steps.variant_id, steps.images_per_s, strict=True)):
         mine = walls[walls.variant_id == variant_id]
-        counted = mine[mine["round"].isin(data.rounds)]
-        shown = counted if len(counted) else mine
+        counted = mine[(mine.stage == "measure") & mine["round"].isin(data.rounds)]
+        shown = counted if len(counted) else mine[mine.stage == "pilot"]
         rates = batch_of(data, variant_id) / shown["value"].to_numpy()
         lifts = np.linspace(-0.22, 0.22, len(rates)) if len(rates) > 1 else np.zeros(1)
         face = DOT if len(counted) else "none"

@@ -1,5 +1,7 @@
 """Sections of a report that say how far it can be trusted: failures, noise, environment, the command."""
 
+import re
+
 import pandas as pd
 
 from bench.analyse import plots, tables
@@ -32,31 +34,25 @@ def noise_section(report: Report) -> Lines:
     """How it was measured, and what identical code showed."""
     data = report.data
     plan, trials = data.run["plan"], data.trials
-    measured = trials[trials.stage == "measure"]
-    counts: dict[str, int] = next(iter(plan["counts"].values()), {})
-    took = pd.to_datetime(data.run["finished_at"] or trials.started_at.iloc[-1]) - pd.to_datetime(
-        data.run["started_at"]
-    )
     lines = [
         "## How it was measured",
         "",
         f"{len(data.rounds)} complete rounds of {len(plan['arms'])} arms after the pilot, ended by "
-        f"{data.run['ended_because'] or data.run['status']}; {len(trials)} trials, each a fresh process, in an "
-        f"order drawn anew each round from seed {data.run['seed']}; {duration(took.total_seconds())} in all. The "
-        f"baseline's trials: {counts.get('plain', '?')} plain samples, each the mean of "
-        f"{counts.get('iterations', '?')} steps, "
-        f"then {counts.get('stamped', '?')} stamped.",
+        f"{data.run['ended_because'] or 'a kill'}; {len(trials)} trials, each a fresh process, in an order drawn "
+        f"anew each round from seed {data.run['seed']}; the trials took {duration(trials.duration_s.sum())}."
+        f"{counts_words(report)}",
         "",
     ]
     if plan["verdicts"] and 0 < len(data.rounds) < FEW_ROUNDS:
         lines += [
             f"**Only {len(data.rounds)} rounds: a change of 10 % may go undecided.** Give the run more time "
-            f"with --budget.",
+            "with --budget.",
             "",
         ]
     found = tables.controls(data)
     for control in found:
         lines += [control_sentence(report, control), ""]
+    measured = trials[trials.stage == "measure"].dropna(subset=["load_1min", "steal_s", "involuntary_switches"])
     if len(measured):
         lines += [
             f"While trials ran, the load over one minute was {number(measured.load_1min.median())} in the "
@@ -69,6 +65,19 @@ def noise_section(report: Report) -> Lines:
         ids = [control.variant_id for control in found]
         lines += report.figure("noise", plots.noise(data, ids), "the baseline's two arms by round")
     return lines
+
+
+def counts_words(report: Report) -> str:
+    """How many steps a trial of each baseline took."""
+    baselines = report.data.variants.loc[report.data.variants.baseline == "True", "variant_id"]
+    counts = report.data.run["plan"]["counts"]
+    told = [
+        f" A trial of the {label(report.data, v)}: {counts[v]['plain']} plain samples, each the mean of "
+        f"{counts[v]['iterations']} step(s), then {counts[v]['stamped']} stamped."
+        for v in baselines
+        if v in counts
+    ]
+    return "".join(told)
 
 
 def control_sentence(report: Report, control: Control) -> str:
@@ -108,14 +117,14 @@ def environment_value(name: str, value: object) -> str:
 
 
 def repeat_section(report: Report) -> Lines:
-    """The command that measures this again."""
-    run_id = report.data.run["run_id"]
+    """The command that measures this again, under a name of its own."""
+    command = re.sub(r" --run-id[ =]\S+", "", report.data.run["command"])
     return [
         "## Again",
         "",
         "```sh",
-        report.data.run["command"],
-        f"python -m bench report {run_id}   # this page from the stored files",
+        command,
+        f"python -m bench report {report.data.folder}   # this page from the stored files",
         "```",
         "",
     ]

@@ -1,14 +1,20 @@
 """Sections of a report that say what came out: answer, variants, phases, memory, batches, compiling."""
 
+import math
+from typing import Any
+
 import pandas as pd
 
 from bench.analyse import advice, answer, plots, tables
 from bench.analyse.labels import label
+from bench.analyse.load import RunData
 from bench.analyse.page import Lines, Report
 from bench.analyse.stats import Interval
 from bench.analyse.verdicts import UNDECIDED, delta_of, smallest_seen
 from bench.analyse.words import interval, markdown, number, percent, seconds, size, spread_seconds
 from bench.progress import duration
+
+LAUNCH_BOUND_SHARE = 0.9
 
 
 def title(report: Report) -> Lines:
@@ -67,9 +73,23 @@ def variants_section(report: Report) -> Lines:
     ]
     if report.data.run["plan"]["verdicts"]:
         lines += [verdict_words(report), ""]
+    lines += [line for row in steps.itertuples() if launch_bound(row) for line in (launch_bound_words(data, row), "")]
     ids = [f"`{v}` is {label(data, v)}" for v in steps.variant_id]
     lines += report.figure("throughput", plots.throughput(data, steps), "images a second, one dot a round")
     return [*lines, "<details><summary>Ids</summary>", "", "; ".join(ids) + ".", "", "</details>", ""]
+
+
+def launch_bound(row: Any) -> bool:  # noqa: ANN401 - a row of the steps table
+    """Whether the host takes nearly as long to give the device a step's work as the step takes."""
+    return bool(row.dispatch_s >= LAUNCH_BOUND_SHARE * row.step_s)
+
+
+def launch_bound_words(data: RunData, row: Any) -> str:  # noqa: ANN401
+    """A launch-bound variant's label."""
+    return (
+        f"**{label(data, row.variant_id)} is launch-bound**: giving the device its work takes "
+        f"{seconds(row.dispatch_s)} of a step of {seconds(row.step_s)}, so its layers' times are mostly gaps."
+    )
 
 
 def verdict_words(report: Report) -> str:
@@ -96,18 +116,17 @@ def where_section(report: Report) -> Lines:
     """Where a step goes, by phase; and what the page faults cost."""
     data, steps = report.data, report.steps
     shown = steps.dropna(subset="forward_s")
+    told = [line for sentence in advice.page_fault_sentences(data, steps) for line in (sentence, "")]
     if shown.empty:
-        return []
+        return ["## Where a step goes", "", *told] if told else []
     rows = []
     for row in shown.to_dict("records"):
-        total = sum(row[f"{phase}_s"] for phase in tables.PHASES)
-        shares = {phase: percent(row[f"{phase}_s"] / total) for phase in tables.PHASES}
+        phases = {phase: row[f"{phase}_s"] for phase in tables.PHASES}
+        total = sum(phases.values())
+        shares = {phase: percent(value / total) for phase, value in phases.items()}
         rows.append({"variant": label(data, row["variant_id"]), "stamped step": seconds(total)} | shares)
-    page_bytes = int(data.run["environment"]["page_bytes"])
-    lines = ["## Where a step goes", "", *markdown(pd.DataFrame(rows))]
-    for sentence in advice.page_fault_sentence(data, steps, page_bytes):
-        lines += [sentence, ""]
-    return lines + report.figure("phases", plots.phases(data, shown), "seconds a step by phase")
+    figure = report.figure("phases", plots.phases(data, shown), "seconds a step by phase")
+    return ["## Where a step goes", "", *markdown(pd.DataFrame(rows)), *told, *figure]
 
 
 def memory_section(report: Report) -> Lines:
@@ -168,13 +187,14 @@ def compile_section(report: Report) -> Lines:
         "",
         *markdown(pd.DataFrame(rows)),
         "*Compiling* is the first step less a later one: *cold* with an empty cache (the pilot), *warm* in a new "
-        "process that finds the code of the last. *Eager* is the same variant without compiling.",
+        "process that finds the code of the last. *Eager* is the same variant without compiling; a gain is called one "
+        "only where its interval says so.",
         "",
     ]
 
 
 def steps_words(count: float) -> str:
-    """After how many steps: `never` without a gain, empty where it is not known."""
-    if pd.isna(count):
-        return ""
-    return "never" if count == float("inf") else f"{number(count)} steps"
+    """After how many steps: `never` without a gain."""
+    if math.isnan(count):
+        return "not settled"
+    return "never" if count == math.inf else f"{number(count)} steps"

@@ -60,7 +60,8 @@ def shift_interval(variant: ArrayLike, controls: ArrayLike) -> Interval:
     order; values are logarithms, so the shift is the log of a ratio. Inverts Hodges and Lehmann's
     aligned-rank test (1962): under a shift theta, round r's values less their median are
     exchangeable, so the variant's rank among all is any of its round's with equal chance.
-    NaN bounds where even an endless shift would not be rejected, or the rounds are fewer than 6.
+    NaN bounds where even an endless shift would not be rejected, or the rounds are fewer than 6 (than 7
+    against one control: there the normal approximation rejects 6.25 % at 6).
     Raises ValueError for shapes that don't fit or values that are not finite.
     """
     v: Values = np.asarray(variant, dtype=np.float64)
@@ -77,7 +78,7 @@ def shift_interval(variant: ArrayLike, controls: ArrayLike) -> Interval:
     low, high = float(differences.min()) - 1, float(differences.max()) + 1
     at_zero = (_cross(v, c, 0.0, low, high) - _cross(-v, -c, 0.0, -high, -low)) / 2
     critical = float(stats.norm.ppf((1 + LEVEL) / 2))
-    carries = len(v) >= LEAST_ROUNDS
+    carries = len(v) >= (LEAST_ROUNDS if c.shape[1] > 1 else LEAST_ROUNDS + 1)
     carries = carries and z_of_shift(v, c, low) > critical and z_of_shift(v, c, high) < -critical
     if not carries:
         return Interval(estimate=at_zero, lo=math.nan, hi=math.nan)
@@ -101,7 +102,10 @@ def z_of_shift(variant: Values, controls: Values, shift: float) -> float:
 
 
 def _cross(variant: Values, controls: Values, level: float, low: float, high: float) -> float:
-    """The smallest shift at which z is no longer above `level`: z falls as the shift grows."""
+    """The shift at which z falls to `level`, by bisection.
+
+    The rank sum falls as the shift grows; its deviation, and so z, may waver a little where three arms tie.
+    """
     while high - low > 1e-9:
         middle = (low + high) / 2
         if z_of_shift(variant, controls, middle) > level:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -17,16 +16,16 @@ PLAIN_WIDTH = 130
 
 def show_estimates(data: RunData) -> None:
     """The table of the pilot: one trial a variant, so estimates and no more."""
-    _print(tables.steps(data), "First estimates, from the pilot's one trial each", with_ratio=False)
+    _print(data, "First estimates, from the pilot's one trial each", with_ratio=False)
 
 
 def show(data: RunData, report: Path) -> None:
     """The variants table of a run and the path of its report."""
-    _print(tables.steps(data), "Variants", with_ratio=True)
+    _print(data, "Variants", with_ratio=True)
     Console().print(f"report: {report}", highlight=False, soft_wrap=True)
 
 
-def _print(table: pd.DataFrame, title: str, *, with_ratio: bool) -> None:
+def _print(data: RunData, title: str, *, with_ratio: bool) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=PLAIN_WIDTH)
@@ -36,7 +35,7 @@ def _print(table: pd.DataFrame, title: str, *, with_ratio: bool) -> None:
     names += ["times baseline", "verdict", "rounds"] if with_ratio else []
     for name in names:
         shown.add_column(name, justify="left" if name == "verdict" else "right")
-    for row in table.to_dict("records"):
+    for row in tables.steps(data).to_dict("records"):
         system_share = row["cpu_system_s"] / (row["cpu_system_s"] + row["cpu_user_s"])
         cells = [
             str(row["variant_id"]),
@@ -47,6 +46,8 @@ def _print(table: pd.DataFrame, title: str, *, with_ratio: bool) -> None:
         ]
         if with_ratio:
             ratio = interval(row["ratio"], row["ratio_lo"], row["ratio_hi"])
-            cells += [ratio, str(row["verdict"]), str(row["n"]) if row["n"] else "pilot"]
+            status, _ = tables.outcome(data, row["variant_id"])
+            verdict = row["verdict"] if status in ("ok", "invalid") else status
+            cells += [ratio, str(verdict), str(row["n"]) if row["n"] else "pilot"]
         shown.add_row(*cells)
     console.print(shown)

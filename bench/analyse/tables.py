@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.analyse.load import RunData, cell
 from bench.analyse.stats import NOTHING, Interval, shift_interval
-from bench.analyse.verdicts import INVALID, NOISY, Control, delta_of, verdict
+from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, Control, delta_of, verdict
 
 EPOCH_IMAGES = 60_000
 PHASES = ("data", "h2d", "forward", "loss", "backward", "optimizer", "read")
@@ -18,38 +18,45 @@ Row = dict[str, Any]
 
 
 def controls(data: RunData) -> list[Control]:
-    """A against A' of every baseline that was measured twice."""
-    walls = cell(data.measured, "wall")
+    """A against A' of every baseline that was measured twice: A' over A."""
     found = []
     for variant_id in data.variants.loc[data.variants.baseline == "True", "variant_id"]:
-        mine = walls[walls.variant_id == variant_id]
-        arms = mine.pivot_table(index="round", columns="arm", values="value")
-        if {"A", "A'"} <= set(arms.columns):
-            arms = arms.dropna()
-            interval = shift_interval(np.log(arms["A'"]), np.log(arms[["A"]]))
+        arms = log_steps(data, variant_id)
+        if arms.shape[1] > 1:
+            ratio = as_ratio(shift_interval(arms["A'"], arms[["A"]]))
             device = device_of(data, variant_id)
-            found.append(
-                Control(variant_id=variant_id, device=device, ratio=as_ratio(interval), rounds=len(arms))
-            )  # fmt: skip
+            found.append(Control(variant_id=variant_id, device=device, ratio=ratio, rounds=len(arms)))
     return found
 
 
 def ratio_to(data: RunData, variant_id: str, reference_id: str) -> tuple[Interval, int]:
     """The reference's seconds per image over the variant's, from rounds that have both; and their number.
 
-    A baseline's two arms are both held against the variant.
+    Where one of the two is a baseline, its two arms are both held against the other.
     """
+    mine, reference = log_steps(data, variant_id), log_steps(data, reference_id)
+    rounds = mine.index.intersection(reference.index)
+    if variant_id == reference_id or rounds.empty:
+        return NOTHING, 0
+    mine, reference = mine.loc[rounds], reference.loc[rounds]
+    if mine.shape[1] > 1 and reference.shape[1] > 1:
+        mine, reference = (arms.mean(axis=1).to_frame() for arms in (mine, reference))
+    if mine.shape[1] == 1:
+        return as_ratio(shift_interval(mine.iloc[:, 0], reference)), len(rounds)
+    return inverse(as_ratio(shift_interval(reference.iloc[:, 0], mine))), len(rounds)
+
+
+def log_steps(data: RunData, variant_id: str) -> pd.DataFrame:
+    """Logs of seconds per image by complete round, a column an arm; only rounds that have every arm."""
     walls = cell(data.measured, "wall")
     mine = walls[walls.variant_id == variant_id]
-    if variant_id == reference_id or mine.empty:
-        return NOTHING, 0
-    arms = walls[walls.variant_id == reference_id].pivot_table(index="round", columns="arm", values="value")
-    both = arms.join(mine.set_index("round")["value"].rename("mine"), how="inner").dropna()
-    if both.empty:
-        return NOTHING, 0
-    scale = batch_of(data, reference_id) / batch_of(data, variant_id)  # per image, if batches differ
-    mine_s = both.pop("mine") * scale
-    return as_ratio(shift_interval(np.log(mine_s), np.log(both))), len(both)
+    arms = mine.pivot_table(index="round", columns="arm", values="value").dropna()
+    return np.log(arms / batch_of(data, variant_id))
+
+
+def inverse(ratio: Interval) -> Interval:
+    """One over a ratio."""
+    return Interval(estimate=1 / ratio.estimate, lo=1 / ratio.hi, hi=1 / ratio.lo)
 
 
 def as_ratio(shift: Interval) -> Interval:
@@ -82,14 +89,28 @@ def baseline_of(data: RunData, variant_id: str) -> str | None:
 
 
 def outcome(data: RunData, variant_id: str) -> tuple[str, str]:
-    """Status and reason of a variant: those of its first trial of steps that was not ok, else ok."""
-    steps = data.trials[(data.trials.variant_id == variant_id) & (data.trials.probes != "memory")]
-    bad = steps[steps.status != "ok"]
-    if steps.empty:
+    """Status and reason of a variant: invalid if any of its trials was, else what its pilot was.
+
+    An arm that is not ok in the pilot has no later rounds; what fails later is in `spoilt`.
+    """
+    mine = step_trials(data, variant_id)
+    invalid = mine[mine.status == "invalid"]
+    if len(invalid):
+        return "invalid", str(invalid.iloc[0].reason)
+    if mine.empty:
         return "not measured", "the run ended before"
-    if bad.empty or (steps.status == "ok").sum() > len(bad):
-        return "ok", ""
-    return str(bad.iloc[0].status), str(bad.iloc[0].reason)
+    return str(mine.iloc[0].status), str(mine.iloc[0].reason)
+
+
+def spoilt(data: RunData, variant_id: str) -> bool:
+    """Whether a trial of a complete round was not ok: those that are left may be the lucky ones."""
+    mine = step_trials(data, variant_id)
+    return bool((mine[mine["round"].isin(data.rounds)].status != "ok").any())
+
+
+def step_trials(data: RunData, variant_id: str) -> pd.DataFrame:
+    """The trials of a variant that measured its steps."""
+    return data.trials[(data.trials.variant_id == variant_id) & (data.trials.probes != "memory")]
 
 
 def bounded(name: str, interval: Interval) -> Row:
@@ -136,10 +157,14 @@ def step_row(data: RunData, variant_id: str, noisy: set[str]) -> Row:
 
 def word(data: RunData, variant_id: str, ratio: Interval, n: int, noisy: set[str]) -> str:
     """The verdict of a variant; empty for baselines, pilots, failures and runs that give none."""
-    if outcome(data, variant_id)[0] == "invalid":
+    status, _ = outcome(data, variant_id)
+    if status == "invalid":
         return INVALID
-    if not n or not data.run["plan"]["verdicts"]:
+    baseline = baseline_of(data, variant_id)
+    if status != "ok" or not n or baseline is None or not data.run["plan"]["verdicts"]:
         return ""
+    if spoilt(data, variant_id) or spoilt(data, baseline):
+        return UNDECIDED
     device = device_of(data, variant_id)
     return NOISY if device in noisy else verdict(ratio, n, delta_of(device))
 
@@ -158,14 +183,22 @@ def first_steps(data: RunData, variant_id: str, step_s: float) -> Row:
     }
 
 
+LAYER_COLUMNS = (
+    "variant_id", "layer", "block", "type", "output_shape", "parameters", "forward_s", "forward_s_lo",
+    "forward_s_hi", "backward_s", "backward_s_lo", "backward_s_hi", "share_of_step", "saved_bytes",
+    "memory_format", "dtype", "kernel",
+)  # fmt: skip
+
+
 def layers(data: RunData) -> pd.DataFrame:
-    """layers.csv: a row a layer of a variant, in the model's order, `between` last."""
-    facts = data.layers.drop_duplicates(["variant_id", "layer"])
+    """layers.csv: a row a layer of every variant whose layers were timed, in the model's order, `between` last."""
+    timed = {variant_id for variant_id, metric, scope, *_ in data.spreads if (metric, scope) == ("wall", "layer")}
+    facts = data.layers[data.layers.variant_id.isin(timed)].drop_duplicates(["variant_id", "layer"])
     between = {"layer": "between", "block": "", "type": "", "output_shape": "", "parameters": 0}
-    rows = []
+    rows: list[Row] = []
     for variant_id, mine in facts.groupby("variant_id", sort=False):
         rows += [layer_row(data, str(variant_id), fact) for fact in [*mine.to_dict("records"), between]]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=list(LAYER_COLUMNS))
 
 
 def layer_row(data: RunData, variant_id: str, fact: Row) -> Row:
@@ -173,8 +206,8 @@ def layer_row(data: RunData, variant_id: str, fact: Row) -> Row:
     layer = fact["layer"]
     forward, backward = (data.spread(variant_id, "wall", "layer", layer, phase) for phase in ("forward", "backward"))
     if math.isnan(backward.estimate) and not math.isnan(forward.estimate):
-        # It hands its input on, or no gradient passes it: there is no backward to measure.
-        backward = Interval(estimate=0.0, lo=0.0, hi=0.0)
+        # Autograd has no node of this layer (it hands its input on, or needs no gradient): exactly none.
+        backward = Interval(estimate=0.0, lo=math.nan, hi=math.nan)
     stamped_s = data.spread(variant_id, "stamped_wall").estimate
     return (
         {"variant_id": variant_id, "layer": layer}

@@ -68,7 +68,8 @@ def markdown(table: pd.DataFrame) -> list[str]:
     """A table in GitHub's Markdown, as lines with an empty one behind; numbers to the right."""
     if table.empty:
         return []
-    text = table.to_markdown(index=False, disable_numparse=True, colalign=_alignment(table))
+    escaped = table.map(lambda value: value.replace("|", "\\|") if isinstance(value, str) else value)
+    text = escaped.to_markdown(index=False, disable_numparse=True, colalign=_alignment(table))
     return [*text.splitlines(), ""]
 
 

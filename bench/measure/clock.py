@@ -47,6 +47,8 @@ class CudaClock:
         self.device = device
         self.host_s = time.perf_counter
         self._free = [torch.cuda.Event(enable_timing=True) for _ in range(prepared)]
+        for event in self._free:  # torch makes the device's event when it is first recorded
+            event.record()
 
     def mark(self) -> torch.cuda.Event:
         """An event recorded now."""

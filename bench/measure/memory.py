@@ -28,10 +28,11 @@ def measure(work: Workload) -> Samples:
         if value is not None:
             samples.add(metric, "B", value, scope="layer" if layer else "process", layer=layer)
 
+    for _ in range(1 if work.eager else 3):  # compiling, and recording CUDA graphs, has peaks of its own
+        take_step(work)
+    was_reset = reset_peak(work.device)
     take_step(work)
-    reset_peak(work.device)
-    take_step(work)
-    add("process_peak", process_peak_bytes(work.device))
+    add("process_peak", process_peak_bytes(work.device) if was_reset else None)
     model, optimizer = work.trainer.model, work.trainer.optimizer
     state = [v for values in optimizer.state.values() for v in values.values()]
     held = {
@@ -62,15 +63,17 @@ def storage_bytes(values: Iterable[object]) -> int:
     return sum(storages.values())
 
 
-def reset_peak(device: torch.device) -> None:
-    """Let the peaks begin anew; on Linux the kernel does it for VmHWM (proc(5), clear_refs)."""
+def reset_peak(device: torch.device) -> bool:
+    """Let the peaks begin anew, and whether they do; Linux does it for VmHWM (proc(5), clear_refs)."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
         torch.cuda.reset_peak_memory_stats(device)
+        return True
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     except OSError:
-        return
+        return False
+    return True
 
 
 def process_peak_bytes(device: torch.device) -> int | None:

@@ -49,7 +49,9 @@ def calibrate(work: Workload, clock: Clock, first_s: float, plain: int, stamped:
     A short step is averaged until a sample lasts 0.1 s, and stamped more often.
     """
     step_s = first_s
-    if not work.eager or first_s < LONG_STEP_S:  # the first step compiled, or says too little
+    # A first step that compiles, starts workers or wakes a GPU tells nothing of the next.
+    telling = work.eager and work.device.type == "cpu" and work.variant.loader != "workers"
+    if not telling or first_s < LONG_STEP_S:
         for _ in range(2):
             clock.sync()
             start = clock.host_s()
@@ -110,7 +112,7 @@ def plain_steps(work: Workload, clock: Clock, counts: Counts) -> Samples:
             values |= {name: (getattr(used, name), unit) for name, unit in UNITS.items()}
         for metric, (value, unit) in values.items():
             samples.add(metric, unit, value / counts.iterations, iterations=counts.iterations, index=index)
-    if work.device.type == "cuda":
+    if work.device.type == "cuda" and work.variant.sync != "step":  # `.item()` would wait for the device
         samples.add("dispatch", "s", dispatch_s(work, clock))
     return samples
 
@@ -149,8 +151,14 @@ def stamped_steps(work: Workload, clock: Clock, count: int) -> Samples:
                 )  # fmt: skip
         for phase in PHASES:
             phases.add("wall", "s", by_phase[phase], scope="phase", phase=phase, index=index)
-    if count and work.eager:
-        cost_s = stamp_cost_s(clock, work.device)
-        layers.add("stamp_cost", "s", cost_s, scope="process")
-        phases.rows += layers.rows
+    if work.eager:
+        phases.add_all([layers])
     return phases
+
+
+def stamp_costs(work: Workload, clock: Clock) -> Samples:
+    """Seconds that a stamp between layers costs here; nothing for compiled variants, which have none."""
+    samples = Samples("layers")
+    if work.eager:
+        samples.add("stamp_cost", "s", stamp_cost_s(clock, work.device), scope="process")
+    return samples

@@ -1,6 +1,7 @@
 """Whether a variant took effect: what each layer really saw, and what the process really has set."""
 
 import os
+import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -17,6 +18,10 @@ from bench.variants import Variant
 from nin.train import MEMORY_FORMATS
 
 KEPT_VARIABLES = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
+OTHER_ALLOCATORS = ("libjemalloc", "libtcmalloc", "libmimalloc")
+IMAGE_LAYERS = ("Conv", "BatchNorm", "MaxPool", "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool", "ReLU")
+"""Leaves whose output must keep the format; others, such as a LayerNorm over channels, may permute."""
+HUGE_PAGE_KIBIBYTES = 2048
 KEPT_FAULTED_SHARE = 0.05
 """`kept` must not map more than this share of the process's memory anew in a step: the default maps 30 %."""
 
@@ -90,7 +95,24 @@ def before_steps(work: Workload) -> str:
 
 def after_steps(variant: Variant, facts: list[LayerFacts], samples: Samples) -> str:
     """Why what the layers saw and the step cost does not fit the variant; empty where it does."""
-    return _dtypes(variant, facts) or _formats(variant, facts) or _allocator_effect(variant, samples)
+    return (
+        _dtypes(variant, facts)
+        or _formats(variant, facts)
+        or _compiled(variant.compile_mode)
+        or _allocator_effect(variant, samples)
+    )
+
+
+def _compiled(compile_mode: str) -> str:
+    if compile_mode == "eager":
+        return ""
+    from torch._dynamo.utils import counters  # noqa: PLC0415 - only a compiled variant has it loaded
+
+    if not counters["stats"]["unique_graphs"]:
+        return "nothing was compiled"
+    if compile_mode == "reduce-overhead" and counters["inductor"]["cudagraph_skips"]:
+        return "CUDA graphs were skipped"
+    return ""
 
 
 def _precision_flags(precision: str) -> str:
@@ -125,22 +147,24 @@ def _weights(work: Workload) -> str:
 def _allocator_settings(allocator: str) -> str:
     if allocator == "kept" and not all(v in os.environ for v in KEPT_VARIABLES):
         return f"kept needs {' and '.join(KEPT_VARIABLES)} in the environment"
-    if allocator == "tcmalloc" and "libtcmalloc" not in _read("/proc/self/maps"):
-        return "tcmalloc is not loaded"
+    maps = _read("/proc/self/maps")
+    if allocator == "tcmalloc":
+        return "" if "libtcmalloc" in maps else "tcmalloc is not loaded"
+    if other := next((name for name in OTHER_ALLOCATORS if name in maps), ""):
+        return f"{other} is loaded in place of glibc's allocator (LD_PRELOAD)"
     return ""
 
 
 def _allocator_effect(variant: Variant, samples: Samples) -> str:
-    if variant.allocator == "hugepages" and _kibibytes("/proc/self/smaps_rollup", "AnonHugePages") < 2048:
+    huge = _kibibytes("/proc/self/smaps_rollup", "AnonHugePages")
+    if variant.allocator == "hugepages" and huge is not None and huge < HUGE_PAGE_KIBIBYTES:
         return "no huge page was used"
-    faults = sorted(r["value"] for r in samples.rows if r["metric"] == "page_faults")
-    if variant.allocator == "kept" and faults:
-        mapped = faults[len(faults) // 2] * os.sysconf("SC_PAGE_SIZE")
-        resident = _kibibytes("/proc/self/status", "VmRSS") * 1024
-        if resident and mapped > KEPT_FAULTED_SHARE * resident:
-            return (
-                f"kept took no effect: a step maps {mapped / 1e6:.0f} MB anew, {mapped / resident:.0%} of the process"
-            )
+    resident = _kibibytes("/proc/self/status", "VmRSS")
+    faults = [r["value"] for r in samples.rows if r["metric"] == "page_faults"]
+    if variant.allocator == "kept" and faults and resident:
+        mapped_share = statistics.median(faults) * os.sysconf("SC_PAGE_SIZE") / (1024 * resident)
+        if mapped_share > KEPT_FAULTED_SHARE:
+            return f"kept took no effect: a step maps {mapped_share:.0%} of the process anew"
     return ""
 
 
@@ -156,15 +180,17 @@ def _dtypes(variant: Variant, facts: list[LayerFacts]) -> str:
 
 
 def _formats(variant: Variant, facts: list[LayerFacts]) -> str:
-    for fact in facts:
-        if fact.memory_format not in (variant.memory_format, "both", ""):
-            return f"layer {fact.layer} ({fact.type}) gave {fact.memory_format}, not {variant.memory_format}"
+    """Only what was asked for is held: nchw is torch unasked, whatever a model makes of it."""
+    for fact in facts if variant.memory_format == "nhwc" else []:
+        if fact.type.startswith(IMAGE_LAYERS) and fact.memory_format not in ("nhwc", "both", ""):
+            return f"layer {fact.layer} ({fact.type}) gave {fact.memory_format}, not nhwc"
     return ""
 
 
-def _kibibytes(path: str, name: str) -> int:
-    line = next((s for s in _read(path).splitlines() if s.startswith(name + ":")), "")
-    return int(line.split()[1]) if line else 0
+def _kibibytes(path: str, name: str) -> int | None:
+    """A field of a file in /proc; None where the system does not tell."""
+    line = next((s for s in _read(path).splitlines() if s.startswith(name + ":")), None)
+    return None if line is None else int(line.split()[1])
 
 
 def _read(path: str) -> str:

@@ -1,7 +1,6 @@
 """What a trial trains: the model, the batches and the trainer of one variant."""
 
 import importlib
-import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +43,6 @@ class Workload:
     """A trainer and an endless stream of its batches."""
 
     trainer: Trainer
-    loader: Loader
     batches: Iterator[Batch]
     variant: Variant
 
@@ -70,7 +68,7 @@ def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
         msg = "no CUDA device" if not torch.cuda.is_available() else f"no device {device}"
         raise UnsupportedError(msg)
     if device.type == "cuda":
-        torch.cuda.set_device(device)
+        torch.cuda.set_device(device.index or 0)
     if variant.threads is not None:
         torch.set_num_threads(variant.threads)
     images = inputs.images(seed)
@@ -89,7 +87,7 @@ def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
         msg = f"a batch of {variant.batch_size} is more than the {len(images)} train images there are"
         raise UnsupportedError(msg)
     model.train()
-    return Workload(trainer=Trainer(model, setup), loader=loader, batches=endless(loader), variant=variant)
+    return Workload(trainer=Trainer(model, setup), batches=endless(loader), variant=variant)
 
 
 def endless(loader: Loader) -> Iterator[Batch]:
@@ -115,8 +113,8 @@ def build_model(name: str, in_channels: int, num_classes: int) -> nn.Module:
     if module_name != "torchvision.models":
         model = factory(in_channels, num_classes)
     else:
-        accepted = inspect.signature(factory).parameters
-        extra = {"aux_logits": False} if "aux_logits" in accepted else {}
+        # With auxiliary heads these two return more than class scores in training.
+        extra = {"aux_logits": False, "init_weights": True} if attribute in ("googlenet", "inception_v3") else {}
         model = factory(num_classes=num_classes, **extra)
         if in_channels == 1:
             model.register_forward_pre_hook(_on_three_channels)

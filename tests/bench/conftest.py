@@ -75,7 +75,8 @@ def make_run(tmp_path: Path) -> MakeRun:
     """Write a complete run's folder from numbers: seconds a step by (variant id, arm) and round.
 
     `metrics` adds samples of scope step to every trial of a variant; `layers` a list of
-    (layer, type, forward share, backward share) of its step; `excluded` ids with reasons.
+    (layer, type, forward share, backward share) of its step; `excluded` ids with reasons; `bad` the
+    status of single trials by (variant id, arm, round).
     """
 
     def made(
@@ -86,6 +87,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         excluded: dict[str, str] | None = None,
         memory: dict[str, dict[str, float]] | None = None,
         failed: dict[str, tuple[str, str]] | None = None,
+        bad: dict[tuple[str, str, int], str] | None = None,
         **plan: Any,  # noqa: ANN401
     ) -> Path:
         metrics, memory, failed = metrics or {}, memory or {}, failed or {}
@@ -105,7 +107,11 @@ def make_run(tmp_path: Path) -> MakeRun:
                 opened.append_trial(trial, writer.memory(trial, held))
             for (variant_id, arm), values in steps.items():
                 for number, step_s in enumerate(values):
-                    trial = writer.trial(variant_id, arm, number, writer.probes(variant_id))
+                    status = (bad or {}).get((variant_id, arm, number), "ok")
+                    trial = writer.trial(variant_id, arm, number, writer.probes(variant_id), status)
+                    if status != "ok":
+                        opened.append_trial(trial, [])
+                        continue
                     opened.append_trial(trial, writer.samples(trial, step_s), writer.layer_rows(trial))
         return folder
 
@@ -149,7 +155,15 @@ class TrialWriter:
         rows = [self._row(trial, "wall", step_s), self._row(trial, "stamped_wall", 1.01 * step_s)]
         first_s = step_s * (1.5 if trial["stage"] == "measure" else 3)
         rows.append(self._row(trial, "first_step", first_s, scope="process"))
-        shares = {"data": 0.01, "forward": 0.3, "loss": 0.0, "backward": 0.67, "optimizer": 0.03}
+        shares = {
+            "data": 0.01,
+            "h2d": 0.0,
+            "forward": 0.3,
+            "loss": 0.0,
+            "backward": 0.67,
+            "optimizer": 0.03,
+            "read": 0.0,
+        }
         rows += [
             self._row(trial, "wall", share * step_s, scope="phase", phase=phase) for phase, share in shares.items()
         ]

@@ -103,15 +103,19 @@ def test_a_named_folder_without_data_is_an_error_that_names_it(kind: str, tmp_pa
         data.find(folder)
 
 
-@pytest.mark.parametrize("damage", ["flipped", "cut", "not gzip"])
+@pytest.mark.parametrize("damage", ["flipped", "cut", "not gzip", "garbled"])
 def test_a_corrupt_file_is_an_error_that_names_it(damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy_as_full(tmp_path / "data", monkeypatch)
     path = tmp_path / "data" / f"{data.TRAIN_IMAGES}.gz"
     content = bytearray(gzip.decompress(path.read_bytes()))
     content[5000] ^= 1
-    path.write_bytes(
-        {"flipped": gzip.compress(content), "cut": path.read_bytes()[:9000], "not gzip": b"<html>"}[damage]
-    )
+    garbled = bytearray(path.read_bytes())
+    garbled[200:300] = bytes(100)
+    damaged = {
+        "flipped": gzip.compress(content), "cut": path.read_bytes()[:9000], "not gzip": b"<html>",
+        "garbled": bytes(garbled),
+    }  # fmt: skip
+    path.write_bytes(damaged[damage])
 
     with pytest.raises(data.DataError, match=f"{path}.*--data"):
         data.load(data.find(tmp_path / "data"), train=True)

@@ -12,7 +12,7 @@ from torch import nn
 from nin import data
 from nin.loaders import Batch, make_loader
 from nin.model import NiN
-from nin.train import PHASES, Setup, Trainer
+from nin.train import PHASES, Setup, Trainer, set_precision
 
 CPU = torch.device("cpu")
 
@@ -157,3 +157,28 @@ def test_an_unknown_choice_is_an_error_that_lists_them(axis: str, value: str) ->
 def test_an_epoch_without_batches_is_an_error() -> None:
     with pytest.raises(ValueError, match="at least one batch"):
         Trainer(NiN(), Setup(device=CPU)).epoch([])
+
+
+@pytest.mark.parametrize(
+    ("precision", "flag", "older"), [("fp32", "ieee", ("highest", False)), ("tf32", "tf32", ("high", True))]
+)
+def test_precision_flags_agree_in_torchs_older_and_newer_calls(
+    precision: str, flag: str, older: tuple[str, bool]
+) -> None:
+    """Where they don't, torch refuses to tell the older ones, and its compiler with it."""
+    set_precision(precision)
+
+    assert {flag} == {
+        torch.backends.cuda.matmul.fp32_precision,
+        torch.backends.cudnn.conv.fp32_precision,  # type: ignore[attr-defined]
+        torch.backends.cudnn.rnn.fp32_precision,  # type: ignore[attr-defined]
+    }
+    assert older == (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32)
+
+
+@pytest.mark.parametrize("precision", ["default", "bf16"])
+def test_other_precisions_leave_the_flags_alone(precision: str) -> None:
+    before = torch.backends.cuda.matmul.fp32_precision, torch.get_float32_matmul_precision()
+    set_precision(precision)
+
+    assert before == (torch.backends.cuda.matmul.fp32_precision, torch.get_float32_matmul_precision())

@@ -1,5 +1,6 @@
 """A report from made-up numbers: what it says, in which order, and that it says it of the data."""
 
+import math
 import os
 import re
 from collections.abc import Callable
@@ -20,6 +21,7 @@ COMPILED = "cpu-default-nhwc-inductor-b32-kept"
 BF16 = "cpu-bf16-nchw-eager-b32"
 GPU = "cuda-default-nchw-eager-b128"
 MakeRun = Callable[..., Path]
+TOLD_IN_PYTHON = ("precision", "memory_format", "compile_mode", "loader", "sync", "optimizer")
 GOLDEN = Path(__file__).parent / "golden.md"
 
 
@@ -85,20 +87,21 @@ def test_the_answer_is_the_fastest_with_what_gives_it(data: RunData) -> None:
     assert "--memory-format nhwc --compile-mode inductor --batch-size 32" in text
 
 
-def test_page_faults_are_named_the_cause_only_where_the_numbers_say_so(
-    data: RunData,
-    make_run: MakeRun,  # noqa: ARG001
-) -> None:
+def test_page_faults_are_named_the_cause_only_where_the_numbers_say_so(data: RunData) -> None:
     steps = tables.steps(data)
-    [told] = advice.page_fault_sentence(data, steps, 4096)
+    [told] = advice.page_fault_sentences(data, steps)
     assert "100,000 minor page faults (391 MiB mapped anew) and 500 ms of system time" in told
     assert "it takes 20.0 and 10.0 ms, and is 400 ms shorter" in told
     assert "**The page faults are the cause of 25 % of the baseline's step.**" in told
 
-    undecided = steps.assign(verdict="UNDECIDED")
-    assert "do not settle" in advice.page_fault_sentence(data, undecided, 4096)[0]
-    still_there = steps.assign(page_faults=1e5)
-    assert advice.page_fault_sentence(data, still_there, 4096) == []
+    for verdict, end in (
+        ("UNDECIDED", "these rounds do not settle."),
+        ("SAME", "they cost nothing that matters here."),
+        ("SLOWER", "they are not what costs here."),
+    ):
+        assert advice.page_fault_sentences(data, steps.assign(verdict=verdict))[0].endswith(end)
+    for faults in (1e5, 0.0):  # still there under `kept`; or never there
+        assert advice.page_fault_sentences(data, steps.assign(page_faults=faults)) == []
 
 
 def test_break_even_is_the_cost_over_the_gain(data: RunData) -> None:
@@ -107,7 +110,13 @@ def test_break_even_is_the_cost_over_the_gain(data: RunData) -> None:
     # Cold costs two made-up steps of 0.9 s, and each step gains 0.1 s.
     assert row.cold_steps == pytest.approx(18, rel=0.1)
     assert advice.repaid(30.0, 0.1) == pytest.approx(300)
-    assert advice.repaid(30.0, -0.1) == float("inf")
+    assert advice.repaid(30.0, -0.1) == math.inf
+
+
+def test_a_gain_that_is_not_settled_repays_nothing(make_run: MakeRun) -> None:
+    data = load(make_run({(BEST, "V"): around(1.0, 2), (COMPILED, "V"): around(1.0, 7)}))
+
+    assert math.isnan(advice.break_even(data, tables.steps(data)).iloc[0].cold_steps)
 
 
 def test_labels_say_what_differs(data: RunData) -> None:
@@ -148,6 +157,9 @@ def test_every_way_to_get_a_variant_is_known() -> None:
             "allocator": variant.allocator, "model": variant.model,
             "threads": "unset",
         }  # fmt: skip
+        changed = {(name, value) for name, value in axes.items() if name in TOLD_IN_PYTHON}
+        changed -= {(name, value) for name, value in changed if value in ("default", "nchw", "eager")}
+        assert changed - {("loader", "notebook"), ("sync", "step")} <= set(advice.PYTHON)
         python, _ = advice.lines_of(axes)
         compile("\n".join(["if True:", *(f"    {line}" for line in python)]), text, "exec")
 
@@ -173,3 +185,61 @@ def test_noise_is_said_where_the_verdicts_would_be(make_run: MakeRun, tmp_path: 
         "**NOISY: identical code came out different, so cpu gets no verdict.**"
         in report.write(data, tmp_path).read_text()
     )
+
+
+def test_a_run_that_ended_before_its_first_trial_has_a_page(make_run: MakeRun, tmp_path: Path) -> None:
+    folder = make_run({(BASE, "A"): []})
+    page = report.write(load(folder), tmp_path).read_text()
+
+    assert "no answer" in page
+    assert "0 complete rounds" in page
+
+
+def test_a_reference_without_rounds_is_not_compared_with(make_run: MakeRun) -> None:
+    data = load(make_run({(KEPT, "V"): around(1.0, 1)}, failed={BASE: ("oom", "no memory"), NOTEBOOK: ("oom", "")}))
+    text = "\n".join(answer.lines(data, tables.steps(data)))
+
+    assert "images/s.\n" in text
+    assert "The baseline has no rounds to hold it against" in text
+
+
+def test_a_baseline_that_is_fastest_is_said_to_be_one(make_run: MakeRun) -> None:
+    data = load(make_run({(BASE, "A"): around(1, 0), (BASE, "A'"): around(1, 3), (NOTEBOOK, "V"): around(1.5, 1)}))
+    text = "\n".join(answer.lines(data, tables.steps(data)))
+
+    assert re.search(
+        r"\*\*baseline\*\* trains 32\.\d images/s: 1\.\d\d \[.*\] times the notebook's loop \(9 rounds\)", text
+    )
+    assert "no variant came out ahead of it" in text
+
+
+def test_devices_are_answered_apart_and_both_drawn(make_run: MakeRun, tmp_path: Path) -> None:
+    steps = {
+        (variant.format(batch), arm): around(step_s / (1 if "cpu" in variant else 20), 1)
+        for variant, step_s in (("cpu-default-nchw-eager-b{}", 1.0), ("cuda-default-nchw-eager-b{}", 1.0))
+        for batch in (32, 64)
+        for arm in ("A", "A'")
+    }
+    data = load(make_run(steps, layers=[("0", "Conv2d", 0.3, 0.67)]))
+    page = report.write(data, tmp_path).read_text()
+
+    assert "On **cpu**, nin:" in page
+    assert "On **cuda**, nin:" in page
+    assert "figures/layers.png" in page
+    assert "figures/layers-2.png" in page
+    assert set(answer.batch_families(data, tables.steps(data))) == {"baseline (cpu)", "baseline (cuda)"}
+
+
+def test_a_launch_bound_variant_is_labelled(make_run: MakeRun, tmp_path: Path) -> None:
+    gpu = "cuda-default-nchw-eager-b8"
+    data = load(make_run({(gpu, "A"): [0.01] * 8}, metrics={gpu: {"dispatch": 0.0095}}))
+
+    assert "is launch-bound**: giving the device its work takes 9.50 ms of a step of 10.0 ms" in (
+        report.write(data, tmp_path).read_text()
+    )
+
+
+def test_a_reason_with_a_bar_stays_in_its_cell(make_run: MakeRun, tmp_path: Path) -> None:
+    data = load(make_run({(BASE, "A"): [1.0]}, failed={KEPT: ("error", "a | b")}))
+
+    assert "a \\| b" in report.write(data, tmp_path).read_text()

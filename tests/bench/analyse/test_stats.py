@@ -14,6 +14,8 @@ from bench.analyse.stats import (
     shift_interval,
     z_of_shift,
 )
+from bench.analyse.tables import as_ratio
+from bench.analyse.verdicts import SAME, SLOWER, UNDECIDED, verdict
 
 
 @pytest.mark.parametrize(
@@ -124,6 +126,28 @@ def trial_noise(rng: np.random.Generator, kind: str, shape: tuple[int, int]) -> 
     if kind == "bimodal":
         values += math.log(1.08) * (rng.random(shape) < 0.3)
     return values
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("noise", ["normal", "heavy", "spiky"])
+def test_identical_code_gets_no_verdict_and_ten_percent_is_seen(noise: str) -> None:
+    rng = np.random.default_rng(6)
+    draws, rounds = 150, 12
+    words: dict[float, list[str]] = {0.0: [], math.log(1.1): []}
+    for _ in range(draws):
+        values = trial_noise(rng, noise, (rounds, 3)) + np.linspace(0, 0.1, rounds)[:, None]
+        for shift, told in words.items():
+            told.append(verdict(as_ratio(shift_interval(values[:, 0] + shift, values[:, 1:])), rounds, 0.03))
+
+    assert set(words[0.0]) <= {SAME, UNDECIDED}
+    # Simulated beforehand with 2,000 draws: 1, 1 and .94; three deviations below at 150 draws.
+    assert words[math.log(1.1)].count(SLOWER) / draws >= {"normal": 0.99, "heavy": 0.99, "spiky": 0.88}[noise]
+
+
+def test_against_one_control_six_rounds_are_too_few() -> None:
+    assert not shift_interval([0.1] * 6, np.zeros((6, 1))).known
+    assert shift_interval([0.1] * 7, np.zeros((7, 1))).known
+    assert shift_interval([0.1] * 6, np.zeros((6, 2))).known
 
 
 def test_fewer_than_six_rounds_have_an_estimate_and_no_bounds() -> None:

@@ -110,6 +110,41 @@ def test_an_invalid_variant_has_no_speed(make_run: MakeRun) -> None:
     assert tables.failures(data).iloc[0].trials == "1 of 1"
 
 
+def test_a_variant_that_was_invalid_once_has_no_numbers(make_run: MakeRun) -> None:
+    steps_s = {(BASE, "A"): noisy(1.6), (BASE, "A'"): noisy(1.6), (KEPT, "V"): noisy(1.0)}
+    data = load(make_run(steps_s, bad={(KEPT, "V", 4): "invalid"}))
+    row = tables.steps(data).set_index("variant_id").loc[KEPT]
+
+    assert row.verdict == "INVALID"
+    assert math.isnan(row.step_s)
+    assert row.n == 0
+
+
+@pytest.mark.parametrize("spoilt", [(KEPT, "V", 4), (BASE, "A", 4)])
+def test_a_round_that_failed_leaves_the_verdict_undecided(spoilt: tuple[str, str, int], make_run: MakeRun) -> None:
+    steps_s = {(BASE, "A"): noisy(1.6), (BASE, "A'"): noisy(1.6), (KEPT, "V"): noisy(1.0)}
+    row = tables.steps(load(make_run(steps_s, bad={spoilt: "timeout"}))).set_index("variant_id").loc[KEPT]
+
+    assert row.verdict == "UNDECIDED"
+    assert row.ratio == pytest.approx(1.6, rel=0.02)
+
+
+def test_a_ratio_turns_around_when_the_two_change_places(make_run: MakeRun) -> None:
+    data = load(make_run({(BASE, "A"): noisy(1.0), (BASE, "A'"): noisy(1.0), (KEPT, "V"): noisy(1.5)}))
+    (ahead, n), (behind, _) = tables.ratio_to(data, BASE, KEPT), tables.ratio_to(data, KEPT, BASE)
+
+    assert n == ROUNDS
+    assert (ahead.estimate, ahead.lo, ahead.hi) == pytest.approx((1 / behind.estimate, 1 / behind.hi, 1 / behind.lo))
+    assert ahead.estimate == pytest.approx(1.5, rel=0.02)
+
+
+def test_a_ratio_is_of_seconds_per_image(make_run: MakeRun) -> None:
+    other = "cpu-default-nchw-eager-b64"
+    data = load(make_run({(BASE, "A"): noisy(1.0), (other, "A"): noisy(1.0)}))
+
+    assert tables.ratio_to(data, other, BASE)[0].estimate == pytest.approx(2, rel=0.02)
+
+
 def test_layers_come_in_the_models_order_with_their_share(make_run: MakeRun) -> None:
     layers = [("0.0", "Conv2d", 0.2, 0.5), ("0.1", "ReLU", 0.1, 0.17)]
     table = tables.layers(load(make_run({(BASE, "A"): [2.0] * 8}, layers=layers)))

@@ -74,7 +74,6 @@ def fake_work(clock: FakeClock) -> Workload:
     trainer = SimpleNamespace(step=step, model=nn.Sequential(), setup=Setup(device=torch.device("cpu")))
     return Workload(
         trainer=cast("Any", trainer),
-        loader=cast("Any", None),
         batches=cast("Any", batches()),
         variant=Variant(),
     )

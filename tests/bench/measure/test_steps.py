@@ -10,6 +10,7 @@ from bench.measure.samples import Samples
 from bench.measure.steps import Counts, calibrate, first_step, plain_steps, stamped_steps
 from bench.measure.usage import UNITS
 from bench.measure.workload import Workload
+from bench.variants import Variant
 from nin.train import Setup
 
 STEP_S = 4.9375  # conftest: the phases' seconds, the optimizer's twice
@@ -80,6 +81,20 @@ def test_how_many_steps_a_trial_takes(
     fake_work.trainer.step = lambda *_x, **_m: clock.pass_s(step_s - 0.5)  # type: ignore[method-assign] # 0.5: data
 
     assert calibrate(fake_work, clock, first_s, plain=3, stamped=1) == expected
+
+
+def test_a_first_step_that_wakes_a_gpu_is_no_measure_of_the_next(fake_work: Workload, clock: Any) -> None:  # noqa: ANN401
+    fake_work.trainer.setup = Setup(device=torch.device("cuda"))
+    fake_work.trainer.step = lambda *_x, **_m: clock.pass_s(0.02 - 0.5)  # type: ignore[method-assign]
+
+    assert calibrate(fake_work, clock, 9.0, plain=3, stamped=1).iterations == 5
+
+
+def test_where_every_step_waits_there_is_no_dispatch(fake_work: Workload, clock: Any) -> None:  # noqa: ANN401
+    fake_work.trainer.setup = Setup(device=torch.device("cuda"), sync="step")
+    fake_work.variant = Variant(device="cuda", sync="step")
+
+    assert values(plain_steps(fake_work, clock, Counts()), "dispatch") == []
 
 
 def test_counts_that_measure_nothing_are_an_error() -> None:

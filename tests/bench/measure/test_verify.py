@@ -1,5 +1,6 @@
 """A variant that did not take effect is found out."""
 
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -45,6 +46,33 @@ def test_a_layout_lost_midway_is_found(real_work: MakeWork) -> None:
     work.trainer.model.get_submodule("2.3").forward = lambda x: x.relu().contiguous()  # type: ignore[method-assign]
 
     assert verify.after_steps(work.variant, observe(work), Samples("steps")) == ("layer 2.3 (ReLU) gave nchw, not nhwc")
+
+
+def test_a_layer_that_permutes_on_purpose_is_no_lost_layout() -> None:
+    permuted = verify.LayerFacts(
+        layer="norm", block="norm", type="LayerNorm", output_shape="2x8x8x4", parameters=8,
+        memory_format="nchw", dtype="float32",
+    )  # fmt: skip
+
+    assert verify.after_steps(Variant(memory_format="nhwc"), [permuted], Samples("steps")) == ""
+
+
+def test_compiling_that_did_not_happen_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    counters: dict[str, Counter[str]] = {"stats": Counter(), "inductor": Counter(cudagraph_skips=1)}
+    monkeypatch.setattr("torch._dynamo.utils.counters", counters)
+    inductor, overhead = (Variant(compile_mode=mode) for mode in ("inductor", "reduce-overhead"))
+
+    assert verify.after_steps(inductor, [], Samples("steps")) == "nothing was compiled"
+    counters["stats"]["unique_graphs"] = 1
+    assert verify.after_steps(inductor, [], Samples("steps")) == ""
+    assert verify.after_steps(overhead, [], Samples("steps")) == "CUDA graphs were skipped"
+
+
+def test_an_allocator_of_the_users_is_found(real_work: MakeWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = real_work(batch_size=2)
+    monkeypatch.setattr(verify, "_read", lambda _path: "7f00 r-xp /usr/lib/libjemalloc.so.2")
+
+    assert verify.before_steps(work) == "libjemalloc is loaded in place of glibc's allocator (LD_PRELOAD)"
 
 
 def test_weights_in_the_wrong_layout_are_found(real_work: MakeWork) -> None:
