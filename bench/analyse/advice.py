@@ -10,8 +10,8 @@ from bench.analyse.load import RunData, variant_axes
 from bench.analyse.stats import NOTHING
 from bench.analyse.tables import baseline_of, ratio_to
 from bench.analyse.verdicts import FASTER, SAME, SLOWER
-from bench.analyse.words import number, percent, seconds, size
-from bench.variants import ALLOCATOR_VARIABLES, DEFAULTS, NOTEBOOK
+from bench.analyse.words import count, interval, percent, seconds, size
+from bench.variants import ALLOCATOR_VARIABLES, DEFAULTS
 
 FEWER_FAULTS = 0.1
 """Page faults are called the cause where removing at least nine in ten of them made the step FASTER."""
@@ -41,10 +41,7 @@ PYTHON = {
         'torch.backends.cuda.matmul.fp32_precision = "tf32"',
         'torch.backends.cudnn.conv.fp32_precision = "tf32"',
     ),
-    ("loader", "resident"): (
-        "# images stay on the device as uint8 and are resized there, a batch at a time",
-        'batches = make_loader("resident", images, batch_size, device=device, seed=0)  # nin.loaders',
-    ),
+    ("loader", "notebook"): ("batches = DataLoader(dataset, batch_size, shuffle=True)  # PIL, image by image",),
     ("loader", "workers"): (
         "batches = DataLoader(dataset, batch_size, shuffle=True, num_workers=4, persistent_workers=True)",
     ),
@@ -57,11 +54,8 @@ PYTHON = {
 
 
 def lines_of(axes: dict[str, str]) -> tuple[list[str], list[str]]:
-    """The Python lines and the shell variables by which a variant differs from the notebook's loop."""
-    notebook = {**{n: str(v) for n, v in DEFAULTS.items() if v is not None}, **NOTEBOOK}
-    python = [
-        line for name, value in axes.items() if notebook.get(name) != value for line in PYTHON.get((name, value), ())
-    ]
+    """The Python lines and the shell variables by which a variant differs from its baseline."""
+    python = [line for key in axes.items() if key[1] != DEFAULTS[key[0]] for line in PYTHON.get(key, ())]
     shell = [f"{k}={v}" for k, v in ALLOCATOR_VARIABLES[axes["allocator"]].items()]
     if axes["threads"] != "unset":
         shell.append(f"OMP_NUM_THREADS={axes['threads']}")
@@ -103,16 +97,15 @@ def _page_fault_sentence(data: RunData, name: str, base: Any, kept: Any) -> str:
     mapped = size(base.page_faults * environment["page_bytes"])
     anew = "" if environment.get("huge_pages") == "always" else f" ({mapped} mapped anew)"
     facts = (
-        f"A step of the {name} takes {number(base.page_faults)} minor page faults{anew} and "
-        f"{seconds(base.cpu_system_s)} of system time; with `kept`, which differs only in that freed memory stays "
-        f"with the process, it takes {number(kept.page_faults)} and {seconds(kept.cpu_system_s)}"
+        f"A step of the {name} takes {count(base.page_faults)} minor page faults{anew} and "
+        f"{seconds(base.cpu_system_s)} of system time over all cores; with `kept`, which differs only in that freed "
+        f"memory stays with the process, it takes {count(kept.page_faults)} and {seconds(kept.cpu_system_s)}"
     )
     if kept.verdict == FASTER:
-        saved_s = base.step_s - kept.step_s
-        return (
-            f"{facts}, and is {seconds(saved_s)} shorter. **The page faults are the cause of "
-            f"{percent(saved_s / base.step_s)} of the {name}'s step.**"
+        shorter = " ".join(
+            [percent(1 - 1 / kept.ratio), f"[{percent(1 - 1 / kept.ratio_lo)}, {percent(1 - 1 / kept.ratio_hi)}]"]
         )
+        return f"{facts}. **The page faults are the cause of {shorter} of the {name}'s step.**"
     ends = {
         SAME: "; the step is as long without them: they cost nothing that matters here.",
         SLOWER: "; yet the step is longer: they are not what costs here.",
@@ -123,8 +116,8 @@ def _page_fault_sentence(data: RunData, name: str, base: Any, kept: Any) -> str:
 def break_even(data: RunData, steps: pd.DataFrame) -> pd.DataFrame:
     """What compiling costs and after how many steps it is repaid, against eager with all else equal.
 
-    Columns: variant, eager_s, compiled_s, cold_s, warm_s (seconds of compiling), and cold_steps and
-    warm_steps: NaN where eager was not measured in the same rounds or the interval of the gain holds
+    Columns: variant, eager_s, compiled_s, times_eager (in words), cold_s and warm_s (seconds of
+    compiling), cold_steps and warm_steps: NaN where eager was not measured in the same rounds or the interval of the gain holds
     none, infinite where the compiled step is longer.
     """
     by_axes = {tuple(variant_axes(data, v).items()): str(v) for v in steps.variant_id}
@@ -143,6 +136,7 @@ def break_even(data: RunData, steps: pd.DataFrame) -> pd.DataFrame:
                 "compiled_s": row["step_s"],
                 "cold_s": row["compile_cold_s"],
                 "warm_s": row["compile_warm_s"],
+                "times_eager": interval(ratio.estimate, ratio.lo, ratio.hi),
                 "cold_steps": repaid(row["compile_cold_s"], gain_s),
                 "warm_steps": repaid(row["compile_warm_s"], gain_s),
             }

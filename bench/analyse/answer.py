@@ -50,14 +50,50 @@ def group_lines(data: RunData, steps: pd.DataFrame) -> Lines:
         standing(data, steps, best, row.verdict),
         "",
     ]
+    return found + switch_on(axes) + notebook_lines(data, steps, best) + noise_lines(data, best)
+
+
+def switch_on(axes: dict[str, str]) -> Lines:
+    """How to train under a variant."""
     python, shell = advice.lines_of(axes)
+    found: Lines = []
     if python:
-        found += ["What gives it, against the notebook's loop:", "", "```python", *python, "```", ""]
+        found += ["What gives it, against the baseline:", "", "```python", *python, "```", ""]
     if shell:
-        found += ["and in the environment, before Python starts:", "", "```sh", f"export {' '.join(shell)}", "```", ""]
+        where = "in the environment, before Python starts (Linux with glibc; 100000000000 bytes stand for never):"
+        lead = f"and {where}" if python else f"What gives it, against the baseline, {where}"
+        found += [lead, "", "```sh", f"export {' '.join(shell)}", "```", ""]
     if command := advice.nin_command(axes):
-        found += ["Or train under it at once:", "", "```sh", command, "```", ""]
+        found += ["Or, in this project's environment:", "", "```sh", command, "```", ""]
     return found
+
+
+def notebook_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
+    """What the baseline's own difference from the notebook's loop is worth."""
+    notebook, baseline = notebook_of(data, best), tables.baseline_of(data, best)
+    if notebook is None or baseline is None:
+        return []
+    ratio, n = tables.ratio_to(data, notebook, baseline)
+    if not n:
+        return []
+    verdict = steps.set_index("variant_id").verdict.get(notebook, "")
+    return [
+        "The notebook's loop differs from the baseline in that PIL makes its images one by one and loss and hits "
+        f"are read at every step: it trains {interval(ratio.estimate, ratio.lo, ratio.hi)} times as fast as the "
+        f"baseline{f' ({verdict})' if verdict else ''}.",
+        "",
+    ]
+
+
+def noise_lines(data: RunData, best: str) -> Lines:
+    """How far the same code differed from itself, in one line."""
+    device = tables.device_of(data, best)
+    return [
+        f"How noisy it was: the same code, measured twice in every round ({label(data, control.variant_id)}), came "
+        f"out {interval(control.ratio.estimate, control.ratio.lo, control.ratio.hi)} times as fast as itself."
+        for control in tables.controls(data)
+        if control.device == device
+    ] + [""]
 
 
 def fastest(data: RunData, steps: pd.DataFrame) -> str | None:
@@ -93,7 +129,8 @@ def standing(data: RunData, steps: pd.DataFrame, best: str, verdict: str) -> str
     for other in steps.loc[(steps.n > 0) & (steps.variant_id != best), "variant_id"]:
         ratio, n = tables.ratio_to(data, best, other)
         if n and (not ratio.known or ratio.lo <= 1):
-            close.append(label(data, other))
+            told = interval(ratio.estimate, ratio.lo, ratio.hi)
+            close.append(f"{label(data, other)} (it is {told} times as fast)")
     if close:
         text += f" These rounds do not tell it apart from {', '.join(close)}."
     return text

@@ -22,9 +22,10 @@ def label(data: RunData, variant_id: str, but: str = "") -> str:
 
 
 def _changes(axes: dict[str, str]) -> list[str]:
-    words = {"threads": "{} threads", "sync": "sync {}", "loader": "{} loader"}
+    words = {"threads": "{} threads", "sync": "sync {}", "loader": "{}"}
+    loaders = {"notebook": "PIL images", "workers": "PIL images in workers"}
     return [
-        words.get(name, "{}").format(value)
+        words.get(name, "{}").format(loaders.get(value, value))
         for name, value in axes.items()
         if name not in ALWAYS_TOLD and value != ("unset" if DEFAULTS[name] is None else DEFAULTS[name])
     ]

@@ -1,11 +1,17 @@
 """The section of layers: what each costs forward and backward, and whether the parts add up."""
 
+from typing import Any
+
 import pandas as pd
 
 from bench.analyse import answer, plots, tables
 from bench.analyse.labels import label
 from bench.analyse.page import Lines, Report
-from bench.analyse.words import interval, markdown, number, percent, seconds, size, spread_seconds
+from bench.analyse.words import count, interval, markdown, percent, seconds, size, spread_seconds
+
+NEEDS_BOUNDS = 0.005
+WORTH_TELLING = 0.01
+MOST_TOLD = 3
 
 
 def section(report: Report) -> Lines:
@@ -18,6 +24,7 @@ def section(report: Report) -> Lines:
     for index, group in enumerate(answer.groups(data, report.steps).values(), start=1):
         if chosen := answer.layered_variants(data, group, set(table.variant_id)):
             lines += [line for variant_id in chosen for line in variant_lines(report, variant_id)]
+            lines += difference_lines(report, chosen)
             name = "layers" if index == 1 else f"layers-{index}"
             figures += report.figure(name, plots.layers(data, table, chosen), "milliseconds a step by layer")
     return [
@@ -25,7 +32,7 @@ def section(report: Report) -> Lines:
         "*Forward* and *backward* are medians over rounds with 95 % intervals; a layer's backward includes the "
         "gradients of its parameters. `between` is what runs outside of every leaf: functional code, and in "
         "backward the loss. *Share* is of the stamped step. *Saved* are bytes kept for backward, a shared "
-        "storage counted once, for the layer that saved it first.",
+        "storage counted once, for the layer that saved it first. Bounds are shown for layers of 0.5 % or more.",
         "",
         *figures,
         "### Do the parts add up?",
@@ -33,7 +40,8 @@ def section(report: Report) -> Lines:
         *markdown(closure_table(report)),
         "*Closure* is the sum of layers, loss, optimizer, data and the rest in stamped steps over the median "
         "plain step of the same trial: 1 is a perfect account. *Overhead* is the stamped step over the plain "
-        "one, less one. *Stamps' cost* is stamps a step times the measured cost of a stamp, over the plain step.",
+        "one, less one; below 0 it is chance between two steps. *Stamps' cost* is stamps a step times the measured "
+        "cost of a stamp, over the plain step.",
         "",
     ]
 
@@ -52,19 +60,44 @@ def variant_lines(report: Report, variant_id: str) -> Lines:
     ]
 
 
-def layer_cells(row: dict[str, object]) -> dict[str, object]:
-    """A layer's row as it is shown."""
-    f, b = (spread_seconds(*(float(row[f"{p}_s{e}"]) for e in ("", "_lo", "_hi"))) for p in ("forward", "backward"))  # type: ignore[arg-type] # fmt: skip
-    saved = float(row["saved_bytes"])  # type: ignore[arg-type]
+def difference_lines(report: Report, chosen: list[str]) -> Lines:
+    """In which layers the second variant is ahead of the first, and in which behind: those worth 1 % of the step."""
+    if len(chosen) < 2:
+        return []
+    first, second = (
+        report.layers[report.layers.variant_id == v].set_index("layer")[["forward_s", "backward_s"]].sum(axis=1)
+        for v in chosen
+    )
+    step_s = report.data.spread(chosen[0], "stamped_wall").estimate
+    saved = (first - second).sort_values(key=abs, ascending=False)
+    saved = saved[saved.abs() >= WORTH_TELLING * step_s]
+    parts = []
+    for verb, mine in (("saves", saved[saved > 0]), ("loses", -saved[saved < 0])):
+        if len(mine):
+            told = ", ".join(f"{seconds(value)} in `{layer}`" for layer, value in mine.head(MOST_TOLD).items())
+            parts.append(f"{verb} {told}")
+    if not parts:
+        return []
+    names = [label(report.data, v) for v in chosen]
+    return [f"Against the {names[0]}, {names[1]} {' and '.join(parts)}, forward and backward together.", ""]
+
+
+def layer_cells(row: dict[str, Any]) -> dict[str, object]:
+    """A layer's row as it is shown: bounds only where they matter."""
+    small = not row["share_of_step"] >= NEEDS_BOUNDS
+    forward, backward = (
+        seconds(row[f"{p}_s"]) if small else spread_seconds(row[f"{p}_s"], row[f"{p}_s_lo"], row[f"{p}_s_hi"])
+        for p in ("forward", "backward")
+    )
     return {
         "layer": row["layer"],
         "type": row["type"],
         "output": row["output_shape"],
-        "parameters": f"{row['parameters']:,}" if row["parameters"] else "",
-        "forward": f,
-        "backward": b,
-        "share": percent(float(row["share_of_step"])),  # type: ignore[arg-type]
-        "saved": size(saved),
+        "parameters": f"{row['parameters']:,}",
+        "forward": forward,
+        "backward": backward,
+        "share": percent(row["share_of_step"]),
+        "saved": size(row["saved_bytes"]),
     }
 
 
@@ -72,14 +105,16 @@ def closure_table(report: Report) -> pd.DataFrame:
     """Closure, overhead and stamps of every variant that has them."""
     stamps = tables.stamps(report.data).set_index("variant_id")
     rows = []
-    for row in report.steps.dropna(subset="closure").to_dict("records"):
+    shown = report.steps.dropna(subset="closure")
+    shown = shown[shown.n > 0] if (shown.n > 0).any() else shown
+    for row in shown.to_dict("records"):
         mine = stamps.loc[row["variant_id"]] if row["variant_id"] in stamps.index else None
         rows.append(
             {
                 "variant": label(report.data, row["variant_id"]),
                 "closure": interval(row["closure"], row["closure_lo"], row["closure_hi"], digits=3),
                 "overhead": percent(row["instrument_overhead"]),
-                "stamps a step": number(mine.stamps) if mine is not None else "by phase",
+                "stamps a step": count(mine.stamps) if mine is not None else "by phase",
                 "a stamp costs": seconds(mine.stamp_cost_s) if mine is not None else "",
                 "stamps' cost": f"{100 * mine.share:.2f} %" if mine is not None else "",
             }

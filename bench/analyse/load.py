@@ -74,7 +74,7 @@ def load(folder: Path) -> RunData:
     values = trial_values(trials, samples)
     # What did not take effect in one trial may not have in another: such a variant has no numbers.
     values = values[~values.variant_id.isin(trials.loc[trials.status == "invalid", "variant_id"])]
-    values = pd.concat([values, closures(values)], ignore_index=True)
+    values = pd.concat([values, closures(values), overheads(values)], ignore_index=True)
     return RunData(
         folder=folder,
         run=run,
@@ -157,6 +157,15 @@ def closures(values: pd.DataFrame) -> pd.DataFrame:
     plain = walls[walls.scope == "step"].set_index(keys)["value"]
     found = (parts.groupby(keys)["value"].sum() / plain).dropna().rename("value").reset_index()
     return found.assign(metric="closure", scope="step", layer="", phase="")
+
+
+def overheads(values: pd.DataFrame) -> pd.DataFrame:
+    """The stamped step of each trial over its plain one, less one, as values of the metric `overhead`."""
+    keys = ["trial_id", "variant_id", "arm", "round", "stage"]
+    of_step = values[values.scope == "step"]
+    stamped, plain = (of_step[of_step.metric == m].set_index(keys)["value"] for m in ("stamped_wall", "wall"))
+    found = (stamped / plain - 1).dropna().rename("value").reset_index()
+    return found.assign(metric="overhead", scope="step", layer="", phase="")
 
 
 def spreads(values: pd.DataFrame, rounds: Iterable[int]) -> dict[Cell, Interval]:

@@ -91,7 +91,7 @@ def throughput(data: RunData, steps: pd.DataFrame) -> Figure:
         axes.vlines(median, row - 0.32, row + 0.32, color="black", linewidth=1.6, zorder=4)
     name_rows(axes, [label(data, v) for v in steps.variant_id])
     axes.set_xlim(left=0)
-    axes.set_xlabel("images/s (dot: one round; hollow: the pilot's one trial; bar: median)")
+    axes.set_xlabel("images/s (dot: one trial of a round; hollow: the pilot's one trial; bar: median)")
     return figure
 
 
@@ -160,6 +160,8 @@ def memory(data: RunData, table: pd.DataFrame) -> Figure:
             table[column] / MIB, range(len(table)), marker=marker, s=60 if marker == "|" else 20,
             color="black", label=name, zorder=3,
         )  # fmt: skip
+    for row in np.flatnonzero(table.saved_bytes.isna()):
+        axes.text(left[row], int(row), " saved: not measured", va="center", fontsize=8, color=GREY)
     name_rows(axes, [label(data, v) for v in table.variant_id])
     axes.set_xlim(left=0)
     axes.set_xlabel("MiB")
@@ -204,7 +206,7 @@ def noise(data: RunData, control_ids: list[str]) -> Figure:
                 arm_rows["round"], arm_rows["value"], marker=marker, color=colour, linewidth=0.8,
                 label=f"{arm}, {own}",
             )  # fmt: skip
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.1 * walls.loc[walls.variant_id.isin(control_ids), "value"].max())
     axes.set_xlabel("round")
     axes.set_ylabel("s a step")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

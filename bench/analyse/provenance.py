@@ -9,7 +9,7 @@ from bench.analyse.labels import label
 from bench.analyse.load import cell
 from bench.analyse.page import Lines, Report
 from bench.analyse.verdicts import FEW_ROUNDS, Control
-from bench.analyse.words import interval, markdown, number, seconds, size
+from bench.analyse.words import count, interval, markdown, number, seconds, size
 from bench.progress import duration
 
 
@@ -55,9 +55,10 @@ def noise_section(report: Report) -> Lines:
     measured = trials[trials.stage == "measure"].dropna(subset=["load_1min", "steal_s", "involuntary_switches"])
     if len(measured):
         lines += [
-            f"While trials ran, the load over one minute was {number(measured.load_1min.median())} in the "
-            f"median, the hypervisor took {seconds(measured.steal_s.sum())} of CPU from this machine, and a "
-            f"trial was switched out {number(measured.involuntary_switches.median())} times against its will.",
+            f"In the median trial the load over one minute was {number(measured.load_1min.median())}, the hypervisor "
+            f"took {seconds(measured.steal_s.median())} of CPU from this machine in "
+            f"{seconds(measured.duration_s.median())}, and the trial was switched out against its will "
+            f"{count(measured.involuntary_switches.median())} times.",
             "",
         ]
     lines += [f"Warning: {warning}.\n" for warning in data.warnings]
@@ -71,12 +72,13 @@ def counts_words(report: Report) -> str:
     """How many steps a trial of each baseline took."""
     baselines = report.data.variants.loc[report.data.variants.baseline == "True", "variant_id"]
     counts = report.data.run["plan"]["counts"]
-    told = [
-        f" A trial of the {label(report.data, v)}: {counts[v]['plain']} plain samples, each the mean of "
-        f"{counts[v]['iterations']} step(s), then {counts[v]['stamped']} stamped."
-        for v in baselines
-        if v in counts
-    ]
+    told = []
+    for variant_id in (v for v in baselines if v in counts):
+        plain, iterations, stamped = (counts[variant_id][name] for name in ("plain", "iterations", "stamped"))
+        each = "" if iterations == 1 else f", each the mean of {iterations}"
+        told.append(
+            f" A trial of the {label(report.data, variant_id)}: {plain} plain steps{each}, then {stamped} stamped."
+        )
     return "".join(told)
 
 
@@ -119,12 +121,13 @@ def environment_value(name: str, value: object) -> str:
 def repeat_section(report: Report) -> Lines:
     """The command that measures this again, under a name of its own."""
     command = re.sub(r" --run-id[ =]\S+", "", report.data.run["command"])
+    command = re.sub(r"^python -m bench run ?", "nox -s bench -- ", command).removesuffix(" -- ")
     return [
         "## Again",
         "",
         "```sh",
         command,
-        f"python -m bench report {report.data.folder}   # this page from the stored files",
+        f"nox -s report -- {report.data.folder}   # this page from the stored files",
         "```",
         "",
     ]

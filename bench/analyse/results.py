@@ -11,7 +11,7 @@ from bench.analyse.load import RunData
 from bench.analyse.page import Lines, Report
 from bench.analyse.stats import Interval
 from bench.analyse.verdicts import UNDECIDED, delta_of, smallest_seen
-from bench.analyse.words import interval, markdown, number, percent, seconds, size, spread_seconds
+from bench.analyse.words import count, interval, markdown, number, percent, seconds, size, spread_seconds
 from bench.progress import duration
 
 LAUNCH_BOUND_SHARE = 0.9
@@ -26,6 +26,10 @@ def title(report: Report) -> Lines:
         f"# Run {run['run_id']}",
         "",
         f"{what.capitalize()} on {hardware(run['environment'])}; {run['data']['name']}; {run['started_at']}.{state}",
+        "",
+        "A *trial* is a fresh process that trains a few steps of one variant. A *round* is one trial of every "
+        "variant, in random order; round 0, the *pilot*, counts in no interval. The *baseline* has every setting at "
+        "its default and is measured twice in every round.",
         "",
     ]
 
@@ -56,7 +60,7 @@ def variants_section(report: Report) -> Lines:
                 "verdict": row["verdict"] if status in ("ok", "invalid") else status,
                 "CPU user": seconds(row["cpu_user_s"]),
                 "CPU system": seconds(row["cpu_system_s"]),
-                "page faults": number(row["page_faults"]),
+                "page faults": count(row["page_faults"]),
                 "epoch (projected)": duration(row["epoch_s"]) if row["epoch_s"] > 0 else "",
                 "rounds": row["n"] or "pilot",
             }
@@ -66,7 +70,8 @@ def variants_section(report: Report) -> Lines:
         "",
         *markdown(pd.DataFrame(rows)),
         "Brackets hold 95 % intervals over rounds. *Times baseline* is the baseline's seconds per image over "
-        "the variant's, so above 1 is faster. *CPU* seconds and minor *page faults* are per step. *Epoch* is "
+        "the variant's, so above 1 is faster; it is taken within rounds, so it need not be the quotient of the "
+        "medians beside it. *CPU* seconds (of all cores together) and minor *page faults* are per step. *Epoch* is "
         "60,000 images at this rate, not measured as a whole. Variants of the pilot alone were measured once "
         "and get no verdict.",
         "",
@@ -116,6 +121,8 @@ def where_section(report: Report) -> Lines:
     """Where a step goes, by phase; and what the page faults cost."""
     data, steps = report.data, report.steps
     shown = steps.dropna(subset="forward_s")
+    if (shown.n > 0).any():
+        shown = shown[shown.n > 0]  # one trial of the pilot is too noisy to split
     told = [line for sentence in advice.page_fault_sentences(data, steps) for line in (sentence, "")]
     if shown.empty:
         return ["## Where a step goes", "", *told] if told else []
@@ -175,6 +182,7 @@ def compile_section(report: Report) -> Lines:
             "variant": row["variant"],
             "eager step": seconds(row["eager_s"]),
             "compiled step": seconds(row["compiled_s"]),
+            "times eager": row["times_eager"],
             "compiling, cold": seconds(row["cold_s"]),
             "warm": seconds(row["warm_s"]),
             "repaid after, cold": steps_words(row["cold_steps"]),

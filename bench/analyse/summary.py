@@ -8,7 +8,7 @@ from rich.table import Table
 
 from bench.analyse import tables
 from bench.analyse.load import RunData
-from bench.analyse.words import interval, number, percent, seconds
+from bench.analyse.words import count, interval, number, percent, seconds
 
 PLAIN_WIDTH = 130
 """Columns of a table that no terminal shows."""
@@ -41,7 +41,7 @@ def _print(data: RunData, title: str, *, with_ratio: bool) -> None:
             str(row["variant_id"]),
             number(row["images_per_s"]),
             seconds(row["step_s"]),
-            number(row["page_faults"]),
+            count(row["page_faults"]),
             percent(system_share),
         ]
         if with_ratio:

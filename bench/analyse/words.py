@@ -16,6 +16,11 @@ def number(value: float) -> str:
     return f"{rounded:,.{decimals}f}"
 
 
+def count(value: float) -> str:
+    """A number of things, to three digits: 99, 101,000."""
+    return "" if math.isnan(value) else f"{float(f'{value:.2e}'):,.0f}"
+
+
 def seconds(value: float) -> str:
     """Seconds in the unit that fits: 1.38 s, 458 ms, 32.0 us."""
     return _scaled(value, (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)))
