@@ -45,9 +45,7 @@ PYTHON = {
     ("loader", "workers"): (
         "batches = DataLoader(dataset, batch_size, shuffle=True, num_workers=4, persistent_workers=True)",
     ),
-    ("sync", "epoch"): (
-        "loss_sum += loss.detach()  # no .item() before the epoch ends",
-    ),
+    ("sync", "step"): ("loss_sum += loss.item()  # at every step",),
     ("optimizer", "foreach"): ("optimizer = Adam(model.parameters(), lr, foreach=True)",),
     ("optimizer", "fused"): ("optimizer = Adam(model.parameters(), lr, fused=True)",),
 }  # fmt: skip
@@ -117,8 +115,8 @@ def break_even(data: RunData, steps: pd.DataFrame) -> pd.DataFrame:
     """What compiling costs and after how many steps it is repaid, against eager with all else equal.
 
     Columns: variant, eager_s, compiled_s, times_eager (in words), cold_s and warm_s (seconds of
-    compiling), cold_steps and warm_steps: NaN where eager was not measured in the same rounds or the interval of the gain holds
-    none, infinite where the compiled step is longer.
+    compiling), cold_steps and warm_steps: NaN where eager was not measured in the same rounds or the
+    interval of the gain holds none, infinite where the compiled step is longer.
     """
     by_axes = {tuple(variant_axes(data, v).items()): str(v) for v in steps.variant_id}
     found = []
