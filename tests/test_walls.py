@@ -21,7 +21,7 @@ def test_analysis_needs_no_torch() -> None:
 def test_measuring_needs_no_pandas() -> None:
     modules = ", ".join(
         f"bench.measure.{name}"
-        for name in ("clock", "layers", "memory", "samples", "steps", "usage", "verify", "worker", "workload")
+        for name in ("clock", "layers", "memory", "samples", "state", "steps", "usage", "verify", "worker", "workload")
     )
 
     assert imported(modules, "pandas", "scipy", "matplotlib", "rich", "typer") == "[]"

@@ -63,6 +63,7 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     """Measure the probes asked for, verified before and after."""
     from bench.measure import clock, memory, steps, verify, workload  # noqa: PLC0415
     from bench.measure.samples import Samples  # noqa: PLC0415
+    from bench.measure.state import State  # noqa: PLC0415
 
     variant = from_row(request["variant"])
     shape = request["inputs"]["shape"]
@@ -106,66 +107,6 @@ def failed(status: str, reason: object) -> dict[str, Any]:
     named = isinstance(reason, Exception) and type(reason).__module__ == "builtins"
     text = f"{type(reason).__name__}: {text}" if named else text
     return {"status": status, "reason": text[:500], "samples": [], "layers": []}
-
-
-class State:
-    """What the machine did meanwhile, from the making of this object to `read`."""
-
-    def __init__(self) -> None:
-        self.steal_s = steal_s()
-
-    def read(self, device: Any) -> dict[str, float | str | None]:  # noqa: ANN401 - torch is imported late
-        """Load, stolen seconds, and the GPU's clock, temperature and power where they are readable."""
-        import resource  # noqa: PLC0415
-
-        state: dict[str, float | str | None] = {
-            "load_1min": os.getloadavg()[0],
-            "steal_s": None if self.steal_s is None else (steal_s() or 0.0) - self.steal_s,
-            "involuntary_switches": resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw,
-        }
-        if device.type == "cuda":
-            state |= gpu_state(device)
-        return state
-
-
-def gpu_state(device: Any) -> dict[str, float | str | None]:  # noqa: ANN401
-    """Clock (Hz), temperature and power of a CUDA device; None where NVML does not tell."""
-    import torch  # noqa: PLC0415
-
-    def ask(question: Any, scale: float) -> float | None:  # noqa: ANN401
-        try:
-            return float(question(device)) * scale
-        except Exception:  # noqa: BLE001 - NVML's errors differ by driver; the trial goes on without
-            return None
-
-    return {
-        "gpu_clock_hz": ask(torch.cuda.clock_rate, 1e6),
-        "gpu_temperature_c": ask(torch.cuda.temperature, 1),
-        "gpu_power_w": ask(torch.cuda.power_draw, 1e-3),
-        "gpu_throttle": gpu_throttle(device),
-    }
-
-
-def gpu_throttle(device: Any) -> str | None:  # noqa: ANN401
-    """Why the device's clock is held back: NVML's bits, in hexadecimal; None where NVML does not tell."""
-    try:
-        import pynvml  # noqa: PLC0415 - nvidia-ml-py
-        import torch  # noqa: PLC0415
-
-        pynvml.nvmlInit()
-        handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
-        return hex(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle))
-    except Exception:  # noqa: BLE001 - NVML's errors differ by driver; the trial goes on without
-        return None
-
-
-def steal_s() -> float | None:
-    """Seconds that the hypervisor gave to others since boot, over all cores (proc(5), field 8); None elsewhere."""
-    try:
-        first = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0].split()
-    except OSError:
-        return None
-    return int(first[8]) / os.sysconf("SC_CLK_TCK")
 
 
 def die_with_parent() -> None:
