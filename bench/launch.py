@@ -144,8 +144,9 @@ def _worth_piloting(run: Run, trial: plan.Planned) -> bool:
     """Memory only of what ran, and not of what is very slow."""
     if trial.probes != "memory":
         return True
-    step_s = run.plan["step_s"].get(trial.arm.variant.id)
-    return step_s is not None and step_s <= plan.MEMORY_STEP_S
+    variant_id = trial.arm.variant.id
+    ran = any(t["variant_id"] == variant_id and t["status"] == "ok" for t in run.trials)
+    return ran and run.plan["step_s"][variant_id] <= plan.MEMORY_STEP_S
 
 
 def _rounds(run: Run) -> None:
@@ -231,7 +232,7 @@ def _take(run: Run, trial: plan.Planned, counts: dict[str, int], limit_s: float)
 
 def _record(run: Run, trial: plan.Planned, row: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
     """Write a trial with its samples; its row. ValueError where the reply's rows are none of these files."""
-    whole = row | {"status": reply["status"], "reason": reply["reason"]} | reply.get("state", {})
+    whole: dict[str, Any] = row | {"status": reply["status"], "reason": reply["reason"]} | reply.get("state", {})
     mine = {"trial_id": row["trial_id"]}
     # What the layers are does not change from round to round: a trial that sees otherwise is invalid.
     facts = reply["layers"] if trial.stage == "pilot" else []

@@ -58,7 +58,7 @@ class Variant:
     @property
     def is_notebook(self) -> bool:
         """Whether this is the notebook's loop: PIL loader, `.item()` at every step, all else default."""
-        return self == replace(self.baseline, **NOTEBOOK)
+        return self == replace(self.baseline, **NOTEBOOK)  # type: ignore[arg-type] # two axes of text
 
     @property
     def on_cuda(self) -> bool:

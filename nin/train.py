@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -164,7 +165,8 @@ def set_precision(precision: str) -> None:
         warnings.simplefilter("ignore")  # that the older calls are deprecated
         torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
         torch.backends.cudnn.allow_tf32 = precision == "tf32"
-    for holder in (torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.cudnn.rnn):  # type: ignore[attr-defined] # missing in torch's stubs
+    cudnn: Any = torch.backends.cudnn
+    for holder in (torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn):
         holder.fp32_precision = flag
     if precision == "fp32":  # TF32 is CUDA's alone; oneDNN has its own switches
         torch.backends.mkldnn.matmul.fp32_precision = flag  # type: ignore[attr-defined]

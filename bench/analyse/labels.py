@@ -33,4 +33,4 @@ def _changes(axes: dict[str, str]) -> list[str]:
 
 def _several(data: RunData, axis: str) -> bool:
     ran = data.variants[data.variants.excluded_reason == ""]
-    return ran[axis].nunique() > 1
+    return bool(ran[axis].nunique() > 1)

@@ -11,7 +11,7 @@ import pytest
 from bench.analyse import advice, answer, report, tables
 from bench.analyse.labels import label
 from bench.analyse.load import RunData, load
-from bench.variants import parse_id
+from bench.variants import DEFAULTS, parse_id
 
 BASE = "cpu-default-nchw-eager-b32"
 NOTEBOOK = "cpu-default-nchw-eager-b32-notebook-syncstep"
@@ -50,7 +50,7 @@ def data(make_run: MakeRun) -> RunData:
 
 
 def test_the_page_is_the_golden_one(data: RunData, tmp_path: Path) -> None:
-    page = report.write(data, tmp_path).read_text()
+    page = report.write(data, tmp_path).read_text().replace(str(data.folder), "results/made-up")
     if os.environ.get("NIN_GOLDEN") == "write":
         GOLDEN.write_text(page)
 
@@ -91,8 +91,7 @@ def test_page_faults_are_named_the_cause_only_where_the_numbers_say_so(data: Run
     steps = tables.steps(data)
     [told] = advice.page_fault_sentences(data, steps)
     assert "100,000 minor page faults (391 MiB mapped anew) and 500 ms of system time" in told
-    assert "it takes 20.0 and 10.0 ms, and is 400 ms shorter" in told
-    assert "**The page faults are the cause of 25 % of the baseline's step.**" in told
+    assert "it takes 20 and 10.0 ms. **The page faults are the cause of 25 % [" in told
 
     for verdict, end in (
         ("UNDECIDED", "these rounds do not settle."),
@@ -157,9 +156,8 @@ def test_every_way_to_get_a_variant_is_known() -> None:
             "allocator": variant.allocator, "model": variant.model,
             "threads": "unset",
         }  # fmt: skip
-        changed = {(name, value) for name, value in axes.items() if name in TOLD_IN_PYTHON}
-        changed -= {(name, value) for name, value in changed if value in ("default", "nchw", "eager")}
-        assert changed - {("loader", "notebook"), ("sync", "step")} <= set(advice.PYTHON)
+        changed = {(name, axes[name]) for name in TOLD_IN_PYTHON if axes[name] != DEFAULTS[name]}
+        assert changed <= set(advice.PYTHON)
         python, _ = advice.lines_of(axes)
         compile("\n".join(["if True:", *(f"    {line}" for line in python)]), text, "exec")
 

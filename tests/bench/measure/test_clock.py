@@ -65,12 +65,12 @@ def test_the_cuda_clock_only_records_events_until_it_is_read(monkeypatch: pytest
 
     clock = CudaClock(torch.device("cuda"), prepared=1)
     timeline = Timeline(clock)
-    for owner in ("a", "b", "end"):  # more stamps than were prepared
+    for owner in ("a", "b", "end"):  # the prepared one was recorded once to make it; and more stamps than were prepared
         timeline.enter(owner)
     clock.sync()
 
     assert timeline.seconds() == {"a": 0.25, "b": 0.25}
-    assert asked == ["record"] * 3 + ["sync"] + ["elapsed"] * 2
+    assert asked == ["record"] + ["record"] * 3 + ["sync"] + ["elapsed"] * 2
     synchronize.assert_called_once_with(torch.device("cuda"))
 
 

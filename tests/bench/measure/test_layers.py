@@ -193,7 +193,7 @@ class SlowIdentity(torch.autograd.Function):
         return x.clone()
 
     @staticmethod
-    def backward(_ctx: object, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(_ctx: object, gradient: Tensor) -> Tensor:
         spin(0.05)
         return gradient
 
@@ -220,7 +220,7 @@ def test_gradients_are_the_same_with_and_without_stamps() -> None:
             F.cross_entropy(model(x), torch.zeros(2, dtype=torch.long)).backward()
         gradients.append([p.grad for p in model.parameters()])
 
-    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))  # type: ignore[arg-type]
+    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
 
 
 def test_no_hook_is_left_behind() -> None:

@@ -84,12 +84,12 @@ def test_a_peak_is_of_the_time_since_the_reset() -> None:
     assert before
     assert after
     assert before - after > 48 * 2**20
-    again = torch.ones(32 * 2**20 // 4)
+    again = torch.ones(64 * 2**20 // 4)
     grown = memory.process_peak_bytes(cpu)
 
     assert len(again)
     assert grown
-    assert 24 * 2**20 < grown - after < 48 * 2**20
+    assert 48 * 2**20 < grown - after < 80 * 2**20
 
 
 def test_on_cuda_the_peaks_begin_behind_the_warm_up(monkeypatch: pytest.MonkeyPatch, fake_work: Workload) -> None:
@@ -120,6 +120,6 @@ def test_on_cuda_the_peaks_begin_behind_the_warm_up(monkeypatch: pytest.MonkeyPa
     fake_work.variant = Variant(device="cuda", compile_mode="inductor")
     found = {r["metric"]: r["value"] for r in memory.measure(fake_work).rows}
 
-    assert asked[:4] == ["step", "synchronize", "reset_peak_memory_stats", "step"]
+    assert asked[:6] == ["step"] * 3 + ["synchronize", "reset_peak_memory_stats", "step"]
     assert (found["allocator_peak"], found["reserved"], found["process_peak"]) == (5, 7, 20)
     assert found["parameter"] == 24

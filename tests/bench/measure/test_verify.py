@@ -43,7 +43,7 @@ def test_facts_are_what_the_layers_saw(real_work: MakeWork) -> None:
 
 def test_a_layout_lost_midway_is_found(real_work: MakeWork) -> None:
     work = real_work(batch_size=2, memory_format="nhwc")
-    work.trainer.model.get_submodule("2.3").forward = lambda x: x.relu().contiguous()  # type: ignore[method-assign]
+    work.trainer.model.get_submodule("2.3").forward = lambda x: x.relu().contiguous()
 
     assert verify.after_steps(work.variant, observe(work), Samples("steps")) == ("layer 2.3 (ReLU) gave nchw, not nhwc")
 
@@ -78,7 +78,7 @@ def test_an_allocator_of_the_users_is_found(real_work: MakeWork, monkeypatch: py
 def test_weights_in_the_wrong_layout_are_found(real_work: MakeWork) -> None:
     work = real_work(batch_size=2, memory_format="nhwc")
     conv = work.trainer.model.get_submodule("2.0")
-    conv.weight = nn.Parameter(conv.weight.detach().contiguous())
+    conv.weight = nn.Parameter(conv.weight.detach().contiguous())  # type: ignore[operator]
 
     assert verify.before_steps(work) == "parameter 2.0.weight lies as nchw, not nhwc"
 
