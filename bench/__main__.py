@@ -133,12 +133,12 @@ def finish(folder: Path, reports: Path) -> None:
 
     try:
         data = load.load(folder)
-        path = report.write(data, reports)
+        page = report.write(data, reports)
     except RecordError as error:
         fail(error, NOTHING)
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}" if error.filename else error, NOTHING)
-    summary.show(data, path)
+    summary.show(page)
     if not len(data.values):
         fail("nothing was measured: the report tells why", NOTHING)
 

@@ -43,6 +43,8 @@ class RunData:
     values: pd.DataFrame
     """One row a trial and cell: trial_id, variant_id, arm, round, stage, the columns of CELL, and
     value, the median of the trial's samples. Only of trials that were ok."""
+    steps: dict[str, pd.DataFrame]
+    """By variant id its plain steps in seconds: a row a complete round, a column an arm."""
     spreads: dict[Cell, Interval]
     """The value of each cell over the complete rounds; from the pilot, without bounds, where it has none."""
     rounds: list[int]
@@ -82,6 +84,7 @@ def load(folder: Path) -> RunData:
         trials=trials,
         layers=layers[layers.trial_id.isin(trials.trial_id)],
         values=values,
+        steps=plain_steps(values, rounds),
         spreads=spreads(values, rounds),
         rounds=sorted(rounds),
         warnings=warnings,
@@ -166,6 +169,16 @@ def overheads(values: pd.DataFrame) -> pd.DataFrame:
     stamped, plain = (of_step[of_step.metric == m].set_index(keys)["value"] for m in ("stamped_wall", "wall"))
     found = (stamped / plain - 1).dropna().rename("value").reset_index()
     return found.assign(metric="overhead", scope="step", layer="", phase="")
+
+
+def plain_steps(values: pd.DataFrame, rounds: Iterable[int]) -> dict[str, pd.DataFrame]:
+    """Seconds a plain step of each variant that was measured in complete rounds, by round and arm."""
+    walls = cell(values, "wall")
+    walls = walls[(walls.stage == "measure") & walls["round"].isin(list(rounds))]
+    return {
+        str(variant_id): mine.pivot_table(index="round", columns="arm", values="value")
+        for variant_id, mine in walls.groupby("variant_id", sort=False)
+    }
 
 
 def spreads(values: pd.DataFrame, rounds: Iterable[int]) -> dict[Cell, Interval]:

@@ -22,6 +22,11 @@ class Report:
     layers: pd.DataFrame
     memory: pd.DataFrame
 
+    @property
+    def path(self) -> Path:
+        """Where the page is."""
+        return self.folder / "report.md"
+
     def figure(self, name: str, figure: Figure, words: str) -> Lines:
         """Save a figure and give the line that shows it."""
         plots.write(figure, self.folder / "figures" / f"{name}.png")

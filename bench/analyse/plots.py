@@ -47,7 +47,7 @@ STYLE: dict[Any, object] = {
 def write(figure: Figure, path: Path) -> None:
     """Save a figure as PNG, without the software's version, so that equal data give equal files."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, bbox_inches="tight", metadata={"Software": None})
+    figure.savefig(path, metadata={"Software": None})
 
 
 def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:

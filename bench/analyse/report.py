@@ -22,8 +22,8 @@ SECTIONS = (
 )
 
 
-def write(data: RunData, out: Path) -> Path:
-    """Write reports/<run_id>/ with report.md, figures and tables; the path of report.md."""
+def write(data: RunData, out: Path) -> Report:
+    """Write reports/<run_id>/ with report.md, figures and tables; what it was made from."""
     folder = out / str(data.run["run_id"])
     report = Report(
         data=data,
@@ -37,6 +37,5 @@ def write(data: RunData, out: Path) -> Path:
         path = folder / "tables" / f"{name}.csv"
         getattr(report, name).to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
     text = "\n".join(line for section in SECTIONS for line in section(report))
-    path = folder / "report.md"
-    path.write_text(text.rstrip() + "\n", encoding="utf-8")
-    return path
+    report.path.write_text(text.rstrip() + "\n", encoding="utf-8")
+    return report

@@ -106,7 +106,7 @@ def _cross(variant: Values, controls: Values, level: float, low: float, high: fl
 
     The rank sum falls as the shift grows; its deviation, and so z, may waver a little where three arms tie.
     """
-    while high - low > 1e-9:
+    while high - low > 1e-7:
         middle = (low + high) / 2
         if z_of_shift(variant, controls, middle) > level:
             low = middle

@@ -1,13 +1,13 @@
 """The variants table as a terminal shows it."""
 
-from pathlib import Path
-
+import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from bench.analyse import tables
 from bench.analyse.load import RunData
+from bench.analyse.page import Report
 from bench.analyse.words import count, interval, number, percent, seconds
 
 PLAIN_WIDTH = 130
@@ -16,16 +16,16 @@ PLAIN_WIDTH = 130
 
 def show_estimates(data: RunData) -> None:
     """The table of the pilot: one trial a variant, so estimates and no more."""
-    _print(data, "First estimates, from the pilot's one trial each", with_ratio=False)
+    _print(data, tables.steps(data), "First estimates, from the pilot's one trial each", with_ratio=False)
 
 
-def show(data: RunData, report: Path) -> None:
+def show(report: Report) -> None:
     """The variants table of a run and the path of its report."""
-    _print(data, "Variants", with_ratio=True)
-    Console().print(f"report: {report}", highlight=False, soft_wrap=True)
+    _print(report.data, report.steps, "Variants", with_ratio=True)
+    Console().print(f"report: {report.path}", highlight=False, soft_wrap=True)
 
 
-def _print(data: RunData, title: str, *, with_ratio: bool) -> None:
+def _print(data: RunData, steps: pd.DataFrame, title: str, *, with_ratio: bool) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=PLAIN_WIDTH)
@@ -35,7 +35,7 @@ def _print(data: RunData, title: str, *, with_ratio: bool) -> None:
     names += ["times baseline", "verdict", "rounds"] if with_ratio else []
     for name in names:
         shown.add_column(name, justify="left" if name == "verdict" else "right")
-    for row in tables.steps(data).to_dict("records"):
+    for row in steps.to_dict("records"):
         system_share = row["cpu_system_s"] / (row["cpu_system_s"] + row["cpu_user_s"])
         cells = [
             str(row["variant_id"]),

@@ -48,10 +48,8 @@ def ratio_to(data: RunData, variant_id: str, reference_id: str) -> tuple[Interva
 
 def log_steps(data: RunData, variant_id: str) -> pd.DataFrame:
     """Logs of seconds per image by complete round, a column an arm; only rounds that have every arm."""
-    walls = cell(data.measured, "wall")
-    mine = walls[walls.variant_id == variant_id]
-    arms = mine.pivot_table(index="round", columns="arm", values="value").dropna()
-    return np.log(arms / batch_of(data, variant_id))
+    arms = data.steps.get(variant_id, pd.DataFrame()).dropna()
+    return pd.DataFrame(np.log(arms / batch_of(data, variant_id)))
 
 
 def inverse(ratio: Interval) -> Interval:
@@ -150,8 +148,7 @@ def step_row(data: RunData, variant_id: str, noisy: set[str]) -> Row:
     ratio, n = ratio_to(data, variant_id, baseline) if baseline else (NOTHING, 0)
     row |= bounded("ratio", ratio)
     row["verdict"] = word(data, variant_id, ratio, n, noisy)
-    walls = cell(data.measured, "wall")
-    row["n"] = walls.loc[walls.variant_id == variant_id, "round"].nunique()
+    row["n"] = len(data.steps.get(variant_id, ()))
     return row
 
 

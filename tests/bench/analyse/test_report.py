@@ -50,7 +50,7 @@ def data(make_run: MakeRun) -> RunData:
 
 
 def test_the_page_is_the_golden_one(data: RunData, tmp_path: Path) -> None:
-    page = report.write(data, tmp_path).read_text().replace(str(data.folder), "results/made-up")
+    page = report.write(data, tmp_path).path.read_text().replace(str(data.folder), "results/made-up")
     if os.environ.get("NIN_GOLDEN") == "write":
         GOLDEN.write_text(page)
 
@@ -58,7 +58,7 @@ def test_the_page_is_the_golden_one(data: RunData, tmp_path: Path) -> None:
 
 
 def test_sections_come_in_the_designs_order(data: RunData, tmp_path: Path) -> None:
-    page = report.write(data, tmp_path).read_text()
+    page = report.write(data, tmp_path).path.read_text()
 
     assert re.findall(r"^## (.*)", page, re.MULTILINE) == [
         "The answer", "Variants", "Where a step goes", "Layers", "Memory", "Compiling",
@@ -134,7 +134,7 @@ def test_labels_tell_the_batch_where_there_are_several(make_run: MakeRun) -> Non
 def test_batches_are_drawn_where_there_are_several(make_run: MakeRun, tmp_path: Path) -> None:
     sizes = {(f"cpu-default-nchw-eager-b{b}", "A"): [b / 20] * 8 for b in (8, 16, 32)}
     data = load(make_run(sizes))
-    page = report.write(data, tmp_path).read_text()
+    page = report.write(data, tmp_path).path.read_text()
 
     assert answer.batch_families(data, tables.steps(data)) == {"baseline": [v for v, _ in sizes]}
     assert "## Batch size" in page
@@ -164,7 +164,7 @@ def test_every_way_to_get_a_variant_is_known() -> None:
 
 def test_a_run_in_which_all_failed_has_a_page_that_says_so(make_run: MakeRun, tmp_path: Path) -> None:
     data = load(make_run({}, failed={BASE: ("error", "the worker ended with exit code 3")}))
-    page = report.write(data, tmp_path).read_text()
+    page = report.write(data, tmp_path).path.read_text()
 
     assert "no answer" in page
     assert "the worker ended with exit code 3" in page
@@ -173,7 +173,7 @@ def test_a_run_in_which_all_failed_has_a_page_that_says_so(make_run: MakeRun, tm
 def test_few_rounds_are_warned_of(make_run: MakeRun, tmp_path: Path) -> None:
     data = load(make_run({(BASE, "A"): [1.0] * 8, (BASE, "A'"): [1.0] * 8, (KEPT, "V"): [0.5] * 8}))
 
-    assert "**Only 7 rounds: a change of 10 % may go undecided.**" in report.write(data, tmp_path).read_text()
+    assert "**Only 7 rounds: a change of 10 % may go undecided.**" in report.write(data, tmp_path).path.read_text()
 
 
 def test_noise_is_said_where_the_verdicts_would_be(make_run: MakeRun, tmp_path: Path) -> None:
@@ -181,13 +181,13 @@ def test_noise_is_said_where_the_verdicts_would_be(make_run: MakeRun, tmp_path: 
 
     assert (
         "**NOISY: identical code came out different, so cpu gets no verdict.**"
-        in report.write(data, tmp_path).read_text()
+        in report.write(data, tmp_path).path.read_text()
     )
 
 
 def test_a_run_that_ended_before_its_first_trial_has_a_page(make_run: MakeRun, tmp_path: Path) -> None:
     folder = make_run({(BASE, "A"): []})
-    page = report.write(load(folder), tmp_path).read_text()
+    page = report.write(load(folder), tmp_path).path.read_text()
 
     assert "no answer" in page
     assert "0 complete rounds" in page
@@ -219,7 +219,7 @@ def test_devices_are_answered_apart_and_both_drawn(make_run: MakeRun, tmp_path: 
         for arm in ("A", "A'")
     }
     data = load(make_run(steps, layers=[("0", "Conv2d", 0.3, 0.67)]))
-    page = report.write(data, tmp_path).read_text()
+    page = report.write(data, tmp_path).path.read_text()
 
     assert "On **cpu**, nin:" in page
     assert "On **cuda**, nin:" in page
@@ -233,11 +233,11 @@ def test_a_launch_bound_variant_is_labelled(make_run: MakeRun, tmp_path: Path) -
     data = load(make_run({(gpu, "A"): [0.01] * 8}, metrics={gpu: {"dispatch": 0.0095}}))
 
     assert "is launch-bound**: giving the device its work takes 9.50 ms of a step of 10.0 ms" in (
-        report.write(data, tmp_path).read_text()
+        report.write(data, tmp_path).path.read_text()
     )
 
 
 def test_a_reason_with_a_bar_stays_in_its_cell(make_run: MakeRun, tmp_path: Path) -> None:
     data = load(make_run({(BASE, "A"): [1.0]}, failed={KEPT: ("error", "a | b")}))
 
-    assert "a \\| b" in report.write(data, tmp_path).read_text()
+    assert "a \\| b" in report.write(data, tmp_path).path.read_text()
