@@ -161,7 +161,7 @@ def memory(data: RunData, table: pd.DataFrame) -> Figure:
             color="black", label=name, zorder=3,
         )  # fmt: skip
     for row in np.flatnonzero(table.saved_bytes.isna()):
-        axes.text(left[row], int(row), " saved: not measured", va="center", fontsize=8, color=GREY)
+        axes.text(left[row], int(row), " saved: ?", va="center", fontsize=8, color=GREY)
     name_rows(axes, [label(data, v) for v in table.variant_id])
     axes.set_xlim(left=0)
     axes.set_xlabel("MiB")

@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import nn
 
+from bench import child
 from bench.measure import memory
 from bench.measure.workload import Workload
-from bench.variants import Variant
+from bench.variants import Variant, as_row
 from nin.train import Setup
 
 MakeWork = Callable[..., Workload]
@@ -90,6 +91,26 @@ def test_a_peak_is_of_the_time_since_the_reset() -> None:
     assert len(again)
     assert grown
     assert 48 * 2**20 < grown - after < 80 * 2**20
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux resets a peak")
+def test_a_process_grows_by_one_to_two_times_what_an_added_image_saves() -> None:
+    """In fresh processes, as a run measures it: memory that an earlier step left would hide the growth."""
+    peaks = {}
+    for batch_size in (4, 8):
+        variant = Variant(batch_size=batch_size)
+        request = {
+            "task": "trial", "variant": as_row(variant), "probes": "memory", "counts": {}, "seed": 0,
+            "pilot_counts": {"plain": 1, "stamped": 1}, "inputs": {"folder": None, "shape": None, "classes": 10},
+        }  # fmt: skip
+        reply = child.ask(request, child.environment_of(variant, "", Path()), limit_s=300)
+        assert reply["status"] == "ok", reply["reason"]
+        peaks[batch_size] = next(s["value"] for s in reply["samples"] if s["metric"] == "process_peak")
+    growth = (peaks[8] - peaks[4]) / 4
+    saved = sum(SAVED_PER_IMAGE.values()) + SAVED_BY_LOSS_PER_IMAGE
+
+    assert saved <= growth <= 2 * saved
 
 
 def test_on_cuda_the_peaks_begin_behind_the_warm_up(monkeypatch: pytest.MonkeyPatch, fake_work: Workload) -> None:
