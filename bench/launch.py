@@ -115,7 +115,7 @@ def _set_status(run: Run, status: str, **more: object) -> None:
 
 
 def _pilot(run: Run) -> None:
-    planned = plan.pilot(run.entries)
+    planned = plan.pilot(run.entries, light=not run.plan["verdicts"])
     done = {(t["variant_id"], t["probes"]) for t in run.trials if t["stage"] == "pilot"}
     for index, trial in enumerate(planned):
         variant = trial.arm.variant

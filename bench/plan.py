@@ -46,8 +46,11 @@ def step_probes(variant: Variant) -> str:
     return "steps+layers" if variant.compile_mode == "eager" else "steps"
 
 
-def pilot(entries: Iterable[Entry]) -> list[Planned]:
-    """Round 0: the steps of each variant and, if it has further rounds, then its memory."""
+def pilot(entries: Iterable[Entry], *, light: bool = False) -> list[Planned]:
+    """Round 0: the steps of each variant and, if it has further rounds, then its memory.
+
+    A light pilot takes the memory of baselines alone.
+    """
     return [
         Planned(
             round=0,
@@ -60,7 +63,7 @@ def pilot(entries: Iterable[Entry]) -> list[Planned]:
             (entry, probes)
             for entry in entries
             for probes in (step_probes(entry.variant), "memory")
-            if probes != "memory" or not entry.pilot_only
+            if probes != "memory" or not (entry.pilot_only or (light and not entry.variant.is_baseline))
         )
     ]
 

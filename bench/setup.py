@@ -181,7 +181,7 @@ def start(choices: Choices, entries: list[Entry], folder: Path, shown: RunProgre
             "rounds": choices.rounds or (plan.LOOK_ROUNDS if choices.is_look else plan.DEFAULT_ROUNDS),
             "budget_s": budget_s,
             "verdicts": not choices.is_look,
-            "pilot_counts": {"plain": 2, "stamped": 1} if choices.is_look else {"plain": 3, "stamped": 2},
+            "pilot_counts": {"plain": 1, "stamped": 1} if choices.is_look else {"plain": 3, "stamped": 2},
             "pilot_only": [e.variant.id for e in runnable if e.pilot_only],
             "step_s": {},
             "trial_s": {},

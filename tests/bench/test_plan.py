@@ -26,6 +26,12 @@ def test_the_pilot_takes_each_variant_once_and_memory_of_what_has_rounds() -> No
     assert {0} == {t.round for t in planned}
 
 
+def test_a_light_pilot_takes_the_memory_of_baselines_alone() -> None:
+    memory = [t.arm.variant for t in pilot(ENTRIES, light=True) if t.probes == "memory"]
+
+    assert memory == [Variant()]
+
+
 def test_compiled_variants_have_no_layers() -> None:
     probes = {t.arm.variant.compile_mode: t.probes for t in pilot(ENTRIES) if t.probes != "memory"}
 

@@ -113,14 +113,14 @@ def test_kept_without_its_variables_is_found(real_work: MakeWork, monkeypatch: p
     assert verify.before_steps(work).startswith("kept needs MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_THRESHOLD_")
 
 
-@pytest.mark.parametrize(("faults", "found"), [([40_000_000, 5e7, 0], True), ([0, 0, 5e7], False)])
+@pytest.mark.parametrize(("faults", "found"), [([4e7, 5e7, 6e7], True), ([5e7, 5e7, 0], False)])
 def test_kept_that_still_faults_is_found(faults: list[float], found: bool) -> None:
     samples = Samples("steps")
     for index, value in enumerate(faults):
         samples.add("page_faults", "1", value, index=index)
 
     told = verify.after_steps(Variant(allocator="kept"), [], samples)
-    assert told.startswith("kept took no effect: a step maps") == found
+    assert told.startswith("kept took no effect: every step maps") == found
     assert verify.after_steps(Variant(), [], samples) == ""
 
 
