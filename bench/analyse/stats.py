@@ -1,6 +1,7 @@
 """Intervals over trials. All values are one a round: never samples pooled across trials."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -30,6 +31,20 @@ class Interval:
 
 
 NOTHING = Interval(estimate=math.nan, lo=math.nan, hi=math.nan)
+
+
+def inverse(ratio: Interval) -> Interval:
+    """One over a ratio."""
+    return Interval(estimate=1 / ratio.estimate, lo=1 / ratio.hi, hi=1 / ratio.lo)
+
+
+def as_ratio(shift: Interval) -> Interval:
+    """How many times faster, from by how much the log of the seconds lies higher."""
+    return Interval(
+        estimate=float(np.exp(-shift.estimate)),
+        lo=float(np.exp(-shift.hi)),
+        hi=float(np.exp(-shift.lo)),
+    )
 
 
 @lru_cache
@@ -89,16 +104,49 @@ def shift_interval(variant: ArrayLike, controls: ArrayLike) -> Interval:
     )
 
 
-def z_of_shift(variant: Values, controls: Values, shift: float) -> float:
-    """How many standard deviations the variant's aligned rank sum lies above what `shift` explains."""
-    rounds = np.column_stack((variant - shift, controls))
-    aligned = rounds - np.median(rounds, axis=1, keepdims=True)
+def z_of_shift(variant: Values, controls: Values, shift: float) -> Values:
+    """How many standard deviations the variant's aligned rank sum lies above what `shift` explains.
+
+    Shapes (..., n) and (..., n, k); one z for each of the leading axes, 0 where all values tie.
+    """
+    ranks = _aligned_ranks(variant, controls, shift)
+    above = ranks[..., 0].sum(axis=-1) - ranks.mean(axis=-1).sum(axis=-1)
+    deviation = np.sqrt(ranks.var(axis=-1).sum(axis=-1))
+    return np.divide(above, deviation, out=np.zeros_like(above), where=deviation > 0)  # type: ignore[no-any-return]
+
+
+def p_above(variant: ArrayLike, controls: ArrayLike, shift: float) -> float:
+    """The chance of an aligned rank sum as high as the variant's, or higher, if `shift` were all there is.
+
+    One-sided and exact, by convolution over rounds: under the null each round's ranks are the variant's with
+    equal chance. Shapes (n,) and (n, k).
+    """
+    ranks = _aligned_ranks(np.asarray(variant, dtype=np.float64), np.asarray(controls, dtype=np.float64), shift)
+    doubled = np.rint(2 * ranks).astype(np.int64)  # mid-ranks are halves
+    over_least = doubled - doubled.min(axis=1, keepdims=True)
+    distribution: Values = np.ones(1)
+    for of_round in over_least:
+        distribution = np.convolve(distribution, np.bincount(of_round) / len(of_round))
+    return float(distribution[over_least[:, 0].sum() :].sum())
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's adjusted p values (1979), in the order given: a family holds its level if those at most it are rejected."""
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    adjusted, least = [0.0] * len(p_values), 0.0
+    for place, index in enumerate(order):
+        least = max(least, min(1.0, (len(p_values) - place) * p_values[index]))
+        adjusted[index] = least
+    return adjusted
+
+
+def _aligned_ranks(variant: Values, controls: Values, shift: float) -> Values:
+    """Mid-ranks among all rounds' values, each less its round's median; the variant's, less `shift`, come first."""
+    rounds = np.concatenate(((variant - shift)[..., None], controls), axis=-1)
+    aligned = rounds - np.median(rounds, axis=-1, keepdims=True)
     # Equal values must tie, whatever the last bit of their subtraction.
-    ranks = stats.rankdata(np.round(aligned, 12)).reshape(rounds.shape)
-    variance = ranks.var(axis=1).sum()
-    if variance == 0:
-        return 0.0
-    return float((ranks[:, 0].sum() - ranks.mean(axis=1).sum()) / math.sqrt(variance))
+    flat = np.round(aligned, 12).reshape(*rounds.shape[:-2], -1)
+    return np.asarray(stats.rankdata(flat, axis=-1).reshape(rounds.shape))
 
 
 def _cross(variant: Values, controls: Values, level: float, low: float, high: float) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analyse.load import RunData, cell
-from bench.analyse.stats import NOTHING, Interval, shift_interval
+from bench.analyse.stats import NOTHING, Interval, as_ratio, inverse, shift_interval
 from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, Control, delta_of, verdict
 
 EPOCH_IMAGES = 60_000
@@ -50,20 +50,6 @@ def log_steps(data: RunData, variant_id: str) -> pd.DataFrame:
     """Logs of seconds per image by complete round, a column an arm; only rounds that have every arm."""
     arms = data.steps.get(variant_id, pd.DataFrame()).dropna()
     return pd.DataFrame(np.log(arms / batch_of(data, variant_id)))
-
-
-def inverse(ratio: Interval) -> Interval:
-    """One over a ratio."""
-    return Interval(estimate=1 / ratio.estimate, lo=1 / ratio.hi, hi=1 / ratio.lo)
-
-
-def as_ratio(shift: Interval) -> Interval:
-    """How many times faster, from by how much the log of the seconds lies higher."""
-    return Interval(
-        estimate=float(np.exp(-shift.estimate)),
-        lo=float(np.exp(-shift.hi)),
-        hi=float(np.exp(-shift.lo)),
-    )
 
 
 def device_of(data: RunData, variant_id: str) -> str:

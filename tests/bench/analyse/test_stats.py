@@ -14,7 +14,7 @@ from bench.analyse.stats import (
     shift_interval,
     z_of_shift,
 )
-from bench.analyse.tables import as_ratio
+
 from bench.analyse.verdicts import SAME, SLOWER, UNDECIDED, verdict
 
 

@@ -1,0 +1,172 @@
+"""False alarms and hits of four ways to compare two versions, on one workload: identical code and +5, +10, +15 %.
+
+    python compare_tools.py --cycles 20 --out verdicts.csv
+
+Each cycle measures every tool once, one after another, each as its users run it:
+
+- ours: a gate of 9 rounds of A, A' and the four versions, then 20 fresh rounds for what was flagged;
+- pytest-benchmark: a saved run, then `--benchmark-compare-fail=median:5%`;
+- pyperf: its defaults (20 processes of 3 values), then `compare_to`;
+- a pooled t-test at 5 %: 30 values of one process against 30 of another.
+
+Needs pyperf and pytest-benchmark beside numpy and scipy. A row of the CSV is one comparison.
+"""
+
+import argparse
+import csv
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from layer import BASE_CALLS
+from scipy import stats as scipy_stats
+
+from bench.analyse.stats import LEVEL, as_ratio, holm, p_above, shift_interval
+from bench.analyse.verdicts import DELTA_CPU, FASTER, SLOWER, verdict
+from bench.plan import Arm, round_trials
+from bench.variants import Variant
+
+HERE = Path(__file__).parent
+EFFECTS = {"0 %": 20, "+5 %": 21, "+10 %": 22, "+15 %": 23}
+"""The calls of the changed version; the base has 20."""
+GATE_ROUNDS, CONFIRM_ROUNDS, TRIAL_VALUES = 9, 20, 3
+POOLED_VALUES = 30
+
+Row = tuple[str, str, str]
+"""Tool, effect, what it said: slower, faster or nothing."""
+
+
+def run(calls: int, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run Python in the folder of the workload, for a version of it."""
+    variables = os.environ | {"CALLS": str(calls)}
+    return subprocess.run(
+        [sys.executable, *command], cwd=HERE, env=variables, check=check, capture_output=True, text=True
+    )
+
+
+def seconds(calls: int, values: int) -> list[float]:
+    """Values of a fresh process."""
+    return list(map(float, json.loads(run(calls, "layer.py", str(values)).stdout)))
+
+
+def rounds(arms: dict[str, int], count: int, seed: int) -> dict[str, list[float]]:
+    """The log of each arm's median, by round: randomised, each arm a fresh process."""
+    named = [Arm(name=name, variant=Variant()) for name in arms]
+    found: dict[str, list[float]] = {name: [] for name in arms}
+    for number in range(count):
+        for trial in round_trials(named, seed, number):
+            name = trial.arm.name
+            found[name].append(float(np.log(np.median(seconds(arms[name], TRIAL_VALUES)))))
+    return found
+
+
+def ours(seed: int) -> list[Row]:
+    """The gate's verdicts, and those that 20 fresh rounds confirm."""
+    controls = {"A": BASE_CALLS, "A'": BASE_CALLS}
+    logs = rounds(controls | EFFECTS, GATE_ROUNDS, seed)
+    base = np.column_stack([logs[name] for name in controls])
+    words = {
+        effect: verdict(as_ratio(shift_interval(logs[effect], base)), GATE_ROUNDS, DELTA_CPU) for effect in EFFECTS
+    }
+    flagged = {effect: word for effect, word in words.items() if word in (FASTER, SLOWER)}
+    confirmed: dict[str, str] = {}
+    if flagged:
+        logs = rounds(controls | {effect: EFFECTS[effect] for effect in flagged}, CONFIRM_ROUNDS, seed + 1)
+        base = np.column_stack([logs[name] for name in controls])
+        signs = {effect: 1 if word == SLOWER else -1 for effect, word in flagged.items()}
+        p = [p_above(s * np.array(logs[effect]), s * base, np.log1p(DELTA_CPU)) for effect, s in signs.items()]
+        confirmed = {e: flagged[e] for e, adjusted in zip(flagged, holm(p), strict=True) if adjusted <= 1 - LEVEL}
+    return [
+        (f"nin-bench, {name}", effect, said.get(effect, "").lower())
+        for name, said in (("gate", flagged), ("confirmed", confirmed))
+        for effect in EFFECTS
+    ]
+
+
+def changed(rng: random.Random) -> list[str]:
+    """The effects in random order: none is always the one farthest from the base."""
+    return rng.sample(list(EFFECTS), len(EFFECTS))
+
+
+def pytest_benchmark(rng: random.Random) -> list[Row]:
+    """A saved run, then compare-fail."""
+    with tempfile.TemporaryDirectory() as storage:
+        test = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "with_pytest_benchmark.py")
+        stored = f"--benchmark-storage=file://{storage}"
+        run(BASE_CALLS, *test, stored, "--benchmark-save=base")
+        compare = (*test, stored, "--benchmark-compare=0001", "--benchmark-compare-fail=median:5%")
+        rows = []
+        for effect in changed(rng):
+            done = run(EFFECTS[effect], *compare, check=False)
+            failed = "PerformanceRegression" in done.stdout + done.stderr
+            if done.returncode != failed:
+                raise RuntimeError(done.stdout + done.stderr)
+            rows.append(("pytest-benchmark", effect, "slower" if failed else ""))
+        return rows
+
+
+def pyperf(rng: random.Random) -> list[Row]:
+    """Its defaults, then compare_to."""
+    with tempfile.TemporaryDirectory() as folder:
+        base, head = f"{folder}/base.json", f"{folder}/head.json"
+        inherit = "--inherit-environ=CALLS"
+        run(BASE_CALLS, "with_pyperf.py", inherit, "-o", base)
+        rows = []
+        for effect in changed(rng):
+            run(EFFECTS[effect], "with_pyperf.py", inherit, "-o", head)
+            said = run(0, "-m", "pyperf", "compare_to", base, head).stdout
+            Path(head).unlink()
+            words = [word for word in ("slower", "faster", "not significant") if word in said]
+            if len(words) != 1:
+                raise RuntimeError(said)
+            rows.append(("pyperf", effect, "" if words == ["not significant"] else words[0]))
+        return rows
+
+
+def pooled_t(rng: random.Random) -> list[Row]:
+    """Student's t on the values of one process against those of another."""
+    base = seconds(BASE_CALLS, POOLED_VALUES)
+    rows = []
+    for effect in changed(rng):
+        head = seconds(EFFECTS[effect], POOLED_VALUES)
+        significant = scipy_stats.ttest_ind(base, head).pvalue < 0.05
+        slower = np.mean(head) > np.mean(base)
+        rows.append(("pooled t-test", effect, ("slower" if slower else "faster") if significant else ""))
+    return rows
+
+
+def main() -> None:
+    """Measure the cycles and append each comparison to the CSV."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cycles", type=int, default=20)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    with options.out.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["cycle", "tool", "effect", "said", "seconds"])
+        for cycle in range(options.cycles):
+            rng = random.Random(cycle)  # noqa: S311 - no secret
+            tools: Sequence[Callable[[], list[Row]]] = (
+                lambda rng=rng: pytest_benchmark(rng),  # type: ignore[misc]
+                lambda rng=rng: pyperf(rng),  # type: ignore[misc]
+                lambda rng=rng: pooled_t(rng),  # type: ignore[misc]
+                lambda cycle=cycle: ours(1000 * cycle),  # type: ignore[misc]
+            )
+            for tool in rng.sample(tools, len(tools)):
+                start = time.perf_counter()
+                rows = tool()
+                took_s = round(time.perf_counter() - start, 1)
+                writer.writerows([cycle, *row, took_s] for row in rows)
+                file.flush()
+                print(cycle, took_s, *(f"{row[1]}:{row[2] or '-'}" for row in rows), flush=True)
+
+
+if __name__ == "__main__":
+    main()
