@@ -1,11 +1,14 @@
 """`python -m bench`: the verbs. Each is one call; what is slow to import is imported where it is used."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from bench.matrix import PRESETS, matrix
+from bench.matrix import PRESETS, ab_matrix, matrix
 from bench.variants import VariantError
 
 if TYPE_CHECKING:
@@ -36,6 +39,13 @@ Shape = Annotated[
 ]
 Classes = Annotated[int, typer.Option(min=2, help="Classes of the random images.")]
 Data = Annotated[str | None, typer.Option(help="Folder with Fashion-MNIST's four files.")]
+Seed = Annotated[int, typer.Option(help="Of weights, batches and the order of trials.")]
+Out = Annotated[Path, typer.Option(help="Folder for runs.")]
+Reports = Annotated[Path, typer.Option(help="Folder for reports.")]
+RunId = Annotated[str | None, typer.Option(help="The run's name.")]
+Resume = Annotated[
+    str | None, typer.Option(metavar="RUN", help="Go on with a run, under this call's --budget and --rounds.")
+]
 Download = Annotated[bool, typer.Option("--download", help="Let torchvision download the data if none is found.")]
 
 
@@ -58,18 +68,16 @@ def run(
     variant: VariantIds = None,
     rounds: Rounds = None,
     budget: Budget = "20m",
-    seed: Annotated[int, typer.Option(help="Of weights, batches and the order of trials.")] = 0,
+    seed: Seed = 0,
     model: Model = "nin",
     input_: Shape = None,
     classes: Classes = 10,
     data: Data = None,
     download: Download = False,
-    out: Annotated[Path, typer.Option(help="Folder for runs.")] = Path("results"),
-    reports: Annotated[Path, typer.Option(help="Folder for reports.")] = Path("reports"),
-    run_id: Annotated[str | None, typer.Option(help="The run's name.")] = None,
-    resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Go on with a run, under this call's --budget and --rounds.")
-    ] = None,
+    out: Out = Path("results"),
+    reports: Reports = Path("reports"),
+    run_id: RunId = None,
+    resume: Resume = None,
 ) -> None:
     """Measure, then write the report and print the variants table."""
     from bench import setup  # noqa: PLC0415 - --help must not wait for it
@@ -80,6 +88,48 @@ def run(
         data=data, download=download, out=out, run_id=run_id,
     )  # fmt: skip
     finish(measure(choices, resume), reports)
+
+
+@app.command()
+def ab(
+    base: Annotated[
+        str | None, typer.Option(metavar="REF", help="A commit, branch or tag of this folder's repository, or a folder.")
+    ] = None,
+    device: Device = "all",
+    axis: Annotated[
+        list[str] | None,
+        typer.Option("--axis", help="NAME=VALUE,VALUE: each device's baseline at these values. Repeatable."),
+    ] = None,
+    variant: VariantIds = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Rounds before any that confirm.", show_default="12")] = None,
+    budget: Annotated[str, typer.Option(help="Time for all of it: 90s, 20m, 2h, or none.")] = "none",
+    seed: Seed = 0,
+    model: Model = "nin",
+    input_: Shape = None,
+    classes: Classes = 10,
+    data: Data = None,
+    download: Download = False,
+    out: Out = Path("results"),
+    reports: Reports = Path("reports"),
+    run_id: RunId = None,
+    resume: Resume = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 where a step stays undecided.")] = False,
+) -> None:
+    """Hold this tree's code against another's: its `nin`, or --model, in one interleaved run.
+
+    Exit codes: 0 no confirmed regression, 1 a confirmed regression, 2 wrong call, 3 undecided (--strict),
+    4 nothing measured, or not comparable.
+    """
+    from bench import setup  # noqa: PLC0415
+
+    if not (base or resume):
+        fail("ab needs --base REF: a commit, branch or tag of this folder's git repository, or a folder")
+    choices = setup.Choices(
+        device=device, axes=tuple(axis or ()), variants=tuple(variant or ()), rounds=rounds, budget=budget,
+        seed=seed, model=model, shape=input_, classes=classes, data=data, download=download, out=out,
+        run_id=run_id, base=base, kind="ab",
+    )  # fmt: skip
+    raise typer.Exit(finish_ab(measure(choices, resume), reports, strict=strict))
 
 
 def measure(choices: "Choices", resume: str | None) -> Path:
@@ -95,7 +145,10 @@ def measure(choices: "Choices", resume: str | None) -> Path:
         else:
             folder = choices.out / setup.name_run(choices)
             under_way = setup.start(choices, entries_of(choices), folder, progress)
-        launch.execute(under_way, after_pilot=print_estimates)
+        if choices.kind == "ab":
+            launch.execute(under_way, after_pilot=lambda _: None, flag=flag)
+        else:
+            launch.execute(under_way, after_pilot=print_estimates)
         return folder
     except (VariantError, setup.UsageError) as error:
         fail(error)
@@ -107,7 +160,7 @@ def measure(choices: "Choices", resume: str | None) -> Path:
         if folder is None or not folder.is_dir():
             fail("interrupted before anything was measured", INTERRUPTED)
         fail(
-            f"interrupted; what was measured is kept. Go on with --out {folder.parent} --resume {folder.name}; "
+            f"interrupted; what was measured is kept. Go on with {choices.kind} --out {folder.parent} --resume {folder.name}; "
             f"report what there is with: python -m bench report {folder}",
             INTERRUPTED,
         )
@@ -116,6 +169,8 @@ def measure(choices: "Choices", resume: str | None) -> Path:
 def entries_of(choices: "Choices") -> "list[Entry]":
     """The matrix that the options ask for."""
     devices = ["cpu", "cuda"] if choices.device == "all" else [choices.device]
+    if choices.kind == "ab":
+        return ab_matrix(devices, choices.axes, choices.variants, choices.model)
     return matrix(choices.preset, devices, choices.axes, choices.variants, choices.model)
 
 
@@ -126,21 +181,49 @@ def print_estimates(folder: Path) -> None:
     summary.show_estimates(load.load(folder))
 
 
-def finish(folder: Path, reports: Path) -> None:
-    """Write the report of a run, print its table and where it is."""
-    from bench.analyse import load, report, summary  # noqa: PLC0415
+def flag(folder: Path) -> list[dict[str, str]]:
+    """The cells of `ab` that look changed."""
+    from bench.analyse import changes, load  # noqa: PLC0415
+
+    return changes.flagged(load.load(folder))
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """Turn what is wrong with a file into one line and exit code 4."""
     from bench.records import RecordError  # noqa: PLC0415
 
     try:
-        data = load.load(folder)
-        page = report.write(data, reports)
+        yield
     except RecordError as error:
         fail(error, NOTHING)
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}" if error.filename else error, NOTHING)
+
+
+def finish(folder: Path, reports: Path) -> None:
+    """Write the report of a run, print its table and where it is."""
+    from bench.analyse import load, report, summary  # noqa: PLC0415
+
+    with one_line():
+        data = load.load(folder)
+        page = report.write(data, reports)
     summary.show(page)
     if not len(data.values):
         fail("nothing was measured: the report tells why", NOTHING)
+
+
+def finish_ab(folder: Path, reports: Path, *, strict: bool) -> int:
+    """Write the page of an `ab`, print its lines, add them to $GITHUB_STEP_SUMMARY; the exit code."""
+    from bench.analyse import ab, changes, load, report, summary  # noqa: PLC0415
+
+    with one_line():
+        page = report.write_ab(load.load(folder), reports)
+        if summary_file := os.environ.get("GITHUB_STEP_SUMMARY"):
+            with Path(summary_file).open("a", encoding="utf-8") as file:
+                file.write(ab.summary(page))
+    summary.show_ab(page)
+    return changes.exit_code(page.changes, strict=strict)
 
 
 @app.command("report")
@@ -152,12 +235,19 @@ def report_(
 ) -> None:
     """Write a run's report again, from its files alone."""
     from bench import setup  # noqa: PLC0415
+    from bench.records import read_run  # noqa: PLC0415
 
     results = Path("results")
     try:
-        finish(setup.folder_of(results, run) if run else setup.newest(results), out)
+        folder = setup.folder_of(results, run) if run else setup.newest(results)
     except setup.UsageError as error:
         fail(error)
+    with one_line():
+        kind = read_run(folder).get("kind")
+    if kind == "ab":
+        finish_ab(folder, out, strict=False)
+    else:
+        finish(folder, out)
 
 
 @app.command("list")

@@ -140,16 +140,17 @@ def commit() -> str | None:
     if not (root / ".git").exists():
         return None
     try:
-        head = _git(root, "rev-parse", "--short=12", "HEAD")
-        return head + ("+" if _git(root, "status", "--porcelain", "-uno") else "")
+        head = git(root, "rev-parse", "--short=12", "HEAD")
+        return head + ("+" if git(root, "status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.SubprocessError):
         return None
 
 
-def _git(root: Path, *arguments: str) -> str:
+def git(root: Path, *arguments: str) -> str:
+    """What git says of the repository around a folder; OSError or SubprocessError where it says nothing."""
     done = subprocess.run(
         ["git", "-C", str(root), *arguments],  # noqa: S607 - git is where the user has it
-        capture_output=True, check=True, text=True, timeout=10,
+        capture_output=True, check=True, text=True, timeout=60,
     )  # fmt: skip
     return done.stdout.strip()
 

@@ -11,6 +11,11 @@ from typing import IO, Any, Self
 from bench.records import APPENDED, LAYERS, RUN_FILE, SAMPLES, TRIALS, VARIANTS, RecordError, Row, whole_lines
 
 
+def already_there(folder: Path) -> str:
+    """What is wrong with the name of a run that exists, and the way out."""
+    return f"{folder}: there already; go on with --resume {folder.name}, or choose another --run-id"
+
+
 class RunFolder:
     """A run's folder, locked, with one writer: this object. Close it, or use it as a context."""
 
@@ -30,8 +35,7 @@ class RunFolder:
         try:
             folder.mkdir(parents=True)
         except FileExistsError as error:
-            msg = f"{folder}: there already; go on with --resume {folder.name}, or choose another --run-id"
-            raise RecordError(msg) from error
+            raise RecordError(already_there(folder)) from error
         except OSError as error:
             msg = f"{folder}: {error.strerror}"
             raise RecordError(msg) from error

@@ -31,6 +31,8 @@ class Run:
     progress: RunProgress
     cache: Path
     """For compiled code; its folder is this run's own."""
+    trees: dict[str, Path] = field(default_factory=dict)
+    """Where the code trees `base` and `head` lie; empty where one tree is measured."""
     worker: Sequence[str] = child.WORKER
     trials: list[dict[str, Any]] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
@@ -75,10 +77,17 @@ def resume(folder: Path, progress: RunProgress, cache: Path) -> Run:
     return run
 
 
-def execute(run: Run, after_pilot: Callable[[Path], None]) -> None:
+Flagged = list[dict[str, str]]
+"""Cells that look changed: variant_id, scope, layer, phase and the word they were given."""
+
+
+def execute(
+    run: Run, after_pilot: Callable[[Path], None], flag: Callable[[Path], Flagged] | None = None
+) -> None:
     """Measure what is left of the run: pilot, then rounds. The folder is complete after each trial.
 
-    `after_pilot` is called once with the folder. Raises KeyboardInterrupt on Ctrl-C and on SIGTERM,
+    `after_pilot` is called once with the folder. `flag` tells from the rounds which cells look changed; their
+    variants are then measured in fresh rounds. Raises KeyboardInterrupt on Ctrl-C and on SIGTERM,
     RecordError where a file can't be written; both leave the folder ready to be gone on with.
     """
     previous = signal.signal(signal.SIGTERM, _interrupt)
@@ -86,8 +95,8 @@ def execute(run: Run, after_pilot: Callable[[Path], None]) -> None:
         _set_status(run, "running", finished_at=None, ended_because=None)
         _pilot(run)
         after_pilot(run.folder.folder)
-        _rounds(run)
-        _set_status(run, "complete", finished_at=now())
+        ended_because = _measure(run, flag)
+        _set_status(run, "complete", finished_at=now(), ended_because=ended_because)
         shutil.rmtree(run.cache, ignore_errors=True)
     except KeyboardInterrupt:
         for number in (signal.SIGINT, signal.SIGTERM):  # one is enough: end in peace
@@ -115,17 +124,22 @@ def _set_status(run: Run, status: str, **more: object) -> None:
 
 
 def _pilot(run: Run) -> None:
-    planned = plan.pilot(run.entries, light=not run.plan["verdicts"])
-    done = {(t["variant_id"], t["probes"]) for t in run.trials if t["stage"] == "pilot"}
+    if run.trees:
+        planned = plan.pilot_of_trees(run.entries)
+    else:
+        planned = plan.pilot(run.entries, light=not run.plan["verdicts"])
+    done = {(t["variant_id"], t["probes"], t["tree"]) for t in run.trials if t["stage"] == "pilot"}
     for index, trial in enumerate(planned):
         variant = trial.arm.variant
-        if (variant.id, trial.probes) in done or not _worth_piloting(run, trial):
+        if (variant.id, trial.probes, trial.arm.tree) in done or not _worth_piloting(run, trial):
             continue
         if run.left_s() <= 0:
             return
         left_s = _expected_s(run) * (len(planned) - index) + _rounds_expected_s(run)
-        run.progress.before(f"pilot {variant.id} {trial.probes}", index, len(planned), left_s)
-        _take(run, trial, counts={}, limit_s=min(plan.time_limit_s(None), max(plan.LEAST_LIMIT_S, run.left_s())))
+        what = " ".join(filter(None, ("pilot", trial.arm.tree, variant.id, trial.probes)))
+        run.progress.before(what, index, len(planned), left_s)
+        counts = run.plan["counts"].get(variant.id, {})  # both trees take the same
+        _take(run, trial, counts, limit_s=min(plan.time_limit_s(None), max(plan.LEAST_LIMIT_S, run.left_s())))
 
 
 def _learn(run: Run, variant: Variant, reply: dict[str, Any], duration_s: float) -> None:
@@ -135,7 +149,7 @@ def _learn(run: Run, variant: Variant, reply: dict[str, Any], duration_s: float)
     step_s = median(walls)
     compiling_s = first_s - step_s if variant.compile_mode != "eager" else 0.0
     run.plan["step_s"][variant.id] = step_s
-    run.plan["trial_s"][variant.id] = duration_s - compiling_s
+    run.plan["trial_s"][variant.id] = max(duration_s - compiling_s, run.plan["trial_s"].get(variant.id, 0.0))
     run.plan["counts"][variant.id] = reply["counts"]
     run.folder.write_run(run.header)
 
@@ -149,33 +163,53 @@ def _worth_piloting(run: Run, trial: plan.Planned) -> bool:
     return ran and run.plan["step_s"][variant_id] <= plan.MEMORY_STEP_S
 
 
-def _rounds(run: Run) -> None:
+def _measure(run: Run, flag: Callable[[Path], Flagged] | None) -> str:
+    """Take the rounds that are left, and those that confirm; why they ended."""
     failed = {
         t["variant_id"] for t in run.trials if t["stage"] == "pilot" and t["status"] != "ok" and t["probes"] != "memory"
     }
-    arms = plan.arms(run.entries, failed, twice=run.plan["verdicts"])
+    if run.trees:
+        arms = plan.arms_of_trees(run.entries, failed)
+    else:
+        arms = plan.arms(run.entries, failed, twice=run.plan["verdicts"])
     run.plan["arms"] = [[arm.variant.id, arm.name] for arm in arms]
-    measured = [(t["round"], t["variant_id"], t["arm"]) for t in run.trials if t["stage"] == "measure"]
-    wanted = run.plan["rounds"] - len(plan.complete_rounds(map(tuple, run.plan["arms"]), measured))
+    run.folder.write_run(run.header)  # which arms make a round complete, should this process be killed
+    ended_because = "rounds"
+    if run.plan["flagged"] is None:
+        ended_because = _rounds(run, "measure", arms, run.plan["rounds"])
+    if flag is None:
+        return ended_because
+    if run.plan["flagged"] is None:
+        run.plan["flagged"] = flag(run.folder.folder)
+        run.folder.write_run(run.header)
+    flagged = {cell["variant_id"] for cell in run.plan["flagged"]}
+    if not flagged:
+        return ended_because
+    run.progress.say(f"{len(run.plan['flagged'])} cells look changed: {plan.CONFIRM_ROUNDS} fresh rounds decide")
+    return _rounds(run, "confirm", [arm for arm in arms if arm.variant.id in flagged], plan.CONFIRM_ROUNDS)
+
+
+def _rounds(run: Run, stage: str, arms: list[plan.Arm], wanted: int) -> str:
+    """Take what is left of the wanted rounds of a stage, as far as the budget lets them; why they ended."""
+    measured = [(t["round"], t["variant_id"], t["arm"]) for t in run.trials if t["stage"] == stage]
+    wanted -= len(plan.complete_rounds([(arm.variant.id, arm.name) for arm in arms], measured))
     number = 1 + max((t["round"] for t in run.trials), default=0)
     round_s = sum(_trial_s(run, arm.variant) for arm in arms)
-    fit = plan.rounds_that_fit(run.left_s(), round_s, wanted)
     if arms and wanted > 0:
+        fit = plan.rounds_that_fit(run.left_s(), round_s, wanted)
         run.progress.say(
             f"{fit} of {wanted} rounds fit the budget: a round of {len(arms)} trials takes about {duration(round_s)}"
         )
-    run.folder.write_run(run.header)  # which arms make a round complete, should this process be killed
     seen_s: list[float] = []
     while arms and wanted > 0:
         if plan.rounds_that_fit(run.left_s(), round_s, wanted) < 1:
-            run.header["ended_because"] = "budget"
-            return
+            return "budget"
         began = time.monotonic()
-        _round(run, plan.round_trials(arms, run.header["seed"], number), round_s, wanted)
+        _round(run, plan.round_trials(arms, run.header["seed"], number, stage), round_s, wanted)
         seen_s.append(time.monotonic() - began)
         round_s = max(seen_s)  # what took long once may do so again
         number, wanted = number + 1, wanted - 1
-    run.header["ended_because"] = "rounds"
+    return "rounds"
 
 
 def _round(run: Run, planned: list[plan.Planned], round_s: float, wanted: int) -> None:
@@ -183,7 +217,8 @@ def _round(run: Run, planned: list[plan.Planned], round_s: float, wanted: int) -
     for index, trial in enumerate(planned):
         variant = trial.arm.variant
         left_s = round_s * (fit - index / len(planned))
-        run.progress.before(f"round {trial.round} {trial.arm.name} {variant.id}", index, len(planned), left_s)
+        what = " ".join(filter(None, (f"round {trial.round}", trial.arm.name, trial.arm.tree, variant.id)))
+        run.progress.before(what, index, len(planned), left_s)
         limit_s = plan.time_limit_s(_trial_s(run, variant))
         _take(run, trial, counts=run.plan["counts"][variant.id], limit_s=limit_s)
 
@@ -199,6 +234,7 @@ def _take(run: Run, trial: plan.Planned, counts: dict[str, int], limit_s: float)
         "pilot_counts": run.plan["pilot_counts"],
         "inputs": run.header["inputs"],
         "seed": run.header["seed"],
+        "tree": str(run.trees[trial.arm.tree]) if trial.arm.tree else None,
     }
     tcmalloc = run.header["environment"]["tcmalloc"] or ""
     variables = child.environment_of(variant, tcmalloc, run.cache)
@@ -213,6 +249,7 @@ def _take(run: Run, trial: plan.Planned, counts: dict[str, int], limit_s: float)
         "stage": trial.stage,
         "variant_id": variant.id,
         "probes": trial.probes,
+        "tree": trial.arm.tree,
         "started_at": started_at,
         "duration_s": duration_s,
     }
@@ -227,7 +264,8 @@ def _take(run: Run, trial: plan.Planned, counts: dict[str, int], limit_s: float)
         row = _record(run, trial, row, reply)
     run.trials.append(row)
     if reply["status"] != "ok":
-        run.progress.say(f"{variant.id}: {reply['status']}: {reply['reason']}")
+        where = f"{variant.id} ({trial.arm.tree})" if trial.arm.tree else variant.id
+        run.progress.say(f"{where}: {reply['status']}: {reply['reason']}")
 
 
 def _record(run: Run, trial: plan.Planned, row: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:

@@ -58,14 +58,19 @@ def preset(name: str, device: str, model: str = "nin") -> list[Entry]:
 
 def with_axes(entries: Iterable[Entry], axes: Mapping[str, Sequence[str | int | None]]) -> list[Entry]:
     """Every entry at every value of the given axes, with the baselines that they need, each once."""
-    crossed = list(entries)
+    return with_baselines(crossed(entries, axes))
+
+
+def crossed(entries: Iterable[Entry], axes: Mapping[str, Sequence[str | int | None]]) -> list[Entry]:
+    """Every entry at every value of the given axes, and nothing else."""
+    found = list(entries)
     for name, values in axes.items():
-        crossed = [
+        found = [
             replace(entry, variant=replace(entry.variant, **{name: value}))  # type: ignore[arg-type]
             for value in values
-            for entry in crossed
+            for entry in found
         ]
-    return with_baselines(crossed)
+    return found
 
 
 def with_baselines(entries: Iterable[Entry]) -> list[Entry]:
@@ -160,6 +165,23 @@ def matrix(
         return with_baselines(named)
     entries = [entry for device in devices for entry in preset(preset_name, device, model)]
     return with_axes(entries, changes)
+
+
+def ab_matrix(
+    devices: Sequence[str], axes: Sequence[str] = (), variant_ids: Sequence[str] = (), model: str = "nin"
+) -> list[Entry]:
+    """The entries of `ab`: the named variants, or each device's baseline at every value of the axes.
+
+    Nothing is added: each variant is held against itself in another tree.
+    """
+    changes = dict(parse_axis(text) for text in axes)
+    if variant_ids and changes:
+        msg = "--variant names whole variants: it can't go with --axis"
+        raise VariantError(msg)
+    if variant_ids:
+        return [Entry(variant=variant) for variant in dict.fromkeys(map(parse_id, variant_ids))]
+    bases = [preset("quick", device, model)[0] for device in devices]
+    return crossed(bases, changes)
 
 
 def parse_axis(text: str) -> tuple[str, list[str | int | None]]:

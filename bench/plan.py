@@ -10,6 +10,8 @@ from bench.variants import Variant
 
 DEFAULT_ROUNDS = 12
 LOOK_ROUNDS = 3
+CONFIRM_ROUNDS = 20
+"""Fresh rounds that alone decide about what the first rounds flagged."""
 REPORT_RESERVE_S = 15.0
 """What the budget keeps for the report."""
 PILOT_LIMIT_S = 900.0
@@ -24,10 +26,21 @@ UNSEEN_TRIAL_S = 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """What a trial measures: the baseline (A, and A' once more) or a variant (V)."""
+    """What a trial measures: the baseline (A, and A' once more) or a variant (V).
+
+    Where two code trees are compared, A and A' are a variant in the tree `base`, V is the same in `head`.
+    """
 
     name: str
     variant: Variant
+    tree: str = ""
+    canary: bool = False
+    """Whether the trial measures the canary too."""
+
+    @property
+    def probes(self) -> str:
+        """What a trial in a round measures."""
+        return step_probes(self.variant) + ("+canary" if self.canary else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,27 +81,49 @@ def pilot(entries: Iterable[Entry], *, light: bool = False) -> list[Planned]:
     ]
 
 
+def pilot_of_trees(entries: Iterable[Entry]) -> list[Planned]:
+    """Round 0 where two trees are compared: the steps of each variant in both; the base's set the counts."""
+    arms = [Arm(name=n, variant=e.variant, tree=t) for e in entries for n, t in (("A", "base"), ("V", "head"))]
+    return [
+        Planned(round=0, order=order, arm=arm, stage="pilot", probes=step_probes(arm.variant))
+        for order, arm in enumerate(arms)
+    ]
+
+
 def arms(entries: Iterable[Entry], failed: set[str], *, twice: bool) -> list[Arm]:
     """The arms of every round: what is not for the pilot alone and was ok there; baselines twice.
 
     `failed` has the ids of variants whose pilot was not ok; `twice` is false where a run gives no
-    verdicts and so needs no A'.
+    verdicts and so needs no A'. Each device's first baseline takes the canary along.
     """
-    found = []
+    found: list[Arm] = []
+    devices: set[str] = set()
     for entry in entries:
         if entry.pilot_only or entry.variant.id in failed:
             continue
-        names = ("A", "A'") if entry.variant.is_baseline and twice else ("A",)
-        found += [Arm(name=name, variant=entry.variant) for name in (names if entry.variant.is_baseline else ("V",))]
+        if not entry.variant.is_baseline:
+            found.append(Arm(name="V", variant=entry.variant))
+            continue
+        canary = entry.variant.device not in devices
+        devices.add(entry.variant.device)
+        found.append(Arm(name="A", variant=entry.variant, canary=canary))
+        found += [Arm(name="A'", variant=entry.variant)] if twice else []
     return found
 
 
-def round_trials(arms: Sequence[Arm], seed: int, number: int) -> list[Planned]:
+def arms_of_trees(entries: Iterable[Entry], failed: set[str]) -> list[Arm]:
+    """The arms of every round where two trees are compared: each variant twice in the base, once in the head."""
+    trees = {"A": "base", "A'": "base", "V": "head"}
+    measurable = [entry.variant for entry in entries if entry.variant.id not in failed]
+    return [Arm(name=name, variant=variant, tree=tree) for variant in measurable for name, tree in trees.items()]
+
+
+def round_trials(arms: Sequence[Arm], seed: int, number: int, stage: str = "measure") -> list[Planned]:
     """A round's trials: every arm once, in an order drawn from the run's seed and the round's number."""
     order = list(arms)
     random.Random(f"{seed}/{number}").shuffle(order)  # noqa: S311 - no secret
     return [
-        Planned(round=number, order=i, arm=arm, stage="measure", probes=step_probes(arm.variant))
+        Planned(round=number, order=i, arm=arm, stage=stage, probes=arm.probes)
         for i, arm in enumerate(order)
     ]
 
@@ -96,7 +131,7 @@ def round_trials(arms: Sequence[Arm], seed: int, number: int) -> list[Planned]:
 def complete_rounds(arms: Iterable[tuple[str, str]], trials: Iterable[tuple[int, str, str]]) -> set[int]:
     """The rounds in which every arm has a trial, whatever its status.
 
-    `arms` are (variant id, name), `trials` (round, variant id, name) of stage measure.
+    `arms` are (variant id, name), `trials` (round, variant id, name) of one stage.
     """
     wanted = set(arms)
     by_round: dict[int, set[tuple[str, str]]] = {}

@@ -1,11 +1,12 @@
 """The files of a run: their names, columns and units, and how they are read.
 
-History of the schema: 1, the first.
+History of the schema: 2 adds pressure_s to trials.csv, and to run.json its kind (run or ab); 1 was the first.
 """
 
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from bench.variants import AXES
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 RUN_FILE = "run.json"
 
@@ -42,7 +43,7 @@ class Table:
     def text(self, rows: Iterable[Row]) -> str:
         """The rows as CSV, empty where a value is None or missing.
 
-        ValueError for a column that the table has not, or an empty one that it requires.
+        ValueError for a column that the table has not, an empty one that it requires, or a value that is not finite.
         """
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
@@ -52,6 +53,9 @@ class Table:
                 raise ValueError(msg)
             if empty := [name for name in self.required if row.get(name) in (None, "")]:
                 msg = f"{self.name} needs {', '.join(empty)}"
+                raise ValueError(msg)
+            if wild := [name for name, v in row.items() if isinstance(v, float) and not math.isfinite(v)]:
+                msg = f"{self.name}: {wild[0]} is {row[wild[0]]}"
                 raise ValueError(msg)
             writer.writerow("" if (value := row.get(name)) is None else value for name in self.columns)
         return out.getvalue()
@@ -84,6 +88,7 @@ TRIALS = Table(
         "tree": "str",
         "load_1min": "float64",
         "steal_s": "float64",
+        "pressure_s": "float64",
         "involuntary_switches": "float64",
         "gpu_clock_hz": "float64",
         "gpu_temperature_c": "float64",
@@ -191,8 +196,10 @@ def _checked(table: Table, path: Path, line: int, fields: Sequence[str]) -> dict
                 raise RecordError(msg)
         elif kind.startswith(("int", "float")):
             try:
-                int(row[name]) if kind.startswith("int") else float(row[name])
+                finite = math.isfinite(int(row[name]) if kind.startswith("int") else float(row[name]))
             except ValueError:
-                msg = f"{path}: line {line}: {name} is not a number: {row[name]!r}"
-                raise RecordError(msg) from None
+                finite = False
+            if not finite:
+                msg = f"{path}: line {line}: {name} is not a finite number: {row[name]!r}"
+                raise RecordError(msg)
     return row

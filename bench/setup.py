@@ -13,22 +13,19 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import child, plan
+from bench import child, plan, trees
 from bench.environment import machine, without_home
-from bench.folder import RunFolder
+from bench.folder import RunFolder, already_there
 from bench.launch import Run, now, resume
 from bench.matrix import Entry, excluded_reason
 from bench.progress import RunProgress, duration
 from bench.records import RUN_FILE, SCHEMA_VERSION, RecordError, read_run
+from bench.trees import UsageError
 from bench.variants import Variant, as_row
 
 DATA_CLASSES = 10
 SAME_MACHINE = ("cpu", "cores", "torch", "cuda_devices", "torch_threads")
 """What may not change between two parts of one run."""
-
-
-class UsageError(ValueError):
-    """An option that can't be met; the text says which and what would do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +46,10 @@ class Choices:
     download: bool = False
     out: Path = Path("results")
     run_id: str | None = None
+    base: str | None = None
+    """What `ab` holds this tree against."""
+    kind: str = "run"
+    """The verb that measures: run or ab."""
 
     @property
     def is_look(self) -> bool:
@@ -64,7 +65,7 @@ def progress() -> RunProgress:
 def name_run(choices: Choices) -> str:
     """The run's name: as chosen, else its date, time and preset. UsageError for an unfit one."""
     if choices.run_id is None:
-        what = "variants" if choices.variants else choices.preset
+        what = "ab" if choices.kind == "ab" else "variants" if choices.variants else choices.preset
         return f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}-{what}"
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", choices.run_id):
         msg = f"--run-id must be letters, digits, dots, dashes and underscores, got {choices.run_id!r}"
@@ -86,12 +87,12 @@ def newest(out: Path) -> Path:
     return runs[-1].parent
 
 
-def compile_cache(folder: Path) -> Path:
-    """Where compiled code of this run is kept until it is complete."""
+def scratch_of(folder: Path) -> Path:
+    """Where compiled code and code trees of this run are kept until it is complete."""
     from nin.data import cache_folder  # noqa: PLC0415 - imports torch
 
     path_hash = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
-    return cache_folder() / "compiled" / f"{folder.name}-{path_hash}"
+    return cache_folder() / "runs" / f"{folder.name}-{path_hash}"
 
 
 def parse_budget(text: str) -> float | None:
@@ -167,10 +168,11 @@ def start(choices: Choices, entries: list[Entry], folder: Path, shown: RunProgre
     shown.say(f"data: {data['name']}")
     header = {
         "schema_version": SCHEMA_VERSION,
+        "kind": choices.kind,
         "run_id": folder.name,
         "command": without_home(shlex.join(["python", "-m", "bench", *sys.argv[1:]])),
         "seed": choices.seed,
-        "preset": None if choices.variants else choices.preset,
+        "preset": None if choices.variants or choices.base else choices.preset,
         "status": "running",
         "started_at": now(),
         "finished_at": None,
@@ -187,13 +189,42 @@ def start(choices: Choices, entries: list[Entry], folder: Path, shown: RunProgre
             "trial_s": {},
             "counts": {},
             "arms": [],
+            "flagged": None,
         },
         "environment": described,
     }  # fmt: skip
-    opened = RunFolder.create(folder, header, variant_rows(entries, reasons))
-    cache = compile_cache(folder)
-    shutil.rmtree(cache, ignore_errors=True)  # a run of this name before: its code would make cold compiling warm
-    return Run(opened, header, runnable, shown, cache)
+    if folder.exists():
+        raise RecordError(already_there(folder))
+    scratch = scratch_of(folder)
+    shutil.rmtree(scratch, ignore_errors=True)  # a run of this name before: its code would make cold compiling warm
+    try:
+        if choices.base:
+            header["trees"] = trees.take(choices.base, scratch)
+            for name in trees.TREES:
+                check_tree(name, scratch / name, runnable[0].variant, header)
+        opened = RunFolder.create(folder, header, variant_rows(entries, reasons))
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    return Run(opened, header, runnable, shown, scratch, trees=trees_of(header, scratch))
+
+
+def trees_of(header: dict[str, Any], scratch: Path) -> dict[str, Path]:
+    """Where the code trees of a run lie; empty where it has none."""
+    return {name: scratch / name for name in header.get("trees", {})}
+
+
+def check_tree(name: str, root: Path, variant: Variant, header: dict[str, Any]) -> None:
+    """Build the variant's workload from a tree; RecordError where that fails."""
+    request = {
+        "task": "trial", "variant": as_row(variant), "probes": "build", "inputs": header["inputs"],
+        "seed": header["seed"], "tree": str(root),
+    }  # fmt: skip
+    reply = child.ask(request, child.environment_of(variant, "", root.parent), limit_s=120)
+    if reply["status"] != "ok":
+        tree = header["trees"][name]
+        msg = f"{name} ({tree['name']}) can't be measured: {reply['reason']}"
+        raise RecordError(msg)
 
 
 def go_on(choices: Choices, folder: Path, shown: RunProgress) -> Run:
@@ -202,18 +233,27 @@ def go_on(choices: Choices, folder: Path, shown: RunProgress) -> Run:
     UsageError for options that can't be met, RecordError for a folder that can't be gone on with.
     """
     budget_s = parse_budget(choices.budget)
-    fixed = ("preset", "device", "axes", "variants", "seed", "model", "shape", "classes", "data", "run_id")
+    fixed = ("preset", "device", "axes", "variants", "seed", "model", "shape", "classes", "data", "run_id", "base")
     if changed := [name for name in fixed if getattr(choices, name) != getattr(Choices(), name)]:
         msg = f"--resume goes on with the run as it was begun: take back {', '.join(changed)}"
         raise UsageError(msg)
-    begun, here = read_run(folder)["environment"], environment()
+    header = read_run(folder)
+    if header["kind"] != choices.kind:
+        msg = f"{folder} was begun by {header['kind']}: go on with python -m bench {header['kind']} --resume"
+        raise UsageError(msg)
+    begun, here = header["environment"], environment()
     if other := [name for name in SAME_MACHINE if begun.get(name) != here.get(name)]:
         told = "; ".join(f"{name} was {begun.get(name)}, is {here.get(name)}" for name in other)
         msg = f"{folder}: begun on another machine or software ({told}): begin a new run"
         raise RecordError(msg)
     if begun.get("commit") != here.get("commit"):
         shown.say(f"warning: the run was begun at commit {begun.get('commit')}, this is {here.get('commit')}")
-    run = resume(folder, shown, compile_cache(folder))
+    scratch = scratch_of(folder)
+    run = resume(folder, shown, scratch)
+    run.trees = trees_of(run.header, scratch)
+    if gone := [name for name, root in run.trees.items() if not root.is_dir()]:
+        msg = f"{folder}: the copy of its {gone[0]} is gone: begin a new run"
+        raise RecordError(msg)
     run.plan["budget_s"] = budget_s
     if choices.rounds:
         run.plan["rounds"] = choices.rounds

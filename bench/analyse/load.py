@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bench import plan
@@ -49,6 +50,8 @@ class RunData:
     """The value of each cell over the complete rounds; from the pilot, without bounds, where it has none."""
     rounds: list[int]
     """The complete rounds: those that count in intervals."""
+    confirm_rounds: list[int]
+    """The complete rounds of `ab` that confirm what the others flagged."""
     warnings: list[str]
 
     def spread(self, variant_id: str, metric: str, scope: str = "step", layer: str = "", phase: str = "") -> Interval:
@@ -68,11 +71,9 @@ def load(folder: Path) -> RunData:
     variants, trials, samples, layers = (
         read_frame(folder, table, warnings) for table in (VARIANTS, TRIALS, SAMPLES, LAYERS)
     )
-    measured = trials[trials.stage == "measure"]
-    rounds = plan.complete_rounds(
-        (tuple(arm) for arm in run["plan"]["arms"]),
-        zip(measured["round"], measured["variant_id"], measured["arm"], strict=True),
-    )
+    arms = [tuple(arm) for arm in run["plan"]["arms"]]
+    rounds = complete_rounds(trials, arms, "measure")
+    flagged = {cell["variant_id"] for cell in run["plan"]["flagged"] or ()}
     values = trial_values(trials, samples)
     # What did not take effect in one trial may not have in another: such a variant has no numbers.
     values = values[~values.variant_id.isin(trials.loc[trials.status == "invalid", "variant_id"])]
@@ -86,9 +87,17 @@ def load(folder: Path) -> RunData:
         values=values,
         steps=plain_steps(values, rounds),
         spreads=spreads(values, rounds),
-        rounds=sorted(rounds),
+        rounds=rounds,
+        confirm_rounds=complete_rounds(trials, [arm for arm in arms if arm[0] in flagged], "confirm"),
         warnings=warnings,
     )
+
+
+def complete_rounds(trials: pd.DataFrame, arms: list[tuple[str, ...]], stage: str) -> list[int]:
+    """The rounds of a stage that have a trial of every arm, in order."""
+    mine = trials[trials.stage == stage]
+    found = plan.complete_rounds(arms, zip(mine["round"], mine["variant_id"], mine["arm"], strict=True))
+    return sorted(map(int, found))
 
 
 def read_frame(folder: Path, table: Table, warnings: list[str]) -> pd.DataFrame:
@@ -110,7 +119,8 @@ def read_frame(folder: Path, table: Table, warnings: list[str]) -> pd.DataFrame:
         _explain(table, path, content)
         msg = f"{path}: damaged ({error})"
         raise RecordError(msg) from error
-    if frame[list(table.required)].isna().to_numpy().any():
+    numbers = frame.select_dtypes("number")
+    if frame[list(table.required)].isna().to_numpy().any() or np.isinf(numbers).to_numpy().any():
         _explain(table, path, content)
     frame[text_columns] = frame[text_columns].fillna("")
     return frame

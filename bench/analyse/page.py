@@ -1,4 +1,4 @@
-"""What every section of a report is made from: the run, its tables, and the folder for figures."""
+"""What every section of a page is made from: the run, its tables, and the folder for figures."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,20 +7,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.analyse import plots
+from bench.analyse.changes import Change
 from bench.analyse.load import RunData
 
 Lines = list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """A run with its tables, and the folder that its report goes to."""
+class Folder:
+    """Where a page goes, with its figures and tables."""
 
-    data: RunData
     folder: Path
-    steps: pd.DataFrame
-    layers: pd.DataFrame
-    memory: pd.DataFrame
 
     @property
     def path(self) -> Path:
@@ -31,3 +28,37 @@ class Report:
         """Save a figure and give the line that shows it."""
         plots.write(figure, self.folder / "figures" / f"{name}.png")
         return [f"![{words}](figures/{name}.png)", ""]
+
+    def table(self, name: str, table: pd.DataFrame) -> None:
+        """Save a table."""
+        path = self.folder / "tables" / f"{name}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        table.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
+
+    def write(self, lines: Lines) -> None:
+        """Save the page."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Folder):
+    """The page of one run."""
+
+    data: RunData
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report(Page):
+    """The page of `bench run`."""
+
+    steps: pd.DataFrame
+    layers: pd.DataFrame
+    memory: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbPage(Page):
+    """The page of `bench ab`."""
+
+    changes: list[Change]

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from bench.analyse.labels import label
 from bench.analyse.load import RunData, cell
@@ -188,27 +187,4 @@ def batches(data: RunData, steps: pd.DataFrame, families: dict[str, list[str]]) 
     axes.set_xlabel("images a batch")
     axes.set_ylabel("images/s")
     axes.legend()
-    return figure
-
-
-@styled
-def noise(data: RunData, control_ids: list[str]) -> Figure:
-    """The baseline's two arms by round: what identical code costs from one minute to the next."""
-    figure = Figure(figsize=(WIDTH, 2.4), layout="constrained")
-    axes = figure.subplots()
-    walls = cell(data.measured, "wall")
-    for variant_id in control_ids:
-        mine = walls[walls.variant_id == variant_id]
-        own = label(data, variant_id)
-        for arm, marker, colour in (("A", "o", BACKWARD), ("A'", "s", DOT)):
-            arm_rows = mine[mine.arm == arm].sort_values("round")
-            axes.plot(
-                arm_rows["round"], arm_rows["value"], marker=marker, color=colour, linewidth=0.8,
-                label=f"{arm}, {own}",
-            )  # fmt: skip
-    axes.set_ylim(0, 1.1 * walls.loc[walls.variant_id.isin(control_ids), "value"].max())
-    axes.set_xlabel("round")
-    axes.set_ylabel("s a step")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(loc="lower right")
     return figure

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from bench.analyse import layers, provenance, results, tables
+from bench.analyse import ab, changes, layers, noise, provenance, results, tables
 from bench.analyse.load import RunData
-from bench.analyse.page import Report
+from bench.analyse.page import AbPage, Report
 
 SECTIONS = (
     results.title,
@@ -16,26 +16,40 @@ SECTIONS = (
     results.batch_section,
     results.compile_section,
     provenance.failures_section,
-    provenance.noise_section,
+    noise.section,
+    provenance.environment_section,
+    provenance.repeat_section,
+)
+AB_SECTIONS = (
+    ab.title,
+    ab.changed_section,
+    ab.steps_section,
+    ab.cells_section,
+    provenance.failures_section,
+    noise.section,
     provenance.environment_section,
     provenance.repeat_section,
 )
 
 
 def write(data: RunData, out: Path) -> Report:
-    """Write reports/<run_id>/ with report.md, figures and tables; what it was made from."""
-    folder = out / str(data.run["run_id"])
+    """Write reports/<run_id>/ of `bench run` with report.md, figures and tables; what it was made from."""
     report = Report(
         data=data,
-        folder=folder,
+        folder=out / str(data.run["run_id"]),
         steps=tables.steps(data),
         layers=tables.layers(data),
         memory=tables.memory(data),
     )
-    (folder / "tables").mkdir(parents=True, exist_ok=True)
     for name in ("steps", "layers", "memory"):
-        path = folder / "tables" / f"{name}.csv"
-        getattr(report, name).to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
-    text = "\n".join(line for section in SECTIONS for line in section(report))
-    report.path.write_text(text.rstrip() + "\n", encoding="utf-8")
+        report.table(name, getattr(report, name))
+    report.write([line for section in SECTIONS for line in section(report)])
     return report
+
+
+def write_ab(data: RunData, out: Path) -> AbPage:
+    """Write reports/<run_id>/ of `bench ab`; what it was made from."""
+    page = AbPage(data=data, folder=out / str(data.run["run_id"]), changes=changes.changes(data))
+    page.table("changes", changes.frame(page.changes))
+    page.write([line for section in AB_SECTIONS for line in section(page)])
+    return page

@@ -5,9 +5,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bench.analyse import tables
+from bench.analyse import ab, tables
 from bench.analyse.load import RunData
-from bench.analyse.page import Report
+from bench.analyse.page import AbPage, Report
 from bench.analyse.words import count, interval, number, percent, seconds
 
 PLAIN_WIDTH = 130
@@ -51,3 +51,11 @@ def _print(data: RunData, steps: pd.DataFrame, title: str, *, with_ratio: bool) 
             cells += [ratio, str(verdict), str(row["n"]) if row["n"] else "pilot"]
         shown.add_row(*cells)
     console.print(shown)
+
+
+def show_ab(page: AbPage) -> None:
+    """A line a changed cell, what stayed open, and the path of the page."""
+    console = Console()
+    for line in ab.changed_lines(page):
+        console.print(line.removeprefix("- ").replace("**", ""), highlight=False, markup=False, soft_wrap=True)
+    console.print(f"report: {page.path}", highlight=False, soft_wrap=True)

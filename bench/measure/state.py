@@ -1,4 +1,4 @@
-"""What the machine did while a trial ran: load, stolen time, switches, and the GPU's clock and heat."""
+"""What the machine did while a trial ran: load, stolen time, pressure, switches, and the GPU's clock and heat."""
 
 import os
 import resource
@@ -12,13 +12,14 @@ class State:
     """What the machine did meanwhile, from the making of this object to `read`."""
 
     def __init__(self) -> None:
-        self.steal_s = steal_s()
+        self.steal_s, self.pressure_s = steal_s(), pressure_s()
 
     def read(self, device: torch.device) -> dict[str, float | str | None]:
-        """Load, stolen seconds, and the GPU's clock, temperature and power where they are readable."""
+        """Load, stolen seconds, seconds under pressure, and the GPU's state; None where something is not readable."""
         state: dict[str, float | str | None] = {
             "load_1min": os.getloadavg()[0],
-            "steal_s": None if self.steal_s is None else (steal_s() or 0.0) - self.steal_s,
+            "steal_s": since(self.steal_s, steal_s()),
+            "pressure_s": since(self.pressure_s, pressure_s()),
             "involuntary_switches": resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw,
         }
         if device.type == "cuda":
@@ -53,6 +54,20 @@ def gpu_throttle(device: torch.device) -> str | None:
         return hex(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle))
     except Exception:  # noqa: BLE001 - NVML's errors differ by driver; the trial goes on without
         return None
+
+
+def since(before: float | None, now: float | None) -> float | None:
+    """What was added since; None where either is not known."""
+    return None if before is None or now is None else now - before
+
+
+def pressure_s() -> float | None:
+    """Seconds since boot in which some task had to wait for a CPU (Linux PSI, line `some`); None elsewhere."""
+    try:
+        some = Path("/proc/pressure/cpu").read_text(encoding="utf-8").splitlines()[0]
+    except OSError:  # no such file, or a kernel started without PSI
+        return None
+    return int(some.rpartition("total=")[2]) / 1e6
 
 
 def steal_s() -> float | None:

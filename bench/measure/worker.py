@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from bench.measure import sources
 from bench.variants import from_row
 
 
@@ -21,6 +22,8 @@ def main(request_path: str, reply_path: str) -> None:
     """Answer one request."""
     die_with_parent()
     request = json.loads(Path(request_path).read_text(encoding="utf-8"))
+    if request.get("tree"):
+        sources.put_first(Path(request["tree"]))
     reply = environment() if request["task"] == "environment" else trial(request)
     Path(reply_path).write_text(json.dumps(reply), encoding="utf-8")
     sys.stdout.flush()
@@ -61,7 +64,7 @@ def trial(request: dict[str, Any]) -> dict[str, Any]:
 
 def measure(request: dict[str, Any]) -> dict[str, Any]:
     """Measure the probes asked for, verified before and after."""
-    from bench.measure import clock, memory, steps, verify, workload  # noqa: PLC0415
+    from bench.measure import canary, clock, memory, steps, verify, workload  # noqa: PLC0415
     from bench.measure.samples import Samples  # noqa: PLC0415
     from bench.measure.state import State  # noqa: PLC0415
 
@@ -69,10 +72,13 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     shape = request["inputs"]["shape"]
     inputs = workload.Inputs(**request["inputs"] | {"shape": shape and tuple(shape)})
     work = workload.build(variant, inputs, request["seed"])
-    if reason := verify.before_steps(work):
+    if reason := sources.misplaced(variant.model, request.get("tree")) or verify.before_steps(work):
         return failed("invalid", reason)
-    if request["probes"] == "memory":
-        return {"status": "ok", "reason": "", "samples": memory.measure(work).rows, "layers": []}
+    probes = request["probes"].split("+")
+    if "memory" in probes:
+        return answered(memory.measure(work).rows)
+    if "build" in probes:
+        return answered([])
     ticker = clock.clock_for(work.device)
     samples = Samples(request["probes"])
     state = State()
@@ -89,16 +95,16 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     stamped = steps.stamped_steps(work, ticker, counts.stamped)
     ended = state.read(work.device)
     samples.add_all([first, plain, stamped, steps.stamp_costs(work, ticker)])
+    if "canary" in probes:
+        samples.add_all([canary.measure(work.device, ticker)])
     if reason := verify.after_steps(variant, facts, plain):
         return failed("invalid", reason)
-    return {
-        "status": "ok",
-        "reason": "",
-        "samples": samples.rows,
-        "layers": verify.as_rows(facts),
-        "state": ended,
-        "counts": asdict(counts),
-    }
+    return answered(samples.rows) | {"layers": verify.as_rows(facts), "state": ended, "counts": asdict(counts)}
+
+
+def answered(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """A reply with samples."""
+    return {"status": "ok", "reason": "", "samples": rows, "layers": []}
 
 
 def failed(status: str, reason: object) -> dict[str, Any]:

@@ -1,0 +1,144 @@
+"""The page of `bench ab`: what changed between two code trees, in words, tables and a figure."""
+
+from typing import Any
+
+import pandas as pd
+
+from bench.analyse import plots_rounds
+from bench.analyse.changes import Change, stage_of
+from bench.analyse.labels import label
+from bench.analyse.load import RunData
+from bench.analyse.page import AbPage, Lines
+from bench.analyse.results import hardware
+from bench.analyse.tables import device_of
+from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, delta_of, smallest_seen
+from bench.analyse.words import interval, markdown, percent, seconds
+from bench.plan import CONFIRM_ROUNDS
+
+
+def title(page: AbPage) -> Lines:
+    """What was held against what, on which machine."""
+    run = page.data.run
+    state = "" if run["status"] == "complete" else f" **This run is {run['status']}, not complete.**"
+    lines = [
+        f"# {run['run_id']}: {tree_words(run, 'head')} against {tree_words(run, 'base')}",
+        "",
+        f"On {hardware(run['environment'])}; {run['data']['name']}; {run['started_at']}.{state}",
+        "",
+    ]
+    if run["trees"]["base"]["digest"] == run["trees"]["head"]["digest"]:
+        lines += ["**Both trees hold the same Python code:** any difference between them is chance.", ""]
+    return [
+        *lines,
+        "Each variant trains in fresh processes of both trees, the *base* twice and the *head* once in every round, in "
+        "random order. What looks changed is measured again in fresh rounds, and those alone decide.",
+        "",
+    ]
+
+
+def tree_words(run: dict[str, Any], name: str) -> str:
+    """A tree by its name and commit."""
+    tree = run["trees"][name]
+    commit = (tree["commit"] or "")[:12] + ("+" if (tree["commit"] or "").endswith("+") else "")
+    return f"{tree['name']} ({commit})" if commit and commit != tree["name"] else str(tree["name"])
+
+
+def changed_section(page: AbPage) -> Lines:
+    """The confirmed changes, and what stayed open."""
+    return ["## What changed", "", *changed_lines(page), ""]
+
+
+def changed_lines(page: AbPage) -> Lines:
+    """One line a changed cell; then one for what failed, was flagged and not confirmed, or stays undecided."""
+    changed = [c for c in page.changes if c.confirmed]
+    lines = [f"- {change_words(page.data, c)}" for c in changed] or ["- No change was confirmed."]
+    lines += [f"- {label(page.data, c.variant_id)}, {c.name}: {c.reason}." for c in page.changes if c.flag and not c.confirmed]
+    lines += [f"- **{label(page.data, c.variant_id)} is INVALID**: {c.reason}." for c in page.changes if c.verdict == INVALID]
+    steps = [c for c in page.changes if c.scope == "step" and not c.flag]
+    lines += [
+        f"- {label(page.data, c.variant_id)}, step: {c.verdict}{f' ({c.reason})' if c.reason else ''}."
+        + seen_words(page.data, c)
+        for c in steps
+        if c.verdict in (UNDECIDED, NOISY)
+    ]
+    return lines
+
+
+def change_words(data: RunData, change: Change) -> str:
+    """A confirmed change: its word, seconds, worth and certainty."""
+    p = f"p {change.p:.1g}" if change.p >= 1e-6 else "p < 1e-6"
+    return (
+        f"**{change.verdict}** {label(data, change.variant_id)}, {change.name}: {seconds(change.head_s)} where the base "
+        f"takes {seconds(change.base_s)}, {bounds(change)} times as fast; {percent(change.worth)} of the step "
+        f"(confirmed in {change.n} fresh rounds, {p})."
+    )
+
+
+def bounds(change: Change) -> str:
+    """A change's ratio with its interval."""
+    return interval(change.ratio.estimate, change.ratio.lo, change.ratio.hi, digits=3)
+
+
+def seen_words(data: RunData, change: Change) -> str:
+    """Which change would have shown, where there is an interval."""
+    if not change.ratio.known:
+        return ""
+    delta = delta_of(device_of(data, change.variant_id))
+    return f" A change of {percent(smallest_seen(change.ratio, delta))} would have been seen."
+
+
+def steps_section(page: AbPage) -> Lines:
+    """The step of every variant in both trees."""
+    return ["## Steps", "", *steps_table(page), MEANING, ""]
+
+
+MEANING = (
+    "*Times as fast* is the base's seconds over the head's, with its 95 % interval over rounds: below 1 is slower. FASTER "
+    "and SLOWER need the whole interval beyond the change that matters (3 % on a CPU, 2 % on a GPU, declared "
+    f"beforehand), and the same from {CONFIRM_ROUNDS} fresh rounds; SAME: the interval lies within; UNDECIDED: neither. "
+    "Every cell, judged or not, is in tables/changes.csv."
+)
+
+
+def steps_table(page: AbPage) -> Lines:
+    """Base, head, ratio and verdict of every variant's step."""
+    rows = [change_cells(page.data, c) | {"rounds": str(c.n)} for c in page.changes if c.scope == "step"]
+    return markdown(pd.DataFrame(rows))
+
+
+def change_cells(data: RunData, change: Change) -> dict[str, str]:
+    """A cell as it is shown in a table."""
+    return {
+        "variant": label(data, change.variant_id),
+        "part": change.name,
+        "base": seconds(change.base_s),
+        "head": seconds(change.head_s),
+        "times as fast": bounds(change),
+        "of the step": percent(change.worth),
+        "verdict": change.verdict,
+    }
+
+
+def cells_section(page: AbPage) -> Lines:
+    """Phases and layers that are worth something, and the figure."""
+    data = page.data
+    shown = [c for c in page.changes if c.verdict and c.scope != "step"]
+    drawn = [c for c in page.changes if c.verdict and c.n]
+    lines: Lines = ["## Phases and layers", ""]
+    if shown:
+        lines += markdown(pd.DataFrame([change_cells(data, c) for c in shown]))
+    lines += ["Parts whose difference is worth under 0.5 % of the step are not judged.", ""]
+    if not drawn:
+        return lines
+    several = len({c.variant_id for c in drawn}) > 1
+    names = [f"{label(data, c.variant_id)}: {c.name}" if several else c.name for c in drawn]
+    delta = max(delta_of(device_of(data, c.variant_id)) for c in drawn)
+    figure = plots_rounds.changes(drawn, names, stage_of(data, "measure"), stage_of(data, "confirm"), delta)
+    return lines + page.figure("changes", figure, "how much longer each part takes, one dot a round")
+
+
+def summary(page: AbPage) -> str:
+    """The page's head for a pull request: what changed, and the steps."""
+    run = page.data.run
+    lines = [f"### bench ab: {tree_words(run, 'head')} against {tree_words(run, 'base')}", ""]
+    return "\n".join([*lines, *changed_lines(page), "", *steps_table(page)]) + "\n"

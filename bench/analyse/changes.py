@@ -1,0 +1,248 @@
+"""What changed between two code trees: the cells of `bench ab`, flagged by the rounds, confirmed by fresh ones."""
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from bench.analyse import tables
+from bench.analyse.load import RunData
+from bench.analyse.stats import LEVEL, NOTHING, Interval, as_ratio, holm, p_above, shift_interval
+from bench.analyse.verdicts import FASTER, INVALID, NOISY, SLOWER, UNDECIDED, Control, delta_of, verdict
+from bench.plan import CONFIRM_ROUNDS
+
+CONTROLS = ["A", "A'"]
+HEAD = "V"
+LEAST_WORTH = 0.005
+"""A change worth less of the step is not named."""
+SCOPES = ("step", "phase", "layer")
+KEYS = ["variant_id", "scope", "layer", "phase"]
+
+Key = tuple[str, str, str, str]
+"""The values of KEYS: what names a cell."""
+
+REGRESSED, UNSETTLED, INCOMPARABLE = 1, 3, 4
+"""Exit codes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A cell of a variant in both trees: a row of changes.csv. Ratio is the base's seconds over the head's."""
+
+    variant_id: str
+    scope: str = "step"
+    layer: str = ""
+    phase: str = ""
+    base_s: float = math.nan
+    head_s: float = math.nan
+    ratio: Interval = NOTHING
+    verdict: str = ""
+    """Empty where the cell is worth too little to judge, or only one tree has it."""
+    flag: str = ""
+    """FASTER or SLOWER by the first rounds."""
+    confirmed: bool | None = None
+    """Whether fresh rounds alone said the same; None where nothing was flagged, or they are not all there."""
+    p: float = math.nan
+    """Of the fresh rounds: one-sided, against delta, adjusted by Holm."""
+    worth: float = math.nan
+    """The head's seconds less the base's, over the base's step."""
+    n: int = 0
+    reason: str = ""
+
+    @property
+    def key(self) -> Key:
+        """What names the cell."""
+        return (self.variant_id, self.scope, self.layer, self.phase)
+
+    @property
+    def name(self) -> str:
+        """The cell within its variant: `step`, `forward`, `1.0 backward`."""
+        return " ".join(filter(None, (self.layer, self.phase))) or "step"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """The complete rounds of one stage."""
+
+    rounds: list[int]
+    cells: dict[Key, pd.DataFrame]
+    """Seconds: a row a round, a column an arm."""
+    controls: list[Control]
+    """The base's step against itself, by variant."""
+    noisy: set[str] = field(default_factory=set)
+    """Devices on which identical code came out different."""
+
+
+def stage_of(data: RunData, name: str) -> Stage:
+    """The stage `measure` or `confirm` of a run."""
+    rounds = data.rounds if name == "measure" else data.confirm_rounds
+    walls = data.values[(data.values.stage == name) & (data.values.metric == "wall")]
+    walls = walls[walls["round"].isin(rounds)]
+    cells: dict[Key, pd.DataFrame] = {}
+    if len(walls):
+        table = walls.pivot_table(index=[*KEYS, "round"], columns="arm", values="value", sort=False)
+        for key, arms in table.groupby(level=KEYS, sort=False):
+            cells[key] = arms.droplevel(KEYS)
+    controls = []
+    for key, arms in cells.items():
+        whole = arms.reindex(columns=CONTROLS).dropna()
+        if key[1] == "step" and len(whole):
+            logs = np.log(whole)
+            ratio = as_ratio(shift_interval(logs["A'"], logs[["A"]]))
+            device = tables.device_of(data, key[0])
+            controls.append(Control(variant_id=key[0], device=device, ratio=ratio, rounds=len(whole)))
+    return Stage(rounds=rounds, cells=cells, controls=controls, noisy={c.device for c in controls if c.noisy})
+
+
+def gate(data: RunData) -> list[Change]:
+    """Every cell as the first rounds see it: step, phases, layers of each variant in turn.
+
+    FASTER and SLOWER stand in `flag` alone: only fresh rounds make verdicts of them.
+    """
+    stage = stage_of(data, "measure")
+    runnable = data.variants.loc[data.variants.excluded_reason == "", "variant_id"]
+    return [change for variant_id in runnable for change in _of_variant(data, str(variant_id), stage)]
+
+
+def flagged(data: RunData) -> list[dict[str, str]]:
+    """The cells that fresh rounds must decide about, with the word that the first ones gave them."""
+    return [dict(zip(KEYS, c.key, strict=True)) | {"flag": c.flag} for c in gate(data) if c.flag]
+
+
+def changes(data: RunData) -> list[Change]:
+    """Every cell with its verdict: FASTER and SLOWER only where fresh rounds alone confirm it."""
+    fresh = stage_of(data, "confirm")
+    declared = {tuple(cell[k] for k in KEYS): cell["flag"] for cell in data.run["plan"]["flagged"] or ()}
+    family = {key: fresh.cells.get(key) for key in declared}
+    adjusted: dict[tuple[str, ...], float] = {}
+    if all(_is_whole(arms, fresh.rounds) for arms in family.values()):
+        p_values = [_p_of(data, key, declared[key], arms) for key, arms in family.items()]
+        adjusted = dict(zip(family, holm(p_values), strict=True))
+    return [_decided(data, c, fresh, adjusted.get(c.key)) if c.flag else c for c in gate(data)]
+
+
+def exit_code(found: list[Change], *, strict: bool) -> int:
+    """What CI is told.
+
+    | code | where |
+    | --- | --- |
+    | 1 | a cell is SLOWER, confirmed |
+    | 4 | else, a variant is INVALID, or nothing was measured |
+    | 3 | else, with strict: a step is UNDECIDED or noisy, or a flagged cell lacks its fresh rounds |
+    | 0 | else |
+    """
+    if any(c.verdict == SLOWER for c in found):
+        return REGRESSED
+    steps = [c for c in found if c.scope == "step"]
+    if not steps or any(c.verdict == INVALID for c in steps):
+        return INCOMPARABLE
+    unsettled = [c for c in steps if c.verdict in (UNDECIDED, NOISY)] + [c for c in found if c.flag and c.confirmed is None]
+    return UNSETTLED if strict and unsettled else 0
+
+
+def frame(found: list[Change]) -> pd.DataFrame:
+    """changes.csv."""
+    rows = [
+        {
+            **dict(zip(KEYS, c.key, strict=True)),
+            "base_s": c.base_s,
+            "head_s": c.head_s,
+            **tables.bounded("ratio", c.ratio),
+            "verdict": c.verdict,
+            "confirmed": "" if c.confirmed is None else str(c.confirmed),
+            "p": c.p,
+            "worth": c.worth,
+            "n": c.n,
+            "reason": c.reason,
+        }
+        for c in found
+    ]
+    return pd.DataFrame(rows)
+
+
+def _of_variant(data: RunData, variant_id: str, stage: Stage) -> list[Change]:
+    """The cells of one variant, or the one row that says why there are none."""
+    pilots = data.trials[(data.trials.variant_id == variant_id) & (data.trials.stage == "pilot")]
+    for trial in pilots[pilots.status != "ok"].itertuples():
+        return [Change(variant_id=variant_id, verdict=INVALID, reason=f"{trial.tree}: {trial.status}: {trial.reason}")]
+    status, reason = tables.outcome(data, variant_id)
+    if status != "ok":
+        return [Change(variant_id=variant_id, verdict=INVALID, reason=f"{status}: {reason}")]
+    mine = {key: arms for key, arms in stage.cells.items() if key[0] == variant_id}
+    step = mine.get((variant_id, "step", "", ""), pd.DataFrame()).reindex(columns=[*CONTROLS, HEAD])
+    if step.dropna().empty:
+        return [Change(variant_id=variant_id, verdict=UNDECIDED, reason="no complete round")]
+    doubt = "a trial of a round was not ok" if tables.spoilt(data, variant_id) else ""
+    step_s = float(step[CONTROLS].mean(axis=1).median())
+    delta, noisy = delta_of(tables.device_of(data, variant_id)), tables.device_of(data, variant_id) in stage.noisy
+    found = []
+    for key in sorted(mine, key=lambda key: SCOPES.index(key[1])):  # stable: phases and layers keep their order
+        change = _judged(key, mine[key], step_s, len(stage.rounds), delta)
+        if change.verdict or change.flag:
+            if doubt:
+                change = replace(change, verdict=UNDECIDED, flag="", reason=doubt)
+            elif noisy:
+                change = replace(change, verdict=NOISY, flag="")
+        found.append(change)
+    return found
+
+
+def _judged(key: Key, arms: pd.DataFrame, step_s: float, rounds: int, delta: float) -> Change:
+    """A cell with its seconds and its ratio, and with its word or flag by the first rounds."""
+    arms = arms.reindex(columns=[*CONTROLS, HEAD])
+    change = _measured(Change(**dict(zip(KEYS, key, strict=True))), arms, step_s)
+    if change.n == 0:
+        missing = "head" if arms[HEAD].isna().all() else "base"
+        return replace(change, reason=f"not in the {missing}")
+    if change.scope != "step" and not abs(change.worth) >= LEAST_WORTH:
+        return replace(change, reason=f"worth under {100 * LEAST_WORTH:g} % of the step")
+    if change.n < rounds:
+        return replace(change, verdict=UNDECIDED, reason=f"only in {change.n} of {rounds} rounds")
+    word = verdict(change.ratio, change.n, delta)
+    if word in (FASTER, SLOWER):
+        return replace(change, verdict=UNDECIDED, flag=word)
+    return replace(change, verdict=word)
+
+
+def _measured(change: Change, arms: pd.DataFrame, step_s: float) -> Change:
+    """The cell with its seconds and ratio, over rounds that have every arm."""
+    whole = arms.dropna()
+    if whole.empty:
+        return change
+    base_s, head_s = float(whole[CONTROLS].mean(axis=1).median()), float(whole[HEAD].median())
+    ratio = NOTHING
+    if (whole > 0).to_numpy().all():
+        logs = np.log(whole)
+        ratio = as_ratio(shift_interval(logs[HEAD], logs[CONTROLS]))
+    worth = (head_s - base_s) / step_s
+    return replace(change, base_s=base_s, head_s=head_s, ratio=ratio, worth=worth, n=len(whole))
+
+
+def _is_whole(arms: pd.DataFrame | None, rounds: list[int]) -> bool:
+    """Whether a cell has a value of every arm in enough fresh rounds."""
+    if arms is None or len(rounds) < CONFIRM_ROUNDS:
+        return False
+    arms = arms.reindex(index=rounds, columns=[*CONTROLS, HEAD])
+    return bool((arms > 0).to_numpy().all())
+
+
+def _p_of(data: RunData, key: tuple[str, ...], flag: str, arms: pd.DataFrame) -> float:
+    """The p of a flagged cell's fresh rounds: that it changed by more than delta, the way it was flagged."""
+    sign = 1.0 if flag == SLOWER else -1.0
+    logs = sign * np.log(arms)
+    return p_above(logs[HEAD], logs[CONTROLS], math.log1p(delta_of(tables.device_of(data, key[0]))))
+
+
+def _decided(data: RunData, change: Change, fresh: Stage, p: float | None) -> Change:
+    """A flagged cell as its fresh rounds alone decide it."""
+    if p is None:
+        reason = f"looks {change.flag}; {len(fresh.rounds)} of {CONFIRM_ROUNDS} rounds that confirm"
+        return replace(change, reason=reason)
+    step_s = float(fresh.cells[change.variant_id, "step", "", ""][CONTROLS].mean(axis=1).median())
+    measured = replace(_measured(change, fresh.cells[change.key], step_s), p=p, confirmed=p <= 1 - LEVEL)
+    if tables.device_of(data, change.variant_id) in fresh.noisy:
+        return replace(measured, verdict=NOISY, confirmed=False, reason=f"looked {change.flag}")
+    if not measured.confirmed:
+        return replace(measured, reason=f"looked {change.flag}; {len(fresh.rounds)} fresh rounds did not confirm it")
+    return replace(measured, verdict=change.flag)

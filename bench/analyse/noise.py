@@ -1,0 +1,170 @@
+"""The section that says how a run was measured, how noisy it was, and what the machine did meanwhile."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from bench.analyse import plots_rounds, tables
+from bench.analyse.labels import label
+from bench.analyse.load import RunData, cell
+from bench.analyse.page import Lines, Page
+from bench.analyse.verdicts import FEW_ROUNDS, Control
+from bench.analyse.words import count, interval, markdown, number, percent, seconds
+from bench.progress import duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """One thing that the machine did during a trial."""
+
+    name: str
+    shown: Callable[[float], str]
+    more: str
+    """What a trial had more of, in a sentence."""
+
+
+MEASURES = {
+    "load": Measure(name="load, 1 min", shown=number, more="a higher load"),
+    "stolen": Measure(name="stolen", shown=percent, more="more of its time stolen by the hypervisor"),
+    "pressure": Measure(name="CPU pressure", shown=percent, more="more waiting for a CPU"),
+    "switches": Measure(name="switched out", shown=count, more="more involuntary switches"),
+    "clock": Measure(name="GPU MHz", shown=count, more="a higher clock"),
+    "temperature": Measure(name="GPU \N{DEGREE SIGN}C", shown=count, more="a hotter GPU"),
+    "power": Measure(name="GPU W", shown=count, more="more power drawn"),
+}
+LEAST_CORRELATION, LEAST_TRIALS, CERTAIN = 0.4, 20, 0.001
+"""A sentence on what went along with slow trials needs that rank correlation, so many trials, and a p below."""
+
+THROTTLE_REASONS = {
+    0x1: "idle", 0x2: "clocks set", 0x4: "power cap", 0x8: "hardware slowdown", 0x10: "sync boost",
+    0x20: "heat (software)", 0x40: "heat (hardware)", 0x80: "power brake", 0x100: "display clocks",
+}  # fmt: skip
+"""The bits of nvmlDeviceGetCurrentClocksThrottleReasons, by NVML's header."""
+
+
+def section(page: Page) -> Lines:
+    """How it was measured, what identical code showed, and the machine's state by round."""
+    data = page.data
+    lines = ["## How it was measured", "", how_words(data), ""]
+    if data.run["plan"]["verdicts"] and 0 < len(data.rounds) < FEW_ROUNDS:
+        lines += [
+            f"**Only {len(data.rounds)} rounds: a change of 10 % may go undecided.** Give the run more time "
+            "(--rounds, --budget).",
+            "",
+        ]
+    found = tables.controls(data)
+    for control in found:
+        lines += [control_sentence(data, control), ""]
+    lines += [f"Warning: {warning}.\n" for warning in data.warnings]
+    by_trial = state(data)
+    if by_trial.empty:
+        return lines
+    lines += ["What the machine did, in the median trial of each round:", "", *markdown(by_round(by_trial)), MEANING, ""]
+    lines += [line for sentence in along_with(by_trial) for line in (sentence, "")]
+    figure = plots_rounds.noise(data, [c.variant_id for c in found], by_trial, {k: m.name for k, m in MEASURES.items()})
+    return lines + page.figure("noise", figure, "identical code and the machine's state, by round")
+
+
+MEANING = (
+    "*Against usual*: the trials' steps over their own arm's median. *Stolen*: CPU seconds a second that the hypervisor "
+    "gave to others. *CPU pressure*: the share of the time in which some process waited for a CPU. *Switched out*: how "
+    "often a trial lost its CPU against its will. Nothing is dropped for any of it."
+)
+
+
+def how_words(data: RunData) -> str:
+    """Rounds, arms, trials and steps."""
+    plan, trials = data.run["plan"], data.trials
+    more = f", {len(data.confirm_rounds)} fresh ones of what they flagged" if data.confirm_rounds else ""
+    return (
+        f"{len(data.rounds)} complete rounds of {len(plan['arms'])} arms after the pilot{more}, ended by "
+        f"{data.run['ended_because'] or 'a kill'}; {len(trials)} trials, each a fresh process, in an order drawn "
+        f"anew each round from seed {data.run['seed']}; the trials took {duration(trials.duration_s.sum())}."
+        f"{counts_words(data)}"
+    )
+
+
+def counts_words(data: RunData) -> str:
+    """How many steps a trial took, of each variant that was measured twice in a round."""
+    counts = data.run["plan"]["counts"]
+    told = []
+    for variant_id in dict.fromkeys(v for v, arm in data.run["plan"]["arms"] if arm == "A" and v in counts):
+        plain, iterations, stamped = (counts[variant_id][name] for name in ("plain", "iterations", "stamped"))
+        each = "" if iterations == 1 else f", each the mean of {iterations}"
+        told.append(f" A trial of the {label(data, variant_id)}: {plain} plain steps{each}, then {stamped} stamped.")
+    return "".join(told)
+
+
+def control_sentence(data: RunData, control: Control) -> str:
+    """What A against A' showed: the same code, held against itself."""
+    walls = cell(data.measured, "wall")
+    mine = walls[(walls.variant_id == control.variant_id) & walls.arm.isin(("A", "A'"))]["value"]
+    shown = interval(control.ratio.estimate, control.ratio.lo, control.ratio.hi, digits=3)
+    name = label(data, control.variant_id)
+    text = (
+        f"The same code against itself ({name}, A over A'): {shown} over {control.rounds} rounds; a trial's step "
+        f"ranged from {seconds(mine.min())} to {seconds(mine.max())}."
+    )
+    if control.noisy:
+        return f"{text} **NOISY: identical code came out different, so {control.device} gets no verdict.**"
+    return text
+
+
+def state(data: RunData) -> pd.DataFrame:
+    """A row a trial of complete rounds: round, `usual` (its step over its arm's median), and MEASURES; NaN unread."""
+    walls = cell(data.values, "wall").set_index("trial_id")["value"]
+    trials = data.trials[data.trials.trial_id.isin(walls.index)]
+    trials = trials[trials["round"].isin([*data.rounds, *data.confirm_rounds]) & (trials.stage != "pilot")]
+    step_s = trials.trial_id.map(walls)
+    usual = step_s / step_s.groupby([trials.variant_id, trials.arm]).transform("median")
+    return pd.DataFrame(
+        {
+            "round": trials["round"],
+            "usual": usual,
+            "load": trials.load_1min,
+            "stolen": trials.steal_s / trials.duration_s,
+            "pressure": trials.pressure_s / trials.duration_s,
+            "switches": trials.involuntary_switches,
+            "clock": trials.gpu_clock_hz / 1e6,
+            "temperature": trials.gpu_temperature_c,
+            "power": trials.gpu_power_w,
+            "throttle": trials.gpu_throttle,
+        }
+    )
+
+
+def by_round(trials: pd.DataFrame) -> pd.DataFrame:
+    """The state by round, as it is shown; what no trial could read is left out."""
+    rows = []
+    for number_, mine in trials.groupby("round"):
+        row = {"round": str(number_), "against usual": f"{100 * (mine.usual.median() - 1):+.0f} %"}
+        row |= {m.name: m.shown(mine[k].median()) for k, m in MEASURES.items() if trials[k].notna().any()}
+        if (trials.throttle != "").any():
+            row["GPU held back by"] = throttle_words(mine.throttle)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def throttle_words(bits: pd.Series) -> str:
+    """NVML's reasons in words, of all trials together; `nothing` where none was set."""
+    together = int(np.bitwise_or.reduce([int(b, 16) for b in bits if b] or [0]))
+    return ", ".join(name for bit, name in THROTTLE_REASONS.items() if together & bit) or "nothing"
+
+
+def along_with(trials: pd.DataFrame) -> Lines:
+    """What slow trials had more of, or less, where the ranks leave no doubt that they go together."""
+    found = []
+    for key, measure in MEASURES.items():
+        mine = trials[["usual", key]].dropna()
+        if len(mine) < LEAST_TRIALS or mine[key].nunique() < 2:
+            continue
+        rho, p = stats.spearmanr(mine.usual, mine[key])
+        if abs(rho) >= LEAST_CORRELATION and p < CERTAIN:
+            which = "slower" if rho > 0 else "faster"
+            found.append(
+                f"Trials with {measure.more} were {which} than usual (rank correlation {rho:.2f}, {len(mine)} trials)."
+            )
+    return found

@@ -1,0 +1,54 @@
+"""A fixed piece of work that no variant touches: it tells whether the machine itself was as fast as before."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch.nn import functional as F
+
+from bench.measure.clock import Clock
+from bench.measure.samples import Samples
+
+LEAST_SAMPLE_S = 0.02
+SAMPLES = 3
+
+
+def measure(device: torch.device, clock: Clock) -> Samples:
+    """Seconds of a convolution, a matrix product and a copy, in three samples each: metrics canary_*."""
+    samples = Samples("canary")
+    for name, work in tasks(device).items():
+        run_s(work, clock, 1)  # warms up
+        calls = max(1, math.ceil(LEAST_SAMPLE_S / run_s(work, clock, 1)))
+        for index in range(SAMPLES):
+            seconds = run_s(work, clock, calls) / calls
+            samples.add(f"canary_{name}", "s", seconds, scope="process", iterations=calls, index=index)
+    return samples
+
+
+def tasks(device: torch.device) -> dict[str, Callable[[], object]]:
+    """The three, on seeded numbers: about 2 GFLOP, 2 GFLOP, and 64 MiB read and written."""
+    source = torch.Generator().manual_seed(0)
+
+    def numbers(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=source).to(device)
+
+    x_NCHW, weight_OIHW = numbers(8, 64, 56, 56), numbers(64, 64, 3, 3)
+    a_NN, b_NN = numbers(1024, 1024), numbers(1024, 1024)
+    from_bytes = numbers(16, 2**20)
+    to_bytes = torch.empty_like(from_bytes)
+    return {
+        "convolution": lambda: F.conv2d(x_NCHW, weight_OIHW, padding=1),
+        "matmul": lambda: a_NN @ b_NN,
+        "copy": lambda: to_bytes.copy_(from_bytes),
+    }
+
+
+def run_s(work: Callable[[], object], clock: Clock, calls: int) -> float:
+    """Seconds of so many calls, without gradients."""
+    with torch.no_grad():
+        clock.sync()
+        start = clock.host_s()
+        for _ in range(calls):
+            work()
+        clock.sync()
+    return clock.host_s() - start

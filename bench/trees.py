@@ -1,0 +1,90 @@
+"""The two code trees of `bench ab`: found, and copied to where nobody edits them while they are measured."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tarfile
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from bench.environment import git, without_home
+
+NOT_CODE = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "results", "reports")
+"""Left out of the copy of a folder that no git looks after."""
+
+TREES = ("base", "head")
+
+
+class UsageError(ValueError):
+    """An option that can't be met; the text says which and what would do."""
+
+
+def take(base: str, into: Path) -> dict[str, dict[str, Any]]:
+    """Copy the base (a git ref, or a folder) and the current folder to into/base and into/head.
+
+    Returns of each its name, commit (with `+` where files differ from it; None without git) and the digest of its
+    Python files. The ref is one of the current folder's repository, and stands for the same folder in it.
+    UsageError where there is neither such a ref nor such a folder.
+    """
+    here, folder = Path.cwd(), Path(base).expanduser()
+    commit = _commit(here, base)
+    if commit is not None:
+        _archive(here, commit, into / "base")
+    elif folder.is_dir():
+        commit = _copy(folder.resolve(), into / "base")
+    else:
+        msg = f"--base {base}: neither a commit, branch or tag of this folder's git repository nor a folder"
+        raise UsageError(msg)
+    commits = {"base": commit, "head": _copy(here, into / "head")}
+    names = {"base": without_home(base), "head": "this tree"}
+    return {tree: {"name": names[tree], "commit": commits[tree], "digest": digest(into / tree)} for tree in TREES}
+
+
+def digest(root: Path) -> str:
+    """A hash over names and contents of the Python files of a tree."""
+    found = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        found.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()[:16]
+
+
+def _commit(folder: Path, ref: str) -> str | None:
+    """The commit that a ref stands for in the repository around a folder; None where it does not."""
+    if ref.startswith("-"):
+        return None
+    try:
+        return git(folder, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _archive(folder: Path, commit: str, target: Path) -> None:
+    """The folder as it was at a commit."""
+    prefix = git(folder, "rev-parse", "--show-prefix")
+    content = subprocess.run(
+        ["git", "-C", git(folder, "rev-parse", "--show-toplevel"), "archive", f"{commit}:{prefix}"],  # noqa: S607
+        check=False, capture_output=True,
+    )  # fmt: skip
+    if content.returncode:
+        msg = f"--base: this folder does not exist at {commit[:12]}"
+        raise UsageError(msg)
+    target.mkdir(parents=True)
+    with tarfile.open(fileobj=BytesIO(content.stdout)) as archive:
+        archive.extractall(target, filter="data")
+
+
+def _copy(folder: Path, target: Path) -> str | None:
+    """The folder as it is now, with its commit; under git without what git ignores."""
+    try:
+        listed = git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        head = git(folder, "rev-parse", "HEAD")
+    except (OSError, subprocess.SubprocessError):
+        shutil.copytree(folder, target, ignore=NOT_CODE, symlinks=True)
+        return None
+    for name in filter(None, listed.split("\0")):
+        if os.path.lexists(folder / name) and not (folder / name).is_dir():  # deleted, or a submodule
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(folder / name, target / name, follow_symlinks=False)
+    return head + ("+" if git(folder, "status", "--porcelain", ".") else "")
