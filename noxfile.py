@@ -52,6 +52,18 @@ def report(session: nox.Session) -> None:
     python(session, "-m", "bench", "report", *session.posargs)
 
 
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def ab(session: nox.Session) -> None:
+    """Hold this tree against another, interleaved: nox -s ab -- --base main."""
+    python(session, "-m", "bench", "ab", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def compare(session: nox.Session) -> None:
+    """Put stored runs side by side: nox -s compare -- RUN RUN."""
+    python(session, "-m", "bench", "compare", *session.posargs)
+
+
 @nox.session(venv_backend="none", requires=["env"])
 def tests(session: nox.Session) -> None:
     """Run the tests. Options of pytest go behind `--`."""

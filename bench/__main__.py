@@ -93,7 +93,8 @@ def run(
 @app.command()
 def ab(
     base: Annotated[
-        str | None, typer.Option(metavar="REF", help="A commit, branch or tag of this folder's repository, or a folder.")
+        str | None,
+        typer.Option(metavar="REF", help="A commit, branch or tag of this folder's repository, or a folder."),
     ] = None,
     device: Device = "all",
     axis: Annotated[
@@ -101,7 +102,9 @@ def ab(
         typer.Option("--axis", help="NAME=VALUE,VALUE: each device's baseline at these values. Repeatable."),
     ] = None,
     variant: VariantIds = None,
-    rounds: Annotated[int | None, typer.Option(min=1, help="Rounds before any that confirm.", show_default="12")] = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="Rounds before any that confirm.", show_default="12")
+    ] = None,
     budget: Annotated[str, typer.Option(help="Time for all of it: 90s, 20m, 2h, or none.")] = "none",
     seed: Seed = 0,
     model: Model = "nin",
@@ -160,8 +163,8 @@ def measure(choices: "Choices", resume: str | None) -> Path:
         if folder is None or not folder.is_dir():
             fail("interrupted before anything was measured", INTERRUPTED)
         fail(
-            f"interrupted; what was measured is kept. Go on with {choices.kind} --out {folder.parent} --resume {folder.name}; "
-            f"report what there is with: python -m bench report {folder}",
+            f"interrupted; what was measured is kept. Go on with {choices.kind} --out {folder.parent} "
+            f"--resume {folder.name}; report what there is with: python -m bench report {folder}",
             INTERRUPTED,
         )
 
@@ -248,6 +251,23 @@ def report_(
         finish_ab(folder, out, strict=False)
     else:
         finish(folder, out)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Folders of runs, or names in results/.")],
+    out: Annotated[Path, typer.Option(help="Folder for reports.")] = Path("reports"),
+) -> None:
+    """Put stored runs side by side, the first as reference: ratios, no verdicts."""
+    from bench import setup  # noqa: PLC0415
+    from bench.analyse import compare_page, load, summary  # noqa: PLC0415
+
+    folders = [setup.folder_of(Path("results"), run) for run in runs]
+    if len({folder.resolve() for folder in folders}) < 2 or len(set(folders)) < len(folders):
+        fail("compare needs two runs or more, each named once")
+    with one_line():
+        page = compare_page.write([load.load(folder) for folder in folders], out)
+    summary.show_compare(page)
 
 
 @app.command("list")

@@ -81,9 +81,7 @@ Flagged = list[dict[str, str]]
 """Cells that look changed: variant_id, scope, layer, phase and the word they were given."""
 
 
-def execute(
-    run: Run, after_pilot: Callable[[Path], None], flag: Callable[[Path], Flagged] | None = None
-) -> None:
+def execute(run: Run, after_pilot: Callable[[Path], None], flag: Callable[[Path], Flagged] | None = None) -> None:
     """Measure what is left of the run: pilot, then rounds. The folder is complete after each trial.
 
     `after_pilot` is called once with the folder. `flag` tells from the rounds which cells look changed; their
@@ -124,10 +122,8 @@ def _set_status(run: Run, status: str, **more: object) -> None:
 
 
 def _pilot(run: Run) -> None:
-    if run.trees:
-        planned = plan.pilot_of_trees(run.entries)
-    else:
-        planned = plan.pilot(run.entries, light=not run.plan["verdicts"])
+    light = not run.plan["verdicts"]
+    planned = plan.pilot_of_trees(run.entries) if run.trees else plan.pilot(run.entries, light=light)
     done = {(t["variant_id"], t["probes"], t["tree"]) for t in run.trials if t["stage"] == "pilot"}
     for index, trial in enumerate(planned):
         variant = trial.arm.variant

@@ -122,10 +122,7 @@ def round_trials(arms: Sequence[Arm], seed: int, number: int, stage: str = "meas
     """A round's trials: every arm once, in an order drawn from the run's seed and the round's number."""
     order = list(arms)
     random.Random(f"{seed}/{number}").shuffle(order)  # noqa: S311 - no secret
-    return [
-        Planned(round=number, order=i, arm=arm, stage=stage, probes=arm.probes)
-        for i, arm in enumerate(order)
-    ]
+    return [Planned(round=number, order=i, arm=arm, stage=stage, probes=arm.probes) for i, arm in enumerate(order)]
 
 
 def complete_rounds(arms: Iterable[tuple[str, str]], trials: Iterable[tuple[int, str, str]]) -> set[int]:

@@ -39,7 +39,7 @@ def main() -> None:
         seconds = time.perf_counter() - start
         peak_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         size_mib = (folder / "samples.csv").stat().st_size / 2**20
-    print(f"{rows:,} samples ({size_mib:.0f} MiB): {seconds:.1f} s, peak {peak_mib:.0f} MiB")  # noqa: T201
+    print(f"{rows:,} samples ({size_mib:.0f} MiB): {seconds:.1f} s, peak {peak_mib:.0f} MiB")
 
 
 def generate(folder: Path) -> int:

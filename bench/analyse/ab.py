@@ -50,17 +50,17 @@ def changed_section(page: AbPage) -> Lines:
 
 def changed_lines(page: AbPage) -> Lines:
     """One line a changed cell; then one for what failed, was flagged and not confirmed, or stays undecided."""
-    changed = [c for c in page.changes if c.confirmed]
-    lines = [f"- {change_words(page.data, c)}" for c in changed] or ["- No change was confirmed."]
-    lines += [f"- {label(page.data, c.variant_id)}, {c.name}: {c.reason}." for c in page.changes if c.flag and not c.confirmed]
-    lines += [f"- **{label(page.data, c.variant_id)} is INVALID**: {c.reason}." for c in page.changes if c.verdict == INVALID]
-    steps = [c for c in page.changes if c.scope == "step" and not c.flag]
-    lines += [
-        f"- {label(page.data, c.variant_id)}, step: {c.verdict}{f' ({c.reason})' if c.reason else ''}."
-        + seen_words(page.data, c)
-        for c in steps
-        if c.verdict in (UNDECIDED, NOISY)
-    ]
+    data, found = page.data, page.changes
+    lines = [f"- {change_words(data, c)}" for c in found if c.confirmed] or ["- No change was confirmed."]
+    for change in found:
+        variant = label(data, change.variant_id)
+        if change.verdict == INVALID:
+            lines.append(f"- **{variant} is INVALID**: {change.reason}.")
+        elif change.flag and not change.confirmed:
+            lines.append(f"- {variant}, {change.name}: {change.verdict}: {change.reason}.")
+        elif change.scope == "step" and change.verdict in (UNDECIDED, NOISY):
+            why = f" ({change.reason})" if change.reason else ""
+            lines.append(f"- {variant}, step: {change.verdict}{why}.{seen_words(data, change)}")
     return lines
 
 
@@ -68,8 +68,8 @@ def change_words(data: RunData, change: Change) -> str:
     """A confirmed change: its word, seconds, worth and certainty."""
     p = f"p {change.p:.1g}" if change.p >= 1e-6 else "p < 1e-6"
     return (
-        f"**{change.verdict}** {label(data, change.variant_id)}, {change.name}: {seconds(change.head_s)} where the base "
-        f"takes {seconds(change.base_s)}, {bounds(change)} times as fast; {percent(change.worth)} of the step "
+        f"**{change.verdict}** {label(data, change.variant_id)}, {change.name}: {seconds(change.head_s)} where the "
+        f"base takes {seconds(change.base_s)}, {bounds(change)} times as fast; {percent(change.worth)} of the step "
         f"(confirmed in {change.n} fresh rounds, {p})."
     )
 
@@ -93,10 +93,10 @@ def steps_section(page: AbPage) -> Lines:
 
 
 MEANING = (
-    "*Times as fast* is the base's seconds over the head's, with its 95 % interval over rounds: below 1 is slower. FASTER "
-    "and SLOWER need the whole interval beyond the change that matters (3 % on a CPU, 2 % on a GPU, declared "
-    f"beforehand), and the same from {CONFIRM_ROUNDS} fresh rounds; SAME: the interval lies within; UNDECIDED: neither. "
-    "Every cell, judged or not, is in tables/changes.csv."
+    "*Times as fast* is the base's seconds over the head's, with its 95 % interval over rounds: below 1 is slower. "
+    "FASTER and SLOWER need the whole interval beyond the change that matters (3 % on a CPU, 2 % on a GPU, declared "
+    f"beforehand), and {CONFIRM_ROUNDS} fresh rounds that say the same; SAME: the interval lies within; UNDECIDED: "
+    "neither. Every part, judged or not, is in tables/changes.csv."
 )
 
 

@@ -77,8 +77,8 @@ class Stage:
 def stage_of(data: RunData, name: str) -> Stage:
     """The stage `measure` or `confirm` of a run."""
     rounds = data.rounds if name == "measure" else data.confirm_rounds
-    walls = data.values[(data.values.stage == name) & (data.values.metric == "wall")]
-    walls = walls[walls["round"].isin(rounds)]
+    values = data.values  # noqa: PD011 - a field of ours
+    walls = values[(values.stage == name) & (values.metric == "wall") & values["round"].isin(rounds)]
     cells: dict[Key, pd.DataFrame] = {}
     if len(walls):
         table = walls.pivot_table(index=[*KEYS, "round"], columns="arm", values="value", sort=False)
@@ -137,7 +137,9 @@ def exit_code(found: list[Change], *, strict: bool) -> int:
     steps = [c for c in found if c.scope == "step"]
     if not steps or any(c.verdict == INVALID for c in steps):
         return INCOMPARABLE
-    unsettled = [c for c in steps if c.verdict in (UNDECIDED, NOISY)] + [c for c in found if c.flag and c.confirmed is None]
+    unsettled = [c for c in steps if c.verdict in (UNDECIDED, NOISY)] + [
+        c for c in found if c.flag and c.confirmed is None
+    ]
     return UNSETTLED if strict and unsettled else 0
 
 

@@ -1,5 +1,7 @@
 """Short names of variants for sentences and figures: what differs from the baseline."""
 
+from collections.abc import Sequence
+
 from bench.analyse.load import RunData, variant_axes
 from bench.variants import DEFAULTS, from_row
 
@@ -9,7 +11,12 @@ ALWAYS_TOLD = ("device", "batch_size", "model")
 
 def label(data: RunData, variant_id: str, but: str = "") -> str:
     """`baseline`, `notebook's loop`, or what was changed: `nhwc + inductor + kept`; the axis `but` untold."""
-    axes = variant_axes(data, variant_id)
+    told = [name for name in ALWAYS_TOLD if name != but and _several(data, name)]
+    return name_of(variant_axes(data, variant_id), told)
+
+
+def name_of(axes: dict[str, str], told: Sequence[str]) -> str:
+    """The short name of a variant, with those of its other axes that must be told."""
     variant = from_row(axes)
     if variant.is_baseline:
         name = "baseline"
@@ -17,8 +24,8 @@ def label(data: RunData, variant_id: str, but: str = "") -> str:
         name = "notebook's loop"
     else:
         name = " + ".join(_changes(axes))
-    told = [f"batch {axes[n]}" if n == "batch_size" else axes[n] for n in ALWAYS_TOLD if n != but and _several(data, n)]
-    return f"{name} ({', '.join(told)})" if told else name
+    more = [f"batch {axes[n]}" if n == "batch_size" else axes[n] for n in told]
+    return f"{name} ({', '.join(more)})" if more else name
 
 
 def _changes(axes: dict[str, str]) -> list[str]:

@@ -62,16 +62,23 @@ def section(page: Page) -> Lines:
     by_trial = state(data)
     if by_trial.empty:
         return lines
-    lines += ["What the machine did, in the median trial of each round:", "", *markdown(by_round(by_trial)), MEANING, ""]
+    lines += [
+        "What the machine did, in the median trial of each round:",
+        "",
+        *markdown(by_round(by_trial)),
+        MEANING,
+        "",
+    ]
     lines += [line for sentence in along_with(by_trial) for line in (sentence, "")]
-    figure = plots_rounds.noise(data, [c.variant_id for c in found], by_trial, {k: m.name for k, m in MEASURES.items()})
+    names = {key: measure.name for key, measure in MEASURES.items()}
+    figure = plots_rounds.noise(data, [control.variant_id for control in found], by_trial, names)
     return lines + page.figure("noise", figure, "identical code and the machine's state, by round")
 
 
 MEANING = (
-    "*Against usual*: the trials' steps over their own arm's median. *Stolen*: CPU seconds a second that the hypervisor "
-    "gave to others. *CPU pressure*: the share of the time in which some process waited for a CPU. *Switched out*: how "
-    "often a trial lost its CPU against its will. Nothing is dropped for any of it."
+    "*Against usual*: the trials' steps over their own arm's median. *Stolen*: CPU seconds a second that the "
+    "hypervisor gave to others. *CPU pressure*: the share of the time in which some process waited for a CPU. "
+    "*Switched out*: how often a trial lost its CPU against its will. Nothing is dropped for any of it."
 )
 
 

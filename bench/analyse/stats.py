@@ -131,7 +131,7 @@ def p_above(variant: ArrayLike, controls: ArrayLike, shift: float) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p values (1979), in the order given: a family holds its level if those at most it are rejected."""
+    """Holm's adjusted p values (1979), in the order given: reject those at most the level that the family holds."""
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
     adjusted, least = [0.0] * len(p_values), 0.0
     for place, index in enumerate(order):

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.analyse import ab, tables
+from bench.analyse.compare_page import ComparePage
 from bench.analyse.load import RunData
 from bench.analyse.page import AbPage, Report
 from bench.analyse.words import count, interval, number, percent, seconds
@@ -58,4 +59,20 @@ def show_ab(page: AbPage) -> None:
     console = Console()
     for line in ab.changed_lines(page):
         console.print(line.removeprefix("- ").replace("**", ""), highlight=False, markup=False, soft_wrap=True)
+    console.print(f"report: {page.path}", highlight=False, soft_wrap=True)
+
+
+def show_compare(page: ComparePage) -> None:
+    """Images a second of the variants that runs share, and the path of the page."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PLAIN_WIDTH)
+    shown = Table(title="Images/s (measured apart: no verdicts)", title_justify="left", box=box.SIMPLE_HEAD)
+    shown.add_column("variant", overflow="fold")
+    for run in page.runs:
+        shown.add_column(run.name, justify="right", overflow="fold")
+    for match in page.shared:
+        mine = page.steps[page.steps.variant == match.name].set_index("run").images_per_s
+        shown.add_row(match.name, *(number(mine[run.name]) if run.name in mine.index else "" for run in page.runs))
+    console.print(shown)
     console.print(f"report: {page.path}", highlight=False, soft_wrap=True)

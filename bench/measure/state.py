@@ -7,6 +7,8 @@ from pathlib import Path
 
 import torch
 
+PRESSURE = Path("/proc/pressure/cpu")
+
 
 class State:
     """What the machine did meanwhile, from the making of this object to `read`."""
@@ -64,7 +66,7 @@ def since(before: float | None, now: float | None) -> float | None:
 def pressure_s() -> float | None:
     """Seconds since boot in which some task had to wait for a CPU (Linux PSI, line `some`); None elsewhere."""
     try:
-        some = Path("/proc/pressure/cpu").read_text(encoding="utf-8").splitlines()[0]
+        some = PRESSURE.read_text(encoding="utf-8").splitlines()[0]
     except OSError:  # no such file, or a kernel started without PSI
         return None
     return int(some.rpartition("total=")[2]) / 1e6

@@ -6,6 +6,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -33,7 +34,8 @@ ENVIRONMENT: dict[str, Any] = {
 def header(entries: Sequence[Entry], **plan: Any) -> dict[str, Any]:  # noqa: ANN401
     """A run.json."""
     return {
-        "schema_version": SCHEMA_VERSION, "run_id": "made-up", "command": "python -m bench run --run-id made-up",
+        "schema_version": SCHEMA_VERSION, "kind": "run", "run_id": "made-up",
+        "command": "python -m bench run --run-id made-up",
         "seed": 0, "preset": "quick", "status": "running", "started_at": "2026-01-01T00:00:00+00:00",
         "finished_at": None, "ended_because": None,
         "data": {"name": "made-up images", "is_subset": False},
@@ -41,7 +43,7 @@ def header(entries: Sequence[Entry], **plan: Any) -> dict[str, Any]:  # noqa: AN
         "plan": {
             "rounds": 2, "budget_s": None, "verdicts": True, "pilot_counts": {"plain": 3, "stamped": 1},
             "pilot_only": [e.variant.id for e in entries if e.pilot_only],
-            "step_s": {}, "trial_s": {}, "counts": {}, "arms": [],
+            "step_s": {}, "trial_s": {}, "counts": {}, "arms": [], "flagged": None,
         } | plan,
         "environment": ENVIRONMENT,
     }  # fmt: skip
@@ -57,12 +59,19 @@ def shown() -> StringIO:
 def start(tmp_path: Path, shown: StringIO) -> Callable[..., launch.Run]:
     """Make a run of the given variant ids whose worker is the fake one."""
 
-    def made(*ids: str, pilot_only: Sequence[str] = (), **plan: Any) -> launch.Run:  # noqa: ANN401
+    def made(
+        *ids: str,
+        pilot_only: Sequence[str] = (),
+        trees: dict[str, Path] | None = None,
+        **plan: Any,  # noqa: ANN401
+    ) -> launch.Run:
         entries = [Entry(variant=parse_id(i), pilot_only=i in pilot_only) for i in ids]
         rows = variant_rows(entries, dict.fromkeys(ids, ""))
         folder = RunFolder.create(tmp_path / "results" / "made-up", header(entries, **plan), rows)
         progress = RunProgress(Console(file=shown, width=200))
-        return launch.Run(folder, header(entries, **plan), entries, progress, tmp_path / "cache", worker=FAKE)
+        run = launch.Run(folder, header(entries, **plan), entries, progress, tmp_path / "cache", worker=FAKE)
+        run.trees = trees or {}
+        return run
 
     return made
 
@@ -76,7 +85,8 @@ def make_run(tmp_path: Path) -> MakeRun:
 
     `metrics` adds samples of scope step to every trial of a variant; `layers` a list of
     (layer, type, forward share, backward share) of its step; `excluded` ids with reasons; `bad` the
-    status of single trials by (variant id, arm, round).
+    status of single trials by (variant id, arm, round); `canary` seconds by task, in
+    every trial of arm A; `name` and `environment` those of the run.
     """
 
     def made(
@@ -88,6 +98,9 @@ def make_run(tmp_path: Path) -> MakeRun:
         memory: dict[str, dict[str, float]] | None = None,
         failed: dict[str, tuple[str, str]] | None = None,
         bad: dict[tuple[str, str, int], str] | None = None,
+        canary: dict[str, float] | None = None,
+        name: str = "made-up",
+        environment: dict[str, Any] | None = None,
         **plan: Any,  # noqa: ANN401
     ) -> Path:
         metrics, memory, failed = metrics or {}, memory or {}, failed or {}
@@ -96,9 +109,11 @@ def make_run(tmp_path: Path) -> MakeRun:
         arms = [list(key) for key in steps if len(steps[key]) > 1]
         counts = {v: {"plain": 1, "iterations": 1, "stamped": 1} for v in reasons}
         run = header(entries, arms=arms, counts=counts, **plan)
+        run |= {"run_id": name, "environment": ENVIRONMENT | (environment or {})}
         run |= {"status": "complete", "ended_because": "rounds", "finished_at": "2026-01-01T00:20:00+00:00"}
         writer = TrialWriter(layers, metrics)
-        folder = tmp_path / "results" / "made-up"
+        writer.canary = canary or {}
+        folder = tmp_path / "results" / name
         with RunFolder.create(folder, run, variant_rows(entries, reasons)) as opened:
             for variant_id, (status, reason) in failed.items():
                 opened.append_trial(writer.trial(variant_id, "V", 0, "steps", status, reason), [])
@@ -118,11 +133,98 @@ def make_run(tmp_path: Path) -> MakeRun:
     return made
 
 
+Steps = dict[tuple[str, str], list[float]]
+
+
+@pytest.fixture
+def arms() -> Callable[..., Steps]:
+    """Steps of 1 s by (variant id, arm) that swing by 1 %, the head's longer by `slower` seconds."""
+
+    def made(rounds: int, slower: float = 0.0, *, variant_id: str = BASE, seed: int = 0, pilot: bool = True) -> Steps:
+        rng = np.random.default_rng(seed)
+        return {
+            (variant_id, arm): list(np.exp(rng.normal(0, 0.01, rounds + pilot)) + (slower if arm == "V" else 0))
+            for arm in ("A", "A'", "V")
+        }
+
+    return made
+
+
+@pytest.fixture
+def fresh(arms: Callable[..., Steps]) -> Callable[..., Steps]:
+    """The fresh rounds of the same, without a pilot."""
+    return lambda slower=0.0, rounds=20: arms(rounds, slower, seed=1, pilot=False)
+
+
+AB_LAYERS = (("0.0", "Conv2d", 0.15, 0.4), ("0.1", "ReLU", 0.1, 0.17), ("1.0", "Conv2d", 0.049, 0.1))
+
+
+@pytest.fixture
+def make_ab(tmp_path: Path) -> MakeRun:
+    """Write the folder of an ab: steps by (variant id, arm) and round as in `make_run`, and `confirm`, fresh rounds.
+
+    `extra` are seconds that the head spends more in the forward of a layer, within its steps. `flagged` is what the
+    run wrote down before it confirmed, `failed` the status and reason of pilots by (variant id, tree).
+    """
+
+    def made(
+        steps: dict[tuple[str, str], Sequence[float]],
+        *,
+        confirm: dict[tuple[str, str], Sequence[float]] | None = None,
+        extra: dict[str, float] | None = None,
+        flagged: Sequence[tuple[str, str, str, str, str]] | None = None,
+        failed: dict[tuple[str, str], tuple[str, str]] | None = None,
+        bad: dict[tuple[str, str, int], str] | None = None,
+        without: Sequence[tuple[str, str]] = (),
+        digests: tuple[str, str] = ("aaaa", "bbbb"),
+    ) -> Path:
+        ids = list(dict.fromkeys([v for v, _ in steps] + [v for v, _ in failed or {}]))
+        entries = [Entry(variant=parse_id(v)) for v in ids]
+        counts = {v: {"plain": 3, "iterations": 1, "stamped": 2} for v in ids}
+        keys = ("variant_id", "scope", "layer", "phase", "flag")
+        declared = None if flagged is None else [dict(zip(keys, cell, strict=True)) for cell in flagged]
+        run = header(entries, arms=[list(key) for key in steps], counts=counts, flagged=declared)
+        run |= {"kind": "ab", "preset": None, "command": "python -m bench ab --base main"}
+        run |= {"status": "complete", "ended_because": "rounds", "finished_at": "2026-01-01T00:20:00+00:00"}
+        names = (("base", "main"), ("head", "this tree"))
+        run["trees"] = {
+            tree: {"name": name, "commit": f"{digest}{'0' * 36}", "digest": digest}
+            for (tree, name), digest in zip(names, digests, strict=True)
+        }
+        writer = TrialWriter(AB_LAYERS, {}, extra, without)
+        folder = tmp_path / "results" / "made-up"
+        with RunFolder.create(folder, run, variant_rows(entries, dict.fromkeys(ids, ""))) as opened:
+            for (variant_id, tree), (status, reason) in (failed or {}).items():
+                trial = writer.trial(variant_id, "V", 0, "steps+layers", status, reason)
+                opened.append_trial(trial | {"tree": tree}, [])
+            rounds = max(map(len, steps.values()), default=0)
+            for stage, first, values in (("measure", 0, steps), ("confirm", rounds, confirm or {})):
+                for (variant_id, arm), seconds in values.items():
+                    for number, step_s in enumerate(seconds, start=first):
+                        status = (bad or {}).get((variant_id, arm, number), "ok")
+                        trial = writer.trial(variant_id, arm, number, "steps+layers", status)
+                        trial |= {"tree": "head" if arm == "V" else "base"}
+                        trial |= {"stage": stage} if number else {}
+                        opened.append_trial(trial, writer.samples(trial, step_s) if status == "ok" else [])
+        return folder
+
+    return made
+
+
 class TrialWriter:
     """Makes the rows of made-up trials. Round 0 is the pilot."""
 
-    def __init__(self, layers: Sequence[tuple[str, str, float, float]], metrics: dict[str, dict[str, float]]) -> None:
+    def __init__(
+        self,
+        layers: Sequence[tuple[str, str, float, float]],
+        metrics: dict[str, dict[str, float]],
+        extra: dict[str, float] | None = None,
+        without: Sequence[tuple[str, str]] = (),
+    ) -> None:
         self.layers, self.metrics, self.count = layers, metrics, 0
+        self.extra, self.without = extra or {}, without
+        """Seconds that arm V spends more in a layer's forward; (arm, layer) that is not there."""
+        self.canary: dict[str, float] = {}
 
     def probes(self, variant_id: str) -> str:
         return "steps+layers" if self._layered(variant_id) else "steps"
@@ -152,8 +254,11 @@ class TrialWriter:
 
     def samples(self, trial: dict[str, Any], step_s: float) -> list[dict[str, Any]]:
         variant_id = trial["variant_id"]
-        rows = [self._row(trial, "wall", step_s), self._row(trial, "stamped_wall", 1.01 * step_s)]
-        first_s = step_s * (1.5 if trial["stage"] == "measure" else 3)
+        extra = self.extra if trial["arm"] == "V" else {}
+        extra_s, step_s = sum(extra.values()), step_s - sum(extra.values())
+        whole_s = step_s + extra_s
+        rows = [self._row(trial, "wall", whole_s), self._row(trial, "stamped_wall", 1.01 * whole_s)]
+        first_s = whole_s * (1.5 if trial["stage"] == "measure" else 3)
         rows.append(self._row(trial, "first_step", first_s, scope="process"))
         shares = {
             "data": 0.01,
@@ -165,16 +270,23 @@ class TrialWriter:
             "read": 0.0,
         }
         rows += [
-            self._row(trial, "wall", share * step_s, scope="phase", phase=phase) for phase, share in shares.items()
+            self._row(trial, "wall", share * step_s + extra_s * (phase == "forward"), scope="phase", phase=phase)
+            for phase, share in shares.items()
         ]
         rows += [self._row(trial, n, v, "1") for n, v in self.metrics.get(variant_id, {}).items()]
+        if trial["arm"] == "A":
+            rows += [self._row(trial, f"canary_{n}", v, scope="process") for n, v in self.canary.items()]
         if self._layered(variant_id):
             rows.append(self._row(trial, "stamps", 30, "1"))
             rows.append(self._row(trial, "stamp_cost", 1e-5, scope="process"))
             for layer, _, *parts in [*self.layers, ("between", "", 0.0, 0.0)]:
+                if (trial["arm"], layer) in self.without:
+                    continue
+                forward, backward = (part * step_s for part in parts)
+                planted = {"forward": forward + extra.get(layer, 0.0), "backward": backward}
                 rows += [
-                    self._row(trial, "wall", part * step_s, scope="layer", layer=layer, phase=phase)
-                    for phase, part in zip(("forward", "backward"), parts, strict=True)
+                    self._row(trial, "wall", seconds, scope="layer", layer=layer, phase=phase)
+                    for phase, seconds in planted.items()
                 ]
         return rows
 

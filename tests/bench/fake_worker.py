@@ -1,10 +1,12 @@
 """Stands in for the worker: answers at once with made-up samples, or misbehaves as FAKE_WORKER says.
 
-FAKE_WORKER is a JSON object from variant id to one of: exit, kill, hang, garbage, list, wrong-rows,
-wrong-state, oom, slow. Any other variant is measured in no time: a step of 1 s for baselines, 0.8 s for others.
+FAKE_WORKER is a JSON object from a variant's id, or a tree's name, to one of: exit, kill, hang, garbage, list,
+wrong-rows, wrong-state, nan, oom, slow. Any other variant is measured in no time: a step of 1 s for baselines, 0.8 s
+for others, and 25 % more in a tree whose name ends in slow.
 """
 
 import json
+import math
 import os
 import signal
 import sys
@@ -12,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.variants import from_row
+from bench.variants import Variant, from_row
 
 
 def samples(probes: str, step_s: float) -> list[dict[str, Any]]:
@@ -35,35 +37,48 @@ def samples(probes: str, step_s: float) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def main(request_path: str, reply_path: str) -> None:
-    request = json.loads(Path(request_path).read_text())
-    variant = from_row(request["variant"])
-    how = json.loads(os.environ.get("FAKE_WORKER", "{}")).get(variant.id)
-    reply: Any = {
-        "status": "ok", "reason": "", "layers": [], "counts": {"plain": 1, "stamped": 1},
-        "samples": samples(request["probes"], 1.0 if variant.is_baseline else 0.8),
-    }  # fmt: skip
+def step_s(variant: Variant, tree: str | None) -> float:
+    return (1.0 if variant.is_baseline else 0.8) * (1.25 if (tree or "").endswith("slow") else 1)
+
+
+def crash(how: str) -> None:
+    """End, or take long, without an answer."""
     if how == "exit":
         print("a library said goodbye")  # noqa: T201 - what a crash leaves in the log
         sys.exit(3)
     if how == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
-    if how == "hang":
-        time.sleep(600)
-    if how == "slow":
-        time.sleep(0.5)
+    if how in ("hang", "slow"):
+        time.sleep(600 if how == "hang" else 0.5)
+
+
+def spoil(reply: dict[str, Any], how: str) -> str:
+    """The text of a reply that is wrong in some way, or of the one given."""
     if how == "garbage":
-        Path(reply_path).write_text("<html>")
-        return
+        return "<html>"
     if how == "list":
-        reply = ["ok"]
-    if how == "wrong-rows":
-        reply["samples"] = [{"colour": "red"}]
-    if how == "wrong-state":
-        reply["state"] = {"colour": "red"}
-    if how == "oom":
-        reply |= {"status": "oom", "reason": "no memory", "samples": []}
-    Path(reply_path).write_text(json.dumps(reply))
+        return '["ok"]'
+    if how == "nan":
+        reply["samples"][1]["value"] = math.nan
+    changes: dict[str, Any] = {
+        "wrong-rows": {"samples": [{"colour": "red"}]},
+        "wrong-state": {"state": {"colour": "red"}},
+        "oom": {"status": "oom", "reason": "no memory", "samples": []},
+    }
+    return json.dumps(reply | changes.get(how, {}))
+
+
+def main(request_path: str, reply_path: str) -> None:
+    request = json.loads(Path(request_path).read_text())
+    variant = from_row(request["variant"])
+    orders = json.loads(os.environ.get("FAKE_WORKER", "{}"))
+    how = orders.get(variant.id) or orders.get(Path(request["tree"] or ".").name) or ""
+    crash(how)
+    reply: dict[str, Any] = {
+        "status": "ok", "reason": "", "layers": [], "counts": {"plain": 1, "stamped": 1},
+        "samples": samples(request["probes"], step_s(variant, request["tree"])),
+    }  # fmt: skip
+    Path(reply_path).write_text(spoil(reply, how))
 
 
 if __name__ == "__main__":

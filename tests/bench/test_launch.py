@@ -72,6 +72,7 @@ def test_progress_tells_what_runs_and_the_time_left(start: Start, shown: StringI
         ("list", "error", "no reply that can be read"),
         ("wrong-rows", "error", "not what was asked: "),
         ("wrong-state", "error", "not what was asked: trials.csv has no column colour"),
+        ("nan", "error", "not what was asked: samples.csv: value is nan"),
         ("oom", "oom", "no memory"),
     ],
 )
@@ -102,6 +103,84 @@ def test_a_budget_ends_the_rounds_before_one_that_could_not_end_in_it(start: Sta
 
     assert {"0"} == {t["round"] for t in trials(folder)}
     assert read_run(folder)["ended_because"] == "budget"
+
+
+def trees(tmp_path: Path, head: str = "head") -> dict[str, Path]:
+    return {"base": tmp_path / "base", "head": tmp_path / head}
+
+
+def test_two_trees_are_measured_in_every_round_the_base_twice(start: Start, tmp_path: Path) -> None:
+    folder = execute(start(BASE, KEPT, trees=trees(tmp_path)))
+    found = Counter((t["round"], t["variant_id"], t["arm"], t["tree"]) for t in trials(folder))
+    arms = [("A", "base"), ("A'", "base"), ("V", "head")]
+
+    assert (
+        Counter(
+            [("0", v, a, t) for v in (BASE, KEPT) for a, t in (arms[0], arms[2])]
+            + [(r, v, a, t) for r in "12" for v in (BASE, KEPT) for a, t in arms]
+        )
+        == found
+    )
+
+
+FLAGGED = [{"variant_id": KEPT, "scope": "step", "layer": "", "phase": "", "flag": "SLOWER"}]
+
+
+def test_what_is_flagged_is_measured_in_twenty_fresh_rounds(start: Start, tmp_path: Path) -> None:
+    run = start(BASE, KEPT, trees=trees(tmp_path, "slow"))
+    launch.execute(run, after_pilot=lambda _: None, flag=lambda _: FLAGGED)
+    confirm = [t for t in trials(run.folder.folder) if t["stage"] == "confirm"]
+
+    assert read_run(run.folder.folder)["plan"]["flagged"] == FLAGGED
+    assert {KEPT} == {t["variant_id"] for t in confirm}
+    assert Counter({"A": 20, "A'": 20, "V": 20}) == Counter(t["arm"] for t in confirm)
+    assert len({tuple(t["arm"] for t in confirm if t["round"] == str(r)) for r in range(3, 23)}) > 3
+    assert [str(r) for r in range(3, 23)] == list(dict.fromkeys(t["round"] for t in confirm))
+
+
+def test_fresh_rounds_that_were_cut_go_on_and_nothing_is_flagged_anew(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start(KEPT, trees=trees(tmp_path))
+    real, calls = child.ask, Counter[str]()
+
+    def interrupted(*arguments: object, **more: object) -> object:
+        calls["asked"] += 1
+        if calls["asked"] == 2 + 2 * 3 + 10:
+            raise KeyboardInterrupt
+        return real(*arguments, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(child, "ask", interrupted)
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        launch.execute(run, after_pilot=lambda _: None, flag=lambda _: FLAGGED)
+    for number, handler in zip((signal.SIGINT, signal.SIGTERM), handlers, strict=True):
+        signal.signal(number, handler)
+    folder = run.folder.folder
+    resumed = launch.resume(folder, RunProgress(Console(file=StringIO())), folder / "cache")
+    resumed.worker, resumed.trees = run.worker, run.trees
+    launch.execute(resumed, after_pilot=lambda _: None, flag=lambda _: pytest.fail("flagged anew"))
+    rounds = Counter(t["round"] for t in trials(folder) if t["stage"] == "confirm")
+
+    assert [3] * 20 == [n for n in rounds.values() if n == 3]
+    assert 21 == len(rounds)  # and the one that was cut
+
+
+def test_where_nothing_is_flagged_the_rounds_are_all(start: Start, tmp_path: Path) -> None:
+    run = start(BASE, trees=trees(tmp_path))
+    launch.execute(run, after_pilot=lambda _: None, flag=lambda _: [])
+
+    assert not [t for t in trials(run.folder.folder) if t["stage"] == "confirm"]
+    assert read_run(run.folder.folder)["plan"]["flagged"] == []
+
+
+def test_a_variant_that_fails_in_one_tree_has_no_rounds(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_WORKER", json.dumps({"head": "oom"}))
+    folder = execute(start(BASE, trees=trees(tmp_path)))
+
+    assert [("base", "ok"), ("head", "oom")] == [(t["tree"], t["status"]) for t in trials(folder)]
 
 
 def test_an_interrupt_keeps_what_is_measured_and_resume_takes_the_rest(

@@ -37,6 +37,51 @@ def test_a_run_of_a_small_model_ends_in_a_report(tmp_path: Path, monkeypatch: py
         assert (tmp_path / "reports" / "small" / figure).stat().st_size > 5000
 
 
+@pytest.fixture
+def two_trees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to call from whose model is another folder's, and runs a layer twice."""
+    source = (Path(__file__).parent / "models.py").read_text()
+    for name, line in (("base", ""), ("head", "\n\ndef twice(*a):\n    m = lenet(*a)\n    return m\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ours.py").write_text(source + line)
+    monkeypatch.chdir(tmp_path / "head")
+    monkeypatch.syspath_prepend(str(tmp_path / "head"))
+    return tmp_path
+
+
+AB = ("--variant", "cpu-default-nchw-eager-b8-ours:lenet", "--input", "1x28x28", "--rounds", "1", "--run-id", "small")
+
+
+@pytest.mark.slow
+def test_ab_of_two_folders_ends_in_a_page_and_an_exit_code(two_trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(two_trees / "summary.md"))
+    code, output = call("ab", "--base", "../base", *AB, "--strict")
+    trials = read_rows(Path("results/small"), TRIALS)[0]
+
+    assert code == 3, output  # one round is UNDECIDED
+    assert ["ok"] * 5 == [t["status"] for t in trials], trials
+    assert ["base", "head", "base", "base", "head"] == sorted(t["tree"] for t in trials[:2]) + sorted(
+        t["tree"] for t in trials[2:]
+    )
+    assert "No change was confirmed." in output
+    assert "report: reports/small/report.md" in output
+    assert (two_trees / "summary.md").read_text().startswith("### bench ab: this tree against ../base")
+    assert str(two_trees) not in Path("results/small/run.json").read_text()
+    assert (0, True) == (call("report", "small")[0], Path("reports/small/tables/changes.csv").is_file())
+    code, output = call("compare", "small", "../head/results/small")
+    assert (code, "compare needs two runs" in output) == (2, True)
+
+
+@pytest.mark.slow
+def test_a_base_that_does_not_import_is_one_line_and_exit_code_4(two_trees: Path) -> None:
+    (two_trees / "base" / "ours.py").write_text("import nothing_of_this_name\n")
+    code, output = call("ab", "--base", "../base", *AB)
+
+    assert code == 4
+    assert "base (../base) can't be measured: ValueError: model ours:lenet: No module named 'nothing" in output
+    assert not Path("results/small").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
@@ -50,6 +95,13 @@ def test_a_run_of_a_small_model_ends_in_a_report(tmp_path: Path, monkeypatch: py
         (("run", "--device", "cpu", "--data", "/nowhere"), 2, "/nowhere, is not a folder"),
         (("run", "--resume", "nothing"), 4, "no run"),
         (("report", "nothing"), 4, "no run"),
+        (("ab",), 2, "ab needs --base REF"),
+        (("ab", "--base", "no-such-ref", "--device", "cpu"), 2, "--base no-such-ref: neither a commit"),
+        (("ab", "--base", "main", "--variant", "cpu-fast"), 2, "unknown variant 'cpu-fast'"),
+        (("ab", "--resume", "nothing"), 4, "no run"),
+        (("compare", "nothing"), 2, "compare needs two runs"),
+        (("compare", "nothing", "nothing"), 2, "compare needs two runs"),
+        (("compare", "nothing", "neither"), 4, "nothing: no run"),
         (("list", "--axis", "threads=0"), 2, "threads must be"),
     ],
 )

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.matrix import Machine, excluded_reason, matrix, preset
+from bench.matrix import Machine, ab_matrix, excluded_reason, matrix, preset
 from bench.variants import Variant, VariantError
 
 LINUX = Machine(cxx_compiler=True, glibc=(2, 36), huge_pages="madvise", tcmalloc="libtcmalloc.so", cores=2)
@@ -112,3 +112,15 @@ def test_why_a_variant_cant_run(changes: dict[str, str], machine: Machine, reaso
 
     assert told.startswith(reason) if changes.get("allocator") != "hugepages" else reason in told
     assert bool(told) == bool(reason)
+
+
+def test_ab_measures_the_variants_asked_for_and_adds_none() -> None:
+    nhwc = "cpu-default-nhwc-eager-b8"
+
+    assert [e.variant.id for e in ab_matrix(["cpu"], variant_ids=[nhwc, nhwc])] == [nhwc]
+    assert [e.variant.id for e in ab_matrix(["cpu"])] == ["cpu-default-nchw-eager-b32"]
+    assert [e.variant.id for e in ab_matrix(["cpu"], ["batch_size=4,8"])] == [
+        "cpu-default-nchw-eager-b4", "cpu-default-nchw-eager-b8",
+    ]  # fmt: skip
+    with pytest.raises(VariantError, match="can't go with --axis"):
+        ab_matrix(["cpu"], ["batch_size=4"], [nhwc])

@@ -6,8 +6,10 @@ from bench.matrix import Entry, preset
 from bench.plan import (
     REPORT_RESERVE_S,
     arms,
+    arms_of_trees,
     complete_rounds,
     pilot,
+    pilot_of_trees,
     round_trials,
     rounds_that_fit,
     time_limit_s,
@@ -42,6 +44,10 @@ def test_rounds_have_the_baseline_twice_and_leave_out_what_failed() -> None:
     failed = "cpu-default-nchw-eager-b32-kept"
     names = [(a.name, a.variant.id) for a in arms(ENTRIES, {failed}, twice=True)]
 
+    probes = [a.probes for a in arms(ENTRIES, {failed}, twice=True)]
+
+    assert probes.count("steps+layers+canary") == 1
+    assert probes[0] == "steps+layers+canary"
     assert names[:2] == [("A", "cpu-default-nchw-eager-b32"), ("A'", "cpu-default-nchw-eager-b32")]
     assert failed not in [v for _, v in names]
     assert len(names) == 6
@@ -83,6 +89,17 @@ def test_no_round_is_begun_that_cant_end_within_the_budget() -> None:
     assert rounds_that_fit(REPORT_RESERVE_S + 59, 60, 12) == 0
     assert rounds_that_fit(-5, 60, 12) == 0
     assert rounds_that_fit(1e9, 60, 12) == rounds_that_fit(math.inf, 60, 12) == 12
+
+
+def test_two_trees_are_held_against_each_other_in_every_round() -> None:
+    entries = ENTRIES[:2]
+    planned = pilot_of_trees(entries)
+    found = arms_of_trees(entries, set())
+
+    assert [(t.arm.tree, t.arm.name) for t in planned] == [("base", "A"), ("head", "V")] * 2
+    assert [(a.name, a.tree) for a in found] == [("A", "base"), ("A'", "base"), ("V", "head")] * 2
+    assert {t.stage for t in round_trials(found, 0, 1, "confirm")} == {"confirm"}
+    assert not arms_of_trees(entries, {e.variant.id for e in entries})
 
 
 def test_a_trial_may_take_some_times_what_its_pilot_took() -> None:

@@ -1,0 +1,216 @@
+"""Stored runs side by side: their variants matched, and tables of what each costs in every run.
+
+Nothing here is a verdict: machine, date and software of two runs are confounded with what one wants to know.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from bench.analyse import tables
+from bench.analyse.labels import ALWAYS_TOLD, name_of
+from bench.analyse.load import RunData, cell, variant_axes
+from bench.analyse.stats import LEAST_ROUNDS, LEVEL, Interval
+from bench.records import RecordError
+
+CANARIES = ("convolution", "matmul", "copy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """A run with its tables."""
+
+    name: str
+    data: RunData
+    steps: pd.DataFrame
+    layers: pd.DataFrame
+    memory: pd.DataFrame
+
+    def model_of(self, device: str) -> str:
+        """The name of the device's hardware: a GPU's, or the processor's."""
+        environment = self.data.run["environment"]
+        if not device.startswith("cuda"):
+            return str(environment["cpu"])
+        return str(environment["cuda_devices"][int(device.partition(":")[2] or 0)]["name"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """A variant as each run has it: its id there, or None. The device's name may differ between them."""
+
+    name: str
+    ids: tuple[str | None, ...]
+
+    @property
+    def shared(self) -> bool:
+        """Whether the first run and some other have it."""
+        return self.ids[0] is not None and any(self.ids[1:])
+
+
+def sides(runs: Sequence[RunData]) -> list[Side]:
+    """The runs with their tables, under names of their own; RecordError for an `ab`, which has no place here."""
+    found: list[Side] = []
+    for data in runs:
+        if data.run["kind"] != "run":
+            msg = f"{data.folder}: an ab run holds two code trees; compare takes runs of python -m bench run"
+            raise RecordError(msg)
+        name, taken = str(data.run["run_id"]), {side.name for side in found}
+        unique = next(n for n in (name, *(f"{name}-{i}" for i in range(2, 99))) if n not in taken)
+        parts = (tables.steps(data), tables.layers(data), tables.memory(data))
+        found.append(Side(name=unique, data=data, steps=parts[0], layers=parts[1], memory=parts[2]))
+    return found
+
+
+def matches(runs: Sequence[Side]) -> list[Match]:
+    """Every variant that was measured anywhere, with its id in each run, those of the first run in front.
+
+    Two variants match where all axes but the device are equal: best on a device of the same name, else of the same
+    kind, else on any, and each variant once.
+    """
+    left = [[str(v) for v in run.steps.dropna(subset="step_s").variant_id] for run in runs]
+    told = _told(runs)
+    found = []
+    for index, run in enumerate(runs):
+        while left[index]:
+            variant_id = left[index].pop(0)
+            axes = variant_axes(run.data, variant_id)
+            ids: list[str | None] = [None] * index + [variant_id]
+            for other, theirs in zip(runs[index + 1 :], left[index + 1 :], strict=True):
+                best = _partner(axes, other, theirs)
+                ids.append(best)
+                if best:
+                    theirs.remove(best)
+            found.append(Match(name=name_of(axes, told), ids=tuple(ids)))
+    return found
+
+
+def _told(runs: Sequence[Side]) -> list[str]:
+    """Which of the axes that a name leaves out must be told to keep the names apart."""
+    ran = [run.data.variants[run.data.variants.excluded_reason == ""] for run in runs]
+    together = pd.concat(ran)
+    told = [name for name in ALWAYS_TOLD if name != "device" and len(set(together[name])) > 1]
+    return told + ["device"] * any(len(set(frame.device)) > 1 for frame in ran)
+
+
+def _partner(axes: dict[str, str], run: Side, candidates: Sequence[str]) -> str | None:
+    """The candidate whose axes are equal but for the device, the nearest device first."""
+
+    def distance(variant_id: str) -> int:
+        device = variant_axes(run.data, variant_id)["device"]
+        same_kind = device.partition(":")[0] == axes["device"].partition(":")[0]
+        return 0 if device == axes["device"] else 1 if same_kind else 2
+
+    alike = [v for v in candidates if variant_axes(run.data, v) | {"device": ""} == axes | {"device": ""}]
+    return min(alike, key=distance, default=None)
+
+
+def log_rounds(side: Side, variant_id: str) -> np.ndarray:
+    """The log of seconds an image of each complete round; a baseline's two arms count as their mean."""
+    return np.asarray(tables.log_steps(side.data, variant_id).mean(axis=1), dtype=np.float64)
+
+
+def unpaired_ratio(first: np.ndarray, other: np.ndarray) -> Interval:
+    """The first's seconds over the other's, from logs of rounds that have nothing in common: Welch's interval.
+
+    Of geometric means, so it need not be the quotient of medians. No bounds under 6 rounds on either side.
+    """
+    if not (len(first) and len(other)):
+        return Interval(estimate=math.nan, lo=math.nan, hi=math.nan)
+    estimate = math.exp(first.mean() - other.mean())
+    if min(len(first), len(other)) < LEAST_ROUNDS:
+        return Interval(estimate=estimate, lo=math.nan, hi=math.nan)
+    bounds = stats.ttest_ind(first, other, equal_var=False).confidence_interval(LEVEL)
+    return Interval(estimate=estimate, lo=math.exp(bounds.low), hi=math.exp(bounds.high))
+
+
+def canaries(side: Side) -> dict[str, float]:
+    """The median seconds of each canary over the complete rounds; NaN where a run has none."""
+    measured = side.data.measured
+    return {name: float(cell(measured, f"canary_{name}", scope="process")["value"].median()) for name in CANARIES}
+
+
+def drift(first: Side, other: Side) -> float:
+    """How much faster the canaries ran in the other run: the geometric mean of the three ratios; NaN without them."""
+    ours, theirs = canaries(first), canaries(other)
+    return float(np.exp(np.mean([np.log(ours[name] / theirs[name]) for name in CANARIES])))
+
+
+def same_hardware(first: Side, other: Side, ids: tuple[str | None, str | None]) -> bool:
+    """Whether a variant ran on the same model of device in both, so that canaries may be held against each other."""
+    devices = [variant_axes(s.data, v)["device"] for s, v in zip((first, other), ids, strict=True) if v]
+    return first.model_of(devices[0]) == other.model_of(devices[-1])
+
+
+def steps(runs: Sequence[Side], found: Sequence[Match]) -> pd.DataFrame:
+    """A row a variant and run: seconds by step and phase, the first run's seconds over this one's, and canaries' share.
+
+    `ratio_less_drift` is the ratio over `drift`; empty between different models of device.
+    """
+    rows: list[dict[str, Any]] = []
+    for match in found:
+        for run, variant_id in zip(runs, match.ids, strict=True):
+            if variant_id is None:
+                continue
+            mine = run.steps.set_index("variant_id").loc[variant_id]
+            row = {"variant": match.name, "run": run.name, "variant_id": variant_id, "n": mine["n"]}
+            row |= {"images_per_s": mine.images_per_s} | tables.bounded("step_s", bounds_of(mine, "step_s"))
+            row |= {f"{phase}_s": mine[f"{phase}_s"] for phase in tables.PHASES}
+            reference = match.ids[0]
+            if reference is not None and run is not runs[0]:
+                ratio = unpaired_ratio(log_rounds(runs[0], reference), log_rounds(run, variant_id))
+                row |= tables.bounded("ratio", ratio)
+                alike = same_hardware(runs[0], run, (reference, variant_id))
+                row["ratio_less_drift"] = ratio.estimate / drift(runs[0], run) if alike else math.nan
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def bounds_of(row: "pd.Series[Any]", name: str) -> Interval:
+    """A value of a table with its two bounds."""
+    return Interval(estimate=row[name], lo=row[f"{name}_lo"], hi=row[f"{name}_hi"])
+
+
+def layers(runs: Sequence[Side], found: Sequence[Match]) -> pd.DataFrame:
+    """A row a layer, variant and run: forward and backward seconds, and the first run's over this one's."""
+    return _side_by_side(runs, found, [run.layers for run in runs], ["forward_s", "backward_s"])
+
+
+def memory(runs: Sequence[Side], found: Sequence[Match]) -> pd.DataFrame:
+    """A row a variant and run: bytes, and the first run's over this one's."""
+    frames = [run.memory.assign(layer="") for run in runs]
+    values = [f"{name}_bytes" for name in tables.MEMORY_METRICS]
+    return _side_by_side(runs, found, frames, values).drop(columns="layer")
+
+
+def _side_by_side(
+    runs: Sequence[Side], found: Sequence[Match], frames: Sequence[pd.DataFrame], values: list[str]
+) -> pd.DataFrame:
+    """The rows of a table of each run, by layer, with a column of ratios to the first run for each of its values."""
+    parts = []
+    for match in found:
+        in_first: pd.DataFrame | None = None
+        for run, frame, variant_id in zip(runs, frames, match.ids, strict=True):
+            mine = frame[frame.variant_id == variant_id].set_index("layer")[["variant_id", *values]]
+            if run is runs[0]:
+                in_first = mine[values]
+            ratios = (in_first / mine[values]).rename(columns="{}_ratio".format) if in_first is not None else None
+            whole = mine if run is runs[0] or ratios is None else mine.join(ratios)
+            parts.append(whole.assign(variant=match.name, run=run.name).reset_index())
+    columns = ["variant", "run", "variant_id", "layer", *values, *(f"{value}_ratio" for value in values)]
+    return pd.concat(parts, ignore_index=True).reindex(columns=columns)
+
+
+def environments(runs: Sequence[Side]) -> pd.DataFrame:
+    """A row a fact: its value in each run, and `differs`."""
+    names = dict.fromkeys(name for run in runs for name in run.data.run["environment"])
+    rows = []
+    for name in names:
+        values = [run.data.run["environment"].get(name) for run in runs]
+        differs = any(value != values[0] for value in values)
+        rows.append({"fact": name, "differs": differs} | {run.name: v for run, v in zip(runs, values, strict=True)})
+    return pd.DataFrame(rows)

@@ -1,0 +1,171 @@
+"""What `ab` says of two trees: flags, confirmation, doubts, exit codes."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.analyse import changes
+from bench.analyse.changes import Change, exit_code, flagged, frame
+from bench.analyse.load import load
+from bench.analyse.verdicts import FASTER, INVALID, NOISY, SAME, SLOWER, UNDECIDED
+
+BASE = "cpu-default-nchw-eager-b32"
+NHWC = "cpu-default-nhwc-eager-b32"
+MakeAb = Callable[..., Path]
+Steps = Callable[..., dict[tuple[str, str], list[float]]]
+
+
+PLANTED: list[tuple[str, str, str, str, str]] = [
+    (BASE, "step", "", "", SLOWER),
+    (BASE, "phase", "", "forward", SLOWER),
+    (BASE, "layer", "1.0", "forward", SLOWER),
+]
+
+
+def words(found: Sequence[Change]) -> dict[str, str]:
+    return {change.name: change.verdict for change in found}
+
+
+def of(make_ab: MakeAb, *arguments: Any, **more: Any) -> list[Change]:  # noqa: ANN401
+    return changes.changes(load(make_ab(*arguments, **more)))
+
+
+def test_the_gate_flags_step_phase_and_layer_of_a_planted_delay_and_no_other(make_ab: MakeAb, arms: Steps) -> None:
+    data = load(make_ab(arms(9, 0.1), extra={"1.0": 0.1}))
+
+    assert [tuple(cell.values()) for cell in flagged(data)] == PLANTED
+
+
+def test_fresh_rounds_confirm_it(make_ab: MakeAb, arms: Steps, fresh: Steps) -> None:
+    found = of(make_ab, arms(9, 0.1), confirm=fresh(0.1), extra={"1.0": 0.1}, flagged=PLANTED)
+    confirmed = [change for change in found if change.confirmed]
+
+    assert [change.name for change in confirmed] == ["step", "forward", "1.0 forward"]
+    assert {change.verdict for change in confirmed} == {SLOWER}
+    assert {change.n for change in confirmed} == {20}
+    step, _, layer = confirmed
+    assert (step.base_s, step.head_s) == (pytest.approx(1, rel=0.02), pytest.approx(1.1, rel=0.02))
+    assert step.ratio.hi < 1 / 1.03
+    assert layer.base_s == pytest.approx(0.049, rel=0.02)
+    assert layer.worth == pytest.approx(0.1, rel=0.05)
+    assert all(change.p < 1e-4 for change in confirmed)
+    assert exit_code(found, strict=False) == 1
+
+
+def test_what_fresh_rounds_do_not_show_is_no_change(make_ab: MakeAb, arms: Steps, fresh: Steps) -> None:
+    found = of(make_ab, arms(9, 0.1), confirm=fresh(0.0), flagged=[PLANTED[0]])
+    step = found[0]
+
+    assert (step.verdict, step.confirmed) == (UNDECIDED, False)
+    assert step.p > 0.9
+    assert step.reason == "looked SLOWER; 20 fresh rounds did not confirm it"
+    assert exit_code(found, strict=False) == 0
+    assert exit_code(found, strict=True) == 3
+
+
+@pytest.mark.parametrize("rounds", [0, 19])
+def test_without_all_fresh_rounds_nothing_is_confirmed(rounds: int, make_ab: MakeAb, arms: Steps, fresh: Steps) -> None:
+    found = of(make_ab, arms(9, 0.1), confirm=fresh(0.1, rounds) if rounds else None, flagged=PLANTED)
+
+    assert (found[0].verdict, found[0].confirmed) == (UNDECIDED, None)
+    assert found[0].reason == f"looks SLOWER; {rounds} of 20 rounds that confirm"
+    assert SLOWER not in words(found).values()
+    assert (exit_code(found, strict=False), exit_code(found, strict=True)) == (0, 3)
+
+
+def test_a_gain_is_confirmed_the_same_way_and_is_no_regression(make_ab: MakeAb, arms: Steps, fresh: Steps) -> None:
+    declared = [(BASE, "step", "", "", FASTER)]
+    found = of(make_ab, arms(9, -0.1), confirm=fresh(-0.1), flagged=declared)
+
+    assert (found[0].verdict, found[0].confirmed) == (FASTER, True)
+    assert found[0].ratio.lo > 1.03
+    assert exit_code(found, strict=True) == 0
+
+
+def test_identical_trees_are_the_same(make_ab: MakeAb, arms: Steps) -> None:
+    found = of(make_ab, arms(12))
+
+    assert found[0].verdict == SAME
+    assert not [change for change in found if change.flag]
+    assert exit_code(found, strict=True) == 0
+
+
+def test_a_part_whose_change_is_worth_little_is_not_judged(make_ab: MakeAb, arms: Steps) -> None:
+    found = of(make_ab, arms(9, 0.004), extra={"1.0": 0.004})  # 8 % of the layer, 0.4 % of the step
+    layer = next(change for change in found if change.name == "1.0 forward")
+
+    assert (layer.verdict, layer.flag) == ("", "")
+    assert layer.reason == "worth under 0.5 % of the step"
+
+
+def test_identical_code_that_comes_out_different_takes_every_verdict(make_ab: MakeAb, arms: Steps) -> None:
+    steps = arms(9, 0.3)
+    steps[BASE, "A'"] = [1.2 * s for s in steps[BASE, "A'"]]
+    found = of(make_ab, steps)
+
+    assert found[0].verdict == NOISY
+    assert not [change for change in found if change.flag or change.verdict in (SLOWER, FASTER, SAME)]
+    assert (exit_code(found, strict=False), exit_code(found, strict=True)) == (0, 3)
+
+
+def test_noise_among_the_fresh_rounds_takes_it_too(make_ab: MakeAb, arms: Steps, fresh: Steps) -> None:
+    confirm = fresh(0.3)
+    confirm[BASE, "A'"] = [1.2 * s for s in confirm[BASE, "A'"]]
+    found = of(make_ab, arms(9, 0.1), confirm=confirm, flagged=[PLANTED[0]])
+
+    assert (found[0].verdict, found[0].confirmed) == (NOISY, False)
+
+
+@pytest.mark.parametrize("rounds", [1, 3, 5])
+def test_too_few_rounds_are_undecided(rounds: int, make_ab: MakeAb, arms: Steps) -> None:
+    found = of(make_ab, arms(rounds, 0.5))
+
+    assert set(words(found).values()) <= {UNDECIDED, ""}
+    assert (exit_code(found, strict=False), exit_code(found, strict=True)) == (0, 3)
+
+
+def test_a_failed_trial_of_a_round_leaves_the_variant_undecided(make_ab: MakeAb, arms: Steps) -> None:
+    found = of(make_ab, arms(9), bad={(BASE, "V", 4): "oom"})
+
+    assert found[0].verdict == UNDECIDED
+    assert SAME not in words(found).values()
+
+
+def test_an_arm_that_is_missing_makes_no_round_complete(make_ab: MakeAb, arms: Steps) -> None:
+    steps = arms(9)
+    steps[BASE, "V"] = steps[BASE, "V"][:4]  # the run was cut: three whole rounds
+    found = of(make_ab, steps)
+
+    assert (found[0].verdict, found[0].n) == (UNDECIDED, 3)
+
+
+def test_a_head_that_fails_is_invalid_and_not_comparable(make_ab: MakeAb, arms: Steps) -> None:
+    found = of(make_ab, arms(9, variant_id=NHWC), failed={(BASE, "head"): ("error", "no such layer")})
+
+    assert [(c.verdict, c.reason) for c in found if c.variant_id == BASE] == [(INVALID, "head: error: no such layer")]
+    assert exit_code(found, strict=False) == 4
+
+
+def test_nothing_measured_is_exit_code_4(make_ab: MakeAb) -> None:
+    assert exit_code([], strict=False) == 4
+    assert exit_code(of(make_ab, {}, failed={(BASE, "base"): ("oom", "no memory")}), strict=False) == 4
+
+
+def test_a_layer_of_one_tree_alone_is_told_and_not_judged(make_ab: MakeAb, arms: Steps) -> None:
+    found = of(make_ab, arms(9), without=[("A", "1.0"), ("A'", "1.0")])
+    layer = next(change for change in found if change.name == "1.0 forward")
+
+    assert (layer.verdict, layer.reason) == ("", "not in the base")
+
+
+def test_every_cell_is_a_row_of_changes_csv(make_ab: MakeAb, arms: Steps, fresh: Steps) -> None:
+    table = frame(of(make_ab, arms(9, 0.1), confirm=fresh(0.1), extra={"1.0": 0.1}, flagged=PLANTED))
+
+    assert list(table.columns) == [
+        "variant_id", "scope", "layer", "phase", "base_s", "head_s", "ratio", "ratio_lo", "ratio_hi", "verdict",
+        "confirmed", "p", "worth", "n", "reason",
+    ]  # fmt: skip
+    assert list(table.scope) == ["step"] + ["phase"] * 7 + ["layer"] * 8
+    assert list(table.confirmed).count("True") == 3

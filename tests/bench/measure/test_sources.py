@@ -1,0 +1,68 @@
+"""What comes from a tree, and what must not come from elsewhere; tried in processes of their own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CODE = """
+import sys
+from pathlib import Path
+from bench.measure import sources
+sources.put_first(Path({tree!r}))
+import {module}
+print({module}.WHERE, "|", sources.misplaced({model!r}, {tree!r}))
+"""
+
+
+def asked(caller: Path, tree: Path, module: str, model: str) -> str:
+    """What a process in the caller's folder says that measures a tree."""
+    code = CODE.format(tree=str(tree), module=module, model=model)
+    variables = {"PYTHONPATH": f"{caller}:{Path(__file__).parents[3]}", "PATH": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=caller, env=variables, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """The caller's folder and a tree, each with a module `ours`."""
+    for name in ("caller", "tree"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ours.py").write_text(f"WHERE = {name!r}\n")
+    return tmp_path / "caller", tmp_path / "tree"
+
+
+def test_what_the_tree_has_comes_from_the_tree(folders: tuple[Path, Path]) -> None:
+    assert asked(*folders, "ours", "ours:factory") == "tree |"
+
+
+def test_a_source_folder_inside_the_tree_counts(folders: tuple[Path, Path]) -> None:
+    caller, tree = folders
+    (tree / "src").mkdir()
+    (tree / "ours.py").rename(tree / "src" / "ours.py")
+
+    assert asked(caller, tree, "ours", "ours:factory") == "tree |"
+
+
+def test_a_model_that_the_tree_lacks_is_told(folders: tuple[Path, Path]) -> None:
+    caller, tree = folders
+    (tree / "ours.py").unlink()
+
+    assert asked(caller, tree, "ours", "ours:factory") == "caller | ours was not found in the tree, but elsewhere"
+
+
+def test_a_helper_that_the_tree_lacks_is_told(folders: tuple[Path, Path]) -> None:
+    caller, tree = folders
+    (caller / "helper.py").write_text("")
+    (tree / "ours.py").write_text("import helper\nWHERE = 'tree'\n")
+
+    assert asked(caller, tree, "ours", "ours:factory").startswith("tree | helper was imported from the calling folder")
+
+
+def test_without_a_tree_anything_goes() -> None:
+    from bench.measure import sources
+
+    assert sources.misplaced("nin", None) == ""
