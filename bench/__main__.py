@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from bench.matrix import PRESETS, ab_matrix, matrix
-from bench.variants import VariantError
+from bench.records import RecordError, read_run
+from bench.variants import UsageError
 
 if TYPE_CHECKING:
     from bench.matrix import Entry
@@ -138,7 +139,6 @@ def ab(
 def measure(choices: "Choices", resume: str | None) -> Path:
     """Take the trials of a new run, or what is left of one; its folder."""
     from bench import launch, setup  # noqa: PLC0415
-    from bench.records import RecordError  # noqa: PLC0415
 
     progress, folder = setup.progress(), None
     try:
@@ -153,7 +153,7 @@ def measure(choices: "Choices", resume: str | None) -> Path:
         else:
             launch.execute(under_way, after_pilot=print_estimates)
         return folder
-    except (VariantError, setup.UsageError) as error:
+    except UsageError as error:
         fail(error)
     except RecordError as error:
         fail(error, NOTHING)
@@ -194,8 +194,6 @@ def flag(folder: Path) -> list[dict[str, str]]:
 @contextmanager
 def one_line() -> Iterator[None]:
     """Turn what is wrong with a file into one line and exit code 4."""
-    from bench.records import RecordError  # noqa: PLC0415
-
     try:
         yield
     except RecordError as error:
@@ -238,12 +236,11 @@ def report_(
 ) -> None:
     """Write a run's report again, from its files alone."""
     from bench import setup  # noqa: PLC0415
-    from bench.records import read_run  # noqa: PLC0415
 
     results = Path("results")
     try:
         folder = setup.folder_of(results, run) if run else setup.newest(results)
-    except setup.UsageError as error:
+    except UsageError as error:
         fail(error)
     with one_line():
         kind = read_run(folder).get("kind")
@@ -289,7 +286,7 @@ def list_(
     )  # fmt: skip
     try:
         typer.echo(setup.describe(choices, entries_of(choices)))
-    except (VariantError, setup.UsageError) as error:
+    except UsageError as error:
         fail(error)
 
 

@@ -20,8 +20,7 @@ from bench.launch import Run, now, resume
 from bench.matrix import Entry, excluded_reason
 from bench.progress import RunProgress, duration
 from bench.records import RUN_FILE, SCHEMA_VERSION, RecordError, read_run
-from bench.trees import UsageError
-from bench.variants import Variant, as_row
+from bench.variants import UsageError, Variant, as_row
 
 DATA_CLASSES = 10
 SAME_MACHINE = ("cpu", "cores", "torch", "cuda_devices", "torch_threads")
@@ -155,21 +154,42 @@ def find_inputs(choices: Choices) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def start(choices: Choices, entries: list[Entry], folder: Path, shown: RunProgress) -> Run:
-    """A new run with its folder made. UsageError for options that can't be met, RecordError for the folder."""
+    """A new run with its folder made, its code trees copied and tried.
+
+    UsageError for options that can't be met, RecordError for a folder or a tree that can't be used.
+    """
+    if folder.exists():
+        raise RecordError(already_there(folder))
+    scratch = scratch_of(folder)
+    shutil.rmtree(scratch, ignore_errors=True)  # a run of this name before: its code would make cold compiling warm
+    try:
+        taken = trees.take(choices.base, scratch) if choices.base else {}
+        described = environment()
+        reasons = exclusions(entries, described)
+        runnable = [entry for entry in entries if not reasons[entry.variant.id]]
+        if not runnable:
+            told = "; ".join(sorted({f"{reason}" for reason in reasons.values()}))
+            msg = f"no variant can run here: {told}"
+            raise UsageError(msg)
+        header = new_header(choices, runnable, folder.name, described) | ({"trees": taken} if taken else {})
+        for name in taken:
+            check_tree(name, scratch / name, runnable[0].variant, header)
+        opened = RunFolder.create(folder, header, variant_rows(entries, reasons))
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    shown.say(f"data: {header['data']['name']}")
+    return Run(opened, header, runnable, shown, scratch, trees=trees_of(header, scratch))
+
+
+def new_header(choices: Choices, runnable: list[Entry], run_id: str, described: dict[str, Any]) -> dict[str, Any]:
+    """run.json of a run that begins now; UsageError for options that can't be met."""
     budget_s = parse_budget(choices.budget)
-    described = environment()
-    reasons = exclusions(entries, described)
-    runnable = [entry for entry in entries if not reasons[entry.variant.id]]
-    if not runnable:
-        told = "; ".join(sorted({f"{reason}" for reason in reasons.values()}))
-        msg = f"no variant can run here: {told}"
-        raise UsageError(msg)
     inputs, data = find_inputs(choices)
-    shown.say(f"data: {data['name']}")
-    header = {
+    return {
         "schema_version": SCHEMA_VERSION,
         "kind": choices.kind,
-        "run_id": folder.name,
+        "run_id": run_id,
         "command": without_home(shlex.join(["python", "-m", "bench", *sys.argv[1:]])),
         "seed": choices.seed,
         "preset": None if choices.variants or choices.base else choices.preset,
@@ -192,21 +212,7 @@ def start(choices: Choices, entries: list[Entry], folder: Path, shown: RunProgre
             "flagged": None,
         },
         "environment": described,
-    }  # fmt: skip
-    if folder.exists():
-        raise RecordError(already_there(folder))
-    scratch = scratch_of(folder)
-    shutil.rmtree(scratch, ignore_errors=True)  # a run of this name before: its code would make cold compiling warm
-    try:
-        if choices.base:
-            header["trees"] = trees.take(choices.base, scratch)
-            for name in trees.TREES:
-                check_tree(name, scratch / name, runnable[0].variant, header)
-        opened = RunFolder.create(folder, header, variant_rows(entries, reasons))
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
-    return Run(opened, header, runnable, shown, scratch, trees=trees_of(header, scratch))
+    }
 
 
 def trees_of(header: dict[str, Any], scratch: Path) -> dict[str, Path]:

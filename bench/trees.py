@@ -10,15 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.environment import git, without_home
+from bench.variants import UsageError
 
 NOT_CODE = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "results", "reports")
 """Left out of the copy of a folder that no git looks after."""
 
 TREES = ("base", "head")
-
-
-class UsageError(ValueError):
-    """An option that can't be met; the text says which and what would do."""
 
 
 def take(base: str, into: Path) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,11 @@ CPU_BATCH = 32
 CUDA_BATCH = 128
 
 
-class VariantError(ValueError):
+class UsageError(ValueError):
+    """An option that can't be met; the text says which and what would do."""
+
+
+class VariantError(UsageError):
     """An unknown axis, value or variant id; the text lists what there is."""
 
 

@@ -193,7 +193,9 @@ def _of_variant(data: RunData, variant_id: str, stage: Stage) -> list[Change]:
 def _judged(key: Key, arms: pd.DataFrame, step_s: float, rounds: int, delta: float) -> Change:
     """A cell with its seconds and its ratio, and with its word or flag by the first rounds."""
     arms = arms.reindex(columns=[*CONTROLS, HEAD])
-    change = _measured(Change(**dict(zip(KEYS, key, strict=True))), arms, step_s)
+    variant_id, scope, layer, phase = key
+    change = Change(variant_id=variant_id, scope=scope, layer=layer, phase=phase)
+    change = _measured(change, arms, step_s)
     if change.n == 0:
         missing = "head" if arms[HEAD].isna().all() else "base"
         return replace(change, reason=f"not in the {missing}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analyse import answer, compare, plots_runs, tables
+from bench.analyse import compare, plots_runs, tables
 from bench.analyse.compare import Match, Side
 from bench.analyse.load import RunData
 from bench.analyse.page import Folder, Lines
@@ -165,10 +165,11 @@ def shown(ratio: Any) -> str:  # noqa: ANN401 - an Interval
 
 
 def told(page: ComparePage) -> list[Match]:
-    """The variants told in full: the first that all runs have, and the first run's fastest."""
+    """The variants told in full: the first that all runs have, and among those the first run's fastest."""
     whole = [match for match in page.shared if all(match.ids)] or page.shared
-    best = answer.fastest(page.first.data, page.first.steps)
-    return [whole[0], *(match for match in whole[1:] if match.ids[0] == best)]
+    rates = page.first.steps.set_index("variant_id").images_per_s
+    best = max(whole, key=lambda match: rates[match.ids[0]])
+    return list(dict.fromkeys([whole[0], best]))
 
 
 def phases_section(page: ComparePage) -> Lines:
@@ -194,9 +195,10 @@ def layers_section(page: ComparePage) -> Lines:
         if page.first.name not in names or len(names) < 2:
             continue
         by_run = {name: mine[mine.run == name].set_index("layer") for name in names}
+        known = page.first.layers[page.first.layers.variant_id == match.ids[0]].set_index("layer")["type"]
         rows = []
         for layer in by_run[page.first.name].index:
-            row = {"layer": layer}
+            row = {"layer": layer, "type": known[layer]}
             for phase in ("forward", "backward"):
                 for name in names:
                     cells = by_run[name].loc[layer] if layer in by_run[name].index else None

@@ -71,7 +71,7 @@ def load(folder: Path) -> RunData:
     variants, trials, samples, layers = (
         read_frame(folder, table, warnings) for table in (VARIANTS, TRIALS, SAMPLES, LAYERS)
     )
-    arms = [tuple(arm) for arm in run["plan"]["arms"]]
+    arms: list[tuple[str, str]] = [tuple(arm) for arm in run["plan"]["arms"]]
     rounds = complete_rounds(trials, arms, "measure")
     flagged = {cell["variant_id"] for cell in run["plan"]["flagged"] or ()}
     values = trial_values(trials, samples)
@@ -93,7 +93,7 @@ def load(folder: Path) -> RunData:
     )
 
 
-def complete_rounds(trials: pd.DataFrame, arms: list[tuple[str, ...]], stage: str) -> list[int]:
+def complete_rounds(trials: pd.DataFrame, arms: list[tuple[str, str]], stage: str) -> list[int]:
     """The rounds of a stage that have a trial of every arm, in order."""
     mine = trials[trials.stage == stage]
     found = plan.complete_rounds(arms, zip(mine["round"], mine["variant_id"], mine["arm"], strict=True))

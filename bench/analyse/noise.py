@@ -147,7 +147,8 @@ def by_round(trials: pd.DataFrame) -> pd.DataFrame:
     """The state by round, as it is shown; what no trial could read is left out."""
     rows = []
     for number_, mine in trials.groupby("round"):
-        row = {"round": str(number_), "against usual": f"{100 * (mine.usual.median() - 1):+.0f} %"}
+        above = round(100 * (mine.usual.median() - 1))
+        row = {"round": str(number_), "against usual": f"{above:+d} %" if above else "0 %"}
         row |= {m.name: m.shown(mine[k].median()) for k, m in MEASURES.items() if trials[k].notna().any()}
         if (trials.throttle != "").any():
             row["GPU held back by"] = throttle_words(mine.throttle)

@@ -62,9 +62,9 @@ def changes(found: Sequence[Change], names: Sequence[str], gate: Stage, fresh: S
         lifts = np.linspace(-0.22, 0.22, len(percents)) if len(percents) > 1 else np.zeros(1)
         axes.scatter(percents, row + lifts, s=12, facecolors="none", edgecolors=DOT, linewidths=0.8, zorder=3)
         if change.ratio.known:
-            ends = [100 * (1 / bound - 1) for bound in (change.ratio.hi, change.ratio.lo)]
-            axes.hlines(row, *ends, color="black", linewidth=2.2, zorder=4)
-            reach = max(reach, *map(abs, ends))
+            least, most = (100 * (1 / bound - 1) for bound in (change.ratio.hi, change.ratio.lo))
+            axes.hlines(row, least, most, color="black", linewidth=2.2, zorder=4)
+            reach = max(reach, abs(least), abs(most))
         reach = max(reach, float(np.quantile(np.abs(percents), 0.9)))
     name_rows(axes, list(names))
     axes.set_xlim(-1.15 * reach, 1.15 * reach)

@@ -93,9 +93,8 @@ def shift_interval(variant: ArrayLike, controls: ArrayLike) -> Interval:
     low, high = float(differences.min()) - 1, float(differences.max()) + 1
     at_zero = (_cross(v, c, 0.0, low, high) - _cross(-v, -c, 0.0, -high, -low)) / 2
     critical = float(stats.norm.ppf((1 + LEVEL) / 2))
-    carries = len(v) >= (LEAST_ROUNDS if c.shape[1] > 1 else LEAST_ROUNDS + 1)
-    carries = carries and z_of_shift(v, c, low) > critical and z_of_shift(v, c, high) < -critical
-    if not carries:
+    enough = len(v) >= (LEAST_ROUNDS if c.shape[1] > 1 else LEAST_ROUNDS + 1)
+    if not (enough and z_of_shift(v, c, low) > critical and z_of_shift(v, c, high) < -critical):
         return Interval(estimate=at_zero, lo=math.nan, hi=math.nan)
     return Interval(
         estimate=at_zero,

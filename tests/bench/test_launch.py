@@ -41,7 +41,8 @@ def test_a_run_takes_the_pilot_and_then_every_arm_in_every_round(start: Start) -
     assert {
         *[("0", v, a, p) for v, a in ((BASE, "A"), (KEPT, "V")) for p in ("steps+layers", "memory")],
         ("0", BF16, "V", "steps+layers"),
-        *[(r, v, a, "steps+layers") for r in "12" for v, a in ((BASE, "A"), (BASE, "A'"), (KEPT, "V"))],
+        *[(r, BASE, "A", "steps+layers+canary") for r in "12"],
+        *[(r, v, a, "steps+layers") for r in "12" for v, a in ((BASE, "A'"), (KEPT, "V"))],
     } == set(found)
     assert {1} == set(found.values())
     assert read_run(folder)["status"] == "complete"
@@ -146,7 +147,7 @@ def test_fresh_rounds_that_were_cut_go_on_and_nothing_is_flagged_anew(
 
     def interrupted(*arguments: object, **more: object) -> object:
         calls["asked"] += 1
-        if calls["asked"] == 2 + 2 * 3 + 10:
+        if calls["asked"] == 2 + 2 * 3 + 11:
             raise KeyboardInterrupt
         return real(*arguments, **more)  # type: ignore[arg-type]
 

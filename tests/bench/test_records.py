@@ -106,7 +106,7 @@ def test_a_torn_last_line_is_left_out_with_a_warning_and_cut_off_on_resume(folde
     ("old", "new", "told"),
     [
         ("t00001,steps,step", "t00001,step", "line 2: 9 fields, expected 10"),
-        (",1.5\n", ",fast\n", "line 2: value is not a number: 'fast'"),
+        (",1.5\n", ",fast\n", "line 2: value is not a finite number: 'fast'"),
         (",1.5\n", ",\n", "line 2: value is empty"),
         ("trial_id,probe", "trial,probe", "line 1: the header is not trial_id,probe"),
     ],

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench import setup
-from bench.setup import Choices, UsageError
+from bench.setup import Choices
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("20m", 1200), ("1.5h", 5400), ("none", None)])

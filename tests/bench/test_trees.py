@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.trees import UsageError, digest, take
+from bench.trees import digest, take
+from bench.variants import UsageError
 
 
 def git(folder: Path, *arguments: str) -> None:

@@ -46,7 +46,7 @@ def test_fresh_rounds_confirm_it(make_ab: MakeAb, arms: Steps, fresh: Steps) -> 
     assert {change.verdict for change in confirmed} == {SLOWER}
     assert {change.n for change in confirmed} == {20}
     step, _, layer = confirmed
-    assert (step.base_s, step.head_s) == (pytest.approx(1, rel=0.02), pytest.approx(1.1, rel=0.02))
+    assert [step.base_s, step.head_s] == pytest.approx([1, 1.1], rel=0.02)
     assert step.ratio.hi < 1 / 1.03
     assert layer.base_s == pytest.approx(0.049, rel=0.02)
     assert layer.worth == pytest.approx(0.1, rel=0.05)
@@ -76,8 +76,9 @@ def test_without_all_fresh_rounds_nothing_is_confirmed(rounds: int, make_ab: Mak
 
 
 def test_a_gain_is_confirmed_the_same_way_and_is_no_regression(make_ab: MakeAb, arms: Steps, fresh: Steps) -> None:
-    declared = [(BASE, "step", "", "", FASTER)]
-    found = of(make_ab, arms(9, -0.1), confirm=fresh(-0.1), flagged=declared)
+    parts = [("step", "", ""), ("phase", "", "forward"), ("layer", "0.0", "forward")]
+    declared = [(BASE, *part, FASTER) for part in parts]
+    found = of(make_ab, arms(9, -0.1), confirm=fresh(-0.1), extra={"0.0": -0.1}, flagged=declared)
 
     assert (found[0].verdict, found[0].confirmed) == (FASTER, True)
     assert found[0].ratio.lo > 1.03

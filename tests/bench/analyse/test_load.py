@@ -81,7 +81,7 @@ def test_a_torn_last_line_is_a_warning(make_run: MakeRun) -> None:
     [
         ("samples.csv", ",wall,s,1,0,9.0", ",wall,s,1,9.0", "line 2: 9 fields"),
         ("samples.csv", ",wall,s,1,0,9.0", ",wall,s,1,0,9.0,1", "line 2: 11 fields"),
-        ("samples.csv", ",wall,s,1,0,9.0", ",wall,s,1,0,nine", "line 2: value is not a number"),
+        ("samples.csv", ",wall,s,1,0,9.0", ",wall,s,1,0,nine", "line 2: value is not a finite number"),
         ("samples.csv", ",wall,s,1,0,9.0", ",wall,s,1,0,", "line 2: value is empty"),
         ("trials.csv", "trial_id,", "id,", "line 1: the header"),
         ("variants.csv", BASE, "", "line 2: variant_id is empty"),

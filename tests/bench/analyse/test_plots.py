@@ -58,12 +58,6 @@ def test_memory_is_in_mebibytes(data: RunData) -> None:
     assert axes.get_xlabel() == "MiB"
 
 
-def test_noise_shows_both_arms_by_round(data: RunData) -> None:
-    axes = plots.noise(data, [BASE]).axes[0]
-
-    assert [list(line.get_ydata()) for line in axes.lines] == [[2.0, 4.0], [2.0, 4.0]]  # type: ignore[arg-type]
-
-
 def test_matplotlibs_own_settings_stay_as_they_were(data: RunData) -> None:
     before = dict(mpl.rcParams)
     plots.throughput(data, tables.steps(data))

@@ -1,0 +1,53 @@
+"""The machine's state beside the rounds, and what is said of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.analyse import noise
+from bench.analyse.load import load
+
+BASE = "cpu-default-nchw-eager-b32"
+MakeRun = Callable[..., Path]
+
+
+@pytest.fixture
+def trials() -> pd.DataFrame:
+    """24 trials of which the slow ones were under pressure, on a GPU that was hot in the last round."""
+    pressure = np.linspace(0, 0.5, 24)
+    return pd.DataFrame(
+        {
+            "round": np.repeat([1, 2, 3], 8), "usual": 0.9 + pressure, "load": 1.0, "stolen": np.nan,
+            "pressure": pressure, "switches": np.tile([1.0, 2.0], 12), "clock": 1980.0, "temperature": 60.0,
+            "power": 300.0, "throttle": [""] * 8 + ["0x0"] * 8 + ["0x0"] * 7 + ["0x60"],
+        }
+    )  # fmt: skip
+
+
+def test_a_row_a_round_without_what_could_not_be_read(trials: pd.DataFrame) -> None:
+    table = noise.by_round(trials)
+
+    assert table["against usual"].tolist() == ["-2 %", "+15 %", "+32 %"]
+    assert "stolen" not in table
+    assert table["CPU pressure"].tolist() == ["7.6 %", "25 %", "42 %"]
+    assert table["GPU held back by"].tolist() == ["nothing", "nothing", "heat (software), heat (hardware)"]
+
+
+def test_what_went_along_with_slow_trials_is_said_and_nothing_else(trials: pd.DataFrame) -> None:
+    assert noise.along_with(trials) == [
+        "Trials with more waiting for a CPU were slower than usual (rank correlation 1.00, 24 trials)."
+    ]
+    assert noise.along_with(trials.head(19)) == []
+    assert noise.along_with(trials.assign(pressure=np.tile([0.1, 0.2], 12))) == []
+
+
+def test_usual_is_against_the_own_arm(make_run: MakeRun) -> None:
+    data = load(make_run({(BASE, "A"): [9.0, 1.0, 2.0, 3.0], (BASE, "A'"): [9.0, 4.0, 4.0, 4.0]}))
+    state = noise.state(data)
+
+    assert state.usual.tolist() == [0.5, 1.0, 1.5, 1.0, 1.0, 1.0]
+    assert state.load.tolist() == [1.0] * 6
+    assert state.pressure.isna().all()
