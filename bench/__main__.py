@@ -4,17 +4,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
-from bench.matrix import PRESETS, ab_matrix, matrix
+from bench.choices import Choices, folder_of, name_run, newest
+from bench.matrix import PRESETS, Entry, ab_matrix, matrix
 from bench.records import RecordError, read_run
 from bench.variants import UsageError
-
-if TYPE_CHECKING:
-    from bench.matrix import Entry
-    from bench.setup import Choices
 
 USAGE, NOTHING = 2, 4  # exit codes: wrong call; nothing measured, or a file that can't be used
 INTERRUPTED = 130
@@ -81,14 +78,12 @@ def run(
     resume: Resume = None,
 ) -> None:
     """Measure, then write the report and print the variants table."""
-    from bench import setup  # noqa: PLC0415 - --help must not wait for it
-
-    choices = setup.Choices(
+    chosen = Choices(
         preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
         rounds=rounds, budget=budget, seed=seed, model=model, shape=input_, classes=classes,
         data=data, download=download, out=out, run_id=run_id,
     )  # fmt: skip
-    finish(measure(choices, resume), reports)
+    finish(measure(chosen, resume), reports)
 
 
 @app.command()
@@ -124,31 +119,29 @@ def ab(
     Exit codes: 0 no confirmed regression, 1 a confirmed regression, 2 wrong call, 3 undecided (--strict),
     4 nothing measured, or not comparable.
     """
-    from bench import setup  # noqa: PLC0415
-
     if not (base or resume):
         fail("ab needs --base REF: a commit, branch or tag of this folder's git repository, or a folder")
-    choices = setup.Choices(
+    chosen = Choices(
         device=device, axes=tuple(axis or ()), variants=tuple(variant or ()), rounds=rounds, budget=budget,
         seed=seed, model=model, shape=input_, classes=classes, data=data, download=download, out=out,
         run_id=run_id, base=base, kind="ab",
     )  # fmt: skip
-    raise typer.Exit(finish_ab(measure(choices, resume), reports, strict=strict))
+    raise typer.Exit(finish_ab(measure(chosen, resume), reports, strict=strict))
 
 
-def measure(choices: "Choices", resume: str | None) -> Path:
+def measure(chosen: Choices, resume: str | None) -> Path:
     """Take the trials of a new run, or what is left of one; its folder."""
     from bench import launch, setup  # noqa: PLC0415
 
     progress, folder = setup.progress(), None
     try:
         if resume:
-            folder = setup.folder_of(choices.out, resume)
-            under_way = setup.go_on(choices, folder, progress)
+            folder = folder_of(chosen.out, resume)
+            under_way = setup.go_on(chosen, folder, progress)
         else:
-            folder = choices.out / setup.name_run(choices)
-            under_way = setup.start(choices, entries_of(choices), folder, progress)
-        if choices.kind == "ab":
+            folder = chosen.out / name_run(chosen)
+            under_way = setup.start(chosen, entries_of(chosen), folder, progress)
+        if chosen.kind == "ab":
             launch.execute(under_way, after_pilot=lambda _: None, flag=flag)
         else:
             launch.execute(under_way, after_pilot=print_estimates)
@@ -163,18 +156,18 @@ def measure(choices: "Choices", resume: str | None) -> Path:
         if folder is None or not folder.is_dir():
             fail("interrupted before anything was measured", INTERRUPTED)
         fail(
-            f"interrupted; what was measured is kept. Go on with {choices.kind} --out {folder.parent} "
+            f"interrupted; what was measured is kept. Go on with {chosen.kind} --out {folder.parent} "
             f"--resume {folder.name}; report what there is with: python -m bench report {folder}",
             INTERRUPTED,
         )
 
 
-def entries_of(choices: "Choices") -> "list[Entry]":
+def entries_of(chosen: Choices) -> list[Entry]:
     """The matrix that the options ask for."""
-    devices = ["cpu", "cuda"] if choices.device == "all" else [choices.device]
-    if choices.kind == "ab":
-        return ab_matrix(devices, choices.axes, choices.variants, choices.model)
-    return matrix(choices.preset, devices, choices.axes, choices.variants, choices.model)
+    devices = ["cpu", "cuda"] if chosen.device == "all" else [chosen.device]
+    if chosen.kind == "ab":
+        return ab_matrix(devices, chosen.axes, chosen.variants, chosen.model)
+    return matrix(chosen.preset, devices, chosen.axes, chosen.variants, chosen.model)
 
 
 def print_estimates(folder: Path) -> None:
@@ -235,11 +228,9 @@ def report_(
     out: Annotated[Path, typer.Option(help="Folder for reports.")] = Path("reports"),
 ) -> None:
     """Write a run's report again, from its files alone."""
-    from bench import setup  # noqa: PLC0415
-
     results = Path("results")
     try:
-        folder = setup.folder_of(results, run) if run else setup.newest(results)
+        folder = folder_of(results, run) if run else newest(results)
     except UsageError as error:
         fail(error)
     with one_line():
@@ -256,11 +247,10 @@ def compare(
     out: Annotated[Path, typer.Option(help="Folder for reports.")] = Path("reports"),
 ) -> None:
     """Put stored runs side by side, the first as reference: ratios, no verdicts."""
-    from bench import setup  # noqa: PLC0415
     from bench.analyse import compare_page, load, summary  # noqa: PLC0415
 
-    folders = [setup.folder_of(Path("results"), run) for run in runs]
-    if len({folder.resolve() for folder in folders}) < 2 or len(set(folders)) < len(folders):
+    folders = [folder_of(Path("results"), run) for run in runs]
+    if len({folder.resolve() for folder in folders}) < max(2, len(folders)):
         fail("compare needs two runs or more, each named once")
     with one_line():
         page = compare_page.write([load.load(folder) for folder in folders], out)
@@ -280,12 +270,12 @@ def list_(
     """Print the matrix: its variants, what can't run here and why, and how long a run may take."""
     from bench import setup  # noqa: PLC0415
 
-    choices = setup.Choices(
+    chosen = Choices(
         preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
         rounds=rounds, budget=budget, model=model,
     )  # fmt: skip
     try:
-        typer.echo(setup.describe(choices, entries_of(choices)))
+        typer.echo(setup.describe(chosen, entries_of(chosen)))
     except UsageError as error:
         fail(error)
 

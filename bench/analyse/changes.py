@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.analyse import tables
 from bench.analyse.load import RunData
-from bench.analyse.stats import LEVEL, NOTHING, Interval, as_ratio, holm, p_above, shift_interval
+from bench.analyse.stats import LEAST_ROUNDS, LEVEL, NOTHING, Interval, as_ratio, holm, p_above, shift_interval
 from bench.analyse.verdicts import FASTER, INVALID, NOISY, SLOWER, UNDECIDED, Control, delta_of, verdict
 from bench.plan import CONFIRM_ROUNDS
 
@@ -203,6 +203,8 @@ def _judged(key: Key, arms: pd.DataFrame, step_s: float, rounds: int, delta: flo
         return replace(change, reason=f"worth under {100 * LEAST_WORTH:g} % of the step")
     if change.n < rounds:
         return replace(change, verdict=UNDECIDED, reason=f"only in {change.n} of {rounds} rounds")
+    if change.n < LEAST_ROUNDS:
+        return replace(change, verdict=UNDECIDED, reason=f"{change.n} rounds, and {LEAST_ROUNDS} are the least")
     word = verdict(change.ratio, change.n, delta)
     if word in (FASTER, SLOWER):
         return replace(change, verdict=UNDECIDED, flag=word)

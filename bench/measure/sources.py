@@ -35,9 +35,9 @@ def misplaced(model: str, tree: str | None) -> str:
 def files_of(name: str) -> list[Path]:
     """Where an imported module lies: its file, or the folders of a package without one."""
     module = sys.modules.get(name)
-    if file := getattr(module, "__file__", None):
-        return [Path(file).resolve()]
     try:
-        return [Path(folder).resolve() for folder in getattr(module, "__path__", ())]
-    except (TypeError, KeyError):  # torch has modules that answer to anything
+        found = [Path(file)] if (file := getattr(module, "__file__", None)) else map(Path, module.__path__)  # type: ignore[union-attr]
+        # torch has modules that answer to anything, with a file of no folder
+        return [path.resolve() for path in found if path.is_absolute()]
+    except (AttributeError, TypeError, KeyError):
         return []

@@ -1,0 +1,86 @@
+"""The options of a call: their values, and what their texts mean."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.records import RUN_FILE
+from bench.variants import UsageError
+
+DATA_CLASSES = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """The options of a call."""
+
+    preset: str = "quick"
+    device: str = "all"
+    axes: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    rounds: int | None = None
+    budget: str = "20m"
+    seed: int = 0
+    model: str = "nin"
+    shape: str | None = None
+    classes: int = DATA_CLASSES
+    data: str | None = None
+    download: bool = False
+    out: Path = Path("results")
+    run_id: str | None = None
+    base: str | None = None
+    """What `ab` holds this tree against."""
+    kind: str = "run"
+    """The verb that measures: run or ab."""
+
+    @property
+    def is_look(self) -> bool:
+        """Whether this is the short look: fewer steps and rounds, and no verdicts."""
+        return self.preset == "look" and not self.variants
+
+
+def name_run(choices: Choices) -> str:
+    """The run's name: as chosen, else its date, time and preset. UsageError for an unfit one."""
+    if choices.run_id is None:
+        what = "ab" if choices.kind == "ab" else "variants" if choices.variants else choices.preset
+        return f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}-{what}"
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", choices.run_id):
+        msg = f"--run-id must be letters, digits, dots, dashes and underscores, got {choices.run_id!r}"
+        raise UsageError(msg)
+    return choices.run_id
+
+
+def folder_of(out: Path, run: str) -> Path:
+    """The folder of a run that is named by its path or by its name in `out`."""
+    return Path(run) if Path(run).is_dir() or "/" in run else out / run
+
+
+def newest(out: Path) -> Path:
+    """The folder of the run in `out` that was written to last; UsageError where there is none."""
+    runs = sorted(out.glob(f"*/{RUN_FILE}"), key=lambda path: path.stat().st_mtime)
+    if not runs:
+        msg = f"{out}: no run is there; name one, or measure with python -m bench run"
+        raise UsageError(msg)
+    return runs[-1].parent
+
+
+def parse_budget(text: str) -> float | None:
+    """Seconds of `90s`, `20m` or `2h`; None for `none`. UsageError for anything else."""
+    if text == "none":
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if match is None:
+        msg = f"--budget reads 90s, 20m, 2h or none, got {text!r}"
+        raise UsageError(msg)
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def parse_shape(text: str) -> tuple[int, int, int]:
+    """(C, H, W) of `CxHxW`; UsageError for anything else."""
+    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)x([1-9]\d*)", text)
+    if match is None:
+        msg = f"--input reads CxHxW, such as 3x32x32, got {text!r}"
+        raise UsageError(msg)
+    channels, height, width = map(int, match.groups())
+    return channels, height, width

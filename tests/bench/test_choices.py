@@ -1,0 +1,42 @@
+"""What the texts of options mean."""
+
+from pathlib import Path
+
+import pytest
+
+from bench import choices
+from bench.choices import Choices
+from bench.variants import UsageError
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("20m", 1200), ("1.5h", 5400), ("none", None)])
+def test_budgets(text: str, seconds: float | None) -> None:
+    assert choices.parse_budget(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "20", "m", "-5m", "20 minutes"])
+def test_a_wrong_budget_is_an_error_that_says_how(text: str) -> None:
+    with pytest.raises(UsageError, match="--budget reads 90s, 20m, 2h or none"):
+        choices.parse_budget(text)
+
+
+def test_shapes() -> None:
+    assert choices.parse_shape("3x32x64") == (3, 32, 64)
+    for text in ("32x32", "3x0x32", "3 x 32 x 32", "axbxc"):
+        with pytest.raises(UsageError, match="--input reads CxHxW"):
+            choices.parse_shape(text)
+
+
+def test_a_run_is_named_as_chosen_or_by_time_and_preset() -> None:
+    assert choices.name_run(Choices(run_id="my-run.1")) == "my-run.1"
+    assert choices.name_run(Choices(preset="look")).endswith("-look")
+    for text in ("", "../up", ".hidden", "a b"):
+        with pytest.raises(UsageError, match="--run-id must be"):
+            choices.name_run(Choices(run_id=text))
+
+
+def test_a_run_is_found_by_its_path_or_its_name(tmp_path: Path) -> None:
+    (tmp_path / "r").mkdir()
+
+    assert choices.folder_of(Path("elsewhere"), str(tmp_path / "r")) == tmp_path / "r"
+    assert choices.folder_of(tmp_path, "r") == tmp_path / "r"
