@@ -22,12 +22,13 @@ def misplaced(model: str, tree: str | None) -> str:
     wanted = "nin" if module.startswith("torchvision.") else module
     if not any(path.is_relative_to(root) for path in files_of(wanted)):
         return f"{wanted} was not found in the tree, but elsewhere"
-    here = Path.cwd().resolve()
+    here, bench = Path.cwd().resolve(), Path(__file__).resolve().parents[1]
+    if here.is_relative_to(root):
+        return ""
     for name in sorted(sys.modules):
-        if name.partition(".")[0] in ("bench", "__main__") or here.is_relative_to(root):
-            continue
         for path in files_of(name):
-            if path.is_relative_to(here) and not path.is_relative_to(root) and "site-packages" not in path.parts:
+            expected = path.is_relative_to(root) or path.is_relative_to(bench) or "site-packages" in path.parts
+            if path.is_relative_to(here) and not expected:
                 return f"{name} was imported from the calling folder, for want of one in the tree"
     return ""
 

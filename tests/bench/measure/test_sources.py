@@ -66,3 +66,10 @@ def test_without_a_tree_anything_goes() -> None:
     from bench.measure import sources
 
     assert sources.misplaced("nin", None) == ""
+
+
+def test_the_bench_that_measures_may_lie_in_the_calling_folder(folders: tuple[Path, Path]) -> None:
+    """As where one calls from this very repository: its `bench` measures another tree's model."""
+    _, tree = folders
+
+    assert asked(Path(__file__).parents[3], tree, "ours", "ours:factory") == "tree |"
