@@ -90,5 +90,13 @@ def scale(session: nox.Session) -> None:
     python(session, "benchmarks/report_scale.py", *session.posargs)
 
 
+@nox.session(default=False)
+def tools(session: nox.Session) -> None:
+    """Compare our verdicts with those of other tools, on one workload: about two minutes a cycle."""
+    session.install("numpy", "scipy", "pyperf", "pytest", "pytest-benchmark")
+    path = Path("benchmarks/tools/compare_tools.py")
+    session.run("python", str(path), *session.posargs, env={"PYTHONPATH": str(Path.cwd())})
+
+
 if __name__ == "__main__":
     nox.main()

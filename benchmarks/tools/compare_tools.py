@@ -9,7 +9,8 @@ Each cycle measures every tool once, one after another, each as its users run it
 - pyperf: its defaults (20 processes of 3 values), then `compare_to`;
 - a pooled t-test at 5 %: 30 values of one process against 30 of another.
 
-Needs pyperf and pytest-benchmark beside numpy and scipy. A row of the CSV is one comparison.
+A row of the CSV is one comparison. `nox -s tools -- --cycles 20` installs what it needs, measures, and prints the
+table of docs/verdicts.md; with `--cycles 0` it prints that of the CSV there is.
 """
 
 import argparse
@@ -142,16 +143,44 @@ def pooled_t(rng: random.Random) -> list[Row]:
     return rows
 
 
+def table(rows: Sequence[dict[str, str]]) -> list[str]:
+    """False alarms with their exact 95 % interval (Clopper and Pearson), hits, and what a comparison took."""
+    lines = ["| tool | identical code: false alarms | +5 %: hits | +10 % | +15 % | seconds a comparison |"]
+    lines.append("| --- | --- | --- | --- | --- | --- |")
+    for tool in sorted({row["tool"] for row in rows}):
+        cells = []
+        for effect in EFFECTS:
+            said = [row["said"] for row in rows if (row["tool"], row["effect"]) == (tool, effect)]
+            slower, faster = said.count("slower"), said.count("faster")
+            if effect == "0 %":
+                bounds = scipy_stats.binomtest(slower + faster, len(said)).proportion_ci()
+                cells.append(f"{slower + faster} of {len(said)} [{100 * bounds.low:.0f} %, {100 * bounds.high:.0f} %]")
+            else:
+                wrong = f", {faster} faster" if faster else ""
+                cells.append(f"{slower} of {len(said)}{wrong}")
+        took_s = np.median([float(row["seconds"]) / len(EFFECTS) for row in rows if row["tool"] == tool])
+        lines.append(f"| {tool} | {' | '.join(cells)} | {took_s:.1f} |")
+    return lines
+
+
 def main() -> None:
-    """Measure the cycles and append each comparison to the CSV."""
+    """Measure the cycles, write each comparison to the CSV, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cycles", type=int, default=20)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=HERE / "verdicts.csv")
     options = parser.parse_args()
-    with options.out.open("w", newline="") as file:
+    if options.cycles:
+        measure(options.cycles, options.out)
+    with options.out.open(newline="") as file:
+        print("\n".join(table(list(csv.DictReader(file)))))
+
+
+def measure(cycles: int, out: Path) -> None:
+    """Write a row a comparison, as they are made."""
+    with out.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["cycle", "tool", "effect", "said", "seconds"])
-        for cycle in range(options.cycles):
+        for cycle in range(cycles):
             rng = random.Random(cycle)  # noqa: S311 - no secret
             tools: Sequence[Callable[[], list[Row]]] = (
                 lambda rng=rng: pytest_benchmark(rng),  # type: ignore[misc]
