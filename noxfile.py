@@ -86,8 +86,8 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def scale(session: nox.Session) -> None:
-    """Time the report of a generated run with a million samples."""
-    python(session, "benchmarks/report_scale.py", *session.posargs)
+    """Time the report of a generated run with a million samples, and compare."""
+    python(session, "benchmarks/scale.py", *session.posargs)
 
 
 @nox.session(default=False)

@@ -1,4 +1,4 @@
-"""Time and memory of `bench report` on a generated run with a million samples.
+"""Time and memory of `bench report` on a generated run with a million samples, and of `bench compare` on two.
 
 20 variants, 12 rounds, 60 layers: prints the seconds and the peak memory of the whole process.
 """
@@ -19,7 +19,7 @@ from bench.records import RUN_FILE, SCHEMA_VERSION
 from bench.setup import variant_rows
 from bench.variants import Variant
 
-ROUNDS, LAYERS, SAMPLES = 12, 60, 1_000_000
+ROUNDS, LAYERS = 12, 60
 VARIANTS = [
     Variant(memory_format=memory_format, allocator=allocator, threads=threads)
     for memory_format in ("nchw", "nhwc")
@@ -29,35 +29,41 @@ VARIANTS = [
 
 
 def main() -> None:
-    """Generate the run, report it in a process of its own, and print what that took."""
+    """Generate runs, report and compare them in processes of their own, and print what that took."""
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "results" / "generated"
-        rows = generate(folder)
-        command = [sys.executable, "-m", "bench", "report", str(folder), "--out", f"{scratch}/reports"]
-        start = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        seconds = time.perf_counter() - start
-        peak_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        size_mib = (folder / "samples.csv").stat().st_size / 2**20
-    print(f"{rows:,} samples ({size_mib:.0f} MiB): {seconds:.1f} s, peak {peak_mib:.0f} MiB")
+        results = Path(scratch) / "results"
+        count = generate(results / "generated", samples=1_000_000)
+        timed(f"report of {count:,} samples", "report", f"{results}/generated", "--out", f"{scratch}/reports")
+        runs = [results / "one", results / "two"]
+        count = sum(generate(run, samples=100_000) for run in runs)
+        timed(f"compare of two runs, {count:,} samples", "compare", *map(str, runs), "--out", f"{scratch}/reports")
 
 
-def generate(folder: Path) -> int:
-    """Write the run; how many samples it has."""
+def timed(what: str, *command: str) -> None:
+    """Print the seconds of a call of bench, and the most memory that any call has taken so far."""
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "bench", *command], check=True, stdout=subprocess.DEVNULL)
+    seconds = time.perf_counter() - start
+    peak_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(f"{what}: {seconds:.1f} s, peak {peak_mib:.0f} MiB")
+
+
+def generate(folder: Path, samples: int) -> int:
+    """Write a run of about so many samples; how many it has."""
     arms = [(v, "V" if not v.is_baseline else "A") for v in VARIANTS] + [(VARIANTS[0], "A'")]
-    per_trial = SAMPLES // (len(arms) * (ROUNDS + 1))
+    per_trial = samples // (len(arms) * (ROUNDS + 1))
     cells = [("layer", f"block.{i}", p) for i in range(LAYERS) for p in ("forward", "backward")]
     cells += [("step", "", ""), ("phase", "", "forward"), ("phase", "", "backward")]
     repeats = -(-per_trial // len(cells))
     rng, count = np.random.default_rng(0), 0
     entries = [Entry(variant=v) for v in VARIANTS]
     variants = variant_rows(entries, {v.id: "" for v in VARIANTS})
-    with RunFolder.create(folder, header(arms), variants) as opened:
+    with RunFolder.create(folder, header(folder.name, arms), variants) as opened:
         for number in range(ROUNDS + 1):
             for variant, arm in arms:
                 trial_id = f"t{number:03d}{VARIANTS.index(variant):02d}{arm[-1]}"
                 values = rng.lognormal(0, 0.02, (repeats, len(cells)))
-                samples = [
+                rows = [
                     {
                         "trial_id": trial_id, "probe": "steps", "scope": scope, "layer": layer, "phase": phase,
                         "metric": "wall", "unit": "s", "iterations": 1, "index": index, "value": value,
@@ -65,12 +71,12 @@ def generate(folder: Path) -> int:
                     for index, row in enumerate(values)
                     for (scope, layer, phase), value in zip(cells, row, strict=True)
                 ]  # fmt: skip
-                count += len(samples)
+                count += len(rows)
                 trial = {
                     "trial_id": trial_id, "round": number, "order": 0, "arm": arm, "variant_id": variant.id,
                     "stage": "measure" if number else "pilot", "probes": "steps+layers", "status": "ok",
                 }  # fmt: skip
-                opened.append_trial(trial, samples, layer_rows(trial))
+                opened.append_trial(trial, rows, layer_rows(trial))
     return count
 
 
@@ -87,16 +93,16 @@ def layer_rows(trial: dict[str, object]) -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
-def header(arms: list[tuple[Variant, str]]) -> dict[str, object]:
+def header(name: str, arms: list[tuple[Variant, str]]) -> dict[str, object]:
     """A run.json as complete as a report needs."""
     return json.loads(  # type: ignore[no-any-return] # an object
         json.dumps(
             {
-                "schema_version": SCHEMA_VERSION, "run_id": "generated", "command": RUN_FILE, "seed": 0,
+                "schema_version": SCHEMA_VERSION, "kind": "run", "run_id": name, "command": RUN_FILE, "seed": 0,
                 "preset": None, "status": "complete", "ended_because": "rounds",
                 "started_at": "2026-01-01T00:00:00+00:00", "finished_at": "2026-01-01T01:00:00+00:00",
                 "data": {"name": "generated numbers", "is_subset": False},
-                "plan": {"verdicts": True, "counts": {}, "arms": [[v.id, arm] for v, arm in arms]},
+                "plan": {"verdicts": True, "counts": {}, "arms": [[v.id, arm] for v, arm in arms], "flagged": None},
                 "environment": {"cpu": "none", "cores": 0, "page_bytes": 4096, "cuda_devices": []},
             }
         )
