@@ -1,10 +1,11 @@
 """`python -m bench`: the verbs. Each is one call; what is slow to import is imported where it is used."""
 
 import os
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -12,6 +13,9 @@ from bench.choices import Choices, folder_of, name_run, newest
 from bench.matrix import PRESETS, Entry, ab_matrix, matrix
 from bench.records import RecordError, read_run
 from bench.variants import UsageError
+
+if TYPE_CHECKING:
+    from bench.analyse.page import AbPage
 
 USAGE, NOTHING = 2, 4  # exit codes: wrong call; nothing measured, or a file that can't be used
 INTERRUPTED = 130
@@ -119,6 +123,8 @@ def ab(
     Exit codes: 0 no confirmed regression, 1 a confirmed regression, 2 wrong call, 3 undecided (--strict),
     4 nothing measured, or not comparable.
     """
+    from bench.analyse import changes  # noqa: PLC0415
+
     if not (base or resume):
         fail("ab needs --base REF: a commit, branch or tag of this folder's git repository, or a folder")
     chosen = Choices(
@@ -126,7 +132,10 @@ def ab(
         seed=seed, model=model, shape=input_, classes=classes, data=data, download=download, out=out,
         run_id=run_id, base=base, kind="ab",
     )  # fmt: skip
-    raise typer.Exit(finish_ab(measure(chosen, resume), reports, strict=strict))
+    with no_verdict_from_a_crash():
+        page = finish_ab(measure(chosen, resume), reports)
+        add_to_summary(page)
+        raise typer.Exit(changes.exit_code(page.changes, strict=strict))
 
 
 def measure(chosen: Choices, resume: str | None) -> Path:
@@ -207,17 +216,35 @@ def finish(folder: Path, reports: Path) -> None:
         fail("nothing was measured: the report tells why", NOTHING)
 
 
-def finish_ab(folder: Path, reports: Path, *, strict: bool) -> int:
-    """Write the page of an `ab`, print its lines, add them to $GITHUB_STEP_SUMMARY; the exit code."""
-    from bench.analyse import ab, changes, load, report, summary  # noqa: PLC0415
+@contextmanager
+def no_verdict_from_a_crash() -> Iterator[None]:
+    """Turn an error of our own into exit code 4: Python's own, 1, would say that a regression was confirmed."""
+    try:
+        yield
+    except typer.Exit:
+        raise
+    except Exception:  # noqa: BLE001 - whatever it is
+        traceback.print_exc()
+        fail("an error of bench itself, told above: nothing is said of the trees", NOTHING)
+
+
+def finish_ab(folder: Path, reports: Path) -> "AbPage":
+    """Write the page of an `ab` and print its lines."""
+    from bench.analyse import load, report, summary  # noqa: PLC0415
 
     with one_line():
         page = report.write_ab(load.load(folder), reports)
-        if summary_file := os.environ.get("GITHUB_STEP_SUMMARY"):
-            with Path(summary_file).open("a", encoding="utf-8") as file:
-                file.write(ab.summary(page))
     summary.show_ab(page)
-    return changes.exit_code(page.changes, strict=strict)
+    return page
+
+
+def add_to_summary(page: "AbPage") -> None:
+    """Append the head of the page to the file that $GITHUB_STEP_SUMMARY names, where it is set."""
+    from bench.analyse import ab  # noqa: PLC0415
+
+    if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with one_line(), Path(path).open("a", encoding="utf-8") as file:
+            file.write(ab.summary(page))
 
 
 @app.command("report")
@@ -227,7 +254,7 @@ def report_(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for reports.")] = Path("reports"),
 ) -> None:
-    """Write a run's report again, from its files alone."""
+    """Write a run's report again, from its files alone; of an ab with its exit code."""
     results = Path("results")
     try:
         folder = folder_of(results, run) if run else newest(results)
@@ -235,10 +262,12 @@ def report_(
         fail(error)
     with one_line():
         kind = read_run(folder).get("kind")
-    if kind == "ab":
-        finish_ab(folder, out, strict=False)
-    else:
-        finish(folder, out)
+    if kind != "ab":
+        return finish(folder, out)
+    from bench.analyse import changes  # noqa: PLC0415
+
+    with no_verdict_from_a_crash():
+        raise typer.Exit(changes.exit_code(finish_ab(folder, out).changes, strict=False))
 
 
 @app.command()

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.environment import without_home
 from bench.records import STATUSES
 from bench.variants import ALLOCATOR_VARIABLES, Variant
 
@@ -37,23 +38,32 @@ def environment_of(variant: Variant, tcmalloc: str, cache: Path) -> dict[str, st
     return variables
 
 
+def of_tree(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a process that runs in a code tree: `bench` stays this one, and nothing else is found here."""
+    here = [str(Path(entry).resolve()) for entry in variables.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    ours = str(Path(__file__).resolve().parents[1])
+    return dict(variables) | {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join([ours, *here])}
+
+
 def ask(
     request: Mapping[str, Any],
     variables: Mapping[str, str],
     limit_s: float,
     worker: Sequence[str] = WORKER,
+    folder: Path | None = None,
 ) -> dict[str, Any]:
     """The worker's reply, or a status and a reason where it gave none: timeout or error.
 
-    Blocks without polling. Whatever happens, no process of the worker's is left behind.
+    It is started in `folder`, here by default. Blocks without polling. Whatever happens, no process of the
+    worker's is left behind.
     """
-    with tempfile.TemporaryDirectory(prefix="nin-bench-") as folder:
-        paths = {name: Path(folder) / name for name in ("request", "reply", "log")}
+    with tempfile.TemporaryDirectory(prefix="nin-bench-") as scratch:
+        paths = {name: Path(scratch) / name for name in ("request", "reply", "log")}
         paths["request"].write_text(json.dumps(request), encoding="utf-8")
         with paths["log"].open("wb") as log:
             process = subprocess.Popen(
                 [*worker, str(paths["request"]), str(paths["reply"])],
-                env=dict(variables), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env=dict(variables), cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
         try:
@@ -90,7 +100,7 @@ def end(process: "subprocess.Popen[bytes]") -> None:
 
 def no_reply(status: str, reason: str) -> dict[str, Any]:
     """What stands for the reply of a worker that gave none."""
-    return {"status": status, "reason": reason[:500], "samples": [], "layers": []}
+    return {"status": status, "reason": without_home(reason)[:500], "samples": [], "layers": []}
 
 
 def read_reply(reply: Path, log: Path, returncode: int) -> dict[str, Any]:

@@ -1,57 +1,20 @@
-"""The parent of a run: starts each trial, and is the one writer of results/."""
+"""The parent of a run, from its pilot to its last round: which trial comes next, and when to end."""
 
 import contextlib
 import shutil
 import signal
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import Any
 
-from bench import child, plan
+from bench import plan
 from bench.folder import RunFolder
 from bench.matrix import Entry
 from bench.progress import RunProgress, duration
 from bench.records import SAMPLES, TRIALS, VARIANTS, RecordError, read_rows, read_run
-from bench.variants import Variant, as_row, from_row
-
-
-@dataclass(slots=True)
-class Run:
-    """A run under way: its folder, its plan, and what was measured so far."""
-
-    folder: RunFolder
-    header: dict[str, Any]
-    """run.json."""
-    entries: list[Entry]
-    """What can run here."""
-    progress: RunProgress
-    cache: Path
-    """For compiled code; its folder is this run's own."""
-    trees: dict[str, Path] = field(default_factory=dict)
-    """Where the code trees `base` and `head` lie; empty where one tree is measured."""
-    worker: Sequence[str] = child.WORKER
-    trials: list[dict[str, Any]] = field(default_factory=list)
-    started: float = field(default_factory=time.monotonic)
-    next_trial: int = 1
-
-    @property
-    def plan(self) -> dict[str, Any]:
-        """The part of run.json that says what is to be measured."""
-        return self.header["plan"]  # type: ignore[no-any-return] # a JSON object
-
-    def left_s(self) -> float:
-        """Seconds of the budget that are left; endless without a budget."""
-        budget_s = self.plan["budget_s"]
-        return float("inf") if budget_s is None else budget_s - (time.monotonic() - self.started)
-
-
-def now() -> str:
-    """The time as it stands in the files."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+from bench.trial import Run, now, take
+from bench.variants import Variant, from_row
 
 
 def resume(folder: Path, progress: RunProgress, cache: Path) -> Run:
@@ -95,7 +58,8 @@ def execute(run: Run, after_pilot: Callable[[Path], None], flag: Callable[[Path]
         after_pilot(run.folder.folder)
         ended_because = _measure(run, flag)
         _set_status(run, "complete", finished_at=now(), ended_because=ended_because)
-        shutil.rmtree(run.cache, ignore_errors=True)
+        if ended_because == "rounds":  # else it can be gone on with
+            shutil.rmtree(run.cache, ignore_errors=True)
     except KeyboardInterrupt:
         for number in (signal.SIGINT, signal.SIGTERM):  # one is enough: end in peace
             signal.signal(number, signal.SIG_IGN)
@@ -135,19 +99,7 @@ def _pilot(run: Run) -> None:
         what = " ".join(filter(None, ("pilot", trial.arm.tree, variant.id, trial.probes)))
         run.progress.before(what, index, len(planned), left_s)
         counts = run.plan["counts"].get(variant.id, {})  # both trees take the same
-        _take(run, trial, counts, limit_s=min(plan.time_limit_s(None), max(plan.LEAST_LIMIT_S, run.left_s())))
-
-
-def _learn(run: Run, variant: Variant, reply: dict[str, Any], duration_s: float) -> None:
-    """Keep what a pilot tells of the trials to come: step, duration, and how many steps to take."""
-    walls = [s["value"] for s in reply["samples"] if s["scope"] == "step" and s["metric"] == "wall"]
-    first_s = next(s["value"] for s in reply["samples"] if s["metric"] == "first_step")
-    step_s = median(walls)
-    compiling_s = first_s - step_s if variant.compile_mode != "eager" else 0.0
-    run.plan["step_s"][variant.id] = step_s
-    run.plan["trial_s"][variant.id] = max(duration_s - compiling_s, run.plan["trial_s"].get(variant.id, 0.0))
-    run.plan["counts"][variant.id] = reply["counts"]
-    run.folder.write_run(run.header)
+        take(run, trial, counts, limit_s=min(plan.time_limit_s(None), max(plan.LEAST_LIMIT_S, run.left_s())))
 
 
 def _worth_piloting(run: Run, trial: plan.Planned) -> bool:
@@ -170,35 +122,47 @@ def _measure(run: Run, flag: Callable[[Path], Flagged] | None) -> str:
         arms = plan.arms(run.entries, failed, twice=run.plan["verdicts"])
     run.plan["arms"] = [[arm.variant.id, arm.name] for arm in arms]
     run.folder.write_run(run.header)  # which arms make a round complete, should this process be killed
+    if not any(t["stage"] == "confirm" for t in run.trials):
+        run.plan["flagged"] = None
     ended_because = "rounds"
     if run.plan["flagged"] is None:
-        ended_because = _rounds(run, "measure", arms, run.plan["rounds"])
-    if flag is None:
-        return ended_because
+        reserve = plan.CONFIRM_ROUNDS if flag else 0
+        ended_because = _rounds(run, "measure", arms, run.plan["rounds"], reserve)
+    return _confirm(run, arms, flag, ended_because) if flag else ended_because
+
+
+def _confirm(run: Run, arms: list[plan.Arm], flag: Callable[[Path], Flagged], ended_because: str) -> str:
+    """Take the fresh rounds of what the others flag, if all of them fit; why the run ended."""
     if run.plan["flagged"] is None:
         run.plan["flagged"] = flag(run.folder.folder)
         run.folder.write_run(run.header)
-    flagged = {cell["variant_id"] for cell in run.plan["flagged"]}
-    if not flagged:
+    variants = {cell["variant_id"] for cell in run.plan["flagged"]}
+    if not variants:
         return ended_because
     run.progress.say(f"{len(run.plan['flagged'])} cells look changed: {plan.CONFIRM_ROUNDS} fresh rounds decide")
-    return _rounds(run, "confirm", [arm for arm in arms if arm.variant.id in flagged], plan.CONFIRM_ROUNDS)
+    return _rounds(run, "confirm", [arm for arm in arms if arm.variant.id in variants], plan.CONFIRM_ROUNDS)
 
 
-def _rounds(run: Run, stage: str, arms: list[plan.Arm], wanted: int) -> str:
-    """Take what is left of the wanted rounds of a stage, as far as the budget lets them; why they ended."""
+def _rounds(run: Run, stage: str, arms: list[plan.Arm], wanted: int, reserve: int = 0) -> str:
+    """Take what is left of the wanted rounds of a stage, as far as the budget lets them; why they ended.
+
+    The budget keeps room for `reserve` rounds behind them.
+    """
     measured = [(t["round"], t["variant_id"], t["arm"]) for t in run.trials if t["stage"] == stage]
     wanted -= len(plan.complete_rounds([(arm.variant.id, arm.name) for arm in arms], measured))
     number = 1 + max((t["round"] for t in run.trials), default=0)
     round_s = sum(_trial_s(run, arm.variant) for arm in arms)
-    if arms and wanted > 0:
-        fit = plan.rounds_that_fit(run.left_s(), round_s, wanted)
-        run.progress.say(
-            f"{fit} of {wanted} rounds fit the budget: a round of {len(arms)} trials takes about {duration(round_s)}"
-        )
+    if not arms or wanted <= 0:
+        return "rounds"
+    fit = plan.rounds_that_fit(run.left_s() - reserve * round_s, round_s, wanted)
+    run.progress.say(
+        f"{fit} of {wanted} rounds fit the budget: a round of {len(arms)} trials takes about {duration(round_s)}"
+    )
+    if stage == "confirm" and fit < wanted:  # fewer would decide nothing
+        return "budget"
     seen_s: list[float] = []
-    while arms and wanted > 0:
-        if plan.rounds_that_fit(run.left_s(), round_s, wanted) < 1:
+    while wanted > 0:
+        if plan.rounds_that_fit(run.left_s() - reserve * round_s, round_s, wanted) < 1:
             return "budget"
         began = time.monotonic()
         _round(run, plan.round_trials(arms, run.header["seed"], number, stage), round_s, wanted)
@@ -216,66 +180,7 @@ def _round(run: Run, planned: list[plan.Planned], round_s: float, wanted: int) -
         what = " ".join(filter(None, (f"round {trial.round}", trial.arm.name, trial.arm.tree, variant.id)))
         run.progress.before(what, index, len(planned), left_s)
         limit_s = plan.time_limit_s(_trial_s(run, variant))
-        _take(run, trial, counts=run.plan["counts"][variant.id], limit_s=limit_s)
-
-
-def _take(run: Run, trial: plan.Planned, counts: dict[str, int], limit_s: float) -> None:
-    """Take one trial and write it down, whatever its outcome."""
-    variant = trial.arm.variant
-    request = {
-        "task": "trial",
-        "variant": as_row(variant),
-        "probes": trial.probes,
-        "counts": counts,
-        "pilot_counts": run.plan["pilot_counts"],
-        "inputs": run.header["inputs"],
-        "seed": run.header["seed"],
-        "tree": str(run.trees[trial.arm.tree]) if trial.arm.tree else None,
-    }
-    tcmalloc = run.header["environment"]["tcmalloc"] or ""
-    variables = child.environment_of(variant, tcmalloc, run.cache)
-    started_at, began = now(), time.monotonic()
-    reply = child.ask(request, variables, limit_s, run.worker)
-    duration_s = round(time.monotonic() - began, 3)
-    row = {
-        "trial_id": f"t{run.next_trial:05d}",
-        "round": trial.round,
-        "order": trial.order,
-        "arm": trial.arm.name,
-        "stage": trial.stage,
-        "variant_id": variant.id,
-        "probes": trial.probes,
-        "tree": trial.arm.tree,
-        "started_at": started_at,
-        "duration_s": duration_s,
-    }
-    run.next_trial += 1
-    try:
-        # The plan first: a pilot whose row is written must have left what the rounds need of it.
-        if trial.stage == "pilot" and trial.probes != "memory" and reply["status"] == "ok":
-            _learn(run, variant, reply, duration_s)
-        row = _record(run, trial, row, reply)
-    except (ValueError, LookupError, TypeError) as error:
-        reply = child.no_reply("error", f"the worker's reply is not what was asked: {error}")
-        row = _record(run, trial, row, reply)
-    run.trials.append(row)
-    if reply["status"] != "ok":
-        where = f"{variant.id} ({trial.arm.tree})" if trial.arm.tree else variant.id
-        run.progress.say(f"{where}: {reply['status']}: {reply['reason']}")
-
-
-def _record(run: Run, trial: plan.Planned, row: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
-    """Write a trial with its samples; its row. ValueError where the reply's rows are none of these files."""
-    whole: dict[str, Any] = row | {"status": reply["status"], "reason": reply["reason"]} | reply.get("state", {})
-    mine = {"trial_id": row["trial_id"]}
-    # What the layers are does not change from round to round: a trial that sees otherwise is invalid.
-    facts = reply["layers"] if trial.stage == "pilot" else []
-    run.folder.append_trial(
-        whole,
-        [mine | sample for sample in reply["samples"]],
-        [mine | {"variant_id": row["variant_id"]} | layer for layer in facts],
-    )
-    return whole
+        take(run, trial, counts=run.plan["counts"][variant.id], limit_s=limit_s)
 
 
 def _trial_s(run: Run, variant: Variant) -> float:

@@ -24,6 +24,7 @@ class Entry:
 
 
 PRESETS = ("look", "quick")
+NO_CUDA = "no CUDA device"
 
 
 def preset(name: str, device: str, model: str = "nin") -> list[Entry]:
@@ -123,7 +124,7 @@ def excluded_reason(variant: Variant, machine: Machine) -> str:
 def _cuda_reason(variant: Variant, machine: Machine) -> str:
     index = int(variant.device.partition(":")[2] or 0)
     if not machine.cuda_devices:
-        return "no CUDA device"
+        return NO_CUDA
     if index >= machine.cuda_devices:
         return f"only {machine.cuda_devices} CUDA devices"
     if variant.precision in ("tf32", "bf16") and machine.cuda_capability < (8, 0):
@@ -181,7 +182,7 @@ def ab_matrix(
     if variant_ids:
         return [Entry(variant=variant) for variant in dict.fromkeys(map(parse_id, variant_ids))]
     bases = [preset("quick", device, model)[0] for device in devices]
-    return crossed(bases, changes)
+    return list(dict.fromkeys(crossed(bases, changes)))
 
 
 def parse_axis(text: str) -> tuple[str, list[str | int | None]]:

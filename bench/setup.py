@@ -14,12 +14,15 @@ from bench import child, plan, trees
 from bench.choices import DATA_CLASSES, Choices, parse_budget, parse_shape
 from bench.environment import machine, without_home
 from bench.folder import RunFolder, already_there
-from bench.launch import Run, now, resume
-from bench.matrix import Entry, excluded_reason
+from bench.launch import resume
+from bench.matrix import NO_CUDA, Entry, excluded_reason
 from bench.progress import RunProgress, duration
 from bench.records import SCHEMA_VERSION, RecordError, read_run
+from bench.trial import Run, ask_in_tree, now
 from bench.variants import UsageError, Variant, as_row
 
+OWNER = "run"
+"""The file of a scratch folder that names its run's folder."""
 SAME_MACHINE = ("cpu", "cores", "torch", "cuda_devices", "torch_threads")
 """What may not change between two parts of one run."""
 
@@ -83,16 +86,21 @@ def start(choices: Choices, entries: list[Entry], folder: Path, shown: RunProgre
     if folder.exists():
         raise RecordError(already_there(folder))
     scratch = scratch_of(folder)
+    prune(scratch.parent)
     shutil.rmtree(scratch, ignore_errors=True)  # a run of this name before: its code would make cold compiling warm
     try:
         taken = trees.take(choices.base, scratch) if choices.base else {}
         described = environment()
         reasons = exclusions(entries, described)
+        if choices.kind == "ab" and choices.device == "all" and not choices.variants:
+            entries = [e for e in entries if reasons[e.variant.id] != NO_CUDA]  # nobody asked for it
         runnable = runnable_of(entries, reasons)
         header = new_header(choices, runnable, folder.name, described) | ({"trees": taken} if taken else {})
         for name in taken:
             check_tree(name, scratch / name, runnable[0].variant, header)
         opened = RunFolder.create(folder, header, variant_rows(entries, reasons))
+        scratch.mkdir(parents=True, exist_ok=True)
+        (scratch / OWNER).write_text(str(folder.resolve()), encoding="utf-8")
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
@@ -142,6 +150,13 @@ def new_header(choices: Choices, runnable: list[Entry], run_id: str, described: 
     }
 
 
+def prune(scratches: Path) -> None:
+    """Remove what runs left here whose own folder is gone: nobody can go on with them."""
+    for owner in scratches.glob(f"*/{OWNER}"):
+        if not Path(owner.read_text(encoding="utf-8")).is_dir():
+            shutil.rmtree(owner.parent, ignore_errors=True)
+
+
 def trees_of(header: dict[str, Any], scratch: Path) -> dict[str, Path]:
     """Where the code trees of a run lie; empty where it has none."""
     return {name: scratch / name for name in header.get("trees", {})}
@@ -151,9 +166,11 @@ def check_tree(name: str, root: Path, variant: Variant, header: dict[str, Any]) 
     """Build the variant's workload from a tree; RecordError where that fails."""
     request = {
         "task": "trial", "variant": as_row(variant), "probes": "build", "inputs": header["inputs"],
-        "seed": header["seed"], "tree": str(root),
+        "seed": header["seed"],
     }  # fmt: skip
-    reply = child.ask(request, child.environment_of(variant, "", root.parent), limit_s=120)
+    tcmalloc = header["environment"]["tcmalloc"] or ""
+    variables = child.environment_of(variant, tcmalloc, root.parent)
+    reply = ask_in_tree(request, variables, limit_s=120, tree=root)
     if reply["status"] != "ok":
         tree = header["trees"][name]
         msg = f"{name} ({tree['name']}) can't be measured: {reply['reason']}"
@@ -188,6 +205,10 @@ def go_on(choices: Choices, folder: Path, shown: RunProgress) -> Run:
         msg = f"{folder}: the copy of its {gone[0]} is gone: begin a new run"
         raise RecordError(msg)
     run.plan["budget_s"] = budget_s
+    if choices.rounds and any(t["stage"] == "confirm" for t in run.trials):
+        run.folder.close()
+        msg = "the fresh rounds have begun: take back --rounds"
+        raise UsageError(msg)
     if choices.rounds:
         run.plan["rounds"] = choices.rounds
     return run

@@ -1,7 +1,6 @@
 """The two code trees of `bench ab`: found, and copied to where nobody edits them while they are measured."""
 
 import hashlib
-import os
 import shutil
 import subprocess
 import tarfile
@@ -21,8 +20,8 @@ TREES = ("base", "head")
 def take(base: str, into: Path) -> dict[str, dict[str, Any]]:
     """Copy the base (a git ref, or a folder) and the current folder to into/base and into/head.
 
-    Returns of each its name, commit (with `+` where files differ from it; None without git) and the digest of its
-    Python files. The ref is one of the current folder's repository, and stands for the same folder in it.
+    Returns of each its name, commit (with `+` where files differ from it; None without git) and digest.
+    The ref is one of the current folder's repository, and stands for the same folder in it.
     UsageError where there is neither such a ref nor such a folder.
     """
     here, folder = Path.cwd(), Path(base).expanduser()
@@ -40,9 +39,9 @@ def take(base: str, into: Path) -> dict[str, dict[str, Any]]:
 
 
 def digest(root: Path) -> str:
-    """A hash over names and contents of the Python files of a tree."""
+    """A hash over names and contents of a tree's files."""
     found = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
+    for path in sorted(path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
         found.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
     return found.hexdigest()[:16]
 
@@ -68,8 +67,12 @@ def _archive(folder: Path, commit: str, target: Path) -> None:
         msg = f"--base: this folder does not exist at {commit[:12]}"
         raise UsageError(msg)
     target.mkdir(parents=True)
-    with tarfile.open(fileobj=BytesIO(content.stdout)) as archive:
-        archive.extractall(target, filter="data")
+    try:
+        with tarfile.open(fileobj=BytesIO(content.stdout)) as archive:
+            archive.extractall(target, filter="data")
+    except tarfile.TarError as error:  # such as a link that leaves the folder
+        msg = f"--base: {commit[:12]} can't be copied: {error}"
+        raise UsageError(msg) from error
 
 
 def _copy(folder: Path, target: Path) -> str | None:
@@ -77,11 +80,15 @@ def _copy(folder: Path, target: Path) -> str | None:
     try:
         listed = git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
         head = git(folder, "rev-parse", "HEAD")
-    except (OSError, subprocess.SubprocessError):
+        head += "+" if git(folder, "status", "--porcelain", ".") else ""
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+        listed = ""
+    if not listed:  # no git here, or one that ignores this folder
         shutil.copytree(folder, target, ignore=NOT_CODE, symlinks=True)
         return None
     for name in filter(None, listed.split("\0")):
-        if os.path.lexists(folder / name) and not (folder / name).is_dir():  # deleted, or a submodule
+        source = folder / name
+        if source.is_symlink() or source.is_file():  # neither deleted nor a submodule
             (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(folder / name, target / name, follow_symlinks=False)
-    return head + ("+" if git(folder, "status", "--porcelain", ".") else "")
+            shutil.copy2(source, target / name, follow_symlinks=False)
+    return head

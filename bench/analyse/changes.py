@@ -101,8 +101,13 @@ def gate(data: RunData) -> list[Change]:
     FASTER and SLOWER stand in `flag` alone: only fresh rounds make verdicts of them.
     """
     stage = stage_of(data, "measure")
-    runnable = data.variants.loc[data.variants.excluded_reason == "", "variant_id"]
-    return [change for variant_id in runnable for change in _of_variant(data, str(variant_id), stage)]
+    found = []
+    for variant_id, excluded in zip(data.variants.variant_id, data.variants.excluded_reason, strict=True):
+        if excluded:
+            found.append(Change(variant_id=variant_id, verdict=INVALID, reason=f"not run: {excluded}"))
+        else:
+            found += _of_variant(data, str(variant_id), stage)
+    return found
 
 
 def flagged(data: RunData) -> list[dict[str, str]]:
@@ -113,13 +118,17 @@ def flagged(data: RunData) -> list[dict[str, str]]:
 def changes(data: RunData) -> list[Change]:
     """Every cell with its verdict: FASTER and SLOWER only where fresh rounds alone confirm it."""
     fresh = stage_of(data, "confirm")
-    declared = {tuple(cell[k] for k in KEYS): cell["flag"] for cell in data.run["plan"]["flagged"] or ()}
-    family = {key: fresh.cells.get(key) for key in declared}
-    adjusted: dict[tuple[str, ...], float] = {}
-    if all(_is_whole(arms, fresh.rounds) for arms in family.values()):
-        p_values = [_p_of(data, key, declared[key], arms) for key, arms in family.items()]
-        adjusted = dict(zip(family, holm(p_values), strict=True))
-    return [_decided(data, c, fresh, adjusted.get(c.key)) if c.flag else c for c in gate(data)]
+    cells = data.run["plan"]["flagged"] or ()
+    declared: dict[Key, str] = {(c["variant_id"], c["scope"], c["layer"], c["phase"]): c["flag"] for c in cells}
+    whole = {key for key in declared if _is_whole(fresh.cells.get(key), fresh.rounds)}
+    # What can't be decided stays in the family: leaving it out would make the others look surer.
+    p_values = [_p_of(data, key, declared[key], fresh.cells[key]) if key in whole else 1.0 for key in declared]
+    adjusted = dict(zip(declared, holm(p_values), strict=True))
+    found = [
+        _decided(c, fresh, adjusted[c.key] if c.key in whole and c.flag == declared[c.key] else None) if c.flag else c
+        for c in gate(data)
+    ]
+    return [_doubted(c, NOISY, "") if tables.device_of(data, c.variant_id) in fresh.noisy else c for c in found]
 
 
 def exit_code(found: list[Change], *, strict: bool) -> int:
@@ -174,20 +183,34 @@ def _of_variant(data: RunData, variant_id: str, stage: Stage) -> list[Change]:
     mine = {key: arms for key, arms in stage.cells.items() if key[0] == variant_id}
     step = mine.get((variant_id, "step", "", ""), pd.DataFrame()).reindex(columns=[*CONTROLS, HEAD])
     if step.dropna().empty:
-        return [Change(variant_id=variant_id, verdict=UNDECIDED, reason="no complete round")]
+        return [Change(variant_id=variant_id, verdict=INVALID, reason=_nothing_measured(data, variant_id))]
     doubt = "a trial of a round was not ok" if tables.spoilt(data, variant_id) else ""
     step_s = float(step[CONTROLS].mean(axis=1).median())
     delta, noisy = delta_of(tables.device_of(data, variant_id)), tables.device_of(data, variant_id) in stage.noisy
     found = []
     for key in sorted(mine, key=lambda key: SCOPES.index(key[1])):  # stable: phases and layers keep their order
         change = _judged(key, mine[key], step_s, len(stage.rounds), delta)
-        if change.verdict or change.flag:
-            if doubt:
-                change = replace(change, verdict=UNDECIDED, flag="", reason=doubt)
-            elif noisy:
-                change = replace(change, verdict=NOISY, flag="")
+        if doubt or noisy:
+            change = _doubted(change, UNDECIDED if doubt else NOISY, doubt)
         found.append(change)
     return found
+
+
+def _doubted(change: Change, word: str, reason: str) -> Change:
+    """The cell with a word that takes away any other, unless it had none or is INVALID."""
+    if change.verdict in ("", INVALID):
+        return change
+    confirmed = None if change.confirmed is None else False
+    return replace(change, verdict=word, flag="", confirmed=confirmed, reason=reason)
+
+
+def _nothing_measured(data: RunData, variant_id: str) -> str:
+    """Why a variant has no round with every arm."""
+    trials = tables.step_trials(data, variant_id)
+    bad = trials[(trials.stage == "measure") & (trials.status != "ok")]
+    for trial in bad.itertuples():
+        return f"{trial.tree}: {trial.status} in round {trial.round}: {trial.reason}"
+    return "the run ended before a round was complete"
 
 
 def _judged(key: Key, arms: pd.DataFrame, step_s: float, rounds: int, delta: float) -> Change:
@@ -233,22 +256,22 @@ def _is_whole(arms: pd.DataFrame | None, rounds: list[int]) -> bool:
     return bool((arms > 0).to_numpy().all())
 
 
-def _p_of(data: RunData, key: tuple[str, ...], flag: str, arms: pd.DataFrame) -> float:
+def _p_of(data: RunData, key: Key, flag: str, arms: pd.DataFrame) -> float:
     """The p of a flagged cell's fresh rounds: that it changed by more than delta, the way it was flagged."""
     sign = 1.0 if flag == SLOWER else -1.0
     logs = sign * np.log(arms)
     return p_above(logs[HEAD], logs[CONTROLS], math.log1p(delta_of(tables.device_of(data, key[0]))))
 
 
-def _decided(data: RunData, change: Change, fresh: Stage, p: float | None) -> Change:
-    """A flagged cell as its fresh rounds alone decide it."""
+def _decided(change: Change, fresh: Stage, p: float | None) -> Change:
+    """A flagged cell as its fresh rounds alone decide it; `p` is None where they are not all there."""
     if p is None:
-        reason = f"looks {change.flag}; {len(fresh.rounds)} of {CONFIRM_ROUNDS} rounds that confirm"
-        return replace(change, reason=reason)
+        n = len(fresh.cells.get(change.key, pd.DataFrame()).reindex(columns=[*CONTROLS, HEAD]).dropna())
+        return replace(change, reason=f"looks {change.flag}; {n} of {CONFIRM_ROUNDS} fresh rounds measured it")
     step_s = float(fresh.cells[change.variant_id, "step", "", ""][CONTROLS].mean(axis=1).median())
-    measured = replace(_measured(change, fresh.cells[change.key], step_s), p=p, confirmed=p <= 1 - LEVEL)
-    if tables.device_of(data, change.variant_id) in fresh.noisy:
-        return replace(measured, verdict=NOISY, confirmed=False, reason=f"looked {change.flag}")
+    measured = replace(_measured(change, fresh.cells[change.key], step_s), p=p)
+    worth = abs(measured.worth) >= LEAST_WORTH or change.scope == "step"
+    measured = replace(measured, confirmed=worth and p <= 1 - LEVEL)
     if not measured.confirmed:
         return replace(measured, reason=f"looked {change.flag}; {len(fresh.rounds)} fresh rounds did not confirm it")
     return replace(measured, verdict=change.flag)

@@ -32,10 +32,10 @@ class Side:
     memory: pd.DataFrame
 
     def model_of(self, device: str) -> str:
-        """The name of the device's hardware: a GPU's, or the processor's."""
+        """The name of the device's hardware, a GPU's or the processor's; empty where it is not known."""
         environment = self.data.run["environment"]
         if not device.startswith("cuda"):
-            return str(environment["cpu"])
+            return str(environment["cpu"] or "")
         return str(environment["cuda_devices"][int(device.partition(":")[2] or 0)]["name"])
 
 
@@ -76,16 +76,13 @@ def matches(runs: Sequence[Side]) -> list[Match]:
     told = _told(runs)
     found = []
     for index, run in enumerate(runs):
-        while left[index]:
-            variant_id = left[index].pop(0)
-            axes = variant_axes(run.data, variant_id)
-            ids: list[str | None] = [None] * index + [variant_id]
-            for other, theirs in zip(runs[index + 1 :], left[index + 1 :], strict=True):
-                best = _partner(axes, other, theirs)
-                ids.append(best)
-                if best:
-                    theirs.remove(best)
-            found.append(Match(name=name_of(axes, told), ids=tuple(ids)))
+        mine = {variant_id: variant_axes(run.data, variant_id) for variant_id in left[index]}
+        partners = [_partners(mine, o, theirs) for o, theirs in zip(runs[index + 1 :], left[index + 1 :], strict=True)]
+        for variant_id, axes in mine.items():
+            ids = (*[None] * index, variant_id, *(pairs.get(variant_id) for pairs in partners))
+            found.append(Match(name=name_of(axes, told), ids=ids))
+        for theirs, pairs in zip(left[index + 1 :], partners, strict=True):
+            theirs[:] = [variant_id for variant_id in theirs if variant_id not in pairs.values()]
     return found
 
 
@@ -97,16 +94,25 @@ def _told(runs: Sequence[Side]) -> list[str]:
     return told + ["device"] * any(len(set(frame.device)) > 1 for frame in ran)
 
 
-def _partner(axes: dict[str, str], run: Side, candidates: Sequence[str]) -> str | None:
-    """The candidate whose axes are equal but for the device, the nearest device first."""
+def _partners(mine: dict[str, dict[str, str]], run: Side, candidates: Sequence[str]) -> dict[str, str]:
+    """Which candidate each variant is matched with: those on the nearest devices first, each once."""
+    theirs = {variant_id: variant_axes(run.data, variant_id) for variant_id in candidates}
+    pairs: dict[str, str] = {}
+    for nearest in (0, 1, 2):
+        for variant_id, axes in mine.items():
+            free = [v for v in theirs if v not in pairs.values() and _distance(axes, theirs[v]) == nearest]
+            if variant_id not in pairs and free:
+                pairs[variant_id] = free[0]
+    return pairs
 
-    def distance(variant_id: str) -> int:
-        device = variant_axes(run.data, variant_id)["device"]
-        same_kind = device.partition(":")[0] == axes["device"].partition(":")[0]
-        return 0 if device == axes["device"] else 1 if same_kind else 2
 
-    alike = [v for v in candidates if variant_axes(run.data, v) | {"device": ""} == axes | {"device": ""}]
-    return min(alike, key=distance, default=None)
+def _distance(axes: dict[str, str], others: dict[str, str]) -> int | None:
+    """0 on a device of the same name, 1 of the same kind, 2 of another; None where another axis differs."""
+    if axes | {"device": ""} != others | {"device": ""}:
+        return None
+    if axes["device"] == others["device"]:
+        return 0
+    return 1 if axes["device"].partition(":")[0] == others["device"].partition(":")[0] else 2
 
 
 def log_rounds(side: Side, variant_id: str) -> np.ndarray:
@@ -128,28 +134,30 @@ def unpaired_ratio(first: np.ndarray, other: np.ndarray) -> Interval:
     return Interval(estimate=estimate, lo=math.exp(bounds.low), hi=math.exp(bounds.high))
 
 
-def canaries(side: Side) -> dict[str, float]:
-    """The median seconds of each canary over the complete rounds; NaN where a run has none."""
-    measured = side.data.measured
+def canaries(side: Side, device: str) -> dict[str, float]:
+    """The median seconds of each canary on a device over the complete rounds; NaN where a run has none."""
+    axes = side.data.variants.set_index("variant_id").device
+    measured = side.data.measured[side.data.measured.variant_id.map(axes) == device]
     return {name: float(cell(measured, f"canary_{name}", scope="process")["value"].median()) for name in CANARIES}
 
 
-def drift(first: Side, other: Side) -> float:
-    """How much faster the canaries ran in the other run: the geometric mean of the three ratios; NaN without them."""
-    ours, theirs = canaries(first), canaries(other)
+def drift(ours: dict[str, float], theirs: dict[str, float]) -> float:
+    """How much faster the canaries ran there than here: the geometric mean of the three ratios; NaN without them."""
     return float(np.exp(np.mean([np.log(ours[name] / theirs[name]) for name in CANARIES])))
 
 
-def same_hardware(first: Side, other: Side, ids: tuple[str | None, str | None]) -> bool:
-    """Whether a variant ran on the same model of device in both, so that canaries may be held against each other."""
-    devices = [variant_axes(s.data, v)["device"] for s, v in zip((first, other), ids, strict=True) if v]
-    return first.model_of(devices[0]) == other.model_of(devices[-1])
+def drift_of(first: Side, other: Side, ids: tuple[str, str]) -> float:
+    """The drift of the devices that a variant ran on; NaN between different models of device, or unknown ones."""
+    ours, theirs = (variant_axes(side.data, v)["device"] for side, v in zip((first, other), ids, strict=True))
+    if not first.model_of(ours) or first.model_of(ours) != other.model_of(theirs):
+        return math.nan
+    return drift(canaries(first, ours), canaries(other, theirs))
 
 
 def steps(runs: Sequence[Side], found: Sequence[Match]) -> pd.DataFrame:
     """A row a variant and run: seconds by step and phase, the first run's seconds over this one's, and canaries' share.
 
-    `ratio_less_drift` is the ratio over `drift`; empty between different models of device.
+    `ratio_less_drift` is the ratio over the canaries' own; empty between different models of device.
     """
     rows: list[dict[str, Any]] = []
     for match in found:
@@ -164,8 +172,7 @@ def steps(runs: Sequence[Side], found: Sequence[Match]) -> pd.DataFrame:
             if reference is not None and run is not runs[0]:
                 ratio = unpaired_ratio(log_rounds(runs[0], reference), log_rounds(run, variant_id))
                 row |= tables.bounded("ratio", ratio)
-                alike = same_hardware(runs[0], run, (reference, variant_id))
-                row["ratio_less_drift"] = ratio.estimate / drift(runs[0], run) if alike else math.nan
+                row["ratio_less_drift"] = ratio.estimate / drift_of(runs[0], run, (reference, variant_id))
             rows.append(row)
     return pd.DataFrame(rows)
 

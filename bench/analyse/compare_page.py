@@ -15,6 +15,7 @@ from bench.analyse.page import Folder, Lines
 from bench.analyse.provenance import environment_value
 from bench.analyse.results import hardware
 from bench.analyse.words import interval, markdown, number, seconds, size
+from bench.environment import without_home
 from bench.records import RecordError
 
 
@@ -54,7 +55,7 @@ def write(data: Sequence[RunData], out: Path) -> ComparePage:
         layers=compare.layers(runs, shared),
         memory=compare.memory(runs, shared),
         environments=compare.environments(runs),
-        command=" ".join(["nox -s compare --", *(str(run.folder) for run in data)]),
+        command=" ".join(["nox -s compare --", *(without_home(str(run.folder)) for run in data)]),
     )
     for name in ("steps", "layers", "memory", "environments"):
         page.table(name, getattr(page, name))
@@ -102,32 +103,28 @@ def canary_section(page: ComparePage) -> Lines:
     """Fixed work that no variant touches, in every run."""
     rows = []
     for run in page.runs:
-        mine, first = compare.canaries(run), compare.canaries(page.first)
-        row = {"run": run.name} | {name: seconds(value) for name, value in mine.items()}
-        if run is not page.first:
-            row["times the first"] = " / ".join(number(first[name] / mine[name]) or "?" for name in compare.CANARIES)
-        rows.append(row)
-    if all(math.isnan(v) for run in page.runs for v in compare.canaries(run).values()):
+        for device in dict.fromkeys(run.data.variants.device):
+            mine = compare.canaries(run, device)
+            if not all(map(math.isnan, mine.values())):
+                hardware_name = run.model_of(device) or "unknown"
+                seen = {name: seconds(value) for name, value in mine.items()}
+                rows.append({"run": run.name, "device": device, "model": hardware_name} | seen)
+    if not rows:
         return ["## Canary", "", "No run measured the canary.", ""]
-    return ["## Canary", "", *markdown(pd.DataFrame(rows).fillna("")), canary_words(page), ""]
+    return ["## Canary", "", *markdown(pd.DataFrame(rows)), canary_words(page), ""]
 
 
 def canary_words(page: ComparePage) -> str:
-    """What the canary is, and whether it may normalise here."""
-    text = (
-        "The canary is a fixed convolution, matrix product and copy, measured in every round on the first baseline's "
-        "device."
-    )
-    normalised = [
-        run for run in page.runs[1:] if page.steps.loc[page.steps.run == run.name, "ratio_less_drift"].notna().any()
-    ]
-    for run in normalised:
+    """What the canary is, and whether it normalises here."""
+    text = "The canary is a fixed convolution, matrix product and copy, measured in every round on each device."
+    normalised = page.steps[page.steps.ratio_less_drift.notna()].drop_duplicates("run")
+    for row in normalised.itertuples():
         text += (
-            f" {run.name} ran on the same model of device as {page.first.name}, where the canary came out "
-            f"{number(compare.drift(page.first, run))} times as fast: that is taken out in *less the canary's*."
+            f" {row.run} ran on the same model of device as {page.first.name}, where the canary came out "
+            f"{number(row.ratio / row.ratio_less_drift)} times as fast: *less the canary's* takes that out."
         )
     if len(normalised) < len(page.runs) - 1:
-        text += " Between different models of device it normalises nothing: it is shown for its own sake."
+        text += " It normalises between runs of the same model of device alone; else it is shown for its own sake."
     return text
 
 
@@ -204,11 +201,16 @@ def layers_section(page: ComparePage) -> Lines:
                     cells = by_run[name].loc[layer] if layer in by_run[name].index else None
                     row[f"{phase}, {name}"] = "" if cells is None else seconds(cells[f"{phase}_s"])
                     if cells is not None and name != page.first.name:
-                        row[f"{phase}, times"] = number(cells[f"{phase}_s_ratio"])
+                        row[f"{phase}, {name} times"] = number(cells[f"{phase}_s_ratio"])
             rows.append(row)
         figure = plots_runs.layers(mine, names)
         name = "layers" if index == 0 else f"layers-{index + 1}"
-        lines += [f"**{match.name}**", "", *markdown(pd.DataFrame(rows)), *page.figure(name, figure, "layers by run")]
+        lines += [
+            f"**{match.name}**",
+            "",
+            *markdown(pd.DataFrame(rows).fillna("")),
+            *page.figure(name, figure, "layers by run"),
+        ]
     return ["## Layers", "", *lines, "Those of every variant are in tables/layers.csv.", ""] if lines else []
 
 

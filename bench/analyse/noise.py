@@ -8,6 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from bench.analyse import plots_rounds, tables
+from bench.analyse.changes import stage_of
 from bench.analyse.labels import label
 from bench.analyse.load import RunData, cell
 from bench.analyse.page import Lines, Page
@@ -57,7 +58,11 @@ def section(page: Page) -> Lines:
         ]
     found = tables.controls(data)
     for control in found:
-        lines += [control_sentence(data, control), ""]
+        lines += [control_sentence(control, walls_of(data, control, data.rounds), label(data, control.variant_id)), ""]
+    for control in stage_of(data, "confirm").controls:
+        walls = walls_of(data, control, data.confirm_rounds)
+        name = f"{label(data, control.variant_id)}, fresh rounds"
+        lines += [control_sentence(control, walls, name), ""]
     lines += [f"Warning: {warning}.\n" for warning in data.warnings]
     by_trial = state(data)
     if by_trial.empty:
@@ -105,15 +110,19 @@ def counts_words(data: RunData) -> str:
     return "".join(told)
 
 
-def control_sentence(data: RunData, control: Control) -> str:
+def walls_of(data: RunData, control: Control, rounds: list[int]) -> pd.Series:
+    """The steps of both arms of a control in some rounds."""
+    walls = cell(data.values, "wall")
+    walls = walls[(walls.variant_id == control.variant_id) & walls["round"].isin(rounds) & (walls.stage != "pilot")]
+    return walls.loc[walls.arm.isin(("A", "A'")), "value"]
+
+
+def control_sentence(control: Control, walls: pd.Series, name: str) -> str:
     """What A against A' showed: the same code, held against itself."""
-    walls = cell(data.measured, "wall")
-    mine = walls[(walls.variant_id == control.variant_id) & walls.arm.isin(("A", "A'"))]["value"]
     shown = interval(control.ratio.estimate, control.ratio.lo, control.ratio.hi, digits=3)
-    name = label(data, control.variant_id)
     text = (
         f"The same code against itself ({name}, A over A'): {shown} over {control.rounds} rounds; a trial's step "
-        f"ranged from {seconds(mine.min())} to {seconds(mine.max())}."
+        f"ranged from {seconds(walls.min())} to {seconds(walls.max())}."
     )
     if control.noisy:
         return f"{text} **NOISY: identical code came out different, so {control.device} gets no verdict.**"

@@ -6,8 +6,8 @@ import pandas as pd
 
 
 def number(value: float) -> str:
-    """Three significant digits, thousands set apart: 23.4, 101,000."""
-    if math.isnan(value):
+    """Three significant digits, thousands set apart: 23.4, 101,000; empty for what is no number."""
+    if not math.isfinite(value):
         return ""
     if value == 0:
         return "0"

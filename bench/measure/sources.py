@@ -1,6 +1,7 @@
 """From which code tree a trial takes `nin` and the model: `bench` is the caller's, the rest that of the tree."""
 
 import sys
+import sysconfig
 from pathlib import Path
 
 
@@ -9,36 +10,35 @@ def put_first(tree: Path) -> None:
     sys.path[:0] = [str(folder) for folder in (tree, tree / "src") if folder.is_dir()]
 
 
-def misplaced(model: str, tree: str | None) -> str:
+def misplaced(model: str, tree: str | None, caller: str | None) -> str:
     """Why the tree is not what was measured, in words; empty where it is, or where there is no tree.
 
     What gives the model must lie in the tree: `nin`, or the module of `module:factory` unless it is
-    torchvision's. Nothing but `bench` may come from the caller's folder, where it is another.
+    torchvision's. Nothing but `bench` and what is installed may come from the caller's folder.
     """
-    if tree is None:
+    if tree is None or caller is None:
         return ""
-    root = Path(tree).resolve()
+    root, here = Path(tree).resolve(), Path(caller).resolve()
     module = model.partition(":")[0]
     wanted = "nin" if module.startswith("torchvision.") else module
     if not any(path.is_relative_to(root) for path in files_of(wanted)):
         return f"{wanted} was not found in the tree, but elsewhere"
-    here, bench = Path.cwd().resolve(), Path(__file__).resolve().parents[1]
-    if here.is_relative_to(root):
-        return ""
+    bench = Path(__file__).resolve().parents[1]
+    expected = [root, bench, *(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib"))]
     for name in sorted(sys.modules):
         for path in files_of(name):
-            expected = path.is_relative_to(root) or path.is_relative_to(bench) or "site-packages" in path.parts
-            if path.is_relative_to(here) and not expected:
+            installed = {"site-packages", "dist-packages"} & set(path.parts)
+            if path.is_relative_to(here) and not installed and not any(map(path.is_relative_to, expected)):
                 return f"{name} was imported from the calling folder, for want of one in the tree"
     return ""
 
 
 def files_of(name: str) -> list[Path]:
-    """Where an imported module lies: its file, or the folders of a package without one."""
+    """Where an imported module lies: its file, or the first folder of a package without one; none if built in."""
     module = sys.modules.get(name)
     try:
-        found = [Path(file)] if (file := getattr(module, "__file__", None)) else map(Path, module.__path__)  # type: ignore[union-attr]
-        # torch has modules that answer to anything, with a file of no folder
-        return [path.resolve() for path in found if path.is_absolute()]
-    except (AttributeError, TypeError, KeyError):
+        file = getattr(module, "__file__", None) or next(iter(module.__path__))  # type: ignore[union-attr]
+        path = Path(file)
+    except (AttributeError, TypeError, KeyError, StopIteration):
         return []
+    return [path.resolve()] if path.is_absolute() else []  # torch has modules with a file of no folder

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from bench.environment import without_home
 from bench.measure import sources
 from bench.variants import from_row
 
@@ -72,13 +73,15 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     shape = request["inputs"]["shape"]
     inputs = workload.Inputs(**request["inputs"] | {"shape": shape and tuple(shape)})
     work = workload.build(variant, inputs, request["seed"])
-    if reason := sources.misplaced(variant.model, request.get("tree")) or verify.before_steps(work):
-        return failed("invalid", reason)
     probes = request["probes"].split("+")
-    if "memory" in probes:
-        return answered(memory.measure(work).rows)
+    if reason := sources.misplaced(variant.model, request.get("tree"), request.get("caller")):
+        return failed("invalid", reason)
     if "build" in probes:
         return answered([])
+    if reason := verify.before_steps(work):
+        return failed("invalid", reason)
+    if "memory" in probes:
+        return answered(memory.measure(work).rows)
     ticker = clock.clock_for(work.device)
     samples = Samples(request["probes"])
     state = State()
@@ -97,7 +100,8 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     samples.add_all([first, plain, stamped, steps.stamp_costs(work, ticker)])
     if "canary" in probes:
         samples.add_all([canary.measure(work.device, ticker)])
-    if reason := verify.after_steps(variant, facts, plain):
+    late = sources.misplaced(variant.model, request.get("tree"), request.get("caller"))  # imported within a step
+    if reason := verify.after_steps(variant, facts, plain) or late:
         return failed("invalid", reason)
     return answered(samples.rows) | {"layers": verify.as_rows(facts), "state": ended, "counts": asdict(counts)}
 
@@ -111,7 +115,7 @@ def failed(status: str, reason: object) -> dict[str, Any]:
     """A reply without samples. The reason is one line."""
     text = " ".join(str(reason).split()) or type(reason).__name__
     named = isinstance(reason, Exception) and type(reason).__module__ == "builtins"
-    text = f"{type(reason).__name__}: {text}" if named else text
+    text = without_home(f"{type(reason).__name__}: {text}" if named else text)
     return {"status": status, "reason": text[:500], "samples": [], "layers": []}
 
 

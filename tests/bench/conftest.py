@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bench import launch
 from bench.folder import RunFolder
 from bench.matrix import Entry
 from bench.progress import RunProgress
 from bench.records import SCHEMA_VERSION
 from bench.setup import variant_rows
+from bench.trial import Run
 from bench.variants import Variant, parse_id
 
 FAKE = (sys.executable, str(Path(__file__).parent / "fake_worker.py"))
@@ -56,7 +56,7 @@ def shown() -> StringIO:
 
 
 @pytest.fixture
-def start(tmp_path: Path, shown: StringIO) -> Callable[..., launch.Run]:
+def start(tmp_path: Path, shown: StringIO) -> Callable[..., Run]:
     """Make a run of the given variant ids whose worker is the fake one."""
 
     def made(
@@ -64,13 +64,15 @@ def start(tmp_path: Path, shown: StringIO) -> Callable[..., launch.Run]:
         pilot_only: Sequence[str] = (),
         trees: dict[str, Path] | None = None,
         **plan: Any,  # noqa: ANN401
-    ) -> launch.Run:
+    ) -> Run:
         entries = [Entry(variant=parse_id(i), pilot_only=i in pilot_only) for i in ids]
         rows = variant_rows(entries, dict.fromkeys(ids, ""))
         folder = RunFolder.create(tmp_path / "results" / "made-up", header(entries, **plan), rows)
         progress = RunProgress(Console(file=shown, width=200))
-        run = launch.Run(folder, header(entries, **plan), entries, progress, tmp_path / "cache", worker=FAKE)
+        run = Run(folder, header(entries, **plan), entries, progress, tmp_path / "cache", worker=FAKE)
         run.trees = trees or {}
+        for tree in run.trees.values():
+            tree.mkdir()
         return run
 
     return made
@@ -164,7 +166,7 @@ def make_ab(tmp_path: Path) -> MakeRun:
     """Write the folder of an ab: steps by (variant id, arm) and round as in `make_run`, and `confirm`, fresh rounds.
 
     `extra` are seconds that the head spends more in the forward of a layer, within its steps. `flagged` is what the
-    run wrote down before it confirmed, `failed` the status and reason of pilots by (variant id, tree).
+    run wrote down before it confirmed (`confirm_extra` the `extra` of those), `failed` the status and reason of pilots by (variant id, tree).
     """
 
     def made(
@@ -176,9 +178,12 @@ def make_ab(tmp_path: Path) -> MakeRun:
         failed: dict[tuple[str, str], tuple[str, str]] | None = None,
         bad: dict[tuple[str, str, int], str] | None = None,
         without: Sequence[tuple[str, str]] = (),
+        excluded: dict[str, str] | None = None,
+        confirm_extra: dict[str, float] | None = None,
+        name: str = "made-up",
         digests: tuple[str, str] = ("aaaa", "bbbb"),
     ) -> Path:
-        ids = list(dict.fromkeys([v for v, _ in steps] + [v for v, _ in failed or {}]))
+        ids = list(dict.fromkeys([v for v, _ in steps] + [v for v, _ in failed or {}] + list(excluded or {})))
         entries = [Entry(variant=parse_id(v)) for v in ids]
         counts = {v: {"plain": 3, "iterations": 1, "stamped": 2} for v in ids}
         keys = ("variant_id", "scope", "layer", "phase", "flag")
@@ -192,13 +197,15 @@ def make_ab(tmp_path: Path) -> MakeRun:
             for (tree, name), digest in zip(names, digests, strict=True)
         }
         writer = TrialWriter(AB_LAYERS, {}, extra, without)
-        folder = tmp_path / "results" / "made-up"
-        with RunFolder.create(folder, run, variant_rows(entries, dict.fromkeys(ids, ""))) as opened:
+        folder = tmp_path / "results" / name
+        with RunFolder.create(folder, run, variant_rows(entries, dict.fromkeys(ids, "") | (excluded or {}))) as opened:
             for (variant_id, tree), (status, reason) in (failed or {}).items():
                 trial = writer.trial(variant_id, "V", 0, "steps+layers", status, reason)
                 opened.append_trial(trial | {"tree": tree}, [])
             rounds = max(map(len, steps.values()), default=0)
             for stage, first, values in (("measure", 0, steps), ("confirm", rounds, confirm or {})):
+                if stage == "confirm" and confirm_extra is not None:
+                    writer.extra = confirm_extra
                 for (variant_id, arm), seconds in values.items():
                     for number, step_s in enumerate(seconds, start=first):
                         status = (bad or {}).get((variant_id, arm, number), "ok")

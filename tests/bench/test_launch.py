@@ -17,15 +17,16 @@ from rich.console import Console
 from bench import child, launch, records
 from bench.progress import RunProgress
 from bench.records import SAMPLES, TRIALS, read_rows, read_run
+from bench.trial import Run
 
 BASE = "cpu-default-nchw-eager-b32"
 KEPT = "cpu-default-nchw-eager-b32-kept"
 BF16 = "cpu-bf16-nchw-eager-b32"
 
-Start = Callable[..., launch.Run]
+Start = Callable[..., Run]
 
 
-def execute(run: launch.Run) -> Path:
+def execute(run: Run) -> Path:
     launch.execute(run, after_pilot=lambda _folder: None)
     return run.folder.folder
 
@@ -167,6 +168,43 @@ def test_fresh_rounds_that_were_cut_go_on_and_nothing_is_flagged_anew(
     assert 21 == len(rounds)  # and the one that was cut
 
 
+def test_a_budget_keeps_room_for_the_fresh_rounds(
+    start: Start, tmp_path: Path, shown: StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.plan.REPORT_RESERVE_S", 0.0)
+    # Trials are told to take 10 s each: a round 30 s, the fresh rounds 600 s, which leaves room for three.
+    run = start(KEPT, trees=trees(tmp_path), rounds=12, budget_s=700.0)
+    monkeypatch.setattr("bench.launch._trial_s", lambda *_: 10.0)
+    launch.execute(run, after_pilot=lambda _: None, flag=lambda _: [])
+
+    assert "3 of 12 rounds fit the budget" in shown.getvalue()
+
+
+def test_fresh_rounds_that_dont_fit_are_not_begun_and_the_trees_are_kept(start: Start, tmp_path: Path) -> None:
+    run = start(KEPT, trees=trees(tmp_path), rounds=1, budget_s=30.0)
+    run.cache.mkdir()
+
+    def spend_it(_folder: Path) -> list[dict[str, str]]:
+        run.plan["budget_s"] = 0.0
+        return FLAGGED
+
+    run.plan["trial_s"][KEPT] = 0.1
+    launch.execute(run, after_pilot=lambda _: None, flag=spend_it)
+
+    assert not [t for t in trials(run.folder.folder) if t["stage"] == "confirm"]
+    assert read_run(run.folder.folder)["ended_because"] == "budget"
+    assert run.cache.is_dir()  # --resume can take them
+
+
+def test_where_a_tree_lies_stands_in_no_record(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_WORKER", json.dumps({"head": "path"}))
+    folder = execute(start(BASE, trees=trees(tmp_path)))
+    reason = trials(folder)[1]["reason"]
+
+    assert reason == "in head/nin/model.py"
+    assert str(tmp_path) not in (folder / "run.json").read_text() + (folder / "trials.csv").read_text()
+
+
 def test_where_nothing_is_flagged_the_rounds_are_all(start: Start, tmp_path: Path) -> None:
     run = start(BASE, trees=trees(tmp_path))
     launch.execute(run, after_pilot=lambda _: None, flag=lambda _: [])
@@ -253,12 +291,13 @@ from bench.matrix import Entry
 from bench.folder import RunFolder
 from bench.progress import RunProgress
 from bench.setup import variant_rows
+from bench.trial import Run
 from bench.variants import parse_id
 from conftest import FAKE, header
 entries = [Entry(variant=parse_id(i)) for i in {ids!r}]
 rows = variant_rows(entries, dict.fromkeys({ids!r}, ""))
 opened = RunFolder.create(Path({folder!r}), header(entries), rows)
-run = launch.Run(opened, header(entries), entries, RunProgress(Console(file=StringIO())), Path({cache!r}), worker=FAKE)
+run = Run(opened, header(entries), entries, RunProgress(Console(file=StringIO())), Path({cache!r}), worker=FAKE)
 launch.execute(run, after_pilot=lambda folder: None)
 """
 

@@ -67,9 +67,23 @@ def test_ab_of_two_folders_ends_in_a_page_and_an_exit_code(two_trees: Path, monk
     assert "report: reports/small/report.md" in output
     assert (two_trees / "summary.md").read_text().startswith("### bench ab: this tree against ../base")
     assert str(two_trees) not in Path("results/small/run.json").read_text()
-    assert (0, True) == (call("report", "small")[0], Path("reports/small/tables/changes.csv").is_file())
+    assert call("report", "small")[0] == 0
+    assert Path("reports/small/tables/changes.csv").is_file()
+    assert (two_trees / "summary.md").read_text().count("###") == 1
     code, output = call("compare", "small", "../head/results/small")
     assert (code, "compare needs two runs" in output) == (2, True)
+
+
+def test_an_error_of_bench_itself_is_no_regression(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("bench.__main__.measure", broken)
+    code, output = call("ab", "--base", "main")
+
+    assert code == 4
+    assert "an error of bench itself" in output
 
 
 @pytest.mark.slow

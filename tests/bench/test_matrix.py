@@ -122,5 +122,6 @@ def test_ab_measures_the_variants_asked_for_and_adds_none() -> None:
     assert [e.variant.id for e in ab_matrix(["cpu"], ["batch_size=4,8"])] == [
         "cpu-default-nchw-eager-b4", "cpu-default-nchw-eager-b8",
     ]  # fmt: skip
+    assert len(ab_matrix(["cpu", "cuda"], ["device=cpu", "batch_size=8,8"])) == 1
     with pytest.raises(VariantError, match="can't go with --axis"):
         ab_matrix(["cpu"], ["batch_size=4"], [nhwc])

@@ -76,6 +76,32 @@ def test_a_folder_without_git_is_copied_as_it_is(
     assert take(str(repository), tmp_path / "more")["head"]["commit"] is None
 
 
+def test_a_folder_that_git_ignores_is_copied_all_the_same(repository: Path, tmp_path: Path) -> None:
+    (repository / ".gitignore").write_text("old/\n")
+    (repository / "old").mkdir()
+    (repository / "old" / "model.py").write_text("old")
+    take("old", tmp_path / "copies")
+
+    assert files(tmp_path / "copies" / "base") == {"model.py": "old"}
+
+
+def test_links_stay_links(repository: Path, tmp_path: Path) -> None:
+    (repository / "also").symlink_to("package")
+    (repository / "dangling.py").symlink_to("nowhere.py")
+    take("main", tmp_path / "copies")
+
+    assert (tmp_path / "copies" / "head" / "also" / "model.py").read_text() == "new"
+    assert (tmp_path / "copies" / "head" / "also").is_symlink()
+
+
+def test_a_link_out_of_the_folder_is_an_error_of_the_base(repository: Path, tmp_path: Path) -> None:
+    (repository / "out.py").symlink_to("/etc/hostname")
+    git(repository, "add", "out.py")
+    git(repository, "commit", "-q", "-m", "second")
+    with pytest.raises(UsageError, match="can't be copied"):
+        take("HEAD", tmp_path / "copies")
+
+
 def test_equal_code_has_equal_digests(repository: Path, tmp_path: Path) -> None:
     told = take(str(repository), tmp_path / "copies")
 

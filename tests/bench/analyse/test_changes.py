@@ -70,7 +70,7 @@ def test_without_all_fresh_rounds_nothing_is_confirmed(rounds: int, make_ab: Mak
     found = of(make_ab, arms(9, 0.1), confirm=fresh(0.1, rounds) if rounds else None, flagged=PLANTED)
 
     assert (found[0].verdict, found[0].confirmed) == (UNDECIDED, None)
-    assert found[0].reason == f"looks SLOWER; {rounds} of 20 rounds that confirm"
+    assert found[0].reason == f"looks SLOWER; {rounds} of 20 fresh rounds measured it"
     assert SLOWER not in words(found).values()
     assert (exit_code(found, strict=False), exit_code(found, strict=True)) == (0, 3)
 
@@ -117,6 +117,32 @@ def test_noise_among_the_fresh_rounds_takes_it_too(make_ab: MakeAb, arms: Steps,
     found = of(make_ab, arms(9, 0.1), confirm=confirm, flagged=[PLANTED[0]])
 
     assert (found[0].verdict, found[0].confirmed) == (NOISY, False)
+    assert {change.verdict for change in found} == {NOISY, ""}
+    assert exit_code(found, strict=True) == 3
+
+
+def test_a_cell_that_fresh_rounds_missed_takes_nothing_from_the_others(
+    make_ab: MakeAb, arms: Steps, fresh: Steps
+) -> None:
+    steps = arms(9, 0.1) | arms(9, 0.1, variant_id=NHWC, seed=2)
+    confirm = fresh(0.1) | arms(20, 0.1, variant_id=NHWC, seed=3, pilot=False)
+    declared = [(v, "step", "", "", SLOWER) for v in (BASE, NHWC)]
+    found = of(make_ab, steps, confirm=confirm, flagged=declared, bad={(NHWC, "V", 15): "oom"})
+    by_variant = {change.variant_id: change for change in found if change.scope == "step"}
+
+    assert (by_variant[BASE].verdict, by_variant[NHWC].verdict) == (SLOWER, UNDECIDED)
+    assert by_variant[NHWC].reason == "looks SLOWER; 19 of 20 fresh rounds measured it"
+
+
+def test_a_part_must_be_worth_something_in_the_fresh_rounds_too(make_ab: MakeAb, arms: Steps, fresh: Steps) -> None:
+    declared = [(BASE, "layer", "1.0", "forward", SLOWER)]
+    steps = arms(9, 0.1)
+    confirm = fresh(0.004)  # 8 % of the layer, 0.4 % of the step
+    found = of(make_ab, steps, confirm=confirm, extra={"1.0": 0.1}, confirm_extra={"1.0": 0.004}, flagged=declared)
+    layer = next(change for change in found if change.name == "1.0 forward")
+
+    assert (layer.verdict, layer.confirmed) == (UNDECIDED, False)
+    assert layer.p < 0.05
 
 
 @pytest.mark.parametrize("rounds", [1, 3, 5])
@@ -149,8 +175,23 @@ def test_a_head_that_fails_is_invalid_and_not_comparable(make_ab: MakeAb, arms: 
     assert exit_code(found, strict=False) == 4
 
 
-def test_nothing_measured_is_exit_code_4(make_ab: MakeAb) -> None:
+def test_a_variant_that_cant_run_here_is_not_comparable(make_ab: MakeAb, arms: Steps) -> None:
+    found = of(make_ab, arms(9), excluded={"cuda-default-nchw-eager-b128": "no CUDA device"})
+
+    assert [(c.verdict, c.reason) for c in found[-1:]] == [(INVALID, "not run: no CUDA device")]
+    assert exit_code(found, strict=False) == 4
+
+
+def test_a_head_that_fails_in_every_round_is_not_comparable(make_ab: MakeAb, arms: Steps) -> None:
+    found = of(make_ab, arms(9), bad={(BASE, "V", number): "timeout" for number in range(1, 10)})
+
+    assert [(c.verdict, c.reason) for c in found] == [(INVALID, "head: timeout in round 1: ")]
+    assert exit_code(found, strict=False) == 4
+
+
+def test_nothing_measured_is_exit_code_4(make_ab: MakeAb, arms: Steps) -> None:
     assert exit_code([], strict=False) == 4
+    assert exit_code(of(make_ab, arms(0), name="cut"), strict=False) == 4
     assert exit_code(of(make_ab, {}, failed={(BASE, "base"): ("oom", "no memory")}), strict=False) == 4
 
 

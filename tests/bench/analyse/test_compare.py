@@ -52,6 +52,18 @@ def test_variants_match_whatever_their_device_is_called(make_run: MakeRun) -> No
     assert [match.ids for match in compare.matches(runs)] == [(CPU, CPU), (GPU, second)]
 
 
+def test_the_same_device_is_matched_before_any_other(make_run: MakeRun) -> None:
+    on_cpu, on_cuda = "cpu-default-nchw-eager-b64", "cuda-default-nchw-eager-b64"
+    runs = compare.sides(
+        [
+            load(make_run({(on_cpu, "V"): rounds(2, 0), (on_cuda, "V"): rounds(1, 1)}, name="one")),
+            load(make_run({(on_cuda, "V"): rounds(1, 2)}, name="two")),
+        ]
+    )
+
+    assert [match.ids for match in compare.matches(runs)] == [(on_cpu, None), (on_cuda, on_cuda)]
+
+
 def test_what_only_one_run_has_is_listed_and_names_stay_apart(made: Callable[..., RunData]) -> None:
     small = "cuda-default-nchw-eager-b64"
     runs = compare.sides([made("one", "X", 1.0, [GPU_BF16]), made("two", "Y", 1.0, [small])])
@@ -102,7 +114,7 @@ def test_the_canary_normalises_between_equal_devices_alone(
     )
     row = compare.steps(runs, compare.matches(runs)).set_index("run").loc["two"]
 
-    assert compare.drift(*runs) == pytest.approx(1.25)
+    assert compare.drift(*(compare.canaries(run, "cuda") for run in runs)) == pytest.approx(1.25)
     assert row.ratio_less_drift == (
         pytest.approx(1.6, rel=0.01) if normalised else pytest.approx(math.nan, nan_ok=True)
     )

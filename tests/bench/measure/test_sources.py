@@ -12,13 +12,13 @@ from pathlib import Path
 from bench.measure import sources
 sources.put_first(Path({tree!r}))
 import {module}
-print({module}.WHERE, "|", sources.misplaced({model!r}, {tree!r}))
+print({module}.WHERE, "|", sources.misplaced({model!r}, {tree!r}, {caller!r}))
 """
 
 
 def asked(caller: Path, tree: Path, module: str, model: str) -> str:
     """What a process in the caller's folder says that measures a tree."""
-    code = CODE.format(tree=str(tree), module=module, model=model)
+    code = CODE.format(tree=str(tree), module=module, model=model, caller=str(caller))
     variables = {"PYTHONPATH": f"{caller}:{Path(__file__).parents[3]}", "PATH": ""}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=caller, env=variables, capture_output=True, text=True, check=True
@@ -62,10 +62,18 @@ def test_a_helper_that_the_tree_lacks_is_told(folders: tuple[Path, Path]) -> Non
     assert asked(caller, tree, "ours", "ours:factory").startswith("tree | helper was imported from the calling folder")
 
 
+def test_a_package_without_a_file_of_its_own_may_lie_in_both(folders: tuple[Path, Path]) -> None:
+    for folder in folders:
+        (folder / "nets").mkdir()
+        (folder / "ours.py").rename(folder / "nets" / "net.py")
+
+    assert asked(*folders, "nets.net", "nets.net:build") == "tree |"
+
+
 def test_without_a_tree_anything_goes() -> None:
     from bench.measure import sources
 
-    assert sources.misplaced("nin", None) == ""
+    assert sources.misplaced("nin", None, None) == ""
 
 
 def test_the_bench_that_measures_may_lie_in_the_calling_folder(folders: tuple[Path, Path]) -> None:

@@ -1,0 +1,139 @@
+"""A run under way, and how one trial of it is taken and written down."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench import child, plan
+from bench.environment import without_home
+from bench.folder import RunFolder
+from bench.matrix import Entry
+from bench.progress import RunProgress
+from bench.variants import Variant, as_row
+
+
+@dataclass(slots=True)
+class Run:
+    """A run under way: its folder, its plan, and what was measured so far."""
+
+    folder: RunFolder
+    header: dict[str, Any]
+    """run.json."""
+    entries: list[Entry]
+    """What can run here."""
+    progress: RunProgress
+    cache: Path
+    """For compiled code; its folder is this run's own."""
+    trees: dict[str, Path] = field(default_factory=dict)
+    """Where the code trees `base` and `head` lie; empty where one tree is measured."""
+    worker: Sequence[str] = child.WORKER
+    trials: list[dict[str, Any]] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
+    next_trial: int = 1
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """The part of run.json that says what is to be measured."""
+        return self.header["plan"]  # type: ignore[no-any-return] # a JSON object
+
+    def left_s(self) -> float:
+        """Seconds of the budget that are left; endless without a budget."""
+        budget_s = self.plan["budget_s"]
+        return float("inf") if budget_s is None else budget_s - (time.monotonic() - self.started)
+
+
+def now() -> str:
+    """The time as it stands in the files."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def take(run: Run, trial: plan.Planned, counts: dict[str, int], limit_s: float) -> None:
+    """Take one trial and write it down, whatever its outcome."""
+    variant = trial.arm.variant
+    request = {
+        "task": "trial",
+        "variant": as_row(variant),
+        "probes": trial.probes,
+        "counts": counts,
+        "pilot_counts": run.plan["pilot_counts"],
+        "inputs": run.header["inputs"],
+        "seed": run.header["seed"],
+    }
+    tcmalloc = run.header["environment"]["tcmalloc"] or ""
+    variables = child.environment_of(variant, tcmalloc, run.cache)
+    started_at, began = now(), time.monotonic()
+    reply = ask_in_tree(request, variables, limit_s, run.trees.get(trial.arm.tree), run.worker)
+    duration_s = round(time.monotonic() - began, 3)
+    row = {
+        "trial_id": f"t{run.next_trial:05d}",
+        "round": trial.round,
+        "order": trial.order,
+        "arm": trial.arm.name,
+        "stage": trial.stage,
+        "variant_id": variant.id,
+        "probes": trial.probes,
+        "tree": trial.arm.tree,
+        "started_at": started_at,
+        "duration_s": duration_s,
+    }
+    run.next_trial += 1
+    try:
+        # The plan first: a pilot whose row is written must have left what the rounds need of it.
+        if trial.stage == "pilot" and trial.probes != "memory" and reply["status"] == "ok":
+            _learn(run, variant, reply, duration_s)
+        row = _record(run, trial, row, reply)
+    except (ValueError, LookupError, TypeError) as error:
+        reply = child.no_reply("error", f"the worker's reply is not what was asked: {error}")
+        row = _record(run, trial, row, reply)
+    run.trials.append(row)
+    if reply["status"] != "ok":
+        where = f"{variant.id} ({trial.arm.tree})" if trial.arm.tree else variant.id
+        run.progress.say(f"{where}: {reply['status']}: {reply['reason']}")
+
+
+def ask_in_tree(
+    request: dict[str, Any],
+    variables: dict[str, str],
+    limit_s: float,
+    tree: Path | None,
+    worker: Sequence[str] = child.WORKER,
+) -> dict[str, Any]:
+    """The reply of a worker that measures the code of a tree, in its folder; here where there is none."""
+    if tree is None:
+        return child.ask(request | {"tree": None}, variables, limit_s, worker)
+    inputs = request["inputs"]
+    if inputs["folder"]:
+        inputs = inputs | {"folder": str(Path(inputs["folder"]).expanduser().resolve())}
+    whole = request | {"tree": str(tree), "caller": str(Path.cwd()), "inputs": inputs}
+    reply = child.ask(whole, child.of_tree(variables), limit_s, worker, tree)
+    return reply | {"reason": reply["reason"].replace(without_home(str(tree)), tree.name).replace(str(tree), tree.name)}
+
+
+def _record(run: Run, trial: plan.Planned, row: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
+    """Write a trial with its samples; its row. ValueError where the reply's rows are none of these files."""
+    whole: dict[str, Any] = row | {"status": reply["status"], "reason": reply["reason"]} | reply.get("state", {})
+    mine = {"trial_id": row["trial_id"]}
+    # What the layers are does not change from round to round: a trial that sees otherwise is invalid.
+    facts = reply["layers"] if trial.stage == "pilot" else []
+    run.folder.append_trial(
+        whole,
+        [mine | sample for sample in reply["samples"]],
+        [mine | {"variant_id": row["variant_id"]} | layer for layer in facts],
+    )
+    return whole
+
+
+def _learn(run: Run, variant: Variant, reply: dict[str, Any], duration_s: float) -> None:
+    """Keep what a pilot tells of the trials to come: step, duration, and how many steps to take."""
+    walls = [s["value"] for s in reply["samples"] if s["scope"] == "step" and s["metric"] == "wall"]
+    first_s = next(s["value"] for s in reply["samples"] if s["metric"] == "first_step")
+    step_s = median(walls)
+    compiling_s = first_s - step_s if variant.compile_mode != "eager" else 0.0
+    run.plan["step_s"][variant.id] = step_s
+    run.plan["trial_s"][variant.id] = max(duration_s - compiling_s, run.plan["trial_s"].get(variant.id, 0.0))
+    run.plan["counts"][variant.id] = reply["counts"]
+    run.folder.write_run(run.header)
