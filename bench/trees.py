@@ -1,6 +1,7 @@
 """The two code trees of `bench ab`: found, and copied to where nobody edits them while they are measured."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 import tarfile
@@ -8,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from bench.environment import git, without_home
+from bench.environment import git
 from bench.variants import UsageError
 
 NOT_CODE = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "results", "reports")
@@ -24,17 +25,17 @@ def take(base: str, into: Path) -> dict[str, dict[str, Any]]:
     The ref is one of the current folder's repository, and stands for the same folder in it.
     UsageError where there is neither such a ref nor such a folder.
     """
-    here, folder = Path.cwd(), Path(base).expanduser()
+    here, folder, name = Path.cwd(), Path(base).expanduser(), base
     commit = _commit(here, base)
     if commit is not None:
         _archive(here, commit, into / "base")
     elif folder.is_dir():
-        commit = _copy(folder.resolve(), into / "base")
+        commit, name = _copy(folder.resolve(), into / "base"), os.path.relpath(folder, here)
     else:
         msg = f"--base {base}: neither a commit, branch or tag of this folder's git repository nor a folder"
         raise UsageError(msg)
     commits = {"base": commit, "head": _copy(here, into / "head")}
-    names = {"base": without_home(base), "head": "this tree"}
+    names = {"base": name, "head": "this tree"}
     return {tree: {"name": names[tree], "commit": commits[tree], "digest": digest(into / tree)} for tree in TREES}
 
 

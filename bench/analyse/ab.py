@@ -69,9 +69,14 @@ def change_words(data: RunData, change: Change) -> str:
     p = f"p {change.p:.1g}" if change.p >= 1e-6 else "p < 1e-6"
     return (
         f"**{change.verdict}** {label(data, change.variant_id)}, {change.name}: {seconds(change.head_s)} where the "
-        f"base takes {seconds(change.base_s)}, {bounds(change)} times as fast; {percent(change.worth)} of the step "
+        f"base takes {seconds(change.base_s)}, {bounds(change)} times as fast; {signed(change.worth)} of the step "
         f"(confirmed in {change.n} fresh rounds, {p})."
     )
+
+
+def signed(worth: float) -> str:
+    """A share with its sign: +13 %, -0.7 %."""
+    return f"+{percent(worth)}" if worth > 0 else percent(worth)
 
 
 def bounds(change: Change) -> str:
@@ -114,7 +119,7 @@ def change_cells(data: RunData, change: Change) -> dict[str, str]:
         "base": seconds(change.base_s),
         "head": seconds(change.head_s),
         "times as fast": bounds(change),
-        "of the step": percent(change.worth),
+        "of the step": signed(change.worth),
         "verdict": change.verdict,
     }
 

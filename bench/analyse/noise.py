@@ -67,17 +67,18 @@ def section(page: Page) -> Lines:
     by_trial = state(data)
     if by_trial.empty:
         return lines
-    lines += [
-        "What the machine did, in the median trial of each round:",
-        "",
-        *markdown(by_round(by_trial)),
-        MEANING,
-        "",
-    ]
-    lines += [line for sentence in along_with(by_trial) for line in (sentence, "")]
+    lines += [line for sentence in (*medians_words(by_trial), *along_with(by_trial)) for line in (sentence, "")]
     names = {key: measure.name for key, measure in MEASURES.items()}
     figure = plots_rounds.noise(data, [control.variant_id for control in found], by_trial, names)
-    return lines + page.figure("noise", figure, "identical code and the machine's state, by round")
+    lines += page.figure("noise", figure, "identical code and the machine's state, by round")
+    lines += ["<details><summary>The machine's state, in the median trial of each round</summary>", ""]
+    return [*lines, *markdown(by_round(by_trial)), MEANING, "", "</details>", ""]
+
+
+def medians_words(trials: pd.DataFrame) -> Lines:
+    """The machine's state in the median trial, as far as it could be read."""
+    told = [f"{m.name} {m.shown(trials[key].median())}" for key, m in MEASURES.items() if trials[key].notna().any()]
+    return [f"The machine in the median trial: {', '.join(told)}."] if told else []
 
 
 MEANING = (

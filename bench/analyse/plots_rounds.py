@@ -14,6 +14,8 @@ from bench.analyse.plots import BACKWARD, DOT, GREY, WIDTH, name_rows, rows_figu
 
 MOST_ARMS = 3
 """Variants whose two arms are drawn."""
+LEAST_PERCENT = 5.0
+"""A panel of shares reaches at least so far: a tenth of a per cent must not look like a storm."""
 SEEN = ("stolen", "pressure", "clock", "temperature")
 """What of the machine's state is drawn, where it was read."""
 
@@ -36,11 +38,11 @@ def noise(data: RunData, control_ids: list[str], state: pd.DataFrame, names: dic
     panels[0].set_ylim(bottom=0)
     panels[0].set_ylabel("s a step")
     if control_ids:
-        panels[0].legend(loc="lower right", fontsize=8)
+        panels[0].legend(ncols=MOST_ARMS, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
     for axes, key in zip(panels[1:], seen, strict=True):
         scale = 100 if key in ("stolen", "pressure") else 1
         axes.scatter(state["round"], scale * state[key], s=10, color=GREY)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, max(LEAST_PERCENT, axes.get_ylim()[1]) if scale == 100 else None)
         axes.set_ylabel(names[key] + (" %" if scale == 100 else ""), fontsize=8)
     panels[-1].set_xlabel("round (grey: one dot a trial of any variant)" if seen else "round")
     panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -53,7 +55,7 @@ def changes(found: Sequence[Change], names: Sequence[str], gate: Stage, fresh: S
     figure, (axes,) = rows_figure(len(found))
     axes.axvspan(-100 * delta / (1 + delta), 100 * delta, color="#eeeeee", zorder=0)
     axes.axvline(0, color=GREY, linewidth=0.8)
-    reach = 1.0
+    ends = [-5.0, 5.0]
     for row, change in enumerate(found):
         stage = fresh if change.confirmed is not None else gate
         arms = stage.cells[change.key].reindex(columns=[*CONTROLS, HEAD]).dropna()
@@ -64,9 +66,10 @@ def changes(found: Sequence[Change], names: Sequence[str], gate: Stage, fresh: S
         if change.ratio.known:
             least, most = (100 * (1 / bound - 1) for bound in (change.ratio.hi, change.ratio.lo))
             axes.hlines(row, least, most, color="black", linewidth=2.2, zorder=4)
-            reach = max(reach, abs(least), abs(most))
-        reach = max(reach, float(np.quantile(np.abs(percents), 0.9)))
+            ends += [least, most]
+        ends += np.quantile(percents, (0.1, 0.9)).tolist()
     name_rows(axes, list(names))
-    axes.set_xlim(-1.15 * reach, 1.15 * reach)
+    room = 0.08 * (max(ends) - min(ends))
+    axes.set_xlim(min(ends) - room, max(ends) + room)
     axes.set_xlabel("% longer in the head than in the base (dot: a round; bar: 95 % interval; grey: does not matter)")
     return figure

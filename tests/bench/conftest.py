@@ -166,7 +166,8 @@ def make_ab(tmp_path: Path) -> MakeRun:
     """Write the folder of an ab: steps by (variant id, arm) and round as in `make_run`, and `confirm`, fresh rounds.
 
     `extra` are seconds that the head spends more in the forward of a layer, within its steps. `flagged` is what the
-    run wrote down before it confirmed (`confirm_extra` the `extra` of those), `failed` the status and reason of pilots by (variant id, tree).
+    run wrote down before it confirmed (`confirm_extra` the `extra` of those), `failed` the status and reason of pilots
+    by (variant id, tree).
     """
 
     def made(

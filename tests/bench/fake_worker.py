@@ -1,8 +1,8 @@
 """Stands in for the worker: answers at once with made-up samples, or misbehaves as FAKE_WORKER says.
 
 FAKE_WORKER is a JSON object from a variant's id, or a tree's name, to one of: exit, kill, hang, garbage, list,
-wrong-rows, wrong-state, nan, oom, path, slow. Any other variant is measured in no time: a step of 1 s for baselines, 0.8 s
-for others, and 25 % more in a tree whose name ends in slow.
+wrong-rows, wrong-state, nan, oom, path, slow. Any other variant is measured in no time: a step of 1 s for baselines,
+0.8 s for others, and 25 % more in a tree whose name ends in slow.
 """
 
 import json
