@@ -183,8 +183,13 @@ def bounds_of(row: "pd.Series[Any]", name: str) -> Interval:
 
 
 def layers(runs: Sequence[Side], found: Sequence[Match]) -> pd.DataFrame:
-    """A row a layer, variant and run: forward and backward seconds, and the first run's over this one's."""
-    return _side_by_side(runs, found, [run.layers for run in runs], ["forward_s", "backward_s"])
+    """A row a layer, variant and run: forward and backward seconds with bounds, and the first run's over this one's."""
+    carried = [
+        "type",
+        "share_of_step",
+        *(f"{phase}_s_{end}" for phase in ("forward", "backward") for end in ("lo", "hi")),
+    ]
+    return _side_by_side(runs, found, [run.layers for run in runs], ["forward_s", "backward_s"], carried)
 
 
 def memory(runs: Sequence[Side], found: Sequence[Match]) -> pd.DataFrame:
@@ -195,20 +200,24 @@ def memory(runs: Sequence[Side], found: Sequence[Match]) -> pd.DataFrame:
 
 
 def _side_by_side(
-    runs: Sequence[Side], found: Sequence[Match], frames: Sequence[pd.DataFrame], values: list[str]
+    runs: Sequence[Side],
+    found: Sequence[Match],
+    frames: Sequence[pd.DataFrame],
+    values: list[str],
+    carried: Sequence[str] = (),
 ) -> pd.DataFrame:
     """The rows of a table of each run, by layer, with a column of ratios to the first run for each of its values."""
     parts = []
     for match in found:
         in_first: pd.DataFrame | None = None
         for run, frame, variant_id in zip(runs, frames, match.ids, strict=True):
-            mine = frame[frame.variant_id == variant_id].set_index("layer")[["variant_id", *values]]
+            mine = frame[frame.variant_id == variant_id].set_index("layer")[["variant_id", *carried, *values]]
             if run is runs[0]:
                 in_first = mine[values]
             ratios = (in_first / mine[values]).rename(columns="{}_ratio".format) if in_first is not None else None
             whole = mine if run is runs[0] or ratios is None else mine.join(ratios)
             parts.append(whole.assign(variant=match.name, run=run.name).reset_index())
-    columns = ["variant", "run", "variant_id", "layer", *values, *(f"{value}_ratio" for value in values)]
+    columns = ["variant", "run", "variant_id", "layer", *carried, *values, *(f"{value}_ratio" for value in values)]
     return pd.concat(parts, ignore_index=True).reindex(columns=columns)
 
 

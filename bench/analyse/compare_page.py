@@ -2,40 +2,19 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from bench.analyse import compare, plots_runs, tables
-from bench.analyse.compare import Match, Side
+from bench.analyse import compare, compare_results, tables
+from bench.analyse.compare_results import shown
 from bench.analyse.load import RunData
-from bench.analyse.page import Folder, Lines
+from bench.analyse.page import ComparePage, Lines
 from bench.analyse.provenance import environment_value
 from bench.analyse.results import hardware
-from bench.analyse.words import interval, markdown, number, seconds, size
+from bench.analyse.words import markdown, number, seconds
 from bench.environment import without_home
 from bench.records import RecordError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ComparePage(Folder):
-    """The runs, their matched variants, and the tables of both."""
-
-    runs: list[Side]
-    shared: list[Match]
-    alone: list[Match]
-    steps: pd.DataFrame
-    layers: pd.DataFrame
-    memory: pd.DataFrame
-    environments: pd.DataFrame
-    command: str
-
-    @property
-    def first(self) -> Side:
-        """The reference."""
-        return self.runs[0]
 
 
 def write(data: Sequence[RunData], out: Path) -> ComparePage:
@@ -128,116 +107,6 @@ def canary_words(page: ComparePage) -> str:
     return text
 
 
-def throughput_section(page: ComparePage) -> Lines:
-    """Images a second of every shared variant in every run."""
-    rows = []
-    for match in page.shared:
-        mine = page.steps[page.steps.variant == match.name].set_index("run")
-        row: dict[str, str] = {"variant": match.name}
-        for run in page.runs:
-            if run.name not in mine.index:
-                continue
-            cells = mine.loc[run.name]
-            row[f"{run.name}, images/s"] = number(cells.images_per_s)
-            if run is not page.first:
-                row[f"{run.name}, times {page.first.name}"] = shown(compare.bounds_of(cells, "ratio"))
-                if not math.isnan(cells.ratio_less_drift):
-                    row[f"{run.name}, less the canary's"] = number(cells.ratio_less_drift)
-        rows.append(row)
-    return [
-        "## Throughput",
-        "",
-        *markdown(pd.DataFrame(rows).fillna("")),
-        f"*Times {page.first.name}*: its seconds per image over the other run's, so above 1 the other run is faster; "
-        "a ratio of geometric means over rounds, with Welch's 95 % interval from the spread within each run, which "
-        "knows nothing of what differs between them.",
-        "",
-        *page.figure("throughput", plots_runs.throughput(page.runs, page.shared), "images a second by variant and run"),
-    ]
-
-
-def shown(ratio: Any) -> str:  # noqa: ANN401 - an Interval
-    """A ratio with its bounds."""
-    return interval(ratio.estimate, ratio.lo, ratio.hi)
-
-
-def told(page: ComparePage) -> list[Match]:
-    """The variants told in full: the first that all runs have, and among those the first run's fastest."""
-    whole = [match for match in page.shared if all(match.ids)] or page.shared
-    rates = page.first.steps.set_index("variant_id").images_per_s
-    best = max(whole, key=lambda match: rates[match.ids[0]])
-    return list(dict.fromkeys([whole[0], best]))
-
-
-def phases_section(page: ComparePage) -> Lines:
-    """Where a step goes in each run."""
-    lines: Lines = ["## Where a step goes", ""]
-    for match in told(page):
-        mine = page.steps[page.steps.variant == match.name]
-        rows = [
-            {"run": row["run"]} | {phase: seconds(row[f"{phase}_s"]) for phase in tables.PHASES}
-            for row in mine.dropna(subset="forward_s").to_dict("records")
-        ]
-        if rows:
-            lines += [f"**{match.name}**", "", *markdown(pd.DataFrame(rows))]
-    return [*lines, "Those of every variant are in tables/steps.csv.", ""] if len(lines) > 2 else []
-
-
-def layers_section(page: ComparePage) -> Lines:
-    """The layers of each run side by side."""
-    lines: Lines = []
-    for index, match in enumerate(told(page)):
-        mine = page.layers[(page.layers.variant == match.name) & page.layers.forward_s.notna()]
-        names = [run.name for run in page.runs if (mine.run == run.name).any()]
-        if page.first.name not in names or len(names) < 2:
-            continue
-        by_run = {name: mine[mine.run == name].set_index("layer") for name in names}
-        known = page.first.layers[page.first.layers.variant_id == match.ids[0]].set_index("layer")["type"]
-        rows = []
-        for layer in by_run[page.first.name].index:
-            row = {"layer": layer, "type": known[layer]}
-            for phase in ("forward", "backward"):
-                for name in names:
-                    cells = by_run[name].loc[layer] if layer in by_run[name].index else None
-                    row[f"{phase}, {name}"] = "" if cells is None else seconds(cells[f"{phase}_s"])
-                    if cells is not None and name != page.first.name:
-                        row[f"{phase}, {name} times"] = number(cells[f"{phase}_s_ratio"])
-            rows.append(row)
-        figure = plots_runs.layers(mine, names)
-        name = "layers" if index == 0 else f"layers-{index + 1}"
-        lines += [
-            f"**{match.name}**",
-            "",
-            *markdown(pd.DataFrame(rows).fillna("")),
-            *page.figure(name, figure, "layers by run"),
-        ]
-    return ["## Layers", "", *lines, "Those of every variant are in tables/layers.csv.", ""] if lines else []
-
-
-def memory_section(page: ComparePage) -> Lines:
-    """What a step holds in each run."""
-    measured = page.memory.dropna(subset="parameter_bytes")
-    shared = [match for match in page.shared if (measured.variant == match.name).any()]
-    if not shared:
-        return []
-    metrics = {"saved": "saved", "allocator_peak": "allocator peak", "process_peak": "process peak"}
-    rows = []
-    for match in shared:
-        mine = measured[measured.variant == match.name].set_index("run")
-        rows.append(
-            {"variant": match.name}
-            | {
-                f"{name}, {run.name}": size(mine.loc[run.name, f"{metric}_bytes"])
-                for metric, name in metrics.items()
-                for run in page.runs
-                if run.name in mine.index
-            }
-        )
-    figure = plots_runs.memory(page.runs, shared, measured)
-    lines = ["## Memory", "", *markdown(pd.DataFrame(rows).fillna(""))]
-    return lines + page.figure("memory", figure, "memory by variant and run")
-
-
 def alone_section(page: ComparePage) -> Lines:
     """What has nothing beside it."""
     if not page.alone:
@@ -274,10 +143,10 @@ def repeat_section(page: ComparePage) -> Lines:
 SECTIONS = (
     title,
     canary_section,
-    throughput_section,
-    phases_section,
-    layers_section,
-    memory_section,
+    compare_results.throughput_section,
+    compare_results.phases_section,
+    compare_results.layers_section,
+    compare_results.memory_section,
     alone_section,
     environment_section,
     repeat_section,

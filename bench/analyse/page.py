@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from bench.analyse import plots
 from bench.analyse.changes import Change
+from bench.analyse.compare import Match, Side
 from bench.analyse.load import RunData
 
 Lines = list[str]
@@ -62,3 +63,22 @@ class AbPage(Page):
     """The page of `bench ab`."""
 
     changes: list[Change]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparePage(Folder):
+    """The page of `bench compare`: the runs, their matched variants, and tables of both."""
+
+    runs: list[Side]
+    shared: list[Match]
+    alone: list[Match]
+    steps: pd.DataFrame
+    layers: pd.DataFrame
+    memory: pd.DataFrame
+    environments: pd.DataFrame
+    command: str
+
+    @property
+    def first(self) -> Side:
+        """The reference."""
+        return self.runs[0]

@@ -6,9 +6,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.analyse import ab, tables
-from bench.analyse.compare_page import ComparePage
 from bench.analyse.load import RunData
-from bench.analyse.page import AbPage, Report
+from bench.analyse.page import AbPage, ComparePage, Report
 from bench.analyse.words import count, interval, number, percent, seconds
 
 PLAIN_WIDTH = 130
