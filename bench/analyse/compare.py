@@ -14,7 +14,7 @@ from scipy import stats
 
 from bench.analyse import tables
 from bench.analyse.labels import ALWAYS_TOLD, name_of
-from bench.analyse.load import RunData, cell, variant_axes
+from bench.analyse.load import RunData, variant_axes
 from bench.analyse.stats import LEAST_ROUNDS, LEVEL, Interval
 from bench.records import RecordError
 
@@ -136,9 +136,11 @@ def unpaired_ratio(first: np.ndarray, other: np.ndarray) -> Interval:
 
 def canaries(side: Side, device: str) -> dict[str, float]:
     """The median seconds of each canary on a device over the complete rounds; NaN where a run has none."""
-    axes = side.data.variants.set_index("variant_id").device
-    measured = side.data.measured[side.data.measured.variant_id.map(axes) == device]
-    return {name: float(cell(measured, f"canary_{name}", scope="process")["value"].median()) for name in CANARIES}
+    metrics = [f"canary_{name}" for name in CANARIES]
+    measured = side.data.measured[side.data.measured.metric.isin(metrics)]
+    devices = side.data.variants.set_index("variant_id").device
+    medians = measured[measured.variant_id.map(devices) == device].groupby("metric")["value"].median()
+    return dict(zip(CANARIES, medians.reindex(metrics), strict=True))
 
 
 def drift(ours: dict[str, float], theirs: dict[str, float]) -> float:
@@ -146,12 +148,11 @@ def drift(ours: dict[str, float], theirs: dict[str, float]) -> float:
     return float(np.exp(np.mean([np.log(ours[name] / theirs[name]) for name in CANARIES])))
 
 
-def drift_of(first: Side, other: Side, ids: tuple[str, str]) -> float:
-    """The drift of the devices that a variant ran on; NaN between different models of device, or unknown ones."""
-    ours, theirs = (variant_axes(side.data, v)["device"] for side, v in zip((first, other), ids, strict=True))
-    if not first.model_of(ours) or first.model_of(ours) != other.model_of(theirs):
+def drift_of(first: Side, other: Side, devices: tuple[str, str]) -> float:
+    """The drift between a device of each run; NaN between different models of device, or unknown ones."""
+    if not first.model_of(devices[0]) or first.model_of(devices[0]) != other.model_of(devices[1]):
         return math.nan
-    return drift(canaries(first, ours), canaries(other, theirs))
+    return drift(canaries(first, devices[0]), canaries(other, devices[1]))
 
 
 def steps(runs: Sequence[Side], found: Sequence[Match]) -> pd.DataFrame:
@@ -160,6 +161,7 @@ def steps(runs: Sequence[Side], found: Sequence[Match]) -> pd.DataFrame:
     `ratio_less_drift` is the ratio over the canaries' own; empty between different models of device.
     """
     rows: list[dict[str, Any]] = []
+    drifts: dict[tuple[str, str, str], float] = {}
     for match in found:
         for run, variant_id in zip(runs, match.ids, strict=True):
             if variant_id is None:
@@ -172,7 +174,10 @@ def steps(runs: Sequence[Side], found: Sequence[Match]) -> pd.DataFrame:
             if reference is not None and run is not runs[0]:
                 ratio = unpaired_ratio(log_rounds(runs[0], reference), log_rounds(run, variant_id))
                 row |= tables.bounded("ratio", ratio)
-                row["ratio_less_drift"] = ratio.estimate / drift_of(runs[0], run, (reference, variant_id))
+                devices = tables.device_of(runs[0].data, reference), tables.device_of(run.data, variant_id)
+                if (run.name, *devices) not in drifts:
+                    drifts[run.name, *devices] = drift_of(runs[0], run, devices)
+                row["ratio_less_drift"] = ratio.estimate / drifts[run.name, *devices]
             rows.append(row)
     return pd.DataFrame(rows)
 
