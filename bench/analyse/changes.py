@@ -46,7 +46,7 @@ class Change:
     p: float = math.nan
     """Of the fresh rounds: one-sided, against delta, adjusted by Holm."""
     worth: float = math.nan
-    """The head's seconds less the base's, over the base's step."""
+    """What the ratio makes of the base's seconds, less those, over the base's step; within rounds, as the ratio is."""
     n: int = 0
     reason: str = ""
 
@@ -185,7 +185,7 @@ def _of_variant(data: RunData, variant_id: str, stage: Stage) -> list[Change]:
     if step.dropna().empty:
         return [Change(variant_id=variant_id, verdict=INVALID, reason=_nothing_measured(data, variant_id))]
     doubt = "a trial of a round was not ok" if tables.spoilt(data, variant_id) else ""
-    step_s = float(step[CONTROLS].mean(axis=1).median())
+    step_s = median_s(step, CONTROLS)
     delta, noisy = delta_of(tables.device_of(data, variant_id)), tables.device_of(data, variant_id) in stage.noisy
     found = []
     for key in sorted(mine, key=lambda key: SCOPES.index(key[1])):  # stable: phases and layers keep their order
@@ -239,13 +239,18 @@ def _measured(change: Change, arms: pd.DataFrame, step_s: float) -> Change:
     whole = arms.dropna()
     if whole.empty:
         return change
-    base_s, head_s = float(whole[CONTROLS].mean(axis=1).median()), float(whole[HEAD].median())
-    ratio = NOTHING
+    base_s, head_s = median_s(whole, CONTROLS), median_s(whole, [HEAD])
+    ratio, worth = NOTHING, (head_s - base_s) / step_s
     if (whole > 0).to_numpy().all():
         logs = np.log(whole)
         ratio = as_ratio(shift_interval(logs[HEAD], logs[CONTROLS]))
-    worth = (head_s - base_s) / step_s
+        worth = (1 / ratio.estimate - 1) * base_s / step_s
     return replace(change, base_s=base_s, head_s=head_s, ratio=ratio, worth=worth, n=len(whole))
+
+
+def median_s(arms: pd.DataFrame, names: list[str]) -> float:
+    """The median over the trials of some arms."""
+    return float(np.nanmedian(arms[names].to_numpy()))
 
 
 def _is_whole(arms: pd.DataFrame | None, rounds: list[int]) -> bool:
@@ -268,7 +273,7 @@ def _decided(change: Change, fresh: Stage, p: float | None) -> Change:
     if p is None:
         n = len(fresh.cells.get(change.key, pd.DataFrame()).reindex(columns=[*CONTROLS, HEAD]).dropna())
         return replace(change, reason=f"looks {change.flag}; {n} of {CONFIRM_ROUNDS} fresh rounds measured it")
-    step_s = float(fresh.cells[change.variant_id, "step", "", ""][CONTROLS].mean(axis=1).median())
+    step_s = median_s(fresh.cells[change.variant_id, "step", "", ""], CONTROLS)
     measured = replace(_measured(change, fresh.cells[change.key], step_s), p=p)
     worth = abs(measured.worth) >= LEAST_WORTH or change.scope == "step"
     measured = replace(measured, confirmed=worth and p <= 1 - LEVEL)
