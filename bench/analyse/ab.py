@@ -99,8 +99,8 @@ def steps_section(page: AbPage) -> Lines:
 
 MEANING = (
     "*Base* and *head* are medians over trials. *Times as fast* is the base's seconds over the head's within rounds, "
-    "with its 95 % interval, so it need not be the quotient of the two medians; below 1 is slower. *Of the step* is what "
-    "that makes of the base's step. "
+    "with its 95 % interval, so it need not be the quotient of the two medians; below 1 is slower. *Of the step* is "
+    "what that makes of the base's step. "
     "FASTER and SLOWER need the whole interval beyond the change that matters (3 % on a CPU, 2 % on a GPU, declared "
     f"beforehand), and {CONFIRM_ROUNDS} fresh rounds that say the same; SAME: the interval lies within; UNDECIDED: "
     "neither. Every part, judged or not, is in tables/changes.csv."
