@@ -70,7 +70,7 @@ def change_words(data: RunData, change: Change) -> str:
     return (
         f"**{change.verdict}** {label(data, change.variant_id)}, {change.name}: {seconds(change.head_s)} where the "
         f"base takes {seconds(change.base_s)}, {bounds(change)} times as fast; {signed(change.worth)} of the step "
-        f"(confirmed in {change.n} fresh rounds, {p})."
+        f"(confirmed in {change.n} fresh rounds, adjusted {p})."
     )
 
 
@@ -89,7 +89,7 @@ def seen_words(data: RunData, change: Change) -> str:
     if not change.ratio.known:
         return ""
     delta = delta_of(device_of(data, change.variant_id))
-    return f" A change of {percent(smallest_seen(change.ratio, delta))} would have been seen."
+    return f" A change of {percent(smallest_seen(change.ratio, delta))} would have been seen in four runs of five."
 
 
 def steps_section(page: AbPage) -> Lines:
@@ -103,7 +103,8 @@ MEANING = (
     "what that makes of the base's step. "
     "FASTER and SLOWER need the whole interval beyond the change that matters (3 % on a CPU, 2 % on a GPU, declared "
     f"beforehand), and {CONFIRM_ROUNDS} fresh rounds that say the same; SAME: the interval lies within; UNDECIDED: "
-    "neither. Every part, judged or not, is in tables/changes.csv."
+    "neither. The interval of a confirmed part is that of its fresh rounds, two-sided and of this part alone; the p "
+    "that decides is one-sided. Every part, judged or not, is in tables/changes.csv."
 )
 
 

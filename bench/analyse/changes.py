@@ -81,7 +81,8 @@ def stage_of(data: RunData, name: str) -> Stage:
     walls = values[(values.stage == name) & (values.metric == "wall") & values["round"].isin(rounds)]
     cells: dict[Key, pd.DataFrame] = {}
     if len(walls):
-        table = walls.pivot_table(index=[*KEYS, "round"], columns="arm", values="value", sort=False)
+        # pivot, not pivot_table: a trial that gave two values must be an error, not their mean
+        table = walls.pivot(index=[*KEYS, "round"], columns="arm", values="value")  # noqa: PD010
         for key, arms in table.groupby(level=KEYS, sort=False):
             cells[key] = arms.droplevel(KEYS)
     controls = []

@@ -186,7 +186,8 @@ def plain_steps(values: pd.DataFrame, rounds: Iterable[int]) -> dict[str, pd.Dat
     walls = cell(values, "wall")
     walls = walls[(walls.stage == "measure") & walls["round"].isin(list(rounds))]
     return {
-        str(variant_id): mine.pivot_table(index="round", columns="arm", values="value")
+        # pivot, not pivot_table: a trial that gave two values must be an error, not their mean
+        str(variant_id): mine.pivot(index="round", columns="arm", values="value")  # noqa: PD010
         for variant_id, mine in walls.groupby("variant_id", sort=False)
     }
 

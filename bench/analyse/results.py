@@ -112,7 +112,7 @@ def verdict_words(report: Report) -> str:
             delta = delta_of(tables.device_of(report.data, row.variant_id))
             text += (
                 f" For {label(report.data, row.variant_id)} a change of {percent(smallest_seen(ratio, delta))} "
-                "would have been seen."
+                "would have been seen in four runs of five."
             )
     return text
 

@@ -30,7 +30,7 @@ def test_the_page_names_what_changed_and_how_surely(make_ab: MakeAb, tmp_path: P
     ]  # fmt: skip
     assert "made-up: this tree (bbbb00000000) against main (aaaa00000000)" in text
     told = re.findall(
-        r"^- \*\*SLOWER\*\* baseline, (.*?): .* where the base takes .*, p < 1e-6\)\.", text, re.MULTILINE
+        r"^- \*\*SLOWER\*\* baseline, (.*?): .* where the base takes .*, adjusted p < 1e-6\)\.", text, re.MULTILINE
     )
     assert told == ["step", "forward", "1.0 forward"]
     assert "nox -s ab -- --base main" in text
@@ -47,7 +47,9 @@ def test_equal_trees_are_told_and_an_undecided_step_says_what_it_would_have_show
 
     assert "Both trees hold the same Python code" in text
     assert "- No change was confirmed." in text
-    assert re.search(r"- baseline, step: UNDECIDED\. A change of [\d.]+ % would have been seen\.", text)
+    assert re.search(
+        r"- baseline, step: UNDECIDED\. A change of [\d.]+ % would have been seen in four runs of five\.", text
+    )
 
 
 def test_the_summary_is_what_a_pull_request_shows(make_ab: MakeAb, tmp_path: Path, arms: Steps) -> None:

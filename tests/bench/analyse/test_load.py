@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.analyse.load import load
-from bench.records import RecordError
+from bench.records import TRIALS, RecordError, read_rows
 
 BASE = "cpu-default-nchw-eager-b32"
 KEPT = "cpu-default-nchw-eager-b32-kept"
@@ -18,10 +18,21 @@ STEPS = {(BASE, "A"): [9.0, 1.0, 1.2], (BASE, "A'"): [9.0, 1.1, 1.4], (KEPT, "V"
 def test_a_trials_value_is_the_median_of_its_samples(make_run: MakeRun) -> None:
     folder = make_run({(BASE, "A"): [9.0]})
     with (folder / "samples.csv").open("a") as file:
-        for index, value in enumerate((7.0, 8.0)):
+        for index, value in enumerate((8.0, 1.0)):
             file.write(f"t00001,steps,step,,,wall,s,1,{index + 1},{value}\n")
 
-    assert load(folder).spread(BASE, "wall").estimate == 8.0
+    assert load(folder).spread(BASE, "wall").estimate == 8.0  # of 9, 8 and 1, whose mean is 6
+
+
+def test_many_samples_of_a_trial_are_one_value_of_its_round(make_run: MakeRun) -> None:
+    folder = make_run(STEPS)
+    trial = next(t["trial_id"] for t in read_rows(folder, TRIALS)[0] if (t["round"], t["arm"]) == ("1", "A"))
+    with (folder / "samples.csv").open("a") as file:
+        for index, value in enumerate((1.5, 7.0)):
+            file.write(f"{trial},steps,step,,,wall,s,1,{index + 1},{value}\n")
+    steps = load(folder).steps[BASE]
+
+    assert steps.to_numpy().tolist() == [[1.5, 1.1], [1.2, 1.4]]  # of 1, 1.5 and 7 in the first round
 
 
 def test_rounds_give_the_values_and_the_pilot_does_not_count(make_run: MakeRun) -> None:

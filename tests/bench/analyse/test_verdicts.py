@@ -48,8 +48,9 @@ def test_the_change_that_matters_is_declared_by_device() -> None:
     assert (delta_of("cpu"), delta_of("cuda"), delta_of("cuda:1")) == (0.03, 0.02, 0.02)
 
 
-def test_the_smallest_effect_seen_is_delta_and_the_half_width() -> None:
-    assert smallest_seen(ratio(math.exp(-0.05), math.exp(0.05)), 0.03) == pytest.approx(0.08)
+def test_the_effect_that_four_runs_of_five_see() -> None:
+    # Half-width 1.96 standard errors: by the normal law 80 % power needs delta and 2.80 of them.
+    assert smallest_seen(ratio(math.exp(-0.0196), math.exp(0.0196)), 0.03) == pytest.approx(0.03 + 0.02802, abs=1e-5)
 
 
 @pytest.mark.parametrize(("lo", "hi", "noisy"), [(1.04, 1.2, True), (0.9, 0.95, True), (0.97, 1.2, False)])
