@@ -8,6 +8,7 @@ from bench.analyse import plots_rounds
 from bench.analyse.changes import Change, stage_of
 from bench.analyse.labels import label
 from bench.analyse.load import RunData
+from bench.analyse.noise import busy_words
 from bench.analyse.page import AbPage, Lines
 from bench.analyse.results import hardware
 from bench.analyse.tables import device_of
@@ -25,6 +26,9 @@ def title(page: AbPage) -> Lines:
         "",
         f"On {hardware(run['environment'])}; {run['data']['name']}; {run['started_at']}.{state}",
         "",
+        f"*Head* is {tree_words(run, 'head')}, *base* is {tree_words(run, 'base')}; a `+` tells of changes that are "
+        f"not committed. Measured: {'; '.join(f'`{v}`, {name_of(page.data, v)}' for v in page.data.variants.variant_id)}.",
+        "",
     ]
     if run["trees"]["base"]["digest"] == run["trees"]["head"]["digest"]:
         lines += ["**Both trees hold the same Python code:** any difference between them is chance.", ""]
@@ -34,6 +38,18 @@ def title(page: AbPage) -> Lines:
         "random order. What looks changed is measured again in fresh rounds, and those alone decide.",
         "",
     ]
+
+
+def name_of(data: RunData, variant_id: str) -> str:
+    """A variant's short name. The baseline is called by its settings, lest it be taken for the base."""
+    return label(data, variant_id).replace("baseline", "default settings", 1)
+
+
+def part_of(data: RunData, change: Change) -> str:
+    """A cell's name with the type of its layer: `2.0 Conv2d forward`."""
+    known = data.layers[(data.layers.variant_id == change.variant_id) & (data.layers.layer == change.layer)]
+    kind = str(known["type"].iloc[0]) if len(known) else ""
+    return " ".join(filter(None, (change.layer, kind, change.phase))) or change.name
 
 
 def tree_words(run: dict[str, Any], name: str) -> str:
@@ -53,23 +69,23 @@ def changed_lines(page: AbPage) -> Lines:
     data, found = page.data, page.changes
     lines = [f"- {change_words(data, c)}" for c in found if c.confirmed] or ["- No change was confirmed."]
     for change in found:
-        variant = label(data, change.variant_id)
+        variant = name_of(data, change.variant_id)
         if change.verdict == INVALID:
             lines.append(f"- **{variant} is INVALID**: {change.reason}.")
         elif change.flag and not change.confirmed:
-            lines.append(f"- {variant}, {change.name}: {change.verdict}: {change.reason}.")
+            lines.append(f"- {variant}, {part_of(data, change)}: {change.verdict}: {change.reason}.")
         elif change.scope == "step" and change.verdict in (UNDECIDED, NOISY):
             why = f" ({change.reason})" if change.reason else ""
             lines.append(f"- {variant}, step: {change.verdict}{why}.{seen_words(data, change)}")
-    return lines
+    return [*lines, *(f"- **{sentence}**" for sentence in busy_words(data))]
 
 
 def change_words(data: RunData, change: Change) -> str:
     """A confirmed change: its word, seconds, worth and certainty."""
     p = f"p {change.p:.1g}" if change.p >= 1e-6 else "p < 1e-6"
     return (
-        f"**{change.verdict}** {label(data, change.variant_id)}, {change.name}: {seconds(change.head_s)} where the "
-        f"base takes {seconds(change.base_s)}, {bounds(change)} times as fast; {signed(change.worth)} of the step "
+        f"**{change.verdict}** {name_of(data, change.variant_id)}, {part_of(data, change)}: "
+        f"{seconds(change.head_s)} where the base takes {seconds(change.base_s)}, {bounds(change)} times as fast; {signed(change.worth)} of the step "
         f"(confirmed in {change.n} fresh rounds, adjusted {p})."
     )
 
@@ -100,30 +116,31 @@ def steps_section(page: AbPage) -> Lines:
 MEANING = (
     "*Base* and *head* are medians over trials. *Times as fast* is the base's seconds over the head's within rounds, "
     "with its 95 % interval, so it need not be the quotient of the two medians; below 1 is slower. *Of the step* is "
-    "what that makes of the base's step. "
-    "FASTER and SLOWER need the whole interval beyond the change that matters (3 % on a CPU, 2 % on a GPU, declared "
-    f"beforehand), and {CONFIRM_ROUNDS} fresh rounds that say the same; SAME: the interval lies within; UNDECIDED: "
-    "neither. The interval of a confirmed part is that of its fresh rounds, two-sided and of this part alone; the p "
-    "that decides is one-sided. Every part, judged or not, is in tables/changes.csv."
+    "what that adds to the base's step. FASTER and SLOWER need the whole interval beyond the change that matters (3 % "
+    f"of the part on a CPU, 2 % on a GPU, declared beforehand), and {CONFIRM_ROUNDS} fresh rounds that say the same; "
+    "SAME: the interval lies within; UNDECIDED: neither. Fresh rounds decide about what was flagged and nothing else: "
+    "a second look at the rest would be a second chance. The interval of a confirmed part is two-sided and of this "
+    "part alone; the p that decides is one-sided. Every part, judged or not, is in tables/changes.csv."
 )
 
 
 def steps_table(page: AbPage) -> Lines:
     """Base, head, ratio and verdict of every variant's step."""
-    rows = [change_cells(page.data, c) | {"rounds": str(c.n)} for c in page.changes if c.scope == "step"]
+    rows = [change_cells(page.data, c) for c in page.changes if c.scope == "step"]
     return markdown(pd.DataFrame(rows))
 
 
 def change_cells(data: RunData, change: Change) -> dict[str, str]:
     """A cell as it is shown in a table."""
     return {
-        "variant": label(data, change.variant_id),
-        "part": change.name,
+        "variant": name_of(data, change.variant_id),
+        "part": part_of(data, change),
         "base": seconds(change.base_s),
         "head": seconds(change.head_s),
         "times as fast": bounds(change),
         "of the step": signed(change.worth),
         "verdict": change.verdict,
+        "rounds": f"{change.n} fresh" if change.confirmed is not None else str(change.n),
     }
 
 
@@ -135,11 +152,19 @@ def cells_section(page: AbPage) -> Lines:
     lines: Lines = ["## Phases and layers", ""]
     if shown:
         lines += markdown(pd.DataFrame([change_cells(data, c) for c in shown]))
-    lines += ["Parts whose difference is worth under 0.5 % of the step are not judged.", ""]
+    lines += [
+        "A part is judged where the first rounds make its difference worth 0.5 % of the step or more; one that was "
+        "flagged is shown as its fresh rounds have it. Parts are timed on fewer steps than the step is, so their "
+        "intervals are wider.",
+        "",
+    ]
     if not drawn:
         return lines
     several = len({c.variant_id for c in drawn}) > 1
-    names = [f"{label(data, c.variant_id)}: {c.name}" if several else c.name for c in drawn]
+    parts = [part_of(data, c) for c in drawn]
+    names = [
+        f"{name_of(data, c.variant_id)}: {part}" if several else part for c, part in zip(drawn, parts, strict=True)
+    ]
     delta = max(delta_of(device_of(data, c.variant_id)) for c in drawn)
     figure = plots_rounds.changes(drawn, names, stage_of(data, "measure"), stage_of(data, "confirm"), delta)
     return lines + page.figure("changes", figure, "how much longer each part takes, one dot a round")

@@ -39,6 +39,9 @@ MEASURES = {
 LEAST_CORRELATION, LEAST_TRIALS, CERTAIN = 0.4, 20, 0.001
 """A sentence on what went along with slow trials needs that rank correlation, so many trials, and a p below."""
 
+BUSY = 0.05
+"""A share of the time: above it, the machine was not ours alone."""
+
 THROTTLE_REASONS = {
     0x1: "idle", 0x2: "clocks set", 0x4: "power cap", 0x8: "hardware slowdown", 0x10: "sync boost",
     0x20: "heat (software)", 0x40: "heat (hardware)", 0x80: "power brake", 0x100: "display clocks",
@@ -81,6 +84,8 @@ def medians_words(trials: pd.DataFrame) -> Lines:
     return [f"The machine in the median trial: {', '.join(told)}."] if told else []
 
 
+ENDS = {"rounds": "with its last round", "budget": "with its budget", "interrupted": "when it was interrupted"}
+
 MEANING = (
     "*Against usual*: the trials' steps over their own arm's median. *Stolen*: CPU seconds a second that the "
     "hypervisor gave to others. *CPU pressure*: the share of the time in which some process waited for a CPU. "
@@ -93,9 +98,9 @@ def how_words(data: RunData) -> str:
     plan, trials = data.run["plan"], data.trials
     more = f", {len(data.confirm_rounds)} fresh ones of what they flagged" if data.confirm_rounds else ""
     return (
-        f"{len(data.rounds)} complete rounds of {len(plan['arms'])} arms after the pilot{more}, ended by "
-        f"{data.run['ended_because'] or 'a kill'}; {len(trials)} trials, each a fresh process, in an order drawn "
-        f"anew each round from seed {data.run['seed']}; the trials took {duration(trials.duration_s.sum())}."
+        f"{len(data.rounds)} complete rounds of {len(plan['arms'])} trials after the pilot{more}; the run ended "
+        f"{ENDS.get(data.run['ended_because'], 'early')}. {len(trials)} trials in all, each a fresh process, in an "
+        f"order drawn anew each round from seed {data.run['seed']}; they took {duration(trials.duration_s.sum())}."
         f"{counts_words(data)}"
     )
 
@@ -107,8 +112,27 @@ def counts_words(data: RunData) -> str:
     for variant_id in dict.fromkeys(v for v, arm in data.run["plan"]["arms"] if arm == "A" and v in counts):
         plain, iterations, stamped = (counts[variant_id][name] for name in ("plain", "iterations", "stamped"))
         each = "" if iterations == 1 else f", each the mean of {iterations}"
-        told.append(f" A trial of the {label(data, variant_id)}: {plain} plain steps{each}, then {stamped} stamped.")
+        told.append(
+            f" A trial of the {label(data, variant_id)}: {plain} plain steps{each}, which give the step, then "
+            f"{stamped} stamped ones, which give phases and layers."
+        )
     return "".join(told)
+
+
+def busy_words(data: RunData) -> Lines:
+    """That something else used the CPU, where the machine's state says so."""
+    trials = state(data)
+    told = [
+        f"{MEASURES[key].name} {percent(trials[key].median())}"
+        for key in ("pressure", "stolen")
+        if trials[key].median() >= BUSY
+    ]
+    if not told:
+        return []
+    return [
+        f"Something else used the CPU meanwhile ({', '.join(told)} in the median trial): intervals are wide for it. "
+        "Measure again when it is quiet."
+    ]
 
 
 def walls_of(data: RunData, control: Control, rounds: list[int]) -> pd.Series:
@@ -125,6 +149,8 @@ def control_sentence(control: Control, walls: pd.Series, name: str) -> str:
         f"The same code against itself ({name}, A over A'): {shown} over {control.rounds} rounds; a trial's step "
         f"ranged from {seconds(walls.min())} to {seconds(walls.max())}."
     )
+    if not control.noisy and control.ratio.known and not control.ratio.lo <= 1 <= control.ratio.hi:
+        text += " It leaves out 1, as chance does once in twenty, but not by the change that matters."
     if control.noisy:
         return f"{text} **NOISY: identical code came out different, so {control.device} gets no verdict.**"
     return text

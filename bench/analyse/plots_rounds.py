@@ -37,6 +37,12 @@ def noise(data: RunData, control_ids: list[str], state: pd.DataFrame, names: dic
             panels[0].plot(rows["round"], rows["value"], line, marker=marker, color=colour, linewidth=0.8, label=name)
     panels[0].set_ylim(bottom=0)
     panels[0].set_ylabel("s a step")
+    if data.confirm_rounds:
+        for axes in panels:
+            axes.axvline(data.confirm_rounds[0] - 0.5, color="black", linewidth=0.8)
+        panels[0].annotate(" fresh rounds", (data.confirm_rounds[0] - 0.5, 0), va="bottom", fontsize=8)
+    if len(control_ids) > MOST_ARMS:
+        panels[0].set_title(f"{MOST_ARMS} of {len(control_ids)} variants", loc="right", fontsize=8)
     if control_ids:
         panels[0].legend(ncols=MOST_ARMS, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
     for axes, key in zip(panels[1:], seen, strict=True):
@@ -55,14 +61,13 @@ def changes(found: Sequence[Change], names: Sequence[str], gate: Stage, fresh: S
     figure, (axes,) = rows_figure(len(found))
     axes.axvspan(-100 * delta / (1 + delta), 100 * delta, color="#eeeeee", zorder=0)
     axes.axvline(0, color=GREY, linewidth=0.8)
-    ends = [-5.0, 5.0]
+    ends, dots = [-5.0, 5.0], []
     for row, change in enumerate(found):
         stage = fresh if change.confirmed is not None else gate
         arms = stage.cells[change.key].reindex(columns=[*CONTROLS, HEAD]).dropna()
         logs = np.log(arms)
         percents = 100 * np.expm1((logs[HEAD] - logs[CONTROLS].mean(axis=1)).to_numpy())
-        lifts = np.linspace(-0.22, 0.22, len(percents)) if len(percents) > 1 else np.zeros(1)
-        axes.scatter(percents, row + lifts, s=12, facecolors="none", edgecolors=DOT, linewidths=0.8, zorder=3)
+        dots.append(percents)
         if change.ratio.known:
             least, most = (100 * (1 / bound - 1) for bound in (change.ratio.hi, change.ratio.lo))
             axes.hlines(row, least, most, color="black", linewidth=2.2, zorder=4)
@@ -70,6 +75,17 @@ def changes(found: Sequence[Change], names: Sequence[str], gate: Stage, fresh: S
         ends += np.quantile(percents, (0.1, 0.9)).tolist()
     name_rows(axes, list(names))
     room = 0.08 * (max(ends) - min(ends))
-    axes.set_xlim(min(ends) - room, max(ends) + room)
-    axes.set_xlabel("% longer in the head than in the base (dot: a round; bar: 95 % interval; grey: does not matter)")
+    left, right = min(ends) - room, max(ends) + room
+    axes.set_xlim(left, right)
+    for row, percents in enumerate(dots):
+        heights = row + (np.linspace(-0.22, 0.22, len(percents)) if len(percents) > 1 else np.zeros(1))
+        inside = np.clip(percents, left + room / 4, right - room / 4)
+        for marker, chosen in (("o", inside == percents), ("<", inside > percents), (">", inside < percents)):
+            axes.scatter(
+                inside[chosen], heights[chosen], s=12, marker=marker, facecolors="none", edgecolors=DOT,
+                linewidths=0.8, zorder=3,
+            )  # fmt: skip
+    axes.set_xlabel(
+        "% longer in the head than in the base (dot: a round; bar: 95 % interval; grey: too small to matter)"
+    )
     return figure

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analyse import advice, answer, plots, tables
+from bench.analyse import advice, answer, noise, plots, tables
 from bench.analyse.labels import label
 from bench.analyse.load import RunData
 from bench.analyse.page import Lines, Report
@@ -42,7 +42,8 @@ def hardware(environment: dict[str, object]) -> str:
 
 def answer_section(report: Report) -> Lines:
     """The fastest variant of each device and model, and how to get it."""
-    return ["## The answer", "", *answer.lines(report.data, report.steps)]
+    busy = [line for sentence in noise.busy_words(report.data) for line in (f"**{sentence}**", "")]
+    return ["## The answer", "", *answer.lines(report.data, report.steps), *busy]
 
 
 def variants_section(report: Report) -> Lines:

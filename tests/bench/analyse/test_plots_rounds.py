@@ -31,8 +31,10 @@ def test_a_change_is_a_row_with_a_dot_a_round_and_its_interval(make_ab: MakeRun,
     names = [change.name for change in found]
     stages = stage_of(data, "measure"), stage_of(data, "confirm")
     axes = plots_rounds.changes(found, names, *stages, 0.03).axes[0]
-    dots = [np.asarray(c.get_offsets()) for c in axes.collections[::2]]
-    bars = [c.get_segments()[0] for c in axes.collections[1::2]]  # type: ignore[attr-defined]
+    bars = [c.get_segments()[0] for c in axes.collections[: len(found)]]  # type: ignore[attr-defined]
+    # A row has its dots and, at the edges, what lies beyond them.
+    offsets = [np.asarray(c.get_offsets()).reshape(-1, 2) for c in axes.collections[len(found) :]]
+    dots = [np.concatenate(offsets[i : i + 3]) for i in range(0, len(offsets), 3)]
 
     assert [t.get_text() for t in axes.get_yticklabels()] == names
     assert [len(d) for d in dots] == [9] * len(found)
