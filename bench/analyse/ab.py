@@ -21,17 +21,18 @@ def title(page: AbPage) -> Lines:
     """What was held against what, on which machine."""
     run = page.data.run
     state = "" if run["status"] == "complete" else f" **This run is {run['status']}, not complete.**"
+    measured = "; ".join(f"`{v}`, {name_of(page.data, v)}" for v in page.data.variants.variant_id)
     lines = [
         f"# {run['run_id']}: {tree_words(run, 'head')} against {tree_words(run, 'base')}",
         "",
         f"On {hardware(run['environment'])}; {run['data']['name']}; {run['started_at']}.{state}",
         "",
         f"*Head* is {tree_words(run, 'head')}, *base* is {tree_words(run, 'base')}; a `+` tells of changes that are "
-        f"not committed. Measured: {'; '.join(f'`{v}`, {name_of(page.data, v)}' for v in page.data.variants.variant_id)}.",
+        f"not committed. Measured: {measured}.",
         "",
     ]
     if run["trees"]["base"]["digest"] == run["trees"]["head"]["digest"]:
-        lines += ["**Both trees hold the same Python code:** any difference between them is chance.", ""]
+        lines += ["**Both trees hold the same files:** any difference between them is chance.", ""]
     return [
         *lines,
         "Each variant trains in fresh processes of both trees, the *base* twice and the *head* once in every round, in "
@@ -85,8 +86,8 @@ def change_words(data: RunData, change: Change) -> str:
     p = f"p {change.p:.1g}" if change.p >= 1e-6 else "p < 1e-6"
     return (
         f"**{change.verdict}** {name_of(data, change.variant_id)}, {part_of(data, change)}: "
-        f"{seconds(change.head_s)} where the base takes {seconds(change.base_s)}, {bounds(change)} times as fast; {signed(change.worth)} of the step "
-        f"(confirmed in {change.n} fresh rounds, adjusted {p})."
+        f"{seconds(change.head_s)} where the base takes {seconds(change.base_s)}, {bounds(change)} times as fast; "
+        f"{signed(change.worth)} of the step (confirmed in {change.n} fresh rounds, adjusted {p})."
     )
 
 

@@ -45,10 +45,10 @@ def test_equal_trees_are_told_and_an_undecided_step_says_what_it_would_have_show
     page = report.write_ab(load(make_ab(arms(6, 0.03), digests=("cccc", "cccc"))), tmp_path)
     text = page.path.read_text()
 
-    assert "Both trees hold the same Python code" in text
+    assert "Both trees hold the same files" in text
     assert "- No change was confirmed." in text
     assert re.search(
-        r"- baseline, step: UNDECIDED\. A change of [\d.]+ % would have been seen in four runs of five\.", text
+        r"- default settings, step: UNDECIDED\. A change of [\d.]+ % would have been seen in four runs of five\.", text
     )
 
 
@@ -57,7 +57,7 @@ def test_the_summary_is_what_a_pull_request_shows(make_ab: MakeAb, tmp_path: Pat
     text = ab.summary(page)
 
     assert text.startswith("### bench ab: this tree (bbbb00000000) against main (aaaa00000000)\n\n- ")
-    assert "- **baseline is INVALID**: head: error: a | b." in text
+    assert "- **default settings is INVALID**: head: error: a | b." in text
     assert text.endswith("|\n\n")
 
 
