@@ -83,8 +83,10 @@ def stage_of(data: RunData, name: str) -> Stage:
     if len(walls):
         # pivot, not pivot_table: a trial that gave two values must be an error, not their mean
         table = walls.pivot(index=[*KEYS, "round"], columns="arm", values="value")  # noqa: PD010
-        for key, arms in table.groupby(level=KEYS, sort=False):
-            cells[key] = arms.droplevel(KEYS)
+        by_key = {key: arms.droplevel(KEYS) for key, arms in table.groupby(level=KEYS)}
+        cells = {
+            key: by_key[key] for key in dict.fromkeys(walls[KEYS].itertuples(index=False, name=None))
+        }  # as measured
     controls = []
     for key, arms in cells.items():
         whole = arms.reindex(columns=CONTROLS).dropna()

@@ -210,4 +210,6 @@ def test_every_cell_is_a_row_of_changes_csv(make_ab: MakeAb, arms: Steps, fresh:
         "confirmed", "p", "worth", "n", "reason",
     ]  # fmt: skip
     assert list(table.scope) == ["step"] + ["phase"] * 7 + ["layer"] * 8
+    assert list(table.phase[1:8]) == ["data", "h2d", "forward", "loss", "backward", "optimizer", "read"]
+    assert list(table.layer[8::2]) == ["0.0", "0.1", "1.0", "between"]
     assert list(table.confirmed).count("True") == 3
