@@ -11,6 +11,9 @@ from bench.analyse.layers import NEEDS_BOUNDS
 from bench.analyse.page import ComparePage, Lines
 from bench.analyse.words import interval, markdown, number, percent, seconds, size, spread_seconds
 
+MOST_DRAWN = 30
+"""Layers in a figure: the heaviest ones."""
+
 
 def throughput_section(page: ComparePage) -> Lines:
     """Images a second of every shared variant in every run."""
@@ -96,7 +99,7 @@ def layers_section(page: ComparePage) -> Lines:
             layer_cells(page.first.name, layer, of_layer.set_index("run"))
             for layer, of_layer in mine.groupby("layer", sort=False)
         ]
-        figure = plots_runs.layers(mine, names)
+        figure = plots_runs.layers(heaviest(mine, page.first.name), names)
         name = "layers" if index == 0 else f"layers-{index + 1}"
         lines += [
             f"**{match.name}**",
@@ -106,6 +109,13 @@ def layers_section(page: ComparePage) -> Lines:
         ]
     note = f"Bounds are shown from {percent(NEEDS_BOUNDS)} of the step on; every variant is in tables/layers.csv."
     return ["## Layers", "", *lines, note, ""] if lines else []
+
+
+def heaviest(layers: pd.DataFrame, first: str) -> pd.DataFrame:
+    """The layers that take longest in the first run, as many as a figure can show, in their order."""
+    in_first = layers[layers.run == first].set_index("layer")
+    shown = (in_first.forward_s + in_first.backward_s).nlargest(MOST_DRAWN).index
+    return layers[layers.layer.isin(shown)]
 
 
 def layer_cells(first: str, layer: str, by_run: pd.DataFrame) -> dict[str, str]:
