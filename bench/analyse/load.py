@@ -71,6 +71,7 @@ def load(folder: Path) -> RunData:
     variants, trials, samples, layers = (
         read_frame(folder, table, warnings) for table in (VARIANTS, TRIALS, SAMPLES, LAYERS)
     )
+    check_trials(folder, trials)
     arms: list[tuple[str, str]] = [tuple(arm) for arm in run["plan"]["arms"]]
     rounds = complete_rounds(trials, arms, "measure")
     flagged = {cell["variant_id"] for cell in run["plan"]["flagged"] or ()}
@@ -91,6 +92,14 @@ def load(folder: Path) -> RunData:
         confirm_rounds=complete_rounds(trials, [arm for arm in arms if arm[0] in flagged], "confirm"),
         warnings=warnings,
     )
+
+
+def check_trials(folder: Path, trials: pd.DataFrame) -> None:
+    """RecordError where a round has two trials of one arm: neither may count."""
+    measured = trials[trials.stage != "pilot"]
+    for trial in measured[measured.duplicated(["stage", "round", "variant_id", "arm"])].itertuples():
+        msg = f"{TRIALS.path(folder)}: round {trial.round} has two trials of {trial.variant_id}, arm {trial.arm}"
+        raise RecordError(msg)
 
 
 def complete_rounds(trials: pd.DataFrame, arms: list[tuple[str, str]], stage: str) -> list[int]:

@@ -54,6 +54,14 @@ def test_a_round_that_lacks_an_arm_counts_in_nothing(make_run: MakeRun) -> None:
     assert data.spread(KEPT, "wall").estimate == 0.5
 
 
+def test_a_trial_that_stands_twice_is_damage(make_run: MakeRun) -> None:
+    folder = make_run(STEPS)
+    lines = (folder / "trials.csv").read_text().splitlines(keepends=True)
+    (folder / "trials.csv").write_text("".join([*lines, lines[-1]]))
+    with pytest.raises(RecordError, match=f"round 2 has two trials of {KEPT}, arm V"):
+        load(folder)
+
+
 def test_the_pilot_stands_in_without_bounds(make_run: MakeRun) -> None:
     spread = load(make_run({(BASE, "A"): [9.0]})).spread(BASE, "wall")
 
