@@ -58,7 +58,7 @@ def execute(run: Run, after_pilot: Callable[[Path], None], flag: Callable[[Path]
         after_pilot(run.folder.folder)
         ended_because = _measure(run, flag)
         _set_status(run, "complete", finished_at=now(), ended_because=ended_because)
-        if ended_because == "rounds":  # else it can be gone on with
+        if ended_because == "rounds" or not run.trees:  # trees can't be copied again as they were
             shutil.rmtree(run.cache, ignore_errors=True)
     except KeyboardInterrupt:
         for number in (signal.SIGINT, signal.SIGTERM):  # one is enough: end in peace

@@ -199,11 +199,12 @@ def go_on(choices: Choices, folder: Path, shown: RunProgress) -> Run:
     if begun.get("commit") != here.get("commit"):
         shown.say(f"warning: the run was begun at commit {begun.get('commit')}, this is {here.get('commit')}")
     scratch = scratch_of(folder)
-    run = resume(folder, shown, scratch)
-    run.trees = trees_of(run.header, scratch)
-    if gone := [name for name, root in run.trees.items() if not root.is_dir()]:
+    kept = trees_of(header, scratch)
+    if gone := [name for name, root in kept.items() if not root.is_dir()]:
         msg = f"{folder}: the copy of its {gone[0]} is gone: begin a new run"
         raise RecordError(msg)
+    run = resume(folder, shown, scratch)
+    run.trees = kept
     run.plan["budget_s"] = budget_s
     if choices.rounds and any(t["stage"] == "confirm" for t in run.trials):
         run.folder.close()

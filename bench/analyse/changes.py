@@ -1,7 +1,7 @@
 """What changed between two code trees: the cells of `bench ab`, flagged by the rounds, confirmed by fresh ones."""
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -70,8 +70,11 @@ class Stage:
     """Seconds: a row a round, a column an arm."""
     controls: list[Control]
     """The base's step against itself, by variant."""
-    noisy: set[str] = field(default_factory=set)
-    """Devices on which identical code came out different."""
+
+    @property
+    def noisy(self) -> set[str]:
+        """The devices on which identical code came out different."""
+        return {control.device for control in self.controls if control.noisy}
 
 
 def stage_of(data: RunData, name: str) -> Stage:
@@ -84,18 +87,11 @@ def stage_of(data: RunData, name: str) -> Stage:
         # pivot, not pivot_table: a trial that gave two values must be an error, not their mean
         table = walls.pivot(index=[*KEYS, "round"], columns="arm", values="value")  # noqa: PD010
         by_key = {key: arms.droplevel(KEYS) for key, arms in table.groupby(level=KEYS)}
-        cells = {
-            key: by_key[key] for key in dict.fromkeys(walls[KEYS].itertuples(index=False, name=None))
-        }  # as measured
-    controls = []
-    for key, arms in cells.items():
-        whole = arms.reindex(columns=CONTROLS).dropna()
-        if key[1] == "step" and len(whole):
-            logs = np.log(whole)
-            ratio = as_ratio(shift_interval(logs["A'"], logs[["A"]]))
-            device = tables.device_of(data, key[0])
-            controls.append(Control(variant_id=key[0], device=device, ratio=ratio, rounds=len(whole)))
-    return Stage(rounds=rounds, cells=cells, controls=controls, noisy={c.device for c in controls if c.noisy})
+        as_measured = dict.fromkeys(walls[KEYS].itertuples(index=False, name=None))
+        cells = {key: by_key[key] for key in as_measured}
+    steps = {key[0]: arms.reindex(columns=CONTROLS).dropna() for key, arms in cells.items() if key[1] == "step"}
+    controls = [tables.control(data, variant_id, np.log(arms)) for variant_id, arms in steps.items() if len(arms)]
+    return Stage(rounds=rounds, cells=cells, controls=controls)
 
 
 def gate(data: RunData) -> list[Change]:

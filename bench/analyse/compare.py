@@ -15,7 +15,7 @@ from scipy import stats
 from bench.analyse import tables
 from bench.analyse.labels import ALWAYS_TOLD, name_of
 from bench.analyse.load import RunData, variant_axes
-from bench.analyse.stats import LEAST_ROUNDS, LEVEL, Interval
+from bench.analyse.stats import LEAST_ROUNDS, LEVEL, NOTHING, Interval
 from bench.records import RecordError
 
 CANARIES = ("convolution", "matmul", "copy")
@@ -126,7 +126,7 @@ def unpaired_ratio(first: np.ndarray, other: np.ndarray) -> Interval:
     Of geometric means, so it need not be the quotient of medians. No bounds under 6 rounds on either side.
     """
     if not (len(first) and len(other)):
-        return Interval(estimate=math.nan, lo=math.nan, hi=math.nan)
+        return NOTHING
     estimate = math.exp(first.mean() - other.mean())
     if min(len(first), len(other)) < LEAST_ROUNDS:
         return Interval(estimate=estimate, lo=math.nan, hi=math.nan)
@@ -214,13 +214,13 @@ def _side_by_side(
     """The rows of a table of each run, by layer, with a column of ratios to the first run for each of its values."""
     parts = []
     for match in found:
-        in_first: pd.DataFrame | None = None
-        for run, frame, variant_id in zip(runs, frames, match.ids, strict=True):
-            mine = frame[frame.variant_id == variant_id].set_index("layer")[["variant_id", *carried, *values]]
-            if run is runs[0]:
-                in_first = mine[values]
-            ratios = (in_first / mine[values]).rename(columns="{}_ratio".format) if in_first is not None else None
-            whole = mine if run is runs[0] or ratios is None else mine.join(ratios)
+        tables_of = [
+            frame[frame.variant_id == variant_id].set_index("layer")[["variant_id", *carried, *values]]
+            for frame, variant_id in zip(frames, match.ids, strict=True)
+        ]
+        for run, mine in zip(runs, tables_of, strict=True):
+            ratios = (tables_of[0][values] / mine[values]).rename(columns="{}_ratio".format)
+            whole = mine if run is runs[0] else mine.join(ratios)
             parts.append(whole.assign(variant=match.name, run=run.name).reset_index())
     columns = ["variant", "run", "variant_id", "layer", *carried, *values, *(f"{value}_ratio" for value in values)]
     return pd.concat(parts, ignore_index=True).reindex(columns=columns)

@@ -120,8 +120,13 @@ def counts_words(data: RunData) -> str:
 
 
 def busy_words(data: RunData) -> Lines:
-    """That something else used the CPU, where the machine's state says so."""
+    """That something else used the CPU, where the machine's state says so.
+
+    Variants with loader workers or threads of their own number wait for a CPU by themselves, and tell nothing.
+    """
+    alone = data.variants[(data.variants.loader != "workers") & (data.variants.threads == "unset")]
     trials = state(data)
+    trials = trials[trials.variant_id.isin(alone.variant_id)]
     told = [
         f"{MEASURES[key].name} {percent(trials[key].median())}"
         for key in ("pressure", "stolen")
@@ -166,6 +171,7 @@ def state(data: RunData) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "round": trials["round"],
+            "variant_id": trials.variant_id,
             "usual": usual,
             "load": trials.load_1min,
             "stolen": trials.steal_s / trials.duration_s,

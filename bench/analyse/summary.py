@@ -14,6 +14,12 @@ PLAIN_WIDTH = 130
 """Columns of a table that no terminal shows."""
 
 
+def wide_console() -> Console:
+    """A console for a table, wide where no terminal says how wide."""
+    console = Console()
+    return console if console.is_terminal else Console(width=PLAIN_WIDTH)
+
+
 def show_estimates(data: RunData) -> None:
     """The table of the pilot: one trial a variant, so estimates and no more."""
     _print(data, tables.steps(data), "First estimates, from the pilot's one trial each", with_ratio=False)
@@ -26,9 +32,7 @@ def show(report: Report) -> None:
 
 
 def _print(data: RunData, steps: pd.DataFrame, title: str, *, with_ratio: bool) -> None:
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PLAIN_WIDTH)
+    console = wide_console()
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     shown.add_column("variant", overflow="fold")
     names = ["images/s", "step", "page faults", "system CPU"]
@@ -63,9 +67,7 @@ def show_ab(page: AbPage) -> None:
 
 def show_compare(page: ComparePage) -> None:
     """Images a second of the variants that runs share, and the path of the page."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PLAIN_WIDTH)
+    console = wide_console()
     shown = Table(title="Images/s (measured apart: no verdicts)", title_justify="left", box=box.SIMPLE_HEAD)
     shown.add_column("variant", overflow="fold")
     for run in page.runs:

@@ -19,14 +19,14 @@ Row = dict[str, Any]
 
 def controls(data: RunData) -> list[Control]:
     """A against A' of every variant that was measured twice: A' over A."""
-    found = []
-    for variant_id in data.variants.variant_id:
-        arms = log_steps(data, variant_id)
-        if "A'" in arms:
-            ratio = as_ratio(shift_interval(arms["A'"], arms[["A"]]))
-            device = device_of(data, variant_id)
-            found.append(Control(variant_id=variant_id, device=device, ratio=ratio, rounds=len(arms)))
-    return found
+    steps = ((variant_id, log_steps(data, variant_id)) for variant_id in data.variants.variant_id)
+    return [control(data, variant_id, logs) for variant_id, logs in steps if "A'" in logs]
+
+
+def control(data: RunData, variant_id: str, logs: pd.DataFrame) -> Control:
+    """A against A' of one variant, from the logs of its steps by round and arm."""
+    ratio = as_ratio(shift_interval(logs["A'"], logs[["A"]]))
+    return Control(variant_id=variant_id, device=device_of(data, variant_id), ratio=ratio, rounds=len(logs))
 
 
 def ratio_to(data: RunData, variant_id: str, reference_id: str) -> tuple[Interval, int]:

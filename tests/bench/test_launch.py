@@ -101,8 +101,11 @@ def test_a_worker_that_hangs_is_a_timeout_and_the_run_goes_on(start: Start, monk
 
 
 def test_a_budget_ends_the_rounds_before_one_that_could_not_end_in_it(start: Start) -> None:
-    folder = execute(start(BASE, KEPT, budget_s=1.0, rounds=50))
+    run = start(BASE, KEPT, budget_s=1.0, rounds=50)
+    run.cache.mkdir()
+    folder = execute(run)
 
+    assert not run.cache.exists()
     assert {"0"} == {t["round"] for t in trials(folder)}
     assert read_run(folder)["ended_because"] == "budget"
 

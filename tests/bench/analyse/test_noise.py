@@ -44,6 +44,23 @@ def test_what_went_along_with_slow_trials_is_said_and_nothing_else(trials: pd.Da
     assert noise.along_with(trials.assign(pressure=np.tile([0.1, 0.2], 12))) == []
 
 
+def test_a_busy_machine_is_told_but_not_of_variants_that_crowd_it_themselves(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers = f"{BASE}-workers"
+    data = load(make_run({(BASE, "A"): [1.0] * 4, (workers, "V"): [1.0] * 4}))
+    quiet = noise.state(data).assign(pressure=0.01)
+    crowded = quiet.assign(pressure=quiet.pressure.where(quiet.variant_id == BASE, 0.9))
+    shared = quiet.assign(pressure=quiet.pressure.where(quiet.variant_id == workers, 0.2))
+    told = []
+    for state in (quiet, crowded, shared):
+        monkeypatch.setattr(noise, "state", lambda _, state=state: state)
+        told.append(noise.busy_words(data))
+
+    assert told[:2] == [[], []]
+    assert "CPU pressure 20 %" in told[2][0]
+
+
 def test_usual_is_against_the_own_arm(make_run: MakeRun) -> None:
     data = load(make_run({(BASE, "A"): [9.0, 1.0, 2.0, 3.0], (BASE, "A'"): [9.0, 4.0, 4.0, 4.0]}))
     state = noise.state(data)
