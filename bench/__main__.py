@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from bench.choices import Choices, folder_of, name_run, newest
+from bench.environment import cores
 from bench.matrix import PRESETS, Entry, ab_matrix, matrix
 from bench.records import RecordError, read_run
 from bench.variants import UsageError
@@ -33,7 +34,18 @@ VariantIds = Annotated[
     typer.Option("--variant", help="A variant by its id, in place of a preset. Repeatable."),
 ]
 Rounds = Annotated[int | None, typer.Option(min=1, help="Rounds.", show_default="12, look: 3")]
-Budget = Annotated[str, typer.Option(help="Time for pilot, rounds and report: 90s, 20m, 2h, or none.")]
+Budget = Annotated[
+    str | None,
+    typer.Option(help="Time for pilot, rounds and report: 90s, 20m, 2h, or none.", show_default="20m, full: none"),
+]
+MemoryLimit = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Memory in which the largest batch must fit: 512MiB, 4GiB.",
+        show_default="the device's, on the CPU 80 % of what is available",
+    ),
+]
 Model = Annotated[str, typer.Option(help="nin, torchvision.models:NAME or package.module:factory.")]
 Shape = Annotated[
     str | None,
@@ -69,13 +81,14 @@ def run(
     axis: AxisValues = None,
     variant: VariantIds = None,
     rounds: Rounds = None,
-    budget: Budget = "20m",
+    budget: Budget = None,
     seed: Seed = 0,
     model: Model = "nin",
     input_: Shape = None,
     classes: Classes = 10,
     data: Data = None,
     download: Download = False,
+    memory_limit: MemoryLimit = None,
     out: Out = Path("results"),
     reports: Reports = Path("reports"),
     run_id: RunId = None,
@@ -85,7 +98,7 @@ def run(
     chosen = Choices(
         preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
         rounds=rounds, budget=budget, seed=seed, model=model, shape=input_, classes=classes,
-        data=data, download=download, out=out, run_id=run_id,
+        data=data, download=download, memory_limit=memory_limit, out=out, run_id=run_id,
     )  # fmt: skip
     finish(measure(chosen, resume), reports)
 
@@ -176,7 +189,7 @@ def entries_of(chosen: Choices) -> list[Entry]:
     devices = ["cpu", "cuda"] if chosen.device == "all" else [chosen.device]
     if chosen.kind == "ab":
         return ab_matrix(devices, chosen.axes, chosen.variants, chosen.model)
-    return matrix(chosen.preset, devices, chosen.axes, chosen.variants, chosen.model)
+    return matrix(chosen.preset, devices, chosen.axes, chosen.variants, chosen.model, cores())
 
 
 def print_estimates(folder: Path) -> None:
@@ -293,7 +306,7 @@ def list_(
     axis: AxisValues = None,
     variant: VariantIds = None,
     rounds: Rounds = None,
-    budget: Budget = "20m",
+    budget: Budget = None,
     model: Model = "nin",
 ) -> None:
     """Print the matrix: its variants, what can't run here and why, and how long a run may take."""

@@ -20,12 +20,13 @@ class Choices:
     axes: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     rounds: int | None = None
-    budget: str = "20m"
+    budget: str | None = None
     seed: int = 0
     model: str = "nin"
     shape: str | None = None
     classes: int = DATA_CLASSES
     data: str | None = None
+    memory_limit: str | None = None
     download: bool = False
     out: Path = Path("results")
     run_id: str | None = None
@@ -33,6 +34,11 @@ class Choices:
     """What `ab` holds this tree against."""
     kind: str = "run"
     """The verb that measures: run or ab."""
+
+    @property
+    def budget_s(self) -> float | None:
+        """Seconds of the budget, None for an endless one; UsageError where it can't be read."""
+        return parse_budget(self.budget or default_budget(None if self.variants else self.preset))
 
     @property
     def is_look(self) -> bool:
@@ -63,6 +69,20 @@ def newest(out: Path) -> Path:
         msg = f"{out}: no run is there; name one, or measure with python -m bench run"
         raise UsageError(msg)
     return runs[-1].parent
+
+
+def default_budget(preset: str | None) -> str:
+    """The budget of a preset whose call gives none: `full` takes its rounds, however long."""
+    return "none" if preset == "full" else "20m"
+
+
+def parse_size(text: str) -> int:
+    """Bytes of `512MiB` or `4GiB` (powers of 1024); UsageError for anything else."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(KiB|MiB|GiB)", text)
+    if match is None or not (size := int(float(match[1]) * 2 ** {"KiB": 10, "MiB": 20, "GiB": 30}[match[2]])):
+        msg = f"--memory-limit reads 512MiB or 4GiB, got {text!r}"
+        raise UsageError(msg)
+    return size
 
 
 def parse_budget(text: str) -> float | None:

@@ -36,9 +36,10 @@ def describe() -> dict[str, Any]:
 
     return {
         "cpu": cpu_model(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "cpu_quota": cpu_quota(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "memory_available_bytes": memory_available_bytes(),
         "page_bytes": os.sysconf("SC_PAGE_SIZE"),
         "os": f"{platform.system()} {platform.release()}",
         "architecture": platform.machine(),
@@ -111,10 +112,25 @@ def cpu_model() -> str | None:
     return platform.processor() or None
 
 
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def cpu_quota() -> float | None:
     """CPUs that the cgroup grants; None where it sets no limit."""
     quota, _, period = (_read("/sys/fs/cgroup/cpu.max") or "max").partition(" ")
     return None if quota == "max" else int(quota) / int(period)
+
+
+def memory_available_bytes() -> int | None:
+    """What new processes may have: the kernel's estimate, or what the cgroup's limit leaves if that is less."""
+    lines = (_read("/proc/meminfo") or "").splitlines()
+    available = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+    limit, used = (_read(f"/sys/fs/cgroup/memory.{name}") or "max" for name in ("max", "current"))
+    if limit != "max" and used != "max":
+        available.append(int(limit) - int(used))
+    return min(available, default=None)
 
 
 def huge_pages() -> str | None:

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from bench import plan
+from bench import fit, plan
 from bench.folder import RunFolder
 from bench.matrix import Entry
 from bench.progress import RunProgress, duration
 from bench.records import SAMPLES, TRIALS, VARIANTS, RecordError, read_rows, read_run
 from bench.trial import Run, now, take
-from bench.variants import Variant, from_row
+from bench.variants import CPU_BATCH, CUDA_BATCH, LARGEST, Variant, from_row
 
 
 def resume(folder: Path, progress: RunProgress, cache: Path) -> Run:
@@ -91,34 +91,76 @@ def _pilot(run: Run) -> None:
     done = {(t["variant_id"], t["probes"], t["tree"]) for t in run.trials if t["stage"] == "pilot"}
     for index, trial in enumerate(planned):
         variant = trial.arm.variant
-        if (variant.id, trial.probes, trial.arm.tree) in done or not _worth_piloting(run, trial):
+        unfinished = trial.probes == "fit" and variant.id not in run.plan["largest"]
+        if (variant.id, trial.probes, trial.arm.tree) in done and not unfinished:
+            continue
+        if not _worth_piloting(run, trial):
             continue
         if run.left_s() <= 0:
             return
         left_s = _expected_s(run) * (len(planned) - index) + _rounds_expected_s(run)
         what = " ".join(filter(None, ("pilot", trial.arm.tree, variant.id, trial.probes)))
         run.progress.before(what, index, len(planned), left_s)
+        if trial.probes == "fit":
+            _find_largest(run, trial)
+            continue
         counts = run.plan["counts"].get(variant.id, {})  # both trees take the same
-        take(run, trial, counts, limit_s=min(plan.time_limit_s(None), max(plan.LEAST_LIMIT_S, run.left_s())))
+        take(run, trial, counts, _pilot_limit_s(run), run.plan["largest"].get(variant.id))
+
+
+def _pilot_limit_s(run: Run) -> float:
+    return min(plan.time_limit_s(None), max(plan.LEAST_LIMIT_S, run.left_s()))
 
 
 def _worth_piloting(run: Run, trial: plan.Planned) -> bool:
-    """Memory only of what ran, and not of what is very slow."""
-    if trial.probes != "memory":
+    """Steps of a largest batch only once it is known; memory and epochs only of what ran and is not slow."""
+    variant, step_s = trial.arm.variant, run.plan["step_s"].get(trial.arm.variant.id)
+    if trial.probes == "fit":
         return True
-    variant_id = trial.arm.variant.id
-    ran = any(t["variant_id"] == variant_id and t["status"] == "ok" for t in run.trials)
-    return ran and run.plan["step_s"][variant_id] <= plan.MEMORY_STEP_S
+    if plan.times_steps(trial.probes):
+        return variant.batch_size != LARGEST or variant.id in run.plan["largest"]
+    if step_s is None:
+        return False
+    if trial.probes == "memory":
+        return bool(step_s <= plan.MEMORY_STEP_S)
+    batch = int(run.plan["largest"].get(variant.id, variant.batch_size))
+    return bool(run.header["data"]["train_images"] * step_s / batch <= plan.EPOCH_LIMIT_S)
+
+
+def _find_largest(run: Run, trial: plan.Planned) -> None:
+    """Try batch sizes in processes of their own, a trial each, until the largest that fits is known."""
+    variant = trial.arm.variant
+    search = fit.Search(
+        start=CUDA_BATCH if variant.on_cuda else CPU_BATCH,
+        cap=run.header["data"]["train_images"],
+        limit_bytes=run.plan["memory_limit_bytes"].get(variant.device.partition(":")[0]),
+        tried=dict(run.plan["tried"].get(variant.id, [])),
+    )
+    while (size := search.next()) is not None and run.left_s() > 0:
+        reply = take(run, trial, {}, _pilot_limit_s(run), size)
+        if reply["status"] not in ("ok", "oom", "timeout") and "SIGKILL" not in reply["reason"]:
+            return
+        peaks = [int(s["value"]) for s in reply["samples"] if s["metric"] == "fit_peak"]
+        search.tried[size] = max(peaks, default=0) if reply["status"] == "ok" else None
+        run.plan["tried"][variant.id] = list(search.tried.items())
+        run.folder.write_run(run.header)
+    if search.fits:
+        run.plan["largest"][variant.id] = search.fits
+        run.folder.write_run(run.header)
 
 
 def _measure(run: Run, flag: Callable[[Path], Flagged] | None) -> str:
     """Take the rounds that are left, and those that confirm; why they ended."""
     failed = {
-        t["variant_id"] for t in run.trials if t["stage"] == "pilot" and t["status"] != "ok" and t["probes"] != "memory"
+        t["variant_id"]
+        for t in run.trials
+        if t["stage"] == "pilot" and t["status"] != "ok" and plan.times_steps(t["probes"])
     }
     if run.trees:
         arms = plan.arms_of_trees(run.entries, failed)
     else:
+        failed |= plan.very_slow((entry.variant for entry in run.entries), run.plan["step_s"])
+        failed |= {e.variant.id for e in run.entries if e.variant.id not in run.plan["step_s"]}  # the budget ended
         arms = plan.arms(run.entries, failed, twice=run.plan["verdicts"])
     run.plan["arms"] = [[arm.variant.id, arm.name] for arm in arms]
     run.folder.write_run(run.header)  # which arms make a round complete, should this process be killed
@@ -154,11 +196,16 @@ def _rounds(run: Run, stage: str, arms: list[plan.Arm], wanted: int, reserve: in
     round_s = sum(_trial_s(run, arm.variant) for arm in arms)
     if not arms or wanted <= 0:
         return "rounds"
-    fit = plan.rounds_that_fit(run.left_s() - reserve * round_s, round_s, wanted)
+    held = plan.rounds_that_fit(run.left_s() - reserve * round_s, round_s, wanted)
     run.progress.say(
-        f"{fit} of {wanted} rounds fit the budget: a round of {len(arms)} trials takes about {duration(round_s)}"
+        f"{held} of {wanted} rounds fit the budget: a round of {len(arms)} trials takes about {duration(round_s)}"
     )
-    if stage == "confirm" and fit < wanted:  # fewer would decide nothing
+    if run.plan["predicted_s"] is None and not run.trees:
+        predicted_s = round(time.monotonic() - run.started + held * round_s + plan.REPORT_RESERVE_S)
+        run.plan["predicted_s"] = predicted_s
+        run.progress.say(f"the whole run should take about {duration(predicted_s)}")
+        run.folder.write_run(run.header)
+    if stage == "confirm" and held < wanted:  # fewer would decide nothing
         return "budget"
     seen_s: list[float] = []
     while wanted > 0:
@@ -173,14 +220,14 @@ def _rounds(run: Run, stage: str, arms: list[plan.Arm], wanted: int, reserve: in
 
 
 def _round(run: Run, planned: list[plan.Planned], round_s: float, wanted: int) -> None:
-    fit = plan.rounds_that_fit(run.left_s(), round_s, wanted)
+    held = plan.rounds_that_fit(run.left_s(), round_s, wanted)
     for index, trial in enumerate(planned):
         variant = trial.arm.variant
-        left_s = round_s * (fit - index / len(planned))
+        left_s = round_s * (held - index / len(planned))
         what = " ".join(filter(None, (f"round {trial.round}", trial.arm.name, trial.arm.tree, variant.id)))
         run.progress.before(what, index, len(planned), left_s)
         limit_s = plan.time_limit_s(_trial_s(run, variant))
-        take(run, trial, counts=run.plan["counts"][variant.id], limit_s=limit_s)
+        take(run, trial, run.plan["counts"][variant.id], limit_s, run.plan["largest"].get(variant.id))
 
 
 def _trial_s(run: Run, variant: Variant) -> float:

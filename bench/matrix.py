@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from bench.variants import (
     CPU_BATCH,
     CUDA_BATCH,
+    LARGEST,
     NOTEBOOK,
     Variant,
     VariantError,
@@ -23,38 +25,75 @@ class Entry:
     """Measured once, in the pilot: for what is very slow or only informative."""
 
 
-PRESETS = ("look", "quick")
+PRESETS = ("look", "quick", "full")
 NO_CUDA = "no CUDA device"
 
 
-def preset(name: str, device: str, model: str = "nin") -> list[Entry]:
-    """The entries of a preset for one device, its baseline first; VariantError for an unknown name."""
+def preset(name: str, device: str, model: str = "nin", cores: int = 1) -> list[Entry]:
+    """The entries of a preset for one device, its baseline first; VariantError for an unknown name.
+
+    `cores` is how far `full` counts threads.
+    """
     if name not in PRESETS:
         msg = f"unknown preset {name!r}: the presets are {', '.join(PRESETS)}"
         raise VariantError(msg)
     on_cuda = device.startswith("cuda")
     base = Variant(device=device, model=model, batch_size=CUDA_BATCH if on_cuda else CPU_BATCH)
-
-    def entries(*changes: dict[str, str], pilot_only: bool = False) -> list[Entry]:
-        return [
-            Entry(variant=replace(base, **change), pilot_only=pilot_only)  # type: ignore[arg-type]
-            for change in changes
-        ]
-
-    kept, nhwc, bf16 = {"allocator": "kept"}, {"memory_format": "nhwc"}, {"precision": "bf16"}
-    inductor, overhead = {"compile_mode": "inductor"}, {"compile_mode": "reduce-overhead"}
-    loaders: list[dict[str, str]] = [{"loader": "notebook"}, {"loader": "workers"}]
-    if name == "look":
-        return entries({}, NOTEBOOK, nhwc | (bf16 if on_cuda else kept))
-    if on_cuda:
-        return [
-            *entries({}, NOTEBOOK, nhwc, bf16, nhwc | bf16, nhwc | bf16 | inductor, nhwc | bf16 | overhead),
-            *entries(*loaders, pilot_only=True),
-        ]
+    rounds, pilot = (_cuda_changes if on_cuda else _cpu_changes)(name, cores)
     return [
-        *entries({}, NOTEBOOK, kept, nhwc, nhwc | kept, nhwc | kept | inductor),
-        *entries(bf16, {"allocator": "hugepages"}, *loaders, pilot_only=True),
+        Entry(variant=replace(base, **change), pilot_only=pilot_only)
+        for changes, pilot_only in ((rounds, False), (pilot, True))
+        for change in changes
     ]
+
+
+Change = dict[str, Any]
+"""Axes and values by which a variant differs from its baseline."""
+
+KEPT, HUGE, TCMALLOC = ({"allocator": value} for value in ("kept", "hugepages", "tcmalloc"))
+NHWC: Change = {"memory_format": "nhwc"}
+FP32, TF32, BF16, FP16 = ({"precision": value} for value in ("fp32", "tf32", "bf16", "fp16"))
+INDUCTOR, OVERHEAD, AUTOTUNE = (
+    {"compile_mode": value} for value in ("inductor", "reduce-overhead", "max-autotune")
+)  # fmt: skip
+PIL, WORKERS = ({"loader": value} for value in ("notebook", "workers"))
+FOREACH, FUSED = ({"optimizer": value} for value in ("foreach", "fused"))
+STEPWISE: Change = {"sync": "step"}
+ONE_BY_ONE: list[Change] = [FP32, TF32, BF16, FP16, NHWC, INDUCTOR, OVERHEAD, AUTOTUNE, PIL, WORKERS, STEPWISE]
+"""Every axis, one value at a time; the allocator, threads and batch sizes go by the device."""
+
+
+def _cpu_changes(name: str, cores: int) -> tuple[list[Change], list[Change]]:
+    """What a preset measures in rounds on a CPU, and what in the pilot alone."""
+    best = NHWC | KEPT
+    if name == "look":
+        return [{}, NOTEBOOK, best], []
+    if name == "quick":
+        return [{}, NOTEBOOK, KEPT, NHWC, best, best | INDUCTOR], [BF16, HUGE, PIL, WORKERS]
+    pairs = [best, NHWC | INDUCTOR, best | INDUCTOR, best | FUSED, NHWC | HUGE, NHWC | BF16]
+    threads = [{"threads": count} for count in thread_counts(cores)]
+    batches = [change | {"batch_size": size} for size in (8, 16, 64, 128) for change in ({}, best)]
+    rounds = [{}, NOTEBOOK, *ONE_BY_ONE, FOREACH, FUSED, KEPT, HUGE, TCMALLOC, *pairs, *threads, *batches]
+    return rounds, [{"batch_size": LARGEST}]
+
+
+def _cuda_changes(name: str, cores: int) -> tuple[list[Change], list[Change]]:  # noqa: ARG001 - one signature
+    """What a preset measures in rounds on a CUDA device, and what in the pilot alone."""
+    half = NHWC | BF16
+    if name == "look":
+        return [{}, NOTEBOOK, half], []
+    if name == "quick":
+        return [{}, NOTEBOOK, NHWC, BF16, half, half | INDUCTOR, half | OVERHEAD], [PIL, WORKERS]
+    pairs = [half, NHWC | FP16, BF16 | INDUCTOR, half | INDUCTOR, half | OVERHEAD, half | AUTOTUNE]
+    pairs += [half | FUSED, half | INDUCTOR | FUSED, half | WORKERS, half | STEPWISE]
+    batches = [change | {"batch_size": size} for size in (32, 64, 256, 512, 1024) for change in ({}, half)]
+    rounds = [{}, NOTEBOOK, *ONE_BY_ONE, FOREACH, FUSED, *pairs, *batches]
+    return rounds, [{"batch_size": LARGEST}, half | {"batch_size": LARGEST}]
+
+
+def thread_counts(cores: int) -> list[int]:
+    """Powers of two up to the cores, and the cores: where a curve of threads is read."""
+    return sorted({min(2**power, cores) for power in range(cores.bit_length() + 1)})
 
 
 def with_axes(entries: Iterable[Entry], axes: Mapping[str, Sequence[str | int | None]]) -> list[Entry]:
@@ -114,10 +153,10 @@ def excluded_reason(variant: Variant, machine: Machine) -> str:
         reason = "TF32 exists on CUDA devices only"
     elif variant.compile_mode == "reduce-overhead":
         reason = "reduce-overhead is CUDA graphs, which need a CUDA device"
-    elif variant.compile_mode != "eager" and not machine.cxx_compiler:
-        reason = "no C++ compiler, which inductor needs on the CPU"
     else:
         reason = ""
+    if variant.compile_mode != "eager" and not machine.cxx_compiler:
+        reason = reason or "no C++ compiler, which inductor needs"
     return reason or _allocator_reason(variant.allocator, machine)
 
 
@@ -130,6 +169,9 @@ def _cuda_reason(variant: Variant, machine: Machine) -> str:
     if variant.precision in ("tf32", "bf16") and machine.cuda_capability < (8, 0):
         major, minor = machine.cuda_capability
         return f"{variant.precision} needs compute capability 8.0, this device has {major}.{minor}"
+    if variant.compile_mode != "eager" and machine.cuda_capability < (7, 0):
+        major, minor = machine.cuda_capability
+        return f"inductor's Triton needs compute capability 7.0, this device has {major}.{minor}"
     return ""
 
 
@@ -152,6 +194,7 @@ def matrix(
     axes: Sequence[str] = (),
     variant_ids: Sequence[str] = (),
     model: str = "nin",
+    cores: int = 1,
 ) -> list[Entry]:
     """The entries of a run: the named variants with their baselines, or a preset with axes replaced.
 
@@ -164,7 +207,7 @@ def matrix(
             msg = "--variant names whole variants: it can't go with --axis"
             raise VariantError(msg)
         return with_baselines(named)
-    entries = [entry for device in devices for entry in preset(preset_name, device, model)]
+    entries = [entry for device in devices for entry in preset(preset_name, device, model, cores)]
     return with_axes(entries, changes)
 
 

@@ -2,11 +2,11 @@
 
 import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.matrix import Entry
-from bench.variants import Variant
+from bench.variants import LARGEST, Variant
 
 DEFAULT_ROUNDS = 12
 LOOK_ROUNDS = 3
@@ -20,6 +20,10 @@ LIMIT_FACTOR = 6.0
 """A trial in a round may take this many times what its pilot took."""
 MEMORY_STEP_S = 5.0
 """No memory trial for a variant that is slower: it would cost a minute of the budget."""
+EPOCH_LIMIT_S = 30.0
+"""Whole epochs are run where one should end in that time; elsewhere they are projected."""
+VERY_SLOW_S, VERY_SLOW_TIMES = 8.0, 4.0
+"""A variant whose step takes longer, and that many times its baseline's, is measured in the pilot alone."""
 UNSEEN_TRIAL_S = 15.0
 """What a trial is expected to take before any was seen."""
 
@@ -59,11 +63,26 @@ def step_probes(variant: Variant) -> str:
     return "steps+layers" if variant.compile_mode == "eager" else "steps"
 
 
-def pilot(entries: Iterable[Entry], *, light: bool = False) -> list[Planned]:
-    """Round 0: the steps of each variant and, if it has further rounds, then its memory.
+def pilot_probes(entry: Entry, *, light: bool = False) -> list[str]:
+    """The trials of a variant in round 0, by what each measures.
 
-    A light pilot takes the memory of baselines alone.
+    First the largest batch, where that is asked for; the steps, and in the same process what is needed once: the
+    operators that ran, the numerics gate, and what the loader does alone; then, in processes of their own, memory and
+    whole epochs, if the variant has further rounds. A light pilot has memory for baselines alone and no epochs.
     """
+    variant = entry.variant
+    once = ["kernels"] if variant.compile_mode == "eager" else []
+    if not light and (variant.is_baseline or variant.loader != "resident" or variant.sync == "step"):
+        once.append("loader")
+    first = ["fit"] if variant.batch_size == LARGEST else []
+    later = [] if entry.pilot_only or (light and not variant.is_baseline) else ["memory"]
+    later += [] if light else ["epoch"]
+    return [*first, "+".join([step_probes(variant), *once, "numerics"]), *later]
+
+
+def pilot(entries: Iterable[Entry], *, light: bool = False) -> list[Planned]:
+    """Round 0: every trial that `pilot_probes` tells of each variant."""
+    trials = [(entry, probes) for entry in entries for probes in pilot_probes(entry, light=light)]
     return [
         Planned(
             round=0,
@@ -72,13 +91,22 @@ def pilot(entries: Iterable[Entry], *, light: bool = False) -> list[Planned]:
             stage="pilot",
             probes=probes,
         )
-        for order, (entry, probes) in enumerate(
-            (entry, probes)
-            for entry in entries
-            for probes in (step_probes(entry.variant), "memory")
-            if probes != "memory" or not (entry.pilot_only or (light and not entry.variant.is_baseline))
-        )
+        for order, (entry, probes) in enumerate(trials)
     ]
+
+
+def times_steps(probes: str) -> bool:
+    """Whether a trial with these probes measures steps."""
+    return probes.startswith("steps")
+
+
+def very_slow(variants: Iterable[Variant], step_s: Mapping[str, float]) -> set[str]:
+    """The ids of variants so much slower than their baseline that rounds of them would cost more than they tell."""
+    return {
+        v.id
+        for v in variants
+        if step_s.get(v.id, 0.0) >= max(VERY_SLOW_S, VERY_SLOW_TIMES * step_s.get(v.baseline.id, float("inf")))
+    }
 
 
 def pilot_of_trees(entries: Iterable[Entry]) -> list[Planned]:
@@ -93,8 +121,8 @@ def pilot_of_trees(entries: Iterable[Entry]) -> list[Planned]:
 def arms(entries: Iterable[Entry], failed: set[str], *, twice: bool) -> list[Arm]:
     """The arms of every round: what is not for the pilot alone and was ok there; baselines twice.
 
-    `failed` has the ids of variants whose pilot was not ok; `twice` is false where a run gives no
-    verdicts and so needs no A'. Each device's first baseline takes the canary along.
+    `failed` has the ids of variants whose pilot was not ok, or that are very slow; `twice` is false where a run
+    gives no verdicts and so needs no A'. Each device's first baseline takes the canary along.
     """
     found: list[Arm] = []
     devices: set[str] = set()

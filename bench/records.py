@@ -1,6 +1,7 @@
 """The files of a run: their names, columns and units, and how they are read.
 
-History of the schema: 2 adds pressure_s to trials.csv, and to run.json its kind (run or ab); 1 was the first.
+History of the schema: 3 adds gradient_format and kernel to layers.csv, and to run.json what is known of the largest
+batches; 2 added pressure_s to trials.csv, and to run.json its kind (run or ab); 1 was the first.
 """
 
 import csv
@@ -14,7 +15,7 @@ from typing import Any
 
 from bench.variants import AXES
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 RUN_FILE = "run.json"
 
@@ -125,6 +126,8 @@ LAYERS = Table(
         "parameters": "int64",
         "memory_format": "str",
         "dtype": "str",
+        "gradient_format": "str",
+        "kernel": "str",
     },
     required=("trial_id", "variant_id", "layer", "type"),
 )

@@ -11,8 +11,9 @@ from typing import Any
 from rich.console import Console
 
 from bench import child, plan, trees
-from bench.choices import DATA_CLASSES, Choices, parse_budget, parse_shape
+from bench.choices import DATA_CLASSES, Choices, default_budget, parse_budget, parse_shape, parse_size
 from bench.environment import machine, without_home
+from bench.fit import AVAILABLE_SHARE
 from bench.folder import RunFolder, already_there
 from bench.launch import resume
 from bench.matrix import NO_CUDA, Entry, excluded_reason
@@ -52,12 +53,16 @@ def environment() -> dict[str, Any]:
 
 def find_inputs(choices: Choices) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the trials are fed (workload.Inputs), and how run.json describes it; UsageError if it is missing."""
-    from nin.data import DataError, find, load  # noqa: PLC0415 - imports torch
+    from nin.data import RANDOM_IMAGES, DataError, find, load  # noqa: PLC0415 - imports torch
 
     if choices.shape is not None:
         shape = parse_shape(choices.shape)
         inputs: dict[str, Any] = {"folder": None, "shape": shape, "classes": choices.classes}
-        return inputs, {"name": f"seeded random images of {choices.shape}", "is_subset": False}
+        return inputs, {
+            "name": f"seeded random images of {choices.shape}",
+            "is_subset": False,
+            "train_images": RANDOM_IMAGES,
+        }
     if choices.classes != DATA_CLASSES:
         msg = "--classes goes with --input: Fashion-MNIST has 10"
         raise UsageError(msg)
@@ -119,7 +124,7 @@ def runnable_of(entries: list[Entry], reasons: dict[str, str]) -> list[Entry]:
 
 def new_header(choices: Choices, runnable: list[Entry], run_id: str, described: dict[str, Any]) -> dict[str, Any]:
     """run.json of a run that begins now; UsageError for options that can't be met."""
-    budget_s = parse_budget(choices.budget)
+    budget_s = choices.budget_s
     inputs, data = find_inputs(choices)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -145,9 +150,21 @@ def new_header(choices: Choices, runnable: list[Entry], run_id: str, described: 
             "counts": {},
             "arms": [],
             "flagged": None,
+            "memory_limit_bytes": memory_limits(choices, described),
+            "tried": {},
+            "largest": {},
+            "predicted_s": None,
         },
         "environment": described,
     }
+
+
+def memory_limits(choices: Choices, described: dict[str, Any]) -> dict[str, int | None]:
+    """By kind of device, the bytes under which the largest batch is sought; None for all that the device has."""
+    if choices.memory_limit is not None:
+        return dict.fromkeys(("cpu", "cuda"), parse_size(choices.memory_limit))
+    available = described.get("memory_available_bytes")
+    return {"cpu": available and int(AVAILABLE_SHARE * available), "cuda": None}
 
 
 def prune(scratches: Path) -> None:
@@ -182,12 +199,25 @@ def go_on(choices: Choices, folder: Path, shown: RunProgress) -> Run:
 
     UsageError for options that can't be met, RecordError for a folder that can't be gone on with.
     """
-    budget_s = parse_budget(choices.budget)
-    fixed = ("preset", "device", "axes", "variants", "seed", "model", "shape", "classes", "data", "run_id", "base")
+    fixed = (
+        "preset",
+        "device",
+        "axes",
+        "variants",
+        "seed",
+        "model",
+        "shape",
+        "classes",
+        "data",
+        "run_id",
+        "base",
+        "memory_limit",
+    )
     if changed := [name for name in fixed if getattr(choices, name) != getattr(Choices(), name)]:
         msg = f"--resume goes on with the run as it was begun: take back {', '.join(changed)}"
         raise UsageError(msg)
     header = read_run(folder)
+    budget_s = parse_budget(choices.budget or default_budget(header["preset"]))
     if header["kind"] != choices.kind:
         msg = f"{folder} was begun by {header['kind']}: go on with python -m bench {header['kind']} --resume"
         raise UsageError(msg)
@@ -248,7 +278,7 @@ def describe(choices: Choices, entries: list[Entry]) -> str:
     arms = plan.arms(runnable, set(), twice=not choices.is_look)
     trials = len(plan.pilot(runnable)) + rounds * len(arms)
     expected_s = trials * plan.UNSEEN_TRIAL_S
-    budget_s = parse_budget(choices.budget)
+    budget_s = choices.budget_s
     limit = "" if budget_s is None else f", at most {duration(budget_s)} (--budget)"
     lines.append(
         f"{len(runnable)} of {len(entries)} variants run here; {rounds} rounds of {len(arms)} arms and the pilot "

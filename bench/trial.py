@@ -51,12 +51,19 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def take(run: Run, trial: plan.Planned, counts: dict[str, int], limit_s: float) -> None:
-    """Take one trial and write it down, whatever its outcome."""
+def take(
+    run: Run, trial: plan.Planned, counts: dict[str, int], limit_s: float, batch: int | None = None
+) -> dict[str, Any]:
+    """Take one trial and write it down, whatever its outcome; the worker's reply.
+
+    `batch` stands for the variant's batch size where that is `max`.
+    """
     variant = trial.arm.variant
+    size = {} if batch is None else {"batch_size": str(batch)}
     request = {
         "task": "trial",
-        "variant": as_row(variant),
+        "variant": as_row(variant) | size,
+        "memory_limit_bytes": run.plan["memory_limit_bytes"].get(variant.device.partition(":")[0]),
         "probes": trial.probes,
         "counts": counts,
         "pilot_counts": run.plan["pilot_counts"],
@@ -68,6 +75,8 @@ def take(run: Run, trial: plan.Planned, counts: dict[str, int], limit_s: float) 
     started_at, began = now(), time.monotonic()
     reply = ask_in_tree(request, variables, limit_s, run.trees.get(trial.arm.tree), run.worker)
     duration_s = round(time.monotonic() - began, 3)
+    if batch is not None and reply["status"] != "ok":
+        reply["reason"] = f"batch {batch}: {reply['reason']}"
     row = {
         "trial_id": f"t{run.next_trial:05d}",
         "round": trial.round,
@@ -83,7 +92,7 @@ def take(run: Run, trial: plan.Planned, counts: dict[str, int], limit_s: float) 
     run.next_trial += 1
     try:
         # The plan first: a pilot whose row is written must have left what the rounds need of it.
-        if trial.stage == "pilot" and trial.probes != "memory" and reply["status"] == "ok":
+        if trial.stage == "pilot" and plan.times_steps(trial.probes) and reply["status"] == "ok":
             _learn(run, variant, reply, duration_s)
         row = _record(run, trial, row, reply)
     except (ValueError, LookupError, TypeError) as error:
@@ -93,6 +102,7 @@ def take(run: Run, trial: plan.Planned, counts: dict[str, int], limit_s: float) 
     if reply["status"] != "ok":
         where = f"{variant.id} ({trial.arm.tree})" if trial.arm.tree else variant.id
         run.progress.say(f"{where}: {reply['status']}: {reply['reason']}")
+    return reply
 
 
 def ask_in_tree(
@@ -134,6 +144,7 @@ def _learn(run: Run, variant: Variant, reply: dict[str, Any], duration_s: float)
     step_s = median(walls)
     compiling_s = first_s - step_s if variant.compile_mode != "eager" else 0.0
     run.plan["step_s"][variant.id] = step_s
-    run.plan["trial_s"][variant.id] = max(duration_s - compiling_s, run.plan["trial_s"].get(variant.id, 0.0))
+    again_s = duration_s - compiling_s - reply.get("once_s", 0.0)
+    run.plan["trial_s"][variant.id] = max(again_s, run.plan["trial_s"].get(variant.id, 0.0))
     run.plan["counts"][variant.id] = reply["counts"]
     run.folder.write_run(run.header)

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, fields, replace
 
 CPU_BATCH = 32
 CUDA_BATCH = 128
+LARGEST = "max"
+"""The batch size that stands for the largest that fits."""
 
 
 class UsageError(ValueError):
@@ -24,7 +26,8 @@ class Variant:
     precision: str = "default"
     memory_format: str = "nchw"
     compile_mode: str = "eager"
-    batch_size: int = CPU_BATCH
+    batch_size: int | str = CPU_BATCH
+    """Images a step, or `max`: as many as fit."""
     loader: str = "resident"
     sync: str = "epoch"
     optimizer: str = "default"
@@ -108,10 +111,10 @@ class Axis:
 
 AXES: dict[str, Axis] = {
     "device": Axis(pattern=r"cpu|cuda(?::\d+)?", what="cpu, cuda or cuda:N"),
-    "precision": Axis(values=("default", "fp32", "tf32", "bf16")),
+    "precision": Axis(values=("default", "fp32", "tf32", "bf16", "fp16")),
     "memory_format": Axis(values=("nchw", "nhwc")),
     "compile_mode": Axis(values=("eager", "inductor", "reduce-overhead", "max-autotune")),
-    "batch_size": Axis(pattern=r"[1-9]\d*", what="a whole number of at least 1"),
+    "batch_size": Axis(pattern=r"[1-9]\d*|max", what="a whole number of at least 1, or max"),
     "loader": Axis(values=("resident", "notebook", "workers")),
     "sync": Axis(values=("epoch", "step"), in_id="sync{}".format),
     "optimizer": Axis(values=("default", "foreach", "fused")),
@@ -134,13 +137,13 @@ def parse_value(name: str, text: str) -> str | int | None:
         raise VariantError(msg)
     if name == "threads":
         return None if text == "unset" else int(text)
-    return int(text) if name == "batch_size" else text
+    return int(text) if name == "batch_size" and text != LARGEST else text
 
 
 def parse_id(text: str) -> Variant:
     """The variant with this id; VariantError where there is none."""
     required = [f"(?P<{n}>{AXES[n].regex()})" for n in ALWAYS_IN_ID[:-1]]
-    required.append(r"b(?P<batch_size>[1-9]\d*)")
+    required.append(f"b(?P<batch_size>{AXES['batch_size'].regex()})")
     optional = [
         f"(?:-{axis.in_id('@').replace('@', f'(?P<{n}>{axis.regex()})')})?"
         for n, axis in AXES.items()

@@ -1,6 +1,8 @@
 """`python -m nin`: train as the notebook does, and print its line per epoch."""
 
 import re
+from collections.abc import Callable, Sequence
+from statistics import median
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -8,8 +10,12 @@ import typer
 if TYPE_CHECKING:
     import torch
 
+    from nin.loaders import Loader
     from nin.model import NiN
-    from nin.train import Setup
+    from nin.train import Evaluation, Setup
+
+LEARNED_TIMES_CHANCE = 2
+"""A training that learned gives so many times the accuracy of guessing, at least."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -35,34 +41,35 @@ def main(
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda or cuda:N.", show_default="cuda if there is one")
     ] = None,
-    precision: Annotated[str, typer.Option(help="default, fp32, tf32 or bf16.")] = "default",
+    precision: Annotated[str, typer.Option(help="default, fp32, tf32, bf16 or fp16.")] = "default",
     memory_format: Annotated[str, typer.Option(help="nchw or nhwc (channels_last).")] = "nchw",
     compile_mode: Annotated[str, typer.Option(help="eager, inductor, reduce-overhead or max-autotune.")] = "eager",
+    optimizer: Annotated[str, typer.Option(help="default, foreach or fused (of Adam).")] = "default",
     seed: Annotated[int, typer.Option(help="Of the weights, the order and the dropout.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Train so many times, from seed on, and tell which learn.")] = 1,
 ) -> None:
     """Train Network in Network on Fashion-MNIST at 224x224 with Adam 0.002, as the notebook does."""
-    import torch  # noqa: PLC0415 - --help must not wait for torch
-
-    from nin.model import NiN  # noqa: PLC0415
+    from nin.model import NiN  # noqa: PLC0415 - --help must not wait for torch
     from nin.train import Setup  # noqa: PLC0415
 
-    torch.manual_seed(seed)
-    model = NiN()
     if shapes:
-        print_shapes(model)
+        print_shapes(NiN())
         return
     try:
-        chosen = choose_device(device)
         setup = Setup(
-            device=chosen,
+            device=choose_device(device),
             precision=precision,
             memory_format=memory_format,
             compile_mode=compile_mode,
+            optimizer=optimizer,
             sync=sync,
         )
-        train(model, setup, data, loader, epochs, batch_size, limit, seed, download=download)
+        batches = find_batches(data, loader, batch_size, limit, setup.device, download=download)
+        ended = [train(setup, batches, epochs, number) for number in range(seed, seed + seeds)]
     except ValueError as error:
         fail(str(error))
+    if seeds > 1:
+        typer.echo(share_words(ended))
 
 
 def choose_device(name: str | None) -> "torch.device":
@@ -91,24 +98,16 @@ def print_shapes(model: "NiN") -> None:
         typer.echo(f"{name} output shape: {x.shape}")
 
 
-def train(
-    model: "NiN",
-    setup: "Setup",
-    data: str | None,
-    loader: str,
-    epochs: int,
-    batch_size: int,
-    limit: int | None,
-    seed: int,
-    *,
-    download: bool,
-) -> None:
-    """Train and print a line an epoch; its seconds include the evaluation, as the notebook's do."""
-    import time  # noqa: PLC0415
+MakeBatches = Callable[[int], "tuple[Loader, Loader]"]
+"""Train and test batches, the former in an order drawn from a seed."""
 
+
+def find_batches(
+    data: str | None, loader: str, batch_size: int, limit: int | None, device: "torch.device", *, download: bool
+) -> MakeBatches:
+    """Look for the images and say which were found; what makes batches of them."""
     from nin.data import DataError, find, load  # noqa: PLC0415
     from nin.loaders import make_loader  # noqa: PLC0415
-    from nin.train import Trainer  # noqa: PLC0415
 
     try:
         source = find(data, download=download)
@@ -116,21 +115,55 @@ def train(
         test_images = load(source, train=False).first(limit)
     except DataError as error:
         fail(str(error))
-    train_batches = make_loader(loader, train_images, batch_size, device=setup.device, seed=seed)
-    test_batches = make_loader(loader, test_images, batch_size, device=setup.device)
     subset = "; accuracies are accuracies on the subset" if source.is_subset else ""
     typer.echo(f"data: {source.name}, {len(train_images):,} train images{subset}")
-    typer.echo(f"train on {setup.device}")
-    trainer = Trainer(model, setup)
+    typer.echo(f"train on {device}")
+    return lambda seed: (
+        make_loader(loader, train_images, batch_size, device=device, seed=seed),
+        make_loader(loader, test_images, batch_size, device=device),
+    )
+
+
+def train(setup: "Setup", make_batches: MakeBatches, epochs: int, seed: int) -> "Evaluation":
+    """Train from a seed and print a line an epoch, whose seconds include the evaluation as the notebook's do.
+
+    Behind the last one, the classes that are never predicted, if there are any; what the last evaluation gave.
+    """
+    import time  # noqa: PLC0415
+
+    import torch  # noqa: PLC0415
+
+    from nin.model import NiN  # noqa: PLC0415
+    from nin.train import Trainer  # noqa: PLC0415
+
+    torch.manual_seed(seed)
+    trainer = Trainer(NiN(), setup)
+    train_batches, test_batches = make_batches(seed)
     for epoch in range(1, epochs + 1):
         start = time.perf_counter()
         loss, train_accuracy = trainer.epoch(train_batches)
-        test_accuracy = trainer.evaluate(test_batches)
+        test = trainer.evaluate(test_batches)
         seconds = time.perf_counter() - start
         typer.echo(
             f"epoch {epoch}, loss {loss:.4f}, train acc {train_accuracy:.3f}, "
-            f"test acc {test_accuracy:.3f}, time {seconds:.1f} sec"
+            f"test acc {test.accuracy:.3f}, time {seconds:.1f} sec"
         )
+    if test.never_predicted:
+        typer.echo(f"seed {seed} never predicts {', '.join(map(str, test.never_predicted))}")
+    return test
+
+
+def share_words(ended: "Sequence[Evaluation]") -> str:
+    """How many of the trainings learned, and how many predict every class."""
+    chance = 1 / len(ended[0].predicted)
+    learned = sum(test.accuracy > LEARNED_TIMES_CHANCE * chance for test in ended)
+    whole = sum(not test.never_predicted for test in ended)
+    accuracies = sorted(test.accuracy for test in ended)
+    return (
+        f"{learned} of {len(ended)} seeds learned (test acc above {LEARNED_TIMES_CHANCE * chance:.1f}, twice chance); "
+        f"{whole} of {len(ended)} predict every class; test acc from {accuracies[0]:.3f} to {accuracies[-1]:.3f}, "
+        f"median {median(accuracies):.3f}"
+    )
 
 
 if __name__ == "__main__":

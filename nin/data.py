@@ -33,6 +33,7 @@ SUBSET_MD5 = {
     TEST_LABELS: "5a0a86476c6e811c477bdf994db101cc",
 }
 
+RANDOM_IMAGES = 1024
 SUBSET_FOLDER = Path(__file__).parent / "subset"
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 
@@ -116,7 +117,7 @@ def load(source: Source, *, train: bool) -> Images:
     )
 
 
-def random_images(shape: tuple[int, int, int], classes: int, seed: int, count: int = 1024) -> Images:
+def random_images(shape: tuple[int, int, int], classes: int, seed: int, count: int = RANDOM_IMAGES) -> Images:
     """Seeded noise of shape (C, H, W) with labels below `classes`: stands in for other data."""
     generator = torch.Generator().manual_seed(seed)
     return Images(

@@ -12,14 +12,15 @@ from torch import nn, optim
 
 from nin.loaders import Batch
 
-PRECISIONS = ("default", "fp32", "tf32", "bf16")
+PRECISIONS = ("default", "fp32", "tf32", "bf16", "fp16")
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 MEMORY_FORMATS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
 COMPILE_MODES = ("eager", "inductor", "reduce-overhead", "max-autotune")
 OPTIMIZERS = ("default", "foreach", "fused")
 SYNCS = ("epoch", "step")
 
 LEARNING_RATE = 0.002
-PHASES = ("data", "h2d", "forward", "loss", "backward", "optimizer", "read")
+PHASES = ("data", "h2d", "forward", "loss", "backward", "scaler", "optimizer", "read")
 
 Mark = Callable[[str], None]
 """Called with the name of a phase as that phase begins."""
@@ -74,6 +75,12 @@ class Trainer:
             foreach=True if setup.optimizer == "foreach" else None,
             fused=True if setup.optimizer == "fused" else None,
         )
+        # Small gradients vanish in float16: the loss is scaled up before backward, and steps that overflow are skipped.
+        self.scaler = torch.amp.GradScaler(setup.device.type, enabled=setup.precision == "fp16")
+        self._mark: Mark = no_mark
+        if self.scaler.is_enabled():  # it calls the optimizer itself, whose time is its own
+            self.optimizer.register_step_pre_hook(lambda *_: self._mark("optimizer"))
+            self.optimizer.register_step_post_hook(lambda *_: self._mark("scaler"))
         self.reset_totals()
 
     def reset_totals(self) -> None:
@@ -90,10 +97,9 @@ class Trainer:
         return x, y.to(device, non_blocking=True)
 
     def autocast(self) -> AbstractContextManager[object]:
-        """The context of forward and loss: autocast under bf16, else none."""
-        if self.setup.precision == "bf16":
-            return torch.autocast(self.setup.device.type, dtype=torch.bfloat16)
-        return nullcontext()
+        """The context of forward and loss: autocast under bf16 and fp16, else none."""
+        dtype = AUTOCAST.get(self.setup.precision)
+        return nullcontext() if dtype is None else torch.autocast(self.setup.device.type, dtype=dtype)
 
     def step(self, x: torch.Tensor, y: torch.Tensor, mark: Mark = no_mark) -> None:
         """Train on one batch of images (N, C, H, W) and labels (N,), in the notebook's order."""
@@ -108,12 +114,31 @@ class Trainer:
             loss = F.cross_entropy(logits_NK, y)
         mark("optimizer")
         self.optimizer.zero_grad()
-        mark("backward")
-        loss.backward()
-        mark("optimizer")
-        self.optimizer.step()
+        if self.scaler.is_enabled():
+            self._scaled(loss, mark)
+        else:
+            mark("backward")
+            loss.backward()
+            mark("optimizer")
+            self.optimizer.step()
         mark("read")
         self._read(loss.detach(), logits_NK.detach(), y)
+
+    def _scaled(self, loss: torch.Tensor, mark: Mark) -> None:
+        """Backward and optimizer through the GradScaler, which skips the optimizer where a gradient overflowed."""
+        mark("scaler")
+        scaled = self.scaler.scale(loss)
+        mark("backward")
+        scaled.backward()
+        mark("scaler")
+        self._mark = mark
+        self.scaler.step(self.optimizer)
+        self._mark = no_mark
+        self.scaler.update()
+
+    def optimizer_steps(self) -> int:
+        """How often the optimizer changed the weights: fewer than the steps where the GradScaler skipped some."""
+        return max((int(state["step"]) for state in self.optimizer.state.values()), default=0)
 
     def _read(self, loss: torch.Tensor, logits_NK: torch.Tensor, y_N: torch.Tensor) -> None:
         hits = (logits_NK.argmax(dim=1) == y_N).sum()
@@ -138,18 +163,38 @@ class Trainer:
         return float(self.loss_sum) / self.steps, float(self.correct) / self.images
 
     @torch.no_grad()
-    def evaluate(self, batches: Iterable[Batch]) -> float:
-        """The share of images that the model, in eval mode, gives their label."""
+    def evaluate(self, batches: Iterable[Batch]) -> "Evaluation":
+        """How the model, in eval mode, does on the batches."""
         self.model.eval()
         correct, images = torch.zeros((), dtype=torch.long, device=self.setup.device), 0
+        predicted_K: torch.Tensor | int = 0
         for batch in batches:
             x, y = self.move(*batch)
             with self.autocast():
                 logits_NK = self.forward(x)
-            correct += (logits_NK.argmax(dim=1) == y).sum()
+            classes_N = logits_NK.argmax(dim=1)
+            correct += (classes_N == y).sum()
+            predicted_K = predicted_K + torch.bincount(classes_N, minlength=logits_NK.shape[1])
             images += len(y)
         self.model.train()
-        return int(correct) / images
+        if not images or isinstance(predicted_K, int):
+            msg = "an evaluation needs at least one batch"
+            raise ValueError(msg)
+        return Evaluation(accuracy=int(correct) / images, predicted=tuple(predicted_K.tolist()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """How a model does on images that it was not trained on."""
+
+    accuracy: float
+    predicted: tuple[int, ...]
+    """How many images were given each class."""
+
+    @property
+    def never_predicted(self) -> list[int]:
+        """The classes that no image was given."""
+        return [k for k, count in enumerate(self.predicted) if not count]
 
 
 def set_precision(precision: str) -> None:

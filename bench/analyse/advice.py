@@ -8,10 +8,10 @@ import pandas as pd
 from bench.analyse.labels import label
 from bench.analyse.load import RunData, variant_axes
 from bench.analyse.stats import NOTHING
-from bench.analyse.tables import baseline_of, ratio_to
+from bench.analyse.tables import baseline_of, batch_of, ratio_to
 from bench.analyse.verdicts import FASTER, SAME, SLOWER
 from bench.analyse.words import count, interval, percent, seconds, size
-from bench.variants import ALLOCATOR_VARIABLES, DEFAULTS
+from bench.variants import ALLOCATOR_VARIABLES, DEFAULTS, LARGEST
 
 FEWER_FAULTS = 0.1
 """Page faults are called the cause where removing at least nine in ten of them made the step FASTER."""
@@ -32,6 +32,14 @@ PYTHON = {
     ("precision", "bf16"): (
         "with torch.autocast(device.type, dtype=torch.bfloat16):  # around forward and loss",
         "    loss = F.cross_entropy(model(x), y)",
+    ),
+    ("precision", "fp16"): (
+        "scaler = torch.amp.GradScaler(device.type)  # once",
+        "with torch.autocast(device.type, dtype=torch.float16):  # around forward and loss",
+        "    loss = F.cross_entropy(model(x), y)",
+        "scaler.scale(loss).backward()",
+        "scaler.step(optimizer)",
+        "scaler.update()",
     ),
     ("precision", "fp32"): (
         'torch.backends.cuda.matmul.fp32_precision = "ieee"',
@@ -63,10 +71,10 @@ def lines_of(axes: dict[str, str]) -> tuple[list[str], list[str]]:
 
 
 def nin_command(axes: dict[str, str]) -> str:
-    """The `python -m nin` call that trains under a variant; empty for other models and optimizers."""
-    if axes["model"] != "nin" or axes["optimizer"] != "default":
+    """The `python -m nin` call that trains under a variant; empty for other models and for the largest batch."""
+    if axes["model"] != "nin" or axes["batch_size"] == LARGEST:
         return ""
-    told = ("device", "precision", "memory_format", "compile_mode", "batch_size", "loader", "sync")
+    told = ("device", "precision", "memory_format", "compile_mode", "batch_size", "loader", "sync", "optimizer")
     options = [f"--{name.replace('_', '-')} {axes[name]}" for name in told]
     return " ".join([*lines_of(axes)[1], "python -m nin", *options])
 
@@ -111,12 +119,15 @@ def _page_fault_sentence(data: RunData, name: str, base: Any, kept: Any) -> str:
     return facts + ends.get(kept.verdict, "; whether the step is shorter for it, these rounds do not settle.")
 
 
+COMPILER_COUNTS = ("graphs", "graph_breaks", "recompiles")
+
+
 def break_even(data: RunData, steps: pd.DataFrame) -> pd.DataFrame:
     """What compiling costs and after how many steps it is repaid, against eager with all else equal.
 
-    Columns: variant, eager_s, compiled_s, times_eager (in words), cold_s and warm_s (seconds of
+    Columns: variant, eager_s, compiled_s, batch, times_eager (in words), cold_s and warm_s (seconds of
     compiling), cold_steps and warm_steps: NaN where eager was not measured in the same rounds or the
-    interval of the gain holds none, infinite where the compiled step is longer.
+    interval of the gain holds none, infinite where the compiled step is longer. And COMPILER_COUNTS.
     """
     by_axes = {tuple(variant_axes(data, v).items()): str(v) for v in steps.variant_id}
     found = []
@@ -132,12 +143,14 @@ def break_even(data: RunData, steps: pd.DataFrame) -> pd.DataFrame:
                 "variant": label(data, row["variant_id"]),
                 "eager_s": data.spread(eager, "wall").estimate if eager else math.nan,
                 "compiled_s": row["step_s"],
+                "batch": batch_of(data, row["variant_id"]),
                 "cold_s": row["compile_cold_s"],
                 "warm_s": row["compile_warm_s"],
                 "times_eager": interval(ratio.estimate, ratio.lo, ratio.hi),
                 "cold_steps": repaid(row["compile_cold_s"], gain_s),
                 "warm_steps": repaid(row["compile_warm_s"], gain_s),
             }
+            | {n: data.spread(row["variant_id"], n, "process").estimate for n in COMPILER_COUNTS}
         )
     return pd.DataFrame(found)
 

@@ -50,7 +50,24 @@ def group_lines(data: RunData, steps: pd.DataFrame) -> Lines:
         standing(data, steps, best, row.verdict),
         "",
     ]
-    return found + switch_on(axes) + notebook_lines(data, steps, best) + noise_lines(data, best)
+    return (
+        found
+        + beyond_lines(data, steps, best)
+        + switch_on(axes)
+        + notebook_lines(data, steps, best)
+        + noise_lines(data, best)
+    )
+
+
+def beyond_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
+    """The variant of another batch size that trains more images a second yet, if there is one."""
+    counted = steps[(steps.n > 0) & (steps.images_per_s > steps.set_index("variant_id").images_per_s[best])]
+    others = [v for v in counted.variant_id if tables.batch_of(data, v) != tables.batch_of(data, best)]
+    if not others:
+        return []
+    top = counted.set_index("variant_id").images_per_s[others].idxmax()
+    rate = counted.set_index("variant_id").images_per_s[top]
+    return [f"With another batch size, {label(data, top)} trains {number(rate)} images/s, which is another recipe.", ""]
 
 
 def switch_on(axes: dict[str, str]) -> Lines:
@@ -97,9 +114,14 @@ def noise_lines(data: RunData, best: str) -> Lines:
 
 
 def fastest(data: RunData, steps: pd.DataFrame) -> str | None:
-    """The variant with the most images a second among those with complete rounds; None without any."""
+    """The variant with the most images a second among those with complete rounds; None without any.
+
+    Of a batch size that has the notebook's loop, where a run has it of some but not of all.
+    """
     valid = steps.variant_id.map(lambda variant_id: tables.outcome(data, variant_id)[0] == "ok")
     counted = steps[(steps.n > 0) & valid]
+    beside = counted[[notebook_of(data, v) in set(counted.variant_id) for v in counted.variant_id]]
+    counted = counted if beside.empty else beside
     return None if counted.empty else str(counted.loc[counted.images_per_s.idxmax(), "variant_id"])
 
 
@@ -146,13 +168,21 @@ def layered_variants(data: RunData, steps: pd.DataFrame, layered: set[str]) -> l
     return shown or list(with_layers.variant_id[:1])
 
 
-def batch_families(data: RunData, steps: pd.DataFrame) -> dict[str, list[str]]:
-    """Variants that differ in the batch size alone, in its order; only where there are several sizes."""
-    families: dict[str, list[str]] = {}
+def families(data: RunData, steps: pd.DataFrame, axis: str) -> dict[str, list[str]]:
+    """Variants that differ in one axis alone, in its order; only where there are several values."""
+    found: dict[str, list[str]] = {}
     for variant_id in steps.dropna(subset="images_per_s").variant_id:
-        families.setdefault(label(data, variant_id, but="batch_size"), []).append(variant_id)
+        found.setdefault(str(variant_axes(data, variant_id) | {axis: ""}), []).append(variant_id)
     return {
-        name: sorted(members, key=lambda v: tables.batch_of(data, v))
-        for name, members in families.items()
+        label(data, members[0], but=axis): sorted(members, key=lambda v: place(data, v, axis))
+        for members in found.values()
         if len(members) > 1
     }
+
+
+def place(data: RunData, variant_id: str, axis: str) -> float:
+    """Where a variant stands on an axis of numbers; threads that were not set are as many as torch takes."""
+    if axis == "batch_size":
+        return tables.batch_of(data, variant_id)
+    value = variant_axes(data, variant_id)[axis]
+    return float(data.run["environment"].get("torch_threads") or "nan") if value == "unset" else float(value)

@@ -32,7 +32,9 @@ def section(report: Report) -> Lines:
         "*Forward* and *backward* are medians over rounds with 95 % intervals; a layer's backward includes the "
         "gradients of its parameters. `between` is what runs outside of every leaf: functional code, and in "
         "backward the loss. *Share* is of the stamped step. *Saved* are bytes kept for backward, a shared "
-        "storage counted once, for the layer that saved it first. Bounds are shown for layers of 0.5 % or more.",
+        "storage counted once, for the layer that saved it first. *Kernel* is what took most of a layer's forward, "
+        "seen once in the pilot: the operator on a CPU, the device's kernel on CUDA. Bounds are shown for layers "
+        "of 0.5 % or more.",
         "",
         *figures,
         "### Do the parts add up?",
@@ -97,8 +99,18 @@ def layer_cells(row: dict[str, Any]) -> dict[str, object]:
         "forward": forward,
         "backward": backward,
         "share": percent(row["share_of_step"]),
+        "kernel": kernel_words(row["kernel"]),
         "saved": size(row["saved_bytes"]),
     }
+
+
+MOST_LETTERS = 40
+
+
+def kernel_words(name: str) -> str:
+    """An operator's or kernel's name, without its namespace and no longer than a table bears."""
+    short = name.removeprefix("aten::").removeprefix("void ").partition("<")[0].partition("(")[0]
+    return short if len(short) <= MOST_LETTERS else f"{short[:MOST_LETTERS]}..."
 
 
 def closure_table(report: Report) -> pd.DataFrame:

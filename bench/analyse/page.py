@@ -56,6 +56,7 @@ class Report(Page):
     steps: pd.DataFrame
     layers: pd.DataFrame
     memory: pd.DataFrame
+    numerics: pd.DataFrame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from bench.analyse.tables import PHASES, batch_of
 
 COLOURS = {
     "data": "#E69F00", "h2d": "#F0E442", "forward": "#56B4E9", "loss": "#009E73",
-    "backward": "#0072B2", "optimizer": "#D55E00", "read": "#CC79A7",
+    "backward": "#0072B2", "scaler": "#000000", "optimizer": "#D55E00", "read": "#CC79A7",
 }  # fmt: skip
 FORWARD, BACKWARD, GREY, DOT = "#56B4E9", "#0072B2", "#999999", "#D55E00"
 MEMORY_PARTS = {
@@ -103,7 +103,8 @@ def phases(data: RunData, steps: pd.DataFrame) -> Figure:
     steps = steps.dropna(subset="forward_s")
     figure, (axes,) = rows_figure(len(steps))
     left = np.zeros(len(steps))
-    for phase in PHASES:
+    seen = [phase for phase in PHASES if steps[f"{phase}_s"].notna().any()]
+    for phase in seen:
         seconds = steps[f"{phase}_s"].fillna(0).to_numpy()
         axes.barh(range(len(steps)), seconds, left=left, height=0.7, color=COLOURS[phase], label=phase)
         left += seconds
@@ -116,7 +117,7 @@ def phases(data: RunData, steps: pd.DataFrame) -> Figure:
             fontweight="bold",
         )  # fmt: skip
     axes.set_xlabel("seconds a step, by phase (stamped steps)")
-    axes.legend(ncols=len(PHASES), loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
+    axes.legend(ncols=len(seen), loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
     return figure
 
 
@@ -169,22 +170,29 @@ def memory(data: RunData, table: pd.DataFrame) -> Figure:
 
 
 @styled
-def batches(data: RunData, steps: pd.DataFrame, families: dict[str, list[str]]) -> Figure:
-    """Images a second by batch size, a line a variant."""
+def curves(steps: pd.DataFrame, families: dict[str, list[str]], at: Callable[[str], float], axis: str) -> Figure:
+    """Images a second over a number that variants differ in, a line a family, with intervals where there are any."""
     figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
     axes = figure.subplots()
-    rates = steps.set_index("variant_id").images_per_s
+    rows = steps.set_index("variant_id")
     markers = "os^Dvx*"
     for (name, members), colour, marker in zip(
         families.items(), [*COLOURS.values()] * len(families), markers * len(families), strict=False
     ):
-        sizes = [batch_of(data, v) for v in members]
-        axes.plot(sizes, [rates[v] for v in members], marker=marker, color=colour, label=name)
+        mine = rows.loc[members]
+        sizes = [at(v) for v in members]
+        images = mine.images_per_s * mine.step_s  # of a step, whatever its seconds
+        bounds = [mine.images_per_s - images / mine.step_s_hi, images / mine.step_s_lo - mine.images_per_s]
+        axes.errorbar(
+            sizes, mine.images_per_s, yerr=np.nan_to_num(np.array(bounds)).clip(min=0), marker=marker, color=colour,
+            linewidth=1.2, elinewidth=0.8, capsize=2, label=name,
+        )  # fmt: skip
+    ticks = sorted({at(v) for members in families.values() for v in members})
     axes.set_xscale("log", base=2)
-    sizes = sorted({batch_of(data, v) for m in families.values() for v in m})
-    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.set_xticks(ticks, [f"{tick:.0f}" for tick in ticks])
+    axes.minorticks_off()
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("images a batch")
-    axes.set_ylabel("images/s")
+    axes.set_xlabel(axis)
+    axes.set_ylabel("images/s (bars: 95 %)")
     axes.legend()
     return figure

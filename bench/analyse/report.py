@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bench.analyse import ab, changes, layers, noise, provenance, results, tables
+from bench.analyse import ab, changes, checks, curves, layers, noise, provenance, results, tables
 from bench.analyse.load import RunData
 from bench.analyse.page import AbPage, Report
 
@@ -13,8 +13,11 @@ SECTIONS = (
     results.where_section,
     layers.section,
     results.memory_section,
-    results.batch_section,
+    curves.loaders_section,
+    curves.threads_section,
+    curves.batch_section,
     results.compile_section,
+    checks.section,
     provenance.failures_section,
     noise.section,
     provenance.environment_section,
@@ -40,8 +43,9 @@ def write(data: RunData, out: Path) -> Report:
         steps=tables.steps(data),
         layers=tables.layers(data),
         memory=tables.memory(data),
+        numerics=tables.numerics(data),
     )
-    for name in ("steps", "layers", "memory"):
+    for name in ("steps", "layers", "memory", "numerics"):
         report.table(name, getattr(report, name))
     report.write([line for section in SECTIONS for line in section(report)])
     return report

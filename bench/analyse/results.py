@@ -62,7 +62,7 @@ def variants_section(report: Report) -> Lines:
                 "CPU user": seconds(row["cpu_user_s"]),
                 "CPU system": seconds(row["cpu_system_s"]),
                 "page faults": count(row["page_faults"]),
-                "epoch (projected)": duration(row["epoch_s"]) if row["epoch_s"] > 0 else "",
+                "epoch": epoch_words(row),
                 "rounds": row["n"] or "pilot",
             }
         )
@@ -73,8 +73,8 @@ def variants_section(report: Report) -> Lines:
         "Brackets hold 95 % intervals over rounds. *Times baseline* is the baseline's seconds per image over "
         "the variant's, so above 1 is faster; it is taken within rounds, so it need not be the quotient of the "
         "medians beside it. *CPU* seconds (of all cores together) and minor *page faults* are per step. *Epoch* is "
-        "60,000 images at this rate, not measured as a whole. Variants of the pilot alone were measured once "
-        "and get no verdict.",
+        "60,000 images: measured as a whole where it says so, else projected from the rate. Variants of the pilot "
+        "alone were measured once and get no verdict.",
         "",
     ]
     if report.data.run["plan"]["verdicts"]:
@@ -83,6 +83,13 @@ def variants_section(report: Report) -> Lines:
     ids = [f"`{v}` is {label(data, v)}" for v in steps.variant_id]
     lines += report.figure("throughput", plots.throughput(data, steps), "images a second, one dot a round")
     return [*lines, "<details><summary>Ids</summary>", "", "; ".join(ids) + ".", "", "</details>", ""]
+
+
+def epoch_words(row: dict[str, Any]) -> str:
+    """An epoch's duration, and whether it was measured."""
+    if not row["epoch_s"] > 0:
+        return ""
+    return seconds(row["epoch_s"]) + ", measured" if row["epoch_kind"] == "measured" else duration(row["epoch_s"])
 
 
 def launch_bound(row: Any) -> bool:  # noqa: ANN401 - a row of the steps table
@@ -129,12 +136,12 @@ def where_section(report: Report) -> Lines:
         return ["## Where a step goes", "", *told] if told else []
     rows = []
     for row in shown.to_dict("records"):
-        phases = {phase: row[f"{phase}_s"] for phase in tables.PHASES}
+        phases = {p: row[f"{p}_s"] for p in tables.PHASES if not math.isnan(row[f"{p}_s"])}
         total = sum(phases.values())
         shares = {phase: percent(value / total) for phase, value in phases.items()}
         rows.append({"variant": label(data, row["variant_id"]), "stamped step": seconds(total)} | shares)
     figure = report.figure("phases", plots.phases(data, shown), "seconds a step by phase")
-    return ["## Where a step goes", "", *markdown(pd.DataFrame(rows)), *told, *figure]
+    return ["## Where a step goes", "", *markdown(pd.DataFrame(rows).fillna("")), *told, *figure]
 
 
 def memory_section(report: Report) -> Lines:
@@ -161,18 +168,6 @@ def memory_section(report: Report) -> Lines:
     ]
 
 
-def batch_section(report: Report) -> Lines:
-    """Throughput by batch size, where a run has several."""
-    families = answer.batch_families(report.data, report.steps)
-    if not families:
-        return []
-    return [
-        "## Batch size",
-        "",
-        *report.figure("batches", plots.batches(report.data, report.steps, families), "images a second by batch size"),
-    ]
-
-
 def compile_section(report: Report) -> Lines:
     """What compiling costs, and when it is repaid."""
     table = advice.break_even(report.data, report.steps)
@@ -186,8 +181,11 @@ def compile_section(report: Report) -> Lines:
             "times eager": row["times_eager"],
             "compiling, cold": seconds(row["cold_s"]),
             "warm": seconds(row["warm_s"]),
-            "repaid after, cold": steps_words(row["cold_steps"]),
-            "repaid after, warm": steps_words(row["warm_steps"]),
+            "repaid after, cold": steps_words(row["cold_steps"], row["batch"]),
+            "repaid after, warm": steps_words(row["warm_steps"], row["batch"]),
+            "graphs": count(row["graphs"]),
+            "breaks": count(row["graph_breaks"]),
+            "recompiled": count(row["recompiles"]),
         }
         for row in table.to_dict("records")
     ]
@@ -197,13 +195,14 @@ def compile_section(report: Report) -> Lines:
         *markdown(pd.DataFrame(rows)),
         "*Compiling* is the first step less a later one: *cold* with an empty cache (the pilot), *warm* in a new "
         "process that finds the code of the last. *Eager* is the same variant without compiling; a gain is called one "
-        "only where its interval says so.",
+        "only where its interval says so. *Graphs* were compiled in the first step and *recompiled* ones later, before "
+        "anything was timed; a graph that is compiled or breaks in the timed region makes a variant invalid.",
         "",
     ]
 
 
-def steps_words(count: float) -> str:
-    """After how many steps: `never` without a gain."""
-    if math.isnan(count):
+def steps_words(steps: float, batch: float) -> str:
+    """After how many steps and images: `never` without a gain."""
+    if math.isnan(steps):
         return "not settled"
-    return "never" if count == math.inf else f"{number(count)} steps"
+    return "never" if steps == math.inf else f"{number(steps)} steps ({count(steps * batch)} images)"

@@ -9,9 +9,11 @@ import pandas as pd
 from bench.analyse.load import RunData, cell
 from bench.analyse.stats import NOTHING, Interval, as_ratio, inverse, shift_interval
 from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, Control, delta_of, verdict
+from bench.plan import times_steps
+from bench.variants import LARGEST
 
 EPOCH_IMAGES = 60_000
-PHASES = ("data", "h2d", "forward", "loss", "backward", "optimizer", "read")
+PHASES = ("data", "h2d", "forward", "loss", "backward", "scaler", "optimizer", "read")
 EAGER = "eager"
 
 Row = dict[str, Any]
@@ -57,9 +59,10 @@ def device_of(data: RunData, variant_id: str) -> str:
     return str(data.variants.set_index("variant_id").loc[variant_id, "device"])
 
 
-def batch_of(data: RunData, variant_id: str) -> int:
-    """The images a step of a variant."""
-    return int(data.variants.set_index("variant_id").loc[variant_id, "batch_size"])
+def batch_of(data: RunData, variant_id: str) -> float:
+    """The images a step of a variant; NaN for `max` where the largest was not found."""
+    size = data.variants.set_index("variant_id").loc[variant_id, "batch_size"]
+    return float(data.run["plan"]["largest"].get(variant_id, math.nan) if size == LARGEST else size)
 
 
 def baseline_of(data: RunData, variant_id: str) -> str | None:
@@ -82,6 +85,8 @@ def outcome(data: RunData, variant_id: str) -> tuple[str, str]:
     if len(invalid):
         return "invalid", str(invalid.iloc[0].reason)
     if mine.empty:
+        mine = data.trials[(data.trials.variant_id == variant_id) & (data.trials.status != "ok")]
+    if mine.empty:
         return "not measured", "the run ended before"
     return str(mine.iloc[0].status), str(mine.iloc[0].reason)
 
@@ -94,7 +99,7 @@ def spoilt(data: RunData, variant_id: str) -> bool:
 
 def step_trials(data: RunData, variant_id: str) -> pd.DataFrame:
     """The trials of a variant that measured its steps."""
-    return data.trials[(data.trials.variant_id == variant_id) & (data.trials.probes != "memory")]
+    return data.trials[(data.trials.variant_id == variant_id) & data.trials.probes.map(times_steps).astype(bool)]
 
 
 def bounded(name: str, interval: Interval) -> Row:
@@ -126,16 +131,24 @@ def step_row(data: RunData, variant_id: str, noisy: set[str]) -> Row:
     row["page_faults"] = of("page_faults").estimate
     row |= {f"{name}_s": of(name).estimate for name in ("dispatch", "device")}
     row |= first_steps(data, variant_id, step.estimate)
-    row |= {
-        "epoch_s": EPOCH_IMAGES / images_per_s,
-        "epoch_kind": "" if math.isnan(step.estimate) else "projected",
-    }
+    row |= epoch(data, variant_id, images_per_s)
     baseline = baseline_of(data, variant_id)
     ratio, n = ratio_to(data, variant_id, baseline) if baseline else (NOTHING, 0)
     row |= bounded("ratio", ratio)
     row["verdict"] = word(data, variant_id, ratio, n, noisy)
     row["n"] = len(data.steps.get(variant_id, ()))
     return row
+
+
+def epoch(data: RunData, variant_id: str, images_per_s: float) -> Row:
+    """Seconds of an epoch of 60,000 images: measured as a whole, or projected from the rate; blank without either."""
+    whole = data.spread(variant_id, "epoch", "process").estimate
+    images = data.spread(variant_id, "epoch_images", "process").estimate
+    if images == EPOCH_IMAGES:
+        return {"epoch_s": whole, "epoch_kind": "measured"}
+    if not math.isnan(whole):  # whole passes over fewer images
+        return {"epoch_s": whole / images * EPOCH_IMAGES, "epoch_kind": "projected"}
+    return {"epoch_s": EPOCH_IMAGES / images_per_s, "epoch_kind": "" if math.isnan(images_per_s) else "projected"}
 
 
 def word(data: RunData, variant_id: str, ratio: Interval, n: int, noisy: set[str]) -> str:
@@ -169,7 +182,7 @@ def first_steps(data: RunData, variant_id: str, step_s: float) -> Row:
 LAYER_COLUMNS = (
     "variant_id", "layer", "block", "type", "output_shape", "parameters", "forward_s", "forward_s_lo",
     "forward_s_hi", "backward_s", "backward_s_lo", "backward_s_hi", "share_of_step", "saved_bytes",
-    "memory_format", "dtype", "kernel",
+    "memory_format", "gradient_format", "dtype", "kernel",
 )  # fmt: skip
 
 
@@ -201,8 +214,7 @@ def layer_row(data: RunData, variant_id: str, fact: Row) -> Row:
             "share_of_step": (forward.estimate + backward.estimate) / stamped_s,
             "saved_bytes": data.spread(variant_id, "saved", "layer", layer).estimate,
         }
-        | {name: fact.get(name, "") for name in ("memory_format", "dtype")}
-        | {"kernel": ""}
+        | {name: fact.get(name, "") for name in ("memory_format", "gradient_format", "dtype", "kernel")}
     )
 
 
@@ -219,6 +231,20 @@ def memory(data: RunData) -> pd.DataFrame:
         [v, *(data.spread(v, metric, "process").estimate for metric in MEMORY_METRICS)] for v in ok.variant_id.unique()
     ]
     return pd.DataFrame(rows, columns=columns)
+
+
+NUMERICS = ("loss_error", "gradient_error", "bound", "live_logits")
+
+
+def numerics(data: RunData) -> pd.DataFrame:
+    """numerics.csv: a row a variant that came as far as the gate, with status and reason of those that failed it."""
+    rows = []
+    for v in data.variants[data.variants.excluded_reason == ""].variant_id:
+        status, reason = outcome(data, v)
+        values = {name: data.spread(v, name, "process").estimate for name in NUMERICS}
+        if status == "invalid" or not math.isnan(values["bound"]):
+            rows.append({"variant_id": v} | values | {"status": status, "reason": reason})
+    return pd.DataFrame(rows, columns=["variant_id", *NUMERICS, "status", "reason"])
 
 
 def stamps(data: RunData) -> pd.DataFrame:

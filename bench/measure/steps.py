@@ -86,14 +86,18 @@ def first_step(work: Workload, clock: Clock) -> Samples:
     return samples
 
 
+def warm_up(work: Workload, counts: Counts) -> None:
+    """Take the steps that a short step needs to settle."""
+    for _ in range(counts.warmup):
+        take_step(work)
+
+
 def plain_steps(work: Workload, clock: Clock, counts: Counts) -> Samples:
     """Seconds a step (wall), and on the CPU its CPU seconds, page faults and switches.
 
     On CUDA also device (between events at the region's ends) and dispatch (how long the host takes
     to give the device one step's work, from an idle start). The wall includes the loader.
     """
-    for _ in range(counts.warmup):
-        take_step(work)
     samples = Samples("steps")
     for index in range(counts.plain):
         clock.sync()
@@ -149,7 +153,7 @@ def stamped_steps(work: Workload, clock: Clock, count: int) -> Samples:
                 layers.add(
                     "wall", "s", seconds, scope="layer", layer=layer or "between", phase=phase, index=index
                 )  # fmt: skip
-        for phase in PHASES:
+        for phase in filter(by_phase.__contains__, PHASES):
             phases.add("wall", "s", by_phase[phase], scope="phase", phase=phase, index=index)
     if work.eager:
         phases.add_all([layers])

@@ -3,18 +3,19 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from bench.measure.effects import compile_counters
 from bench.measure.layers import block_of, leaves, tensors
 from bench.measure.samples import Samples
 from bench.measure.workload import Workload
 from bench.variants import Variant
-from nin.train import MEMORY_FORMATS
+from nin.train import AUTOCAST, MEMORY_FORMATS
 
 KEPT_VARIABLES = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
 OTHER_ALLOCATORS = ("libjemalloc", "libtcmalloc", "libmimalloc")
@@ -38,12 +39,17 @@ class LayerFacts:
     memory_format: str
     """nchw, nhwc, both (the shape makes them one), other, or empty for what is not an image."""
     dtype: str
+    gradient_format: str = ""
+    """The format of the gradient that came back to its output; empty without one."""
+    kernel: str = ""
+    """What took most of its forward: the operator on the CPU, the kernel on CUDA; empty where not looked at."""
 
 
 @contextmanager
 def observed(model: nn.Module) -> Iterator[list[LayerFacts]]:
     """Within, the first call of each leaf is noted; the list is complete behind the context."""
     facts: dict[str, LayerFacts] = {}
+    gradient_formats: dict[str, str] = {}
 
     def note(path: str, leaf: nn.Module, output: object) -> None:
         y = next(tensors(output), None)
@@ -57,6 +63,8 @@ def observed(model: nn.Module) -> Iterator[list[LayerFacts]]:
                 memory_format=format_of(y),
                 dtype=str(y.dtype).removeprefix("torch."),
             )
+            if y.requires_grad:
+                y.register_hook(lambda gradient: gradient_formats.setdefault(path, format_of(gradient)))
 
     handles = [
         leaf.register_forward_hook(lambda m, _x, y, path=path: note(path, m, y)) for path, leaf in leaves(model).items()
@@ -67,7 +75,7 @@ def observed(model: nn.Module) -> Iterator[list[LayerFacts]]:
     finally:
         for handle in handles:
             handle.remove()
-        found += facts.values()
+        found += [replace(fact, gradient_format=gradient_formats.get(path, "")) for path, fact in facts.items()]
 
 
 def format_of(tensor: torch.Tensor) -> str:
@@ -87,6 +95,7 @@ def before_steps(work: Workload) -> str:
     """Why the settings of this process are not the variant's; empty where they are."""
     return (
         _precision_flags(work.variant.precision)
+        or _scaler(work)
         or _allocator_settings(work.variant.allocator)
         or _threads(work.variant)
         or _weights(work)
@@ -104,14 +113,8 @@ def after_steps(variant: Variant, facts: list[LayerFacts], samples: Samples) -> 
 
 
 def _compiled(compile_mode: str) -> str:
-    if compile_mode == "eager":
-        return ""
-    from torch._dynamo.utils import counters  # noqa: PLC0415 - only a compiled variant has it loaded
-
-    if not counters["stats"]["unique_graphs"]:
+    if compile_mode != "eager" and not compile_counters()["stats"]["unique_graphs"]:
         return "nothing was compiled"
-    if compile_mode == "reduce-overhead" and counters["inductor"]["cudagraph_skips"]:
-        return "CUDA graphs were skipped"
     return ""
 
 
@@ -125,6 +128,13 @@ def _precision_flags(precision: str) -> str:
         for what, flag in flags.items():
             if flag != expected:
                 return f"{precision} asks for {expected} {what}, torch has {flag}"
+    return ""
+
+
+def _scaler(work: Workload) -> str:
+    """GradScaler and autocast switch themselves off, with a warning, on a device that they do not find."""
+    if work.variant.precision == "fp16" and not work.trainer.scaler.is_enabled():
+        return "the GradScaler switched itself off"
     return ""
 
 
@@ -169,12 +179,12 @@ def _allocator_effect(variant: Variant, samples: Samples) -> str:
 
 
 def _dtypes(variant: Variant, facts: list[LayerFacts]) -> str:
-    """Under autocast every convolution and matrix product must give bf16, else float32."""
-    bf16 = variant.precision == "bf16"
-    expected = "bfloat16" if bf16 else "float32"
+    """Under autocast every convolution and matrix product must give its type, else float32."""
+    under_autocast = variant.precision in AUTOCAST
+    expected = str(AUTOCAST.get(variant.precision, torch.float32)).removeprefix("torch.")
     for fact in facts:
         computes = fact.type.startswith(("Conv", "Linear"))
-        if fact.dtype != expected and (computes or not bf16):
+        if fact.dtype != expected and (computes or not under_autocast):
             return f"layer {fact.layer} ({fact.type}) gave {fact.dtype}, not {expected}"
     return ""
 
@@ -182,8 +192,11 @@ def _dtypes(variant: Variant, facts: list[LayerFacts]) -> str:
 def _formats(variant: Variant, facts: list[LayerFacts]) -> str:
     """Only what was asked for is held: nchw is torch unasked, whatever a model makes of it."""
     for fact in facts if variant.memory_format == "nhwc" else []:
-        if fact.type.startswith(IMAGE_LAYERS) and fact.memory_format not in ("nhwc", "both", ""):
-            return f"layer {fact.layer} ({fact.type}) gave {fact.memory_format}, not nhwc"
+        if not fact.type.startswith(IMAGE_LAYERS):
+            continue
+        for what, found in (("gave", fact.memory_format), ("got its gradient as", fact.gradient_format)):
+            if found not in ("nhwc", "both", ""):
+                return f"layer {fact.layer} ({fact.type}) {what} {found}, not nhwc"
     return ""
 
 

@@ -12,11 +12,19 @@ import sys
 import traceback
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.environment import without_home
 from bench.measure import sources
 from bench.variants import from_row
+
+if TYPE_CHECKING:
+    from bench.measure.clock import Clock
+    from bench.measure.samples import Samples
+    from bench.measure.workload import Workload
+
+WHOLE_EPOCHS = 2
+"""Whole epochs behind the first one."""
 
 
 def main(request_path: str, reply_path: str) -> None:
@@ -65,45 +73,87 @@ def trial(request: dict[str, Any]) -> dict[str, Any]:
 
 def measure(request: dict[str, Any]) -> dict[str, Any]:
     """Measure the probes asked for, verified before and after."""
-    from bench.measure import canary, clock, memory, steps, verify, workload  # noqa: PLC0415
-    from bench.measure.samples import Samples  # noqa: PLC0415
-    from bench.measure.state import State  # noqa: PLC0415
+    from bench.measure import clock, fit, memory, rates, verify, workload  # noqa: PLC0415
 
     variant = from_row(request["variant"])
     shape = request["inputs"]["shape"]
     inputs = workload.Inputs(**request["inputs"] | {"shape": shape and tuple(shape)})
-    work = workload.build(variant, inputs, request["seed"])
     probes = request["probes"].split("+")
+    if "fit" in probes:
+        fit.limit(variant.device, request["memory_limit_bytes"])
+    work = workload.build(variant, inputs, request["seed"])
     if reason := sources.misplaced(variant.model, request.get("tree"), request.get("caller")):
         return failed("invalid", reason)
     if "build" in probes:
         return answered([])
     if reason := verify.before_steps(work):
         return failed("invalid", reason)
-    if "memory" in probes:
-        return answered(memory.measure(work).rows)
     ticker = clock.clock_for(work.device)
-    samples = Samples(request["probes"])
-    state = State()
+    alone = {
+        "memory": lambda: memory.measure(work),
+        "fit": lambda: fit.measure(work, ticker),
+        "epoch": lambda: rates.whole_epochs(work, ticker, WHOLE_EPOCHS),
+    }
+    for probe in filter(alone.__contains__, probes):  # in a process of its own
+        return answered(alone[probe]().rows)
+    return steps_trial(work, ticker, probes, request)
+
+
+def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: dict[str, Any]) -> dict[str, Any]:
+    """Time steps, and behind them what the pilot measures once; verified before, meanwhile and after."""
+    from bench.measure import canary, sources, steps, verify  # noqa: PLC0415
+    from bench.measure.effects import Effects, disturbed, samples_of, settle  # noqa: PLC0415
+    from bench.measure.samples import Samples  # noqa: PLC0415
+    from bench.measure.state import State  # noqa: PLC0415
+
+    samples, state = Samples(request["probes"]), State()
     if work.eager:
         with verify.observed(work.trainer.model) as facts:
             first = steps.first_step(work, ticker)
     else:
         facts, first = [], steps.first_step(work, ticker)
+    compiled = Effects.of(work)
+    settle(work)
     if request["counts"]:
         counts = steps.Counts(**request["counts"])
     else:
         counts = steps.calibrate(work, ticker, first.rows[0]["value"], **request["pilot_counts"])
+    steps.warm_up(work, counts)
+    before = Effects.of(work)
     plain = steps.plain_steps(work, ticker, counts)
     stamped = steps.stamped_steps(work, ticker, counts.stamped)
+    after = Effects.of(work)
     ended = state.read(work.device)
-    samples.add_all([first, plain, stamped, steps.stamp_costs(work, ticker)])
+    samples.add_all([first, plain, stamped, samples_of(work, compiled, before, after), steps.stamp_costs(work, ticker)])
     if "canary" in probes:
         samples.add_all([canary.measure(work.device, ticker)])
-    late = sources.misplaced(variant.model, request.get("tree"), request.get("caller"))  # imported within a step
-    if reason := verify.after_steps(variant, facts, plain) or late:
+    late = sources.misplaced(work.variant.model, request.get("tree"), request.get("caller"))  # imported within a step
+    if reason := disturbed(work, before, after) or verify.after_steps(work.variant, facts, plain) or late:
         return failed("invalid", reason)
-    return answered(samples.rows) | {"layers": verify.as_rows(facts), "state": ended, "counts": asdict(counts)}
+    began = ticker.host_s()
+    reason, kernels = once(work, ticker, probes, samples)
+    if reason:
+        return failed("invalid", reason)
+    layers = [row | {"kernel": kernels.get(row["layer"], "")} for row in verify.as_rows(facts)]
+    told = {"layers": layers, "state": ended, "counts": asdict(counts), "once_s": ticker.host_s() - began}
+    return answered(samples.rows) | told
+
+
+def once(work: "Workload", ticker: "Clock", probes: list[str], samples: "Samples") -> tuple[str, dict[str, str]]:
+    """Measure what the pilot measures once; why the variant is invalid, and the kernels by layer."""
+    from bench.measure import kernels, numerics, rates  # noqa: PLC0415
+
+    reason, found = "", dict[str, str]()
+    if "loader" in probes:
+        step_s = next(row["value"] for row in samples.rows if row["scope"] == "step" and row["metric"] == "wall")
+        samples.add_all([rates.measure(work, ticker, step_s)])
+    if "kernels" in probes:
+        copies, found = kernels.measure(work)
+        samples.add_all([copies])
+    if "numerics" in probes:
+        errors, reason = numerics.measure(work)
+        samples.add_all([errors])
+    return reason, found
 
 
 def answered(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -45,6 +45,9 @@ class Workload:
     trainer: Trainer
     batches: Iterator[Batch]
     variant: Variant
+    loader: Loader
+    inputs: Inputs
+    seed: int
 
     @property
     def device(self) -> torch.device:
@@ -55,6 +58,11 @@ class Workload:
     def eager(self) -> bool:
         """Whether the leaves run one by one, so that they can be hooked."""
         return self.variant.compile_mode == "eager"
+
+    def whole_loader(self) -> Loader:
+        """A loader of all train images, the last partial batch included."""
+        variant, images = self.variant, self.inputs.images(self.seed)
+        return make_loader(variant.loader, images, int(variant.batch_size), device=self.device, seed=self.seed)
 
 
 def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
@@ -82,12 +90,14 @@ def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
         optimizer=variant.optimizer,
         sync=variant.sync,
     )
-    loader = make_loader(variant.loader, images, variant.batch_size, device=device, seed=seed, drop_last=True)
+    loader = make_loader(variant.loader, images, int(variant.batch_size), device=device, seed=seed, drop_last=True)
     if not len(loader):
         msg = f"a batch of {variant.batch_size} is more than the {len(images)} train images there are"
         raise UnsupportedError(msg)
     model.train()
-    return Workload(trainer=Trainer(model, setup), batches=endless(loader), variant=variant)
+    return Workload(
+        trainer=Trainer(model, setup), batches=endless(loader), variant=variant, loader=loader, inputs=inputs, seed=seed
+    )
 
 
 def endless(loader: Loader) -> Iterator[Batch]:

@@ -38,12 +38,13 @@ def header(entries: Sequence[Entry], **plan: Any) -> dict[str, Any]:  # noqa: AN
         "command": "python -m bench run --run-id made-up",
         "seed": 0, "preset": "quick", "status": "running", "started_at": "2026-01-01T00:00:00+00:00",
         "finished_at": None, "ended_because": None,
-        "data": {"name": "made-up images", "is_subset": False},
+        "data": {"name": "made-up images", "is_subset": False, "train_images": 60_000},
         "inputs": {"folder": None, "shape": None, "classes": 10},
         "plan": {
             "rounds": 2, "budget_s": None, "verdicts": True, "pilot_counts": {"plain": 3, "stamped": 1},
             "pilot_only": [e.variant.id for e in entries if e.pilot_only],
             "step_s": {}, "trial_s": {}, "counts": {}, "arms": [], "flagged": None,
+            "memory_limit_bytes": {"cpu": None, "cuda": None}, "tried": {}, "largest": {}, "predicted_s": None,
         } | plan,
         "environment": ENVIRONMENT,
     }  # fmt: skip

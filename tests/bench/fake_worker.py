@@ -16,11 +16,21 @@ from typing import Any
 
 from bench.variants import Variant, from_row
 
+IMAGE_BYTES = 1_000_000
+"""What an image of a batch needs, when the largest is sought."""
 
-def samples(probes: str, step_s: float) -> list[dict[str, Any]]:
+
+def samples(probes: str, step_s: float, batch: int = 0) -> list[dict[str, Any]]:
     """A trial's samples, alike for every variant but for their step."""
     rows: list[tuple[str, str, str, str, str, float]] = []
-    if probes == "memory":
+    if probes == "fit":
+        rows += [
+            ("process", "", "", "fit_batch", "1", batch),
+            ("process", "", "", "fit_peak", "B", batch * IMAGE_BYTES),
+        ]
+    elif probes == "epoch":
+        rows += [("process", "", "", name, "s", 1.0) for name in ("first_epoch", "epoch")]
+    elif probes == "memory":
         rows += [("process", "", "", name, "B", 1e6) for name in ("parameter", "process_peak")]
     else:
         rows += [("process", "", "", "first_step", "s", 2 * step_s), ("step", "", "", "wall", "s", step_s)]
@@ -29,7 +39,7 @@ def samples(probes: str, step_s: float) -> list[dict[str, Any]]:
             ("phase", "", "forward", "wall", "s", step_s / 3),
             ("phase", "", "backward", "wall", "s", step_s / 1.5),
         ]
-    probe = "memory" if probes == "memory" else "steps"
+    probe = probes if probes in ("memory", "fit", "epoch") else "steps"
     return [
         {"probe": probe, "scope": scope, "layer": layer, "phase": phase, "metric": metric, "unit": unit,
          "iterations": 1, "index": 0, "value": value}
@@ -77,8 +87,11 @@ def main(request_path: str, reply_path: str) -> None:
     crash(how)
     reply: dict[str, Any] = {
         "status": "ok", "reason": "", "layers": [], "counts": {"plain": 1, "stamped": 1},
-        "samples": samples(request["probes"], step_s(variant, request["tree"])),
+        "samples": samples(request["probes"], step_s(variant, request["tree"]), int(variant.batch_size)),
     }  # fmt: skip
+    limit = request["memory_limit_bytes"]
+    if request["probes"] == "fit" and limit is not None and int(variant.batch_size) * IMAGE_BYTES > limit:
+        reply |= {"status": "oom", "reason": "no memory", "samples": []}
     Path(reply_path).write_text(spoil(reply, how))
 
 

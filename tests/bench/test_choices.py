@@ -20,6 +20,23 @@ def test_a_wrong_budget_is_an_error_that_says_how(text: str) -> None:
         choices.parse_budget(text)
 
 
+@pytest.mark.parametrize(("preset", "seconds"), [("look", 1200), ("quick", 1200), ("full", None)])
+def test_a_preset_has_a_budget_of_its_own_and_a_call_may_give_another(preset: str, seconds: float | None) -> None:
+    assert Choices(preset=preset).budget_s == seconds
+    assert Choices(preset=preset, budget="90s").budget_s == 90
+
+
+@pytest.mark.parametrize(("text", "size"), [("512MiB", 2**29), ("1.5GiB", 3 * 2**29), ("1KiB", 1024)])
+def test_sizes(text: str, size: int) -> None:
+    assert choices.parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "4", "4GB", "0GiB", "-1MiB"])
+def test_a_wrong_size_is_an_error_that_says_how(text: str) -> None:
+    with pytest.raises(UsageError, match="--memory-limit reads 512MiB or 4GiB"):
+        choices.parse_size(text)
+
+
 def test_shapes() -> None:
     assert choices.parse_shape("3x32x64") == (3, 32, 64)
     for text in ("32x32", "3x0x32", "3 x 32 x 32", "axbxc"):

@@ -40,8 +40,9 @@ def test_a_run_takes_the_pilot_and_then_every_arm_in_every_round(start: Start) -
     found = Counter((t["round"], t["variant_id"], t["arm"], t["probes"]) for t in trials(folder))
 
     assert {
-        *[("0", v, a, p) for v, a in ((BASE, "A"), (KEPT, "V")) for p in ("steps+layers", "memory")],
-        ("0", BF16, "V", "steps+layers"),
+        ("0", BASE, "A", "steps+layers+kernels+loader+numerics"),
+        *[("0", v, "V", "steps+layers+kernels+numerics") for v in (KEPT, BF16)],
+        *[("0", v, a, "memory") for v, a in ((BASE, "A"), (KEPT, "V"))],
         *[(r, BASE, "A", "steps+layers+canary") for r in "12"],
         *[(r, v, a, "steps+layers") for r in "12" for v, a in ((BASE, "A'"), (KEPT, "V"))],
     } == set(found)
@@ -60,7 +61,7 @@ def test_the_first_table_comes_once_between_pilot_and_rounds(start: Start) -> No
 def test_progress_tells_what_runs_and_the_time_left(start: Start, shown: StringIO) -> None:
     execute(start(BASE, KEPT))
 
-    assert f"1/4 pilot {BASE} steps+layers, about " in shown.getvalue()
+    assert f"1/6 pilot {BASE} steps+layers+kernels+loader+numerics, about " in shown.getvalue()
     assert "/3 round 2 " in shown.getvalue()
     assert shown.getvalue().count(" left\n") == 10
 
@@ -98,6 +99,57 @@ def test_a_worker_that_hangs_is_a_timeout_and_the_run_goes_on(start: Start, monk
 
     assert [t["status"] for t in trials(folder) if t["variant_id"] == KEPT] == ["timeout"]
     assert read_run(folder)["status"] == "complete"
+
+
+LARGEST = "cpu-default-nchw-eager-bmax"
+
+
+def test_the_largest_batch_is_found_and_running_out_of_memory_is_a_row(start: Start) -> None:
+    folder = execute(start(LARGEST, pilot_only=[LARGEST], memory_limit_bytes={"cpu": 100_000_000}))
+    found = [(t["probes"], t["status"]) for t in trials(folder)]
+    plan = read_run(folder)["plan"]
+
+    assert plan["largest"] == {LARGEST: 98}
+    assert ("fit", "oom") in found
+    assert found[-1] == ("steps+layers+kernels+loader+numerics", "ok")
+    assert next(t["reason"] for t in trials(folder) if t["status"] == "oom").startswith("batch 1")
+    assert [size for size, peak in plan["tried"][LARGEST] if peak is not None and size > 98] == []
+
+
+def test_where_no_batch_fits_there_are_no_steps(start: Start) -> None:
+    folder = execute(start(LARGEST, pilot_only=[LARGEST], memory_limit_bytes={"cpu": 1}))
+
+    assert {("fit", "oom")} == {(t["probes"], t["status"]) for t in trials(folder)}
+    assert read_run(folder)["plan"]["largest"] == {}
+
+
+def test_a_search_for_the_largest_batch_goes_on_where_it_was_killed(start: Start, tmp_path: Path) -> None:
+    run = start(LARGEST, pilot_only=[LARGEST], memory_limit_bytes={"cpu": 100_000_000})
+    folder = execute(run)
+    header = read_run(folder)
+    header["plan"] |= {"largest": {}, "tried": {LARGEST: header["plan"]["tried"][LARGEST][:2]}}
+    (folder / "run.json").write_text(json.dumps(header))
+    again = launch.resume(folder, RunProgress(Console(file=StringIO())), tmp_path / "cache")
+    again.worker = run.worker
+    execute(again)
+
+    assert read_run(folder)["plan"]["largest"] == {LARGEST: 98}
+
+
+def test_a_very_slow_variant_has_no_rounds(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.plan.VERY_SLOW_S", 0.5)
+    monkeypatch.setattr("bench.plan.VERY_SLOW_TIMES", 0.7)  # the fake worker takes 0.8 of a baseline's step
+    folder = execute(start(BASE, KEPT))
+
+    assert {("0", KEPT)} == {(t["round"], t["variant_id"]) for t in trials(folder) if t["variant_id"] == KEPT}
+    assert read_run(folder)["status"] == "complete"
+
+
+def test_the_pilot_predicts_the_whole(start: Start, shown: StringIO) -> None:
+    folder = execute(start(BASE, KEPT))
+
+    assert "the whole run should take about " in shown.getvalue()
+    assert read_run(folder)["plan"]["predicted_s"] >= 15  # of the report
 
 
 def test_a_budget_ends_the_rounds_before_one_that_could_not_end_in_it(start: Start) -> None:

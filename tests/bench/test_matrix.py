@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bench.matrix import Machine, ab_matrix, excluded_reason, matrix, preset
-from bench.variants import Variant, VariantError
+from bench.matrix import Machine, ab_matrix, excluded_reason, matrix, preset, thread_counts
+from bench.variants import AXES, Variant, VariantError
 
 LINUX = Machine(cxx_compiler=True, glibc=(2, 36), huge_pages="madvise", tcmalloc="libtcmalloc.so", cores=2)
 GPU = replace(LINUX, cuda_devices=1, cuda_capability=(9, 0))
@@ -40,8 +40,29 @@ def test_look_has_three_variants_on_either_device() -> None:
     assert [3, 3] == [len(preset("look", d)) for d in ("cpu", "cuda")]
 
 
+def test_full_has_every_value_of_every_axis() -> None:
+    for device in ("cpu", "cuda"):
+        variants = [e.variant for e in preset("full", device, cores=6)]
+        assert len(set(variants)) == len(variants)
+        for name, axis in AXES.items():
+            seen = {str(getattr(v, name)) for v in variants}
+            if name in ("precision", "memory_format", "compile_mode", "loader", "sync", "optimizer"):
+                assert set(axis.values) == seen, name
+    on_cpu = [e.variant for e in preset("full", "cpu", cores=6)]
+
+    assert {v.allocator for v in on_cpu} == set(AXES["allocator"].values)
+    assert {v.threads for v in on_cpu} == {None, 1, 2, 4, 6}
+    assert {v.batch_size for v in on_cpu} == {8, 16, 32, 64, 128, "max"}
+    assert [v.batch_size for v in [e.variant for e in preset("full", "cpu") if e.pilot_only]] == ["max"]
+
+
+@pytest.mark.parametrize(("cores", "counts"), [(1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6]), (16, [1, 2, 4, 8, 16])])
+def test_threads_are_counted_in_powers_of_two_up_to_the_cores(cores: int, counts: list[int]) -> None:
+    assert thread_counts(cores) == counts
+
+
 def test_an_unknown_preset_is_an_error_that_lists_them() -> None:
-    with pytest.raises(VariantError, match="unknown preset 'slow': the presets are look, quick"):
+    with pytest.raises(VariantError, match="unknown preset 'slow': the presets are look, quick, full"):
         preset("slow", "cpu")
 
 

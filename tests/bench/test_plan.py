@@ -10,9 +10,13 @@ from bench.plan import (
     complete_rounds,
     pilot,
     pilot_of_trees,
+    pilot_probes,
     round_trials,
     rounds_that_fit,
+    step_probes,
     time_limit_s,
+    times_steps,
+    very_slow,
 )
 from bench.variants import Variant
 
@@ -23,7 +27,7 @@ def test_the_pilot_takes_each_variant_once_and_memory_of_what_has_rounds() -> No
     planned = pilot(ENTRIES)
     memory = [t.arm.variant.id for t in planned if t.probes == "memory"]
 
-    assert len(ENTRIES) == len([t for t in planned if t.probes != "memory"])
+    assert len(ENTRIES) == len([t for t in planned if times_steps(t.probes)])
     assert memory == [e.variant.id for e in ENTRIES if not e.pilot_only]
     assert {0} == {t.round for t in planned}
 
@@ -35,9 +39,34 @@ def test_a_light_pilot_takes_the_memory_of_baselines_alone() -> None:
 
 
 def test_compiled_variants_have_no_layers() -> None:
-    probes = {t.arm.variant.compile_mode: t.probes for t in pilot(ENTRIES) if t.probes != "memory"}
+    probes = {t.arm.variant.id: t.probes for t in pilot(ENTRIES) if times_steps(t.probes)}
 
-    assert probes == {"eager": "steps+layers", "inductor": "steps"}
+    assert probes["cpu-default-nhwc-eager-b32"] == "steps+layers+kernels+numerics"
+    assert probes["cpu-default-nhwc-inductor-b32-kept"] == "steps+numerics"
+    assert {step_probes(e.variant) for e in ENTRIES} == {"steps+layers", "steps"}
+
+
+def test_loaders_are_timed_alone_where_they_differ_and_beside_the_baseline() -> None:
+    alone = {t.arm.variant.id for t in pilot(ENTRIES) if "loader" in t.probes.split("+")}
+    base = "cpu-default-nchw-eager-b32"
+
+    assert alone == {base, *(f"{base}-{name}" for name in ("notebook-syncstep", "notebook", "workers"))}
+
+
+def test_the_largest_batch_is_sought_before_its_steps() -> None:
+    variant = Variant(batch_size="max")
+
+    assert pilot_probes(Entry(variant=variant, pilot_only=True)) == [
+        "fit", "steps+layers+kernels+loader+numerics", "epoch",
+    ]  # fmt: skip
+
+
+def test_the_very_slow_have_no_rounds() -> None:
+    base, slow, bf16 = Variant(), Variant(memory_format="nhwc"), Variant(precision="bf16")
+
+    assert very_slow([base, slow, bf16], {base.id: 3.0, slow.id: 11.0, bf16.id: 12.0}) == {bf16.id}
+    assert very_slow([base, bf16], {base.id: 0.3, bf16.id: 7.9}) == set()
+    assert very_slow([base], {base.id: 100.0}) == set()
 
 
 def test_rounds_have_the_baseline_twice_and_leave_out_what_failed() -> None:

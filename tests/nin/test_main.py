@@ -29,15 +29,30 @@ def test_an_epoch_prints_the_notebooks_line(no_other_data: Path) -> None:  # noq
 
     assert code == 0
     assert "accuracies are accuracies on the subset" in output
-    assert LINE.fullmatch(output.splitlines()[-1])
+    assert any(map(LINE.fullmatch, output.splitlines()))
 
 
 def test_one_seed_gives_one_loss() -> None:
     short = ("--epochs", "1", "--limit", "8", "--batch-size", "4", "--device", "cpu", "--loader", "resident")
     lines = [call(*short, "--seed", seed)[1] for seed in ("1", "1", "2")]
-    losses = [re.search(r"loss ([\d.]+)", text.splitlines()[-1])[1] for text in lines]  # type: ignore[index]
+    losses = [re.search(r"loss ([\d.]+)", text)[1] for text in lines]  # type: ignore[index]
 
     assert losses[0] == losses[1] != losses[2]
+
+
+def test_seeds_tell_the_share_that_learns_and_what_is_never_predicted() -> None:
+    short = ("--epochs", "1", "--limit", "8", "--batch-size", "4", "--device", "cpu", "--loader", "resident")
+    code, output = call(*short, "--seeds", "2", "--seed", "3")
+    last = output.splitlines()[-1]
+
+    assert code == 0
+    assert len(LINE.findall(output)) == 2
+    assert "seed 3 never predicts " in output  # eight images show no ten classes
+    assert re.fullmatch(
+        r"[012] of 2 seeds learned \(test acc above 0\.2, twice chance\); 0 of 2 predict every class; "
+        r"test acc from \d\.\d{3} to \d\.\d{3}, median \d\.\d{3}",
+        last,
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,7 +60,7 @@ def test_one_seed_gives_one_loss() -> None:
     [
         (("--device", "tpu"), "--device must be cpu, cuda or cuda:N, got 'tpu'"),
         (("--device", "cuda:99"), "CUDA devices; use --device cpu"),
-        (("--precision", "int8"), "precision must be one of default, fp32, tf32, bf16, got 'int8'"),
+        (("--precision", "int8"), "precision must be one of default, fp32, tf32, bf16, fp16, got 'int8'"),
         (("--loader", "fast", "--limit", "4"), "loader must be one of"),
         (("--data", "/nowhere"), "/nowhere, is not a folder"),
     ],

@@ -12,7 +12,7 @@ from torch import nn
 from nin import data
 from nin.loaders import Batch, make_loader
 from nin.model import NiN
-from nin.train import PHASES, Setup, Trainer, set_precision
+from nin.train import PHASES, Evaluation, Setup, Trainer, set_precision
 
 CPU = torch.device("cpu")
 
@@ -106,7 +106,27 @@ def test_every_phase_is_marked_as_it_begins_in_the_notebooks_order(images: data.
     Trainer(NiN(), Setup(device=CPU)).step(x, y, mark=marks.append)
 
     assert ["h2d", "forward", "loss", "optimizer", "backward", "optimizer", "read"] == marks
-    assert {"data", *marks} == set(PHASES)
+    assert {"data", "scaler", *marks} == set(PHASES)
+
+
+def test_a_grad_scaler_s_time_is_its_own(images: data.Images) -> None:
+    marks: list[str] = []
+    [(x, y)] = real_batches(images, 2, 1)
+    Trainer(NiN(), Setup(device=CPU, precision="fp16")).step(x, y, mark=marks.append)
+
+    assert ["h2d", "forward", "loss", "optimizer", "scaler", "backward", "scaler", "optimizer", "scaler",
+            "read"] == marks  # fmt: skip
+
+
+def test_steps_that_overflow_are_not_counted_as_the_optimizer_s(images: data.Images) -> None:
+    trainer = Trainer(he(NiN()), Setup(device=CPU, precision="fp16"))
+    trainer.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40)
+    [(x, y)] = real_batches(images, 2, 1)
+    before = [p.detach().clone() for p in trainer.model.parameters()]
+    trainer.step(x, y)
+
+    assert (trainer.steps, trainer.optimizer_steps()) == (1, 0)
+    assert all(torch.equal(a, b) for a, b in zip(before, trainer.model.parameters(), strict=True))
 
 
 def test_evaluation_counts_hits_in_eval_mode(images: data.Images) -> None:
@@ -118,8 +138,12 @@ def test_evaluation_counts_hits_in_eval_mode(images: data.Images) -> None:
     trainer = Trainer(model, Setup(device=CPU))
     model.train()
 
-    assert expected == trainer.evaluate(batches)
+    assert expected == trainer.evaluate(batches).accuracy
     assert model.training
+
+
+def test_classes_that_are_never_predicted_are_told() -> None:
+    assert Evaluation(accuracy=0.5, predicted=(3, 0, 1, 0)).never_predicted == [1, 3]
 
 
 def test_nhwc_reaches_the_layers(images: data.Images) -> None:

@@ -136,7 +136,7 @@ def test_batches_are_drawn_where_there_are_several(make_run: MakeRun, tmp_path: 
     data = load(make_run(sizes))
     page = report.write(data, tmp_path).path.read_text()
 
-    assert answer.batch_families(data, tables.steps(data)) == {"baseline": [v for v, _ in sizes]}
+    assert answer.families(data, tables.steps(data), "batch_size") == {"baseline": [v for v, _ in sizes]}
     assert "## Batch size" in page
 
 
@@ -225,7 +225,7 @@ def test_devices_are_answered_apart_and_both_drawn(make_run: MakeRun, tmp_path: 
     assert "On **cuda**, nin:" in page
     assert "figures/layers.png" in page
     assert "figures/layers-2.png" in page
-    assert set(answer.batch_families(data, tables.steps(data))) == {"baseline (cpu)", "baseline (cuda)"}
+    assert set(answer.families(data, tables.steps(data), "batch_size")) == {"baseline (cpu)", "baseline (cuda)"}
 
 
 def test_a_launch_bound_variant_is_labelled(make_run: MakeRun, tmp_path: Path) -> None:

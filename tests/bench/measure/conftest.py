@@ -71,11 +71,16 @@ def fake_work(clock: FakeClock) -> Workload:
             mark(phase)
             clock.pass_s(PHASE_S[phase])
 
-    trainer = SimpleNamespace(step=step, model=nn.Sequential(), setup=Setup(device=torch.device("cpu")))
+    trainer = SimpleNamespace(
+        step=step, model=nn.Sequential(), setup=Setup(device=torch.device("cpu")), move=lambda x, y: (x, y)
+    )
     return Workload(
         trainer=cast("Any", trainer),
         batches=cast("Any", batches()),
         variant=Variant(),
+        loader=cast("Any", None),
+        inputs=Inputs(),
+        seed=0,
     )
 
 

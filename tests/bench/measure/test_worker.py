@@ -16,7 +16,7 @@ def request(probes: str = "steps+layers", shape: list[int] | None = None, **axes
     variant = Variant(**{"model": "tests_models:twice", "batch_size": 4} | axes)  # type: ignore[arg-type]
     return {
         "task": "trial", "variant": as_row(variant), "probes": probes, "counts": {}, "seed": 0,
-        "pilot_counts": {"plain": 2, "stamped": 1},
+        "pilot_counts": {"plain": 2, "stamped": 1}, "memory_limit_bytes": None,
         "inputs": {"folder": None, "shape": shape or [1, 28, 28], "classes": 10},
     }  # fmt: skip
 

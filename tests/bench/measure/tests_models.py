@@ -1,5 +1,6 @@
 """Small models for tests, named as `tests_models:factory`."""
 
+import torch
 from torch import Tensor, nn
 
 
@@ -35,3 +36,61 @@ def twice8(in_channels: int, num_classes: int) -> nn.Module:
 def no_module(in_channels: int, num_classes: int) -> str:
     """Not a model."""
     return f"{in_channels} {num_classes}"
+
+
+class Block(nn.Module):
+    """A convolution and a ReLU, and a head; `spoil` is done to what the ReLU gives."""
+
+    def __init__(self, in_channels: int, num_classes: int, spoil: nn.Module) -> None:
+        super().__init__()
+        self.conv, self.relu, self.spoil = nn.Conv2d(in_channels, 8, 3), nn.ReLU(), spoil
+        self.conv2, self.pool = nn.Conv2d(8, 8, 3), nn.AdaptiveAvgPool2d(1)
+        self.head = nn.Linear(8, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv2(self.spoil(self.relu(self.conv(x))))
+        return self.head(self.pool(x).flatten(1))  # type: ignore[no-any-return]
+
+
+class AvgPoolOther(nn.Module):
+    """Hands on its input in the default layout."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.clone(memory_format=torch.contiguous_format)
+
+
+class NotANumber(nn.Module):
+    """Makes the loss one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * float("nan")
+
+
+class Counting(nn.Module):
+    """Its forward depends on how often it ran, which a compiler guards by compiling anew."""
+
+    calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return x + self.calls
+
+
+def honest(in_channels: int, num_classes: int) -> nn.Module:
+    """Nothing is wrong with it."""
+    return Block(in_channels, num_classes, nn.Identity())
+
+
+def loses_layout(in_channels: int, num_classes: int) -> nn.Module:
+    """Its second layer hands on the default layout."""
+    return Block(in_channels, num_classes, AvgPoolOther())
+
+
+def not_a_number(in_channels: int, num_classes: int) -> nn.Module:
+    """Its loss is none."""
+    return Block(in_channels, num_classes, NotANumber())
+
+
+def recompiles(in_channels: int, num_classes: int) -> nn.Module:
+    """Every call is another program."""
+    return Block(in_channels, num_classes, Counting())

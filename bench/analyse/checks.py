@@ -1,0 +1,72 @@
+"""The section on whether each variant is what its name says: numerics, live logits, types, layouts, skipped steps."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from bench.analyse.labels import label
+from bench.analyse.load import RunData
+from bench.analyse.page import Lines, Report
+from bench.analyse.words import count, markdown
+
+
+def section(report: Report) -> Lines:
+    """Errors against float64 with their bounds, and what each variant was found to do."""
+    data, table = report.data, report.numerics
+    if table.empty:
+        return []
+    rows = [cells(data, row) for row in table.to_dict("records")]
+    shown = pd.DataFrame(rows)
+    shown = shown.loc[:, (shown != "").any()]
+    return [
+        "## Is each variant what it says?",
+        "",
+        *markdown(shown),
+        "Loss and gradients of one batch of real images, under He's initialisation, against float64: *gradient error* "
+        "is the difference's norm over the gradient's, of the parameter that comes nearest to its *bound* (30 times "
+        "what plain float32 misses by, scaled by the precision's roundoff). A variant beyond it is invalid. *Live "
+        "logits* are the classes whose score differs between images under the model's own initialisation. "
+        "*Conversions* and *casts* are the operators of a step that change a tensor's layout or float type.",
+        "",
+        *[line for sentence in warnings(data, table) for line in (sentence, "")],
+    ]
+
+
+def cells(data: RunData, row: dict[str, Any]) -> dict[str, str]:
+    """A variant's row as it is shown."""
+    v = row["variant_id"]
+    skipped = [data.spread(v, f"skipped_{when}", "process").estimate for when in ("settling", "timed")]
+    return {
+        "variant": label(data, v),
+        "gate": "passed" if row["status"] == "ok" else row["status"],
+        "loss error": error(row["loss_error"]),
+        "gradient error": error(row["gradient_error"]),
+        "bound": error(row["bound"]),
+        "live logits": count(row["live_logits"]),
+        "conversions": count(data.spread(v, "conversions").estimate),
+        "casts": count(data.spread(v, "casts").estimate),
+        "skipped settling, timed": "" if math.isnan(skipped[0]) else ", ".join(map(count, skipped)),
+    }
+
+
+def error(value: float) -> str:
+    """A relative error, to two digits."""
+    return "" if math.isnan(value) else f"{value:.1e}"
+
+
+def warnings(data: RunData, table: pd.DataFrame) -> Lines:
+    """The variants in which classes can't be learned from the initialisation as it is."""
+    classes = data.run["inputs"]["classes"]
+    dead = table[table.live_logits < classes]
+    if dead.empty:
+        return []
+    by_count: dict[int, list[str]] = {}
+    for row in dead.itertuples():
+        by_count.setdefault(int(row.live_logits), []).append(label(data, row.variant_id))
+    told = "; ".join(f"{live} of {classes} in {', '.join(names)}" for live, names in sorted(by_count.items()))
+    return [
+        f"**Warning: dead logits.** Before any training, from seed {data.run['seed']}, only so many classes' scores "
+        f"differ between images: {told}. A class whose score no image moves gets no gradient. This is no fault of a "
+        "variant's speed, but a training run may never predict that class; `python -m nin --seeds 10` shows how often.",
+    ]

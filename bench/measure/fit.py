@@ -1,0 +1,48 @@
+"""Whether a batch fits: one step of it under a limit of memory, its peak told."""
+
+import resource
+
+import torch
+
+from bench.measure.clock import Clock
+from bench.measure.memory import process_peak_bytes
+from bench.measure.samples import Samples
+from bench.measure.steps import take_step
+from bench.measure.workload import Workload
+
+FEW_IMAGES = 2
+
+
+def limit(device: str, limit_bytes: int | None) -> None:
+    """Let this process have no more memory than that; None leaves it as it is.
+
+    On the CPU what the process may map to write (RLIMIT_DATA, getrlimit(2)), so that an allocation fails before the
+    kernel kills a process; on CUDA what torch's allocator may take of the device.
+    """
+    if limit_bytes is None:
+        return
+    if device.startswith("cuda"):
+        total = torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, limit_bytes / total), device)
+    else:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
+
+
+def measure(work: Workload, clock: Clock) -> Samples:
+    """The batch that was tried, and the process's peak in a step of it; running out of memory is the caller's to tell.
+
+    The optimizer's state is made beforehand, at little cost, as it is there in every later step.
+    """
+    if work.eager:
+        x, y = next(work.batches)
+        for count in (FEW_IMAGES, len(y)):
+            work.trainer.step(x[:count], y[:count])
+    else:
+        for _ in range(2):
+            take_step(work)
+    clock.sync()
+    samples = Samples("fit")
+    samples.add("fit_batch", "1", int(work.variant.batch_size), scope="process")
+    if (peak_bytes := process_peak_bytes(work.device)) is not None:
+        samples.add("fit_peak", "B", peak_bytes, scope="process")
+    return samples

@@ -1,0 +1,62 @@
+"""What bounds an epoch: how fast batches come if nothing trains, and how fast a step is if its batch is there."""
+
+import math
+
+from bench.measure.clock import Clock
+from bench.measure.samples import Samples
+from bench.measure.steps import LONG_STEP_S, MOST_ITERATIONS
+from bench.measure.workload import Workload
+from nin.loaders import MAX_WORKERS
+
+LEAST_SAMPLE_S = 0.5
+SAMPLES = 3
+TRIED = 4
+MOST_BATCHES = 200
+
+
+def measure(work: Workload, clock: Clock, step_s: float) -> Samples:
+    """Seconds a batch of the loader alone, and of the step alone on one batch that is on the device already."""
+    samples = Samples("loader")
+    batches_s(work, clock, 2 * MAX_WORKERS)  # those that workers have made in advance
+    alone_s = max(batches_s(work, clock, TRIED) / TRIED, 1e-6)
+    count = max(1, min(MOST_BATCHES, math.ceil(LEAST_SAMPLE_S / alone_s)))
+    for index in range(SAMPLES):
+        samples.add("loader_alone", "s", batches_s(work, clock, count) / count, iterations=count, index=index)
+    batch = work.trainer.move(*next(work.batches))
+    count = 1 if step_s >= LONG_STEP_S else max(1, min(MOST_ITERATIONS, math.ceil(LEAST_SAMPLE_S / step_s)))
+    for index in range(SAMPLES):
+        clock.sync()
+        start = clock.host_s()
+        for _ in range(count):
+            work.trainer.step(*batch)
+        clock.sync()
+        samples.add("compute_alone", "s", (clock.host_s() - start) / count, iterations=count, index=index)
+    return samples
+
+
+def batches_s(work: Workload, clock: Clock, count: int) -> float:
+    """Seconds until so many batches came, on the device where the loader makes them there."""
+    clock.sync()
+    start = clock.host_s()
+    for _ in range(count):
+        next(work.batches)
+    clock.sync()
+    return clock.host_s() - start
+
+
+def whole_epochs(work: Workload, clock: Clock, count: int) -> Samples:
+    """Seconds of whole epochs over all train images, the last partial batch included; the first one apart.
+
+    In a fresh process: the first epoch starts workers, compiles (for the partial batch too) and fills caches.
+    """
+    samples = Samples("epoch")
+    loader = work.whole_loader()
+    for index in range(count + 1):
+        clock.sync()
+        start = clock.host_s()
+        work.trainer.epoch(loader)
+        clock.sync()
+        metric = "epoch" if index else "first_epoch"
+        samples.add(metric, "s", clock.host_s() - start, scope="process", index=max(0, index - 1))
+    samples.add("epoch_images", "1", work.trainer.images, scope="process")
+    return samples

@@ -1,0 +1,287 @@
+"""The CUDA path as far as a machine without one can hold it: order, devices, and functions that exist."""
+
+import ast
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from bench.matrix import PRESETS, preset
+from bench.measure import fit, memory, state, steps
+from bench.measure.clock import CudaClock
+from bench.measure.workload import Workload, build_model
+from bench.variants import Variant
+from nin import data
+from nin.loaders import make_loader
+from nin.train import Setup, Trainer
+
+MakeWork = Callable[..., Workload]
+ROOT = Path(__file__).parents[3]
+VARIANTS = {e.variant.id: e.variant for name in PRESETS for e in preset(name, "cuda") if e.variant.batch_size != "max"}
+CUDA = torch.device("cuda")
+
+
+class Event:
+    """A CUDA event that writes down what is asked of it."""
+
+    def __init__(self, asked: list[str], **options: object) -> None:
+        inspect.signature(torch.cuda.Event.__new__).bind(torch.cuda.Event, **options)
+        self.asked = asked
+
+    def record(self) -> None:
+        self.asked.append("record")
+
+    def elapsed_time(self, _end: "Event") -> float:
+        self.asked.append("elapsed")
+        return 250.0
+
+
+ANSWERS: dict[str, object] = {
+    "max_memory_allocated": 7, "max_memory_reserved": 8, "mem_get_info": (100, 300), "clock_rate": 1500,
+    "temperature": 40, "power_draw": 90_000, "get_device_properties": mock.Mock(total_memory=2**30, uuid="x"),
+}  # fmt: skip
+FUNCTIONS = (
+    "synchronize", "reset_peak_memory_stats", "set_per_process_memory_fraction", *ANSWERS,
+)  # fmt: skip
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was asked of torch.cuda, in order; each function only as its own signature allows."""
+    found: list[str] = []
+    for name in FUNCTIONS:
+        answer = ANSWERS.get(name)
+
+        def note(*_arguments: object, name: str = name, answer: object = answer, **_options: object) -> object:
+            found.append(name)
+            return answer
+
+        monkeypatch.setattr(torch.cuda, name, mock.create_autospec(getattr(torch.cuda, name), side_effect=note))
+    monkeypatch.setattr(torch.cuda, "Event", lambda **options: Event(found, **options))
+    return found
+
+
+@pytest.fixture
+def on_cuda(monkeypatch: pytest.MonkeyPatch, asked: list[str], real_work: MakeWork) -> Callable[..., Workload]:
+    """A real workload on the CPU that says it is on CUDA; its steps are written down with what torch.cuda is asked."""
+
+    def made(**axes: object) -> Workload:
+        work = real_work(shape=(1, 28, 28), model="tests_models:honest", batch_size=2, **axes)
+        step = work.trainer.step
+
+        def noted(*arguments: Any, **options: Any) -> None:  # noqa: ANN401
+            asked.append("step")
+            step(*arguments, **options)
+
+        work.trainer.step = noted  # type: ignore[method-assign]
+        monkeypatch.setattr(Workload, "device", CUDA)
+        return work
+
+    return made
+
+
+def timed(work: Workload, asked: list[str]) -> list[str]:
+    """What is asked while two plain samples of two steps are taken."""
+    clock = CudaClock(CUDA, prepared=4)
+    asked.clear()
+    steps.plain_steps(work, clock, steps.Counts(plain=2, iterations=2))
+    return list(asked)
+
+
+SAMPLE = ["synchronize", "record", "step", "step", "record", "synchronize", "elapsed"]
+DISPATCH = ["synchronize", "step", "synchronize"]
+
+
+def test_a_timed_region_is_steps_between_two_events_and_two_syncs(
+    on_cuda: Callable[..., Workload], asked: list[str]
+) -> None:
+    assert [*SAMPLE, *SAMPLE, *DISPATCH] == timed(on_cuda(), asked)
+
+
+def test_a_sync_within_the_timed_region_is_seen(
+    on_cuda: Callable[..., Workload], asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work, take = on_cuda(), steps.take_step
+
+    def disturbed(w: Workload) -> None:
+        take(w)
+        torch.cuda.synchronize()
+
+    monkeypatch.setattr(steps, "take_step", disturbed)
+
+    assert [*SAMPLE, *SAMPLE, *DISPATCH] != timed(work, asked)
+
+
+def test_stamps_are_read_after_one_sync(on_cuda: Callable[..., Workload], asked: list[str]) -> None:
+    work = on_cuda()
+    clock = CudaClock(CUDA)
+    asked.clear()
+    steps.stamped_steps(work, clock, 1)
+
+    assert asked[:2] == ["synchronize", "record"]
+    assert asked.count("synchronize") == 2
+    inside = asked[1 : asked.index("synchronize", 1)]
+    assert set(inside) == {"record", "step"}
+    assert set(asked[asked.index("synchronize", 1) + 1 :]) == {"elapsed"}
+
+
+def peak_order(asked: list[str]) -> list[str]:
+    return [a for a in asked if a in ("step", "reset_peak_memory_stats", "max_memory_allocated", "mem_get_info")]
+
+
+def test_the_peak_is_reset_behind_the_warm_up(on_cuda: Callable[..., Workload], asked: list[str]) -> None:
+    found = memory.measure(on_cuda())
+    values = {row["metric"]: row["value"] for row in found.rows if not row["layer"]}
+
+    assert peak_order(asked)[:5] == ["step", "reset_peak_memory_stats", "step", "mem_get_info", "max_memory_allocated"]
+    assert asked[asked.index("reset_peak_memory_stats") - 1] == "synchronize"
+    assert (values["allocator_peak"], values["reserved"], values["process_peak"]) == (7, 8, 200)
+
+
+def test_a_peak_that_is_reset_too_early_is_seen(
+    on_cuda: Callable[..., Workload], asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    def disturbed(w: Workload) -> None:
+        torch.cuda.reset_peak_memory_stats()
+        steps.take_step(w)
+
+    monkeypatch.setattr(memory, "take_step", disturbed)
+    memory.measure(on_cuda())
+
+    assert peak_order(asked)[:3] != ["step", "reset_peak_memory_stats", "step"]
+
+
+def test_the_state_of_a_gpu_and_a_limit_of_its_memory_are_asked_for(asked: list[str]) -> None:
+    assert state.gpu_state(CUDA) | {"gpu_throttle": ""} == {
+        "gpu_clock_hz": 1.5e9, "gpu_temperature_c": 40.0, "gpu_power_w": 90.0, "gpu_throttle": "",
+    }  # fmt: skip
+    fit.limit("cuda", 2**29)
+
+    assert asked[-1] == "set_per_process_memory_fraction"
+
+
+class Reads(TorchDispatchMode):
+    """Notes in which phase a tensor's value is read by the host, which waits for the device."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.phase, self.found = "", set[str]()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
+        if func is torch.ops.aten._local_scalar_dense.default:
+            self.found.add(self.phase)
+        return func(*args, **(kwargs or {}))
+
+    def mark(self, phase: str) -> None:
+        self.phase = phase
+
+
+def setup_of(variant: Variant, device: str) -> Setup:
+    return Setup(
+        device=torch.device(device), precision=variant.precision, memory_format=variant.memory_format,
+        optimizer=variant.optimizer, sync=variant.sync,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS.keys())
+def test_no_step_reads_a_value_but_where_its_variant_says_so(variant: Variant, asked: list[str]) -> None:
+    """Adam's own count of steps lies on the host, so what it reads there waits for nothing."""
+    trainer = Trainer(build_model("tests_models:honest", 1, 10), setup_of(variant, "cpu"))
+    reads = Reads()
+    with reads:
+        for _ in range(2):
+            trainer.step(torch.rand(2, 1, 28, 28), torch.zeros(2, dtype=torch.long), reads.mark)
+
+    allowed = {"optimizer"} | ({"read"} if variant.sync == "step" else set())
+    allowed |= {"scaler"} if variant.precision == "fp16" else set()
+    assert reads.found <= allowed
+    assert ("read" in reads.found) == (variant.sync == "step")
+    assert asked == []
+
+
+@contextmanager
+def fake_cuda() -> Iterator[None]:
+    """Tensors that only say that they are on a CUDA device. Their forward works, their backward does not."""
+    swap = torch.__future__.get_swap_module_params_on_conversion()
+    with (
+        mock.patch("torch.cuda.is_available", return_value=True),
+        mock.patch("torch.cuda.is_bf16_supported", return_value=True),
+        mock.patch("torch.amp.autocast_mode.torch.cuda.get_device_capability", return_value=(8, 0), create=True),
+        FakeTensorMode(allow_non_fake_inputs=True),
+    ):
+        torch.__future__.set_swap_module_params_on_conversion(False)
+        try:
+            yield
+        finally:
+            torch.__future__.set_swap_module_params_on_conversion(swap)
+
+
+def fake_forward(variant: Variant, trainer_of: Callable[..., Trainer] = Trainer) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits and loss of a step's forward on a CUDA device that is none."""
+    images = data.random_images((1, 28, 28), 10, seed=0, count=8)
+    with fake_cuda():
+        trainer = trainer_of(build_model("nin", 1, 10), setup_of(variant, "cuda"))
+        stored = data.Images(pixels_NCHW=images.pixels_NCHW, labels_N=images.labels_N, size=224)
+        loader = "resident" if variant.loader == "resident" else "notebook"
+        if loader == "resident":
+            x, y = next(iter(make_loader(loader, stored, 4, device=CUDA)))
+            assert x.device.type == y.device.type == "cuda"
+        else:  # made on the host, moved by the trainer
+            x, y = torch.rand(4, 1, 224, 224), torch.zeros(4, dtype=torch.long)
+        x, y = trainer.move(x, y)
+        with trainer.autocast():
+            logits = trainer.forward(x)
+            loss = F.cross_entropy(logits, y)
+    return logits, loss
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS.keys())
+def test_all_tensors_of_a_forward_are_on_the_device(variant: Variant) -> None:
+    logits, loss = fake_forward(variant)
+    halves = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+    assert logits.device.type == loss.device.type == "cuda"
+    assert logits.dtype == halves.get(variant.precision, torch.float32)
+
+
+def test_a_tensor_on_the_wrong_device_is_seen() -> None:
+    class LeavesLabels(Trainer):
+        def move(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return super().move(x, y)[0], y
+
+    with pytest.raises(RuntimeError, match="device"):
+        fake_forward(Variant(device="cuda", loader="notebook"), LeavesLabels)
+
+
+def names_of_cuda(tree: ast.AST) -> set[str]:
+    """X of every `torch.cuda.X` in a module."""
+    return {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr == "cuda"
+        and isinstance(node.value.value, ast.Name)
+        and node.value.value.id == "torch"
+    }
+
+
+def missing(source: str) -> set[str]:
+    return {name for name in names_of_cuda(ast.parse(source)) if not hasattr(torch.cuda, name)}
+
+
+def test_every_cuda_function_that_is_named_exists() -> None:
+    sources = [path.read_text() for folder in ("bench", "nin") for path in (ROOT / folder).rglob("*.py")]
+
+    assert set().union(*map(missing, sources)) == set()
+    assert len(set().union(*(names_of_cuda(ast.parse(s)) for s in sources))) > 10
+    assert missing("torch.cuda.synchronise(device)") == {"synchronise"}

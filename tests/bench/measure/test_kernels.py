@@ -1,0 +1,63 @@
+"""What a step called is told by leaf, and copies into another layout or type are counted."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from bench.measure import kernels
+from bench.measure.workload import Workload
+
+MakeWork = Callable[..., Workload]
+
+
+def event(name: str, self_time: float = 0.0, device: tuple[tuple[str, float], ...] = (), *inner: Any) -> Any:  # noqa: ANN401
+    """An event of a profile, with kernels of (name, duration) and events inside."""
+    found = [SimpleNamespace(name=n, duration=d) for n, d in device]
+    return SimpleNamespace(name=name, self_cpu_time_total=self_time, kernels=found, cpu_children=list(inner))
+
+
+def test_the_operator_that_ran_longest_by_itself_is_named() -> None:
+    inner = event("aten::convolution", 1.0, (), event("aten::mkldnn_convolution", 9.0), event("aten::empty", 2.0))
+
+    assert kernels.heaviest([event("layer:0.0", 3.0, (), inner)]) == {"0.0": "aten::mkldnn_convolution"}
+
+
+def test_a_device_s_kernel_goes_before_the_operator() -> None:
+    launched = (("nchwToNhwcKernel", 2.0), ("sm80_xmma_fprop", 7.0))
+    inner = event("aten::cudnn_convolution", 9.0, launched)
+
+    assert kernels.heaviest([event("layer:0.0", 3.0, (), inner)]) == {"0.0": "sm80_xmma_fprop"}
+
+
+def test_convolutions_of_a_real_step(real_work: MakeWork) -> None:
+    samples, found = kernels.measure(real_work(batch_size=4))
+    convolutions = [found[path] for path in ("0.0", "0.2", "2.0", "7.4")]
+
+    assert all("conv" in name or name in ("aten::mm", "aten::addmm") for name in convolutions)
+    assert {"conversions": 0.0, "casts": 0.0} == {row["metric"]: row["value"] for row in samples.rows}
+
+
+def test_conversions_and_casts_are_counted() -> None:
+    x = torch.ones(2, 3, 4, 4)
+    copies = kernels.Copies()
+    with copies:
+        nhwc = x.contiguous(memory_format=torch.channels_last)
+        nhwc.clone()
+        x.copy_(nhwc)
+        nhwc.contiguous().bfloat16().float()
+        torch.arange(3).float()
+
+    assert copies.counts == {"conversions": 3, "casts": 3}
+
+
+def test_ranges_close_where_they_opened(real_work: MakeWork) -> None:
+    model = real_work(batch_size=2).trainer.model
+    with profile(activities=[ProfilerActivity.CPU]) as profiler, kernels.named(model):
+        model(torch.zeros(2, 1, 224, 224))
+    names = [e.name for e in cast("Any", profiler.events()) if e.name.startswith("layer:")]
+
+    assert names[:2] == ["layer:0.0", "layer:0.1"]
+    assert len(names) == 29
