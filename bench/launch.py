@@ -114,12 +114,15 @@ def _pilot_limit_s(run: Run) -> float:
 
 def _worth_piloting(run: Run, trial: plan.Planned) -> bool:
     """Steps of a largest batch only once it is known; memory and epochs only of what ran and is not slow."""
-    variant, step_s = trial.arm.variant, run.plan["step_s"].get(trial.arm.variant.id)
+    variant, step_s = trial.arm.variant, run.plan["step_s"].get(trial.arm.variant.id, 0.0)
     if trial.probes == "fit":
         return True
     if plan.times_steps(trial.probes):
         return variant.batch_size != LARGEST or variant.id in run.plan["largest"]
-    if step_s is None:
+    ran = any(
+        t["variant_id"] == variant.id and plan.times_steps(t["probes"]) and t["status"] == "ok" for t in run.trials
+    )
+    if not ran:
         return False
     if trial.probes == "memory":
         return bool(step_s <= plan.MEMORY_STEP_S)

@@ -102,7 +102,8 @@ def header(name: str, arms: list[tuple[Variant, str]]) -> dict[str, object]:
                 "preset": None, "status": "complete", "ended_because": "rounds",
                 "started_at": "2026-01-01T00:00:00+00:00", "finished_at": "2026-01-01T01:00:00+00:00",
                 "data": {"name": "generated numbers", "is_subset": False},
-                "plan": {"verdicts": True, "counts": {}, "arms": [[v.id, arm] for v, arm in arms], "flagged": None},
+                "plan": {"verdicts": True, "counts": {}, "arms": [[v.id, arm] for v, arm in arms], "flagged": None,
+                         "largest": {}, "tried": {}, "memory_limit_bytes": {}},
                 "environment": {"cpu": "none", "cores": 0, "page_bytes": 4096, "cuda_devices": []},
             }
         )

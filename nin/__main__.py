@@ -115,13 +115,11 @@ def find_batches(
         test_images = load(source, train=False).first(limit)
     except DataError as error:
         fail(str(error))
+    test_batches = make_loader(loader, test_images, batch_size, device=device)
     subset = "; accuracies are accuracies on the subset" if source.is_subset else ""
     typer.echo(f"data: {source.name}, {len(train_images):,} train images{subset}")
     typer.echo(f"train on {device}")
-    return lambda seed: (
-        make_loader(loader, train_images, batch_size, device=device, seed=seed),
-        make_loader(loader, test_images, batch_size, device=device),
-    )
+    return lambda seed: (make_loader(loader, train_images, batch_size, device=device, seed=seed), test_batches)
 
 
 def train(setup: "Setup", make_batches: MakeBatches, epochs: int, seed: int) -> "Evaluation":

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -101,8 +103,17 @@ def how_words(data: RunData) -> str:
         f"{len(data.rounds)} complete rounds of {len(plan['arms'])} trials after the pilot{more}; the run ended "
         f"{ENDS.get(data.run['ended_because'], 'early')}. {len(trials)} trials in all, each a fresh process, in an "
         f"order drawn anew each round from seed {data.run['seed']}; they took {duration(trials.duration_s.sum())}."
-        f"{counts_words(data)}"
+        f"{predicted_words(data.run)}{counts_words(data)}"
     )
+
+
+def predicted_words(run: dict[str, Any]) -> str:
+    """How long the run was expected to take after its pilot, and how long it took."""
+    predicted_s = run["plan"].get("predicted_s")
+    if not predicted_s or not run["finished_at"]:
+        return ""
+    took_s = (datetime.fromisoformat(run["finished_at"]) - datetime.fromisoformat(run["started_at"])).total_seconds()
+    return f" After the pilot the run was expected to take {duration(predicted_s)}; it took {duration(took_s)}."
 
 
 def counts_words(data: RunData) -> str:

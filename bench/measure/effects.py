@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bench.measure.samples import Samples
 from bench.measure.steps import take_step
 from bench.measure.workload import Workload
+from bench.variants import Variant
 
 MOST_SKIPPED_SHARE = 0.01
 """A GradScaler that has settled tries a larger scale every 2,000 steps, and may skip that one."""
@@ -64,20 +65,19 @@ def settle(work: Workload) -> None:
         take_step(work)
 
 
-def disturbed(work: Workload, before: Effects, after: Effects) -> str:
+def disturbed(variant: Variant, loss_sum: float, before: Effects, after: Effects) -> str:
     """Why what was timed between the two is no speed of the variant, in words; empty where it is."""
     if after.graphs > before.graphs:
         return f"{after.graphs - before.graphs} graphs were compiled anew in the timed region"
     if after.graph_breaks > before.graph_breaks:
         return "the compiled graph broke in the timed region"
-    if after.cudagraph_skips and work.variant.compile_mode in ("reduce-overhead", "max-autotune"):
+    if after.cudagraph_skips and variant.compile_mode in ("reduce-overhead", "max-autotune"):
         return "CUDA graphs were skipped"
     skipped, steps = after.skipped - before.skipped, after.steps - before.steps
     if skipped > MOST_SKIPPED_SHARE * steps:
         return f"the GradScaler skipped {skipped} of {steps} timed steps"
-    loss = float(work.trainer.loss_sum)
-    if not math.isfinite(loss):
-        return f"the loss is {loss}"
+    if not math.isfinite(loss_sum):
+        return f"the loss is {loss_sum}"
     return ""
 
 

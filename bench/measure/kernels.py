@@ -104,5 +104,7 @@ class Copies(TorchDispatchMode):
         if func.overloadpacket in COPIES and before and isinstance(result, torch.Tensor):
             source_format, source_dtype = before[-1]  # of copy_(target, source), else of the only one
             self.counts["conversions"] += {source_format, format_of(result)} == {"nchw", "nhwc"}
-            self.counts["casts"] += source_dtype != result.dtype and result.dtype.is_floating_point
+            self.counts["casts"] += (
+                source_dtype != result.dtype and source_dtype.is_floating_point and result.dtype.is_floating_point
+            )
         return result

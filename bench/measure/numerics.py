@@ -147,7 +147,7 @@ def result_of(
     """Loss and gradients of a batch under a context; the loss is multiplied by `scale` for backward alone."""
     model.zero_grad(set_to_none=True)
     with context or nullcontext():
-        loss = F.cross_entropy((forward or model)(x), y)
+        loss = F.cross_entropy((model if forward is None else forward)(x), y)
     (loss * scale).backward()
     gradients = {
         name: p.grad.detach().to("cpu", torch.float64) / scale
@@ -155,7 +155,7 @@ def result_of(
         if p.grad is not None
     }
     model.zero_grad(set_to_none=True)
-    return Result(loss=float(loss), gradients=gradients)
+    return Result(loss=float(loss.detach()), gradients=gradients)
 
 
 def variant_result(work: Workload, state: dict[str, torch.Tensor], x: torch.Tensor, y: torch.Tensor) -> Result:

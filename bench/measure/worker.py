@@ -67,6 +67,8 @@ def trial(request: dict[str, Any]) -> dict[str, Any]:
         return failed("error", error)
     except Exception as error:  # noqa: BLE001 - a trial's failure is a row, whatever it is
         traceback.print_exc()
+        if type(error).__name__ == "FailOnRecompileLimitHit":  # of torch._dynamo.exc, which eager does not load
+            return failed("invalid", "it was compiled anew so often that torch gives up and runs it eagerly")
         out_of_memory = "can't allocate memory" in str(error) or "out of memory" in str(error)
         return failed("oom" if out_of_memory else "error", error)
 
@@ -128,7 +130,12 @@ def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: d
     if "canary" in probes:
         samples.add_all([canary.measure(work.device, ticker)])
     late = sources.misplaced(work.variant.model, request.get("tree"), request.get("caller"))  # imported within a step
-    if reason := disturbed(work, before, after) or verify.after_steps(work.variant, facts, plain) or late:
+    loss_sum = float(work.trainer.loss_sum)
+    if (
+        reason := disturbed(work.variant, loss_sum, before, after)
+        or verify.after_steps(work.variant, facts, plain)
+        or late
+    ):
         return failed("invalid", reason)
     began = ticker.host_s()
     reason, kernels = once(work, ticker, probes, samples)

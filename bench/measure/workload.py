@@ -95,6 +95,10 @@ def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
         msg = f"a batch of {variant.batch_size} is more than the {len(images)} train images there are"
         raise UnsupportedError(msg)
     model.train()
+    if variant.compile_mode != "eager":
+        from torch._dynamo import config  # noqa: PLC0415 - slow, and eager does without
+
+        config.fail_on_recompile_limit_hit = True  # else torch would go on eagerly, and say so in a log alone
     return Workload(
         trainer=Trainer(model, setup), batches=endless(loader), variant=variant, loader=loader, inputs=inputs, seed=seed
     )

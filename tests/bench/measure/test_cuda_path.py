@@ -11,6 +11,7 @@ from unittest import mock
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -208,27 +209,33 @@ def test_no_step_reads_a_value_but_where_its_variant_says_so(variant: Variant, a
     assert asked == []
 
 
+def replace_parameters(
+    module: nn.Module, fn: Callable[[torch.Tensor], torch.Tensor], *, recurse: bool = True
+) -> nn.Module:
+    """What nn.Module.to does, by new parameters: torch's own can't swap those that are fake."""
+    for part in module.modules() if recurse else [module]:
+        for name, parameter in part.named_parameters(recurse=False):
+            setattr(part, name, nn.Parameter(fn(parameter.detach())))
+    return module
+
+
 @contextmanager
 def fake_cuda() -> Iterator[None]:
     """Tensors that only say that they are on a CUDA device. Their forward works, their backward does not."""
-    swap = torch.__future__.get_swap_module_params_on_conversion()
     with (
+        FakeTensorMode(allow_non_fake_inputs=True),
         mock.patch("torch.cuda.is_available", return_value=True),
         mock.patch("torch.cuda.is_bf16_supported", return_value=True),
-        mock.patch("torch.amp.autocast_mode.torch.cuda.get_device_capability", return_value=(8, 0), create=True),
-        FakeTensorMode(allow_non_fake_inputs=True),
+        mock.patch("torch._subclasses.fake_tensor.init_gpu_context"),  # it would make a real tensor
+        mock.patch.object(nn.Module, "_apply", replace_parameters),
     ):
-        torch.__future__.set_swap_module_params_on_conversion(False)
-        try:
-            yield
-        finally:
-            torch.__future__.set_swap_module_params_on_conversion(swap)
+        yield
 
 
 def fake_forward(variant: Variant, trainer_of: Callable[..., Trainer] = Trainer) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits and loss of a step's forward on a CUDA device that is none."""
-    images = data.random_images((1, 28, 28), 10, seed=0, count=8)
     with fake_cuda():
+        images = data.random_images((1, 28, 28), 10, seed=0, count=8)
         trainer = trainer_of(build_model("nin", 1, 10), setup_of(variant, "cuda"))
         stored = data.Images(pixels_NCHW=images.pixels_NCHW, labels_N=images.labels_N, size=224)
         loader = "resident" if variant.loader == "resident" else "notebook"

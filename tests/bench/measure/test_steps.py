@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench.measure.samples import Samples
-from bench.measure.steps import Counts, calibrate, first_step, plain_steps, stamped_steps
+from bench.measure.steps import Counts, calibrate, first_step, plain_steps, stamped_steps, warm_up
 from bench.measure.usage import UNITS
 from bench.measure.workload import Workload
 from bench.variants import Variant
@@ -36,7 +36,9 @@ def test_a_plain_sample_is_the_mean_of_its_steps_loader_included(
 
 
 def test_no_synchronize_falls_into_a_timed_region(fake_work: Workload, clock: Any) -> None:  # noqa: ANN401
-    plain_steps(fake_work, clock, Counts(warmup=1, plain=2, iterations=3))
+    counts = Counts(warmup=1, plain=2, iterations=3)
+    warm_up(fake_work, counts)
+    plain_steps(fake_work, clock, counts)
     region = ["sync", "mark", "step", "step", "step", "mark", "sync"]
     assert clock.events == ["step", *region, *region]
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from bench.measure import verify
+from bench.measure.effects import Effects, disturbed
 from bench.measure.samples import Samples
 from bench.measure.steps import take_step
 from bench.measure.workload import Workload
@@ -35,7 +36,7 @@ def test_facts_are_what_the_layers_saw(real_work: MakeWork) -> None:
 
     assert facts["0.0"] == verify.LayerFacts(
         layer="0.0", block="0", type="Conv2d", output_shape="2x96x54x54", parameters=11_712,
-        memory_format="nhwc", dtype="float32",
+        memory_format="nhwc", dtype="float32", gradient_format="nhwc",
     )  # fmt: skip
     assert facts["8"].memory_format == "both"
     assert facts["9"].memory_format == ""
@@ -58,14 +59,20 @@ def test_a_layer_that_permutes_on_purpose_is_no_lost_layout() -> None:
 
 
 def test_compiling_that_did_not_happen_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    counters: dict[str, Counter[str]] = {"stats": Counter(), "inductor": Counter(cudagraph_skips=1)}
+    counters: dict[str, Counter[str]] = {
+        "stats": Counter(),
+        "inductor": Counter(cudagraph_skips=1),
+        "graph_break": Counter(),
+    }
     monkeypatch.setattr("torch._dynamo.utils.counters", counters)
     inductor, overhead = (Variant(compile_mode=mode) for mode in ("inductor", "reduce-overhead"))
 
     assert verify.after_steps(inductor, [], Samples("steps")) == "nothing was compiled"
     counters["stats"]["unique_graphs"] = 1
     assert verify.after_steps(inductor, [], Samples("steps")) == ""
-    assert verify.after_steps(overhead, [], Samples("steps")) == "CUDA graphs were skipped"
+    totals = Effects(graphs=1, graph_breaks=0, cudagraph_skips=1, steps=3, skipped=0)
+    assert disturbed(overhead, 0.0, totals, totals) == "CUDA graphs were skipped"
+    assert disturbed(inductor, 0.0, totals, totals) == ""
 
 
 def test_an_allocator_of_the_users_is_found(real_work: MakeWork, monkeypatch: pytest.MonkeyPatch) -> None:
