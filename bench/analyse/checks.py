@@ -23,11 +23,12 @@ def section(report: Report) -> Lines:
         "## Is each variant what it says?",
         "",
         *markdown(shown),
-        "Loss and gradients of one batch of real images, under He's initialisation, against float64: *gradient error* "
-        "is the difference's norm over the gradient's, of the parameter that comes nearest to its *bound* (30 times "
-        "what plain float32 misses by, scaled by the precision's roundoff). A variant beyond it is invalid. *Live "
-        "logits* are the classes whose score differs between images under the model's own initialisation. "
-        "*Conversions* and *casts* are the operators of a step that change a tensor's layout or float type.",
+        "Scores and gradients of one batch, under He's initialisation, against float64: an error is the difference's "
+        "norm over the exact norm, for gradients that of the parameter that is furthest off. Bounds are 8 times what "
+        "plain float32 misses by, scaled by the precision's roundoff for scores and by its root for gradients, which "
+        "jump where rounding tips a ReLU over (docs/variants.md). A variant beyond one is invalid. *Live logits* are "
+        "the classes whose score differs between images under the model's own initialisation. *Conversions* and "
+        "*casts* are the operators of a step that change a tensor's layout or float type.",
         "",
         *[line for sentence in warnings(data, table) for line in (sentence, "")],
     ]
@@ -40,9 +41,8 @@ def cells(data: RunData, row: dict[str, Any]) -> dict[str, str]:
     return {
         "variant": label(data, v),
         "gate": "passed" if row["status"] == "ok" else row["status"],
-        "loss error": error(row["loss_error"]),
-        "gradient error": error(row["gradient_error"]),
-        "bound": error(row["bound"]),
+        "score error (bound)": bounded(row["score_error"], row["score_bound"]),
+        "gradient error (bound)": bounded(row["gradient_error"], row["gradient_bound"]),
         "live logits": count(row["live_logits"]),
         "conversions": count(data.spread(v, "conversions").estimate),
         "casts": count(data.spread(v, "casts").estimate),
@@ -50,9 +50,9 @@ def cells(data: RunData, row: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def error(value: float) -> str:
-    """A relative error, to two digits."""
-    return "" if math.isnan(value) else f"{value:.1e}"
+def bounded(error: float, bound: float) -> str:
+    """A relative error with its bound, to two digits."""
+    return "" if math.isnan(error) else f"{error:.1e} ({bound:.1e})"
 
 
 def warnings(data: RunData, table: pd.DataFrame) -> Lines:

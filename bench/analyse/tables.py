@@ -233,7 +233,7 @@ def memory(data: RunData) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-NUMERICS = ("loss_error", "gradient_error", "bound", "live_logits")
+NUMERICS = ("loss_error", "score_error", "score_bound", "gradient_error", "gradient_bound", "live_logits")
 
 
 def numerics(data: RunData) -> pd.DataFrame:
@@ -242,7 +242,7 @@ def numerics(data: RunData) -> pd.DataFrame:
     for v in data.variants[data.variants.excluded_reason == ""].variant_id:
         status, reason = outcome(data, v)
         values = {name: data.spread(v, name, "process").estimate for name in NUMERICS}
-        if status == "invalid" or not math.isnan(values["bound"]):
+        if status == "invalid" or not math.isnan(values["gradient_bound"]):
             rows.append({"variant_id": v} | values | {"status": status, "reason": reason})
     return pd.DataFrame(rows, columns=["variant_id", *NUMERICS, "status", "reason"])
 

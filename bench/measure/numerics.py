@@ -1,14 +1,20 @@
 """The numerics gate: whether a variant computes what an exact calculation does, as closely as its precision allows.
 
-Loss and gradients of one fixed batch are held against float64. The yardstick is what plain float32 itself misses by on
-the same weights: a variant may miss by a multiple of that, scaled by the unit roundoff of its precision. Weights are
-He's (He et al., arXiv 1502.01852, with zero biases), since the notebook's own leave logits dead and gradients near
-zero, where any error would pass. Dropout is off.
+Scores and gradients of a fixed batch are held against float64. The yardstick is what plain float32 itself misses by, in
+the worse of the two layouts (torch's batch norm is coarser in channels_last), on the same weights: He's (He et al.,
+arXiv 1502.01852, with zero biases), since the notebook's own leave logits dead and gradients near zero, where any error
+would pass. Dropout is off.
+
+The error of scores grows with the unit roundoff of a precision, that of gradients with its root only. Wherever rounding
+tips a ReLU over, or another element becomes a pooling's maximum, a gradient jumps; as many elements lie that near to a
+kink as the roundoff is large, and their jumps add up in quadrature. (NiN, batch 8, first layer: 8e-4 in float32, 0.03
+in float16, 0.09 in bfloat16, where the root has 0.07 and 0.2.) A jump may be large where a layer is small; it does not
+come again with other weights and images, as a wrong calculation does: what misses is tried once more.
 """
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
@@ -21,10 +27,13 @@ from bench.measure.workload import Workload, build_model
 from nin.loaders import Batch, make_loader
 from nin.train import AUTOCAST
 
-MULTIPLE = 30.0
-"""How many times float32's own error, scaled to the precision, a gradient may miss by."""
-LEAST_ERROR = 2.0**-22
-"""float32's own error counts as at least this: where it happens to be smaller, chance made it so."""
+MULTIPLE = 8.0
+"""How many times float32's own error, scaled to the precision, scores and gradients may miss by."""
+LEAST_SCORE_ERROR, LEAST_GRADIENT_ERROR = 2.0**-22, 2.0**-12
+"""float32's own errors count as at least these: where they are smaller, chance made them so."""
+MOST_SCORE_BOUND, MOST_GRADIENT_BOUND = 0.2, 2.0
+"""What misses by more computes something else, whatever the precision."""
+ATTEMPTS = 2
 NEGLIGIBLE = 1e-6
 """A parameter whose exact gradient is a smaller share of all gradients' norm is held against that share instead."""
 MOST_IMAGES = {"cpu": 32, "cuda": 128}
@@ -35,44 +44,78 @@ ROUNDOFF = {"fp32": 2.0**-24, "tf32": 2.0**-11, "fp16": 2.0**-11, "bf16": 2.0**-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """Loss and gradients by parameter, in float64 on the CPU."""
+    """Scores, loss and gradients by parameter, in float64 on the CPU."""
 
+    scores_NK: torch.Tensor
     loss: float
     gradients: dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """By how much scores and gradients may miss, relative to what is exact."""
+
+    scores: float
+    gradient: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deviation:
-    """How far a result is from another: relative errors, and the parameter that comes nearest to its bound."""
+    """How far a result is from another, relatively: loss, scores, and the gradient that is furthest off."""
 
     loss_error: float
+    score_error: float
     parameter: str
     gradient_error: float
-    bound: float
-
-    @property
-    def beyond(self) -> bool:
-        """Whether the gradient misses by more than it may; true of what is no number."""
-        return not self.gradient_error <= self.bound
 
 
 def measure(work: Workload) -> tuple[Samples, str]:
-    """Errors of a variant with their bound and the live logits, as samples; and why it is invalid, else empty.
+    """Errors of a variant with their bounds and the live logits, as samples; and why it is invalid, else empty.
 
     It changes the weights: nothing is measured behind it.
     """
-    x, y = fixed_batch(work)
-    model = he_initialised(new_model(work), work.seed)
+    samples = Samples("numerics")
+    for attempt in range(ATTEMPTS):
+        found, allowed, reason = attempted(work, attempt)
+        if not reason:
+            break
+    values = {"loss_error": found.loss_error, "score_error": found.score_error, "score_bound": allowed.scores}
+    values |= {"gradient_error": found.gradient_error, "gradient_bound": allowed.gradient, "gate_attempts": attempt + 1}
+    values |= {"live_logits": live_logits(work, fixed_batch(work, 0)[0])}
+    for name, value in values.items():
+        samples.add(name, "1", value, scope="process")
+    return samples, reason
+
+
+def attempted(work: Workload, attempt: int) -> tuple[Deviation, Bounds, str]:
+    """The variant's deviation on the weights and images of an attempt, its bounds, and what is wrong."""
+    x, y = fixed_batch(work, attempt)
+    model = he_initialised(new_model(work), work.seed + attempt)
     exact = result_of(copy.deepcopy(model).double(), x.double(), y)
     plain = result_of(model, x, y)
+    last = torch.channels_last
+    other = result_of(copy.deepcopy(model).to(memory_format=last), x.contiguous(memory_format=last), y)
     mine = variant_result(work, model.state_dict(), x, y)
-    allowed = bounds(plain, exact, ROUNDOFF[kind_of(work)])
-    found = deviation(mine, exact, allowed)
-    samples = Samples("numerics")
-    for name in ("loss_error", "gradient_error", "bound"):
-        samples.add(name, "1", getattr(found, name), scope="process", layer=found.parameter)
-    samples.add("live_logits", "1", live_logits(work, x), scope="process")
-    return samples, reason_of(found, mine, eager_result(work, model, plain, x, y), allowed)
+    allowed = bounds([plain, other], exact, ROUNDOFF[kind_of(work)])
+    found = deviation(mine, exact)
+    eager = eager_result(work, model, plain, x, y)
+    return (
+        found,
+        allowed,
+        reason_of(found, allowed, "float64")
+        or (reason_of(deviation(mine, eager), allowed, "eager in the default layout") if eager else ""),
+    )
+
+
+def reason_of(found: Deviation, allowed: Bounds, reference: str) -> str:
+    """Why a variant does not compute what a reference does, in words; empty where it does. NaN is beyond any bound."""
+    if not found.score_error <= allowed.scores:
+        what, error, bound = "a batch's scores", found.score_error, allowed.scores
+    elif not found.gradient_error <= allowed.gradient:
+        what, error, bound = f"gradients of {found.parameter}", found.gradient_error, allowed.gradient
+    else:
+        return ""
+    return f"{what} differ from {reference} by {error:.1e} of its size; rounding explains {bound:.1e}"
 
 
 def kind_of(work: Workload) -> str:
@@ -83,31 +126,12 @@ def kind_of(work: Workload) -> str:
     return precision
 
 
-def reason_of(found: Deviation, mine: Result, eager: Result | None, allowed: dict[str, float]) -> str:
-    """Why a variant does not compute what it should, in words; empty where it does."""
-    if not math.isfinite(mine.loss):
-        return f"the loss of the fixed batch is {mine.loss}"
-    if found.beyond:
-        return told(found, "float64")
-    if eager is None:
-        return ""
-    against = deviation(mine, eager, allowed)
-    return told(against, "eager in the default layout") if against.beyond else ""
-
-
-def told(found: Deviation, reference: str) -> str:
-    """A deviation beyond its bound, in words."""
-    return (
-        f"gradient of {found.parameter} differs from {reference} by {found.gradient_error:.1e} of its norm, "
-        f"more than the {found.bound:.1e} that its precision explains"
-    )
-
-
-def fixed_batch(work: Workload) -> Batch:
-    """The first images, as many as a step has but no more than MOST_IMAGES, on the CPU."""
-    count = min(int(work.variant.batch_size), MOST_IMAGES[work.device.type])
-    images = work.inputs.images(work.seed).first(count)
-    return next(iter(make_loader("resident", images, count, device=torch.device("cpu"))))
+def fixed_batch(work: Workload, attempt: int) -> Batch:
+    """The first images of an attempt, as many as a step has but no more than MOST_IMAGES, on the CPU."""
+    images = work.inputs.images(work.seed)
+    count = min(int(work.variant.batch_size), MOST_IMAGES[work.device.type], len(images) // ATTEMPTS)
+    batches = iter(make_loader("resident", images.first(ATTEMPTS * count), count, device=torch.device("cpu")))
+    return [next(batches) for _ in range(attempt + 1)][-1]
 
 
 def new_model(work: Workload) -> nn.Module:
@@ -147,7 +171,9 @@ def result_of(
     """Loss and gradients of a batch under a context; the loss is multiplied by `scale` for backward alone."""
     model.zero_grad(set_to_none=True)
     with context or nullcontext():
-        loss = F.cross_entropy((model if forward is None else forward)(x), y)
+        scores_NK = (model if forward is None else forward)(x)
+        loss = F.cross_entropy(scores_NK, y)
+    scores_NK = scores_NK.detach().to("cpu", torch.float64)
     (loss * scale).backward()
     gradients = {
         name: p.grad.detach().to("cpu", torch.float64) / scale
@@ -155,7 +181,7 @@ def result_of(
         if p.grad is not None
     }
     model.zero_grad(set_to_none=True)
-    return Result(loss=float(loss.detach()), gradients=gradients)
+    return Result(scores_NK=scores_NK, loss=float(loss.detach()), gradients=gradients)
 
 
 def variant_result(work: Workload, state: dict[str, torch.Tensor], x: torch.Tensor, y: torch.Tensor) -> Result:
@@ -191,10 +217,12 @@ def eager_result(work: Workload, model: nn.Module, plain: Result, x: torch.Tenso
     return result_of(model.to(device), x.to(device), y.to(device), context=work.trainer.autocast(), scale=scale)
 
 
-def bounds(plain: Result, exact: Result, roundoff: float) -> dict[str, float]:
-    """By parameter, by which share of its norm a gradient may miss."""
-    times = MULTIPLE * roundoff / ROUNDOFF["fp32"]
-    return {name: times * max(error, LEAST_ERROR) for name, error in errors(plain, exact).items()}
+def bounds(plain: Sequence[Result], exact: Result, roundoff: float) -> Bounds:
+    """By how much a result of that roundoff may miss, from what plain float32 misses by."""
+    own, times = [deviation(result, exact) for result in plain], roundoff / ROUNDOFF["fp32"]
+    scores = MULTIPLE * times * max(LEAST_SCORE_ERROR, *(found.score_error for found in own))
+    gradient = MULTIPLE * math.sqrt(times) * max(LEAST_GRADIENT_ERROR, *(found.gradient_error for found in own))
+    return Bounds(scores=min(scores, MOST_SCORE_BOUND), gradient=min(gradient, MOST_GRADIENT_BOUND))
 
 
 def errors(mine: Result, reference: Result) -> dict[str, float]:
@@ -208,20 +236,16 @@ def errors(mine: Result, reference: Result) -> dict[str, float]:
     }
 
 
-def deviation(mine: Result, reference: Result, allowed: dict[str, float]) -> Deviation:
-    """How far a result is from a reference, told of the parameter that is the furthest in terms of its bound."""
-    found = errors(mine, reference)
-    worst = max(found, key=lambda name: _rank(found[name] / allowed[name]))
+def deviation(mine: Result, reference: Result) -> Deviation:
+    """How far a result is from a reference; a gradient that is missing or no number is the furthest off."""
+    found = {name: math.inf if math.isnan(error) else error for name, error in errors(mine, reference).items()}
+    worst = max(found, key=lambda name: found[name])
     return Deviation(
         loss_error=abs(mine.loss - reference.loss) / abs(reference.loss),
+        score_error=float((mine.scores_NK - reference.scores_NK).norm() / reference.scores_NK.norm()),
         parameter=worst,
         gradient_error=found[worst],
-        bound=allowed[worst],
     )
-
-
-def _rank(excess: float) -> float:
-    return float("inf") if excess != excess else excess  # noqa: PLR0124 - what is no number comes first
 
 
 def live_logits(work: Workload, x: torch.Tensor) -> int:

@@ -65,7 +65,7 @@ def test_compiling_that_did_not_happen_is_found(monkeypatch: pytest.MonkeyPatch)
         "graph_break": Counter(),
     }
     monkeypatch.setattr("torch._dynamo.utils.counters", counters)
-    inductor, overhead = (Variant(compile_mode=mode) for mode in ("inductor", "reduce-overhead"))
+    inductor, overhead = (Variant(device="cuda", compile_mode=mode) for mode in ("inductor", "reduce-overhead"))
 
     assert verify.after_steps(inductor, [], Samples("steps")) == "nothing was compiled"
     counters["stats"]["unique_graphs"] = 1
