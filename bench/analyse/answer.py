@@ -104,12 +104,12 @@ def notebook_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
 
 def noise_lines(data: RunData, best: str) -> Lines:
     """How far the same code differed from itself, in one line."""
-    device = tables.device_of(data, best)
+    mine = tables.baseline_of(data, best)
     return [
         f"How noisy it was: the same code, measured twice in every round ({label(data, control.variant_id)}), came "
         f"out {interval(control.ratio.estimate, control.ratio.lo, control.ratio.hi)} times as fast as itself."
         for control in tables.controls(data)
-        if control.device == device
+        if control.variant_id == mine
     ] + [""]
 
 

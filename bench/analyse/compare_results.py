@@ -69,13 +69,12 @@ def phases_section(page: ComparePage) -> Lines:
     lines: Lines = ["## Where a step goes", ""]
     for match in told(page):
         mine = page.steps[page.steps.variant == match.name].dropna(subset="forward_s").set_index("run")
+        phases = [p for p in tables.PHASES if mine[f"{p}_s"].notna().any()]
         rows = []
         for run in mine.index:
             rows.append({"": run} | {phase: seconds(mine.loc[run, f"{phase}_s"]) for phase in phases})
             if run != page.first.name and page.first.name in mine.index:
-                ratios = {
-                    p: ratio_words(mine.loc[page.first.name, f"{p}_s"], mine.loc[run, f"{p}_s"]) for p in phases
-                }
+                ratios = {p: ratio_words(mine.loc[page.first.name, f"{p}_s"], mine.loc[run, f"{p}_s"]) for p in phases}
                 rows.append({"": f"{run}, times {page.first.name}"} | ratios)
         if rows:
             lines += [f"**{match.name}**", "", *markdown(pd.DataFrame(rows))]

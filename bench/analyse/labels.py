@@ -6,13 +6,16 @@ from bench.analyse.load import RunData, variant_axes
 from bench.variants import DEFAULTS, from_row
 
 ALWAYS_TOLD = ("device", "batch_size", "model")
-"""Axes that a label tells only where a run has more than one value of them."""
+"""Axes that a label tells only where a run has more than one value of them, the usual batch size apart."""
 
 
 def label(data: RunData, variant_id: str, but: str = "") -> str:
     """`baseline`, `notebook's loop`, or what was changed: `nhwc + inductor + kept`; the axis `but` untold."""
+    axes = variant_axes(data, variant_id)
     told = [name for name in ALWAYS_TOLD if name != but and _several(data, name)]
-    return name_of(variant_axes(data, variant_id), told)
+    if "batch_size" in told and axes["batch_size"] == _usual_batch(data, axes["device"]):
+        told.remove("batch_size")
+    return name_of(axes, told)
 
 
 def name_of(axes: dict[str, str], told: Sequence[str]) -> str:
@@ -29,13 +32,18 @@ def name_of(axes: dict[str, str], told: Sequence[str]) -> str:
 
 
 def _changes(axes: dict[str, str]) -> list[str]:
-    words = {"threads": "{} threads", "sync": "sync {}", "loader": "{}"}
+    words = {"threads": "{} thread" if axes["threads"] == "1" else "{} threads", "sync": "sync {}"}
     loaders = {"notebook": "PIL images", "workers": "PIL images in workers"}
     return [
         words.get(name, "{}").format(loaders.get(value, value))
         for name, value in axes.items()
         if name not in ALWAYS_TOLD and value != ("unset" if DEFAULTS[name] is None else DEFAULTS[name])
     ]
+
+
+def _usual_batch(data: RunData, device: str) -> str:
+    """The batch size of a device's first variant, by which a run's others are told apart."""
+    return str(data.variants.loc[data.variants.device == device, "batch_size"].iloc[0])
 
 
 def _several(data: RunData, axis: str) -> bool:

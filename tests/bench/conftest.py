@@ -27,7 +27,7 @@ COMPILED = "cpu-default-nhwc-inductor-b32-kept"
 
 ENVIRONMENT: dict[str, Any] = {
     "cpu": "Made-up CPU", "cores": 2, "page_bytes": 4096, "tcmalloc": None, "cuda_devices": [],
-    "torch": "2.99.0", "memory_bytes": 2**34,
+    "torch": "2.99.0", "torch_threads": 2, "memory_bytes": 2**34,
 }  # fmt: skip
 
 
@@ -89,7 +89,8 @@ def make_run(tmp_path: Path) -> MakeRun:
     `metrics` adds samples of scope step to every trial of a variant; `layers` a list of
     (layer, type, forward share, backward share) of its step; `excluded` ids with reasons; `bad` the
     status of single trials by (variant id, arm, round); `canary` seconds by task, in
-    every trial of arm A; `name` and `environment` those of the run.
+    every trial of arm A; `once` the samples that the pilot measures once, of scope process, by variant; `fits` which
+    batches were tried of a variant; `name` and `environment` those of the run.
     """
 
     def made(
@@ -102,6 +103,8 @@ def make_run(tmp_path: Path) -> MakeRun:
         failed: dict[str, tuple[str, str]] | None = None,
         bad: dict[tuple[str, str, int], str] | None = None,
         canary: dict[str, float] | None = None,
+        once: dict[str, dict[str, float]] | None = None,
+        fits: dict[str, dict[int, bool]] | None = None,
         name: str = "made-up",
         environment: dict[str, Any] | None = None,
         **plan: Any,  # noqa: ANN401
@@ -120,6 +123,14 @@ def make_run(tmp_path: Path) -> MakeRun:
         with RunFolder.create(folder, run, variant_rows(entries, reasons)) as opened:
             for variant_id, (status, reason) in failed.items():
                 opened.append_trial(writer.trial(variant_id, "V", 0, "steps", status, reason), [])
+            for variant_id, told in (once or {}).items():
+                trial = writer.trial(variant_id, "V", 0, "once")
+                opened.append_trial(trial, writer.process(trial, told))
+            for variant_id, tried in (fits or {}).items():
+                for size, fitted in tried.items():
+                    status, reason = ("ok", "") if fitted else ("oom", f"batch {size}: no memory")
+                    trial = writer.trial(variant_id, "A", 0, "fit", status, reason)
+                    opened.append_trial(trial, writer.process(trial, {"fit_batch": size}) if fitted else [])
             for variant_id, held in memory.items():
                 trial = writer.trial(variant_id, "A", 0, "memory")
                 opened.append_trial(trial, writer.memory(trial, held))
@@ -260,6 +271,10 @@ class TrialWriter:
 
     def memory(self, trial: dict[str, Any], values: dict[str, float]) -> list[dict[str, Any]]:
         return [self._row(trial, name, value, "B", scope="process") for name, value in values.items()]
+
+    def process(self, trial: dict[str, Any], values: dict[str, float]) -> list[dict[str, Any]]:
+        scopes = {name: "step" if name.endswith(("_alone", "conversions", "casts")) else "process" for name in values}
+        return [self._row(trial, name, value, "1", scope=scopes[name]) for name, value in values.items()]
 
     def samples(self, trial: dict[str, Any], step_s: float) -> list[dict[str, Any]]:
         variant_id = trial["variant_id"]

@@ -29,7 +29,8 @@ def test_a_run_of_a_small_model_ends_in_a_report(tmp_path: Path, monkeypatch: py
     page = (tmp_path / "reports" / "small" / "report.md").read_text()
 
     assert code == 0, output
-    assert ["ok"] * 7 == [t["status"] for t in trials], trials
+    assert ["ok"] * 9 == [t["status"] for t in trials], trials
+    assert 2 == [t["probes"] for t in trials].count("epoch")
     assert {"features.0", "classifier.1", "between"} <= layers
     assert "report: reports/small/report.md" in output
     assert "## Layers" in page

@@ -20,6 +20,11 @@ BEST = "cpu-default-nhwc-eager-b32-kept"
 COMPILED = "cpu-default-nhwc-inductor-b32-kept"
 BF16 = "cpu-bf16-nchw-eager-b32"
 GPU = "cuda-default-nchw-eager-b128"
+LARGEST = "cpu-default-nchw-eager-bmax"
+ONE = "cpu-default-nchw-eager-b32-t1"
+B64 = "cpu-default-nchw-eager-b64"
+GATE = {"loss_error": 1e-7, "score_error": 4e-7, "score_bound": 3e-6, "gradient_error": 1e-3, "gradient_bound": 8e-3,
+        "live_logits": 5}  # fmt: skip
 MakeRun = Callable[..., Path]
 TOLD_IN_PYTHON = ("precision", "memory_format", "compile_mode", "loader", "sync", "optimizer")
 GOLDEN = Path(__file__).parent / "golden.md"
@@ -36,7 +41,8 @@ def data(make_run: MakeRun) -> RunData:
         {
             (BASE, "A"): around(1.6, 0), (BASE, "A'"): around(1.6, 3), (NOTEBOOK, "V"): around(1.7, 1),
             (KEPT, "V"): around(1.2, 5), (BEST, "V"): around(1.0, 2), (COMPILED, "V"): around(0.9, 7),
-            (BF16, "V"): [16.0],
+            (BF16, "V"): [16.0], (LARGEST, "A"): [6.0], (ONE, "V"): around(2.4, 6), (B64, "A"): around(3.1, 4),
+            (B64, "A'"): around(3.1, 8),
         },
         metrics={BASE: {"page_faults": 1e5, "cpu_system": 0.5, "cpu_user": 2.5},
                  KEPT: {"page_faults": 20, "cpu_system": 0.01, "cpu_user": 2.3}},
@@ -45,6 +51,15 @@ def data(make_run: MakeRun) -> RunData:
                        "allocator_peak": 2**28, "process_peak": 2**30}},
         failed={"cpu-default-nchw-eager-b32-hugepages": ("timeout", "no reply within 900 s")},
         excluded={GPU: "no CUDA device"},
+        once={
+            BASE: GATE | {"loader_alone": 0.02, "compute_alone": 1.6, "conversions": 0.0, "casts": 0.0},
+            NOTEBOOK: GATE | {"loader_alone": 0.1, "compute_alone": 1.6},
+            BEST: GATE | {"conversions": 2.0}, COMPILED: GATE | {"graphs": 1, "graph_breaks": 0, "recompiles": 0},
+            BF16: GATE | {"score_error": 8e-3, "score_bound": 0.2, "live_logits": 3, "casts": 53.0},
+        },
+        fits={LARGEST: {32: True, 64: True, 120: True, 128: False}},
+        tried={LARGEST: [[32, 1e9], [64, 1.4e9], [120, 2.1e9], [128, None]]}, largest={LARGEST: 120},
+        memory_limit_bytes={"cpu": 2**31, "cuda": None},
     )  # fmt: skip
     return load(folder)
 
@@ -61,12 +76,15 @@ def test_sections_come_in_the_designs_order(data: RunData, tmp_path: Path) -> No
     page = report.write(data, tmp_path).path.read_text()
 
     assert re.findall(r"^## (.*)", page, re.MULTILINE) == [
-        "The answer", "Variants", "Where a step goes", "Layers", "Memory", "Compiling",
-        "Failures and exclusions", "How it was measured", "Environment", "Again",
+        "The answer", "Variants", "Where a step goes", "Layers", "Memory", "What bounds an epoch",
+        "Threads", "Batch size", "Compiling", "Is each variant what it says?", "Failures and exclusions",
+        "How it was measured", "Environment", "Again",
     ]  # fmt: skip
     for figure in re.findall(r"\((figures/[^)]+)\)", page):
         assert (tmp_path / "made-up" / figure).stat().st_size > 5000
-    assert {"steps.csv", "layers.csv", "memory.csv"} == {p.name for p in (tmp_path / "made-up" / "tables").iterdir()}
+    assert {"steps.csv", "layers.csv", "memory.csv", "numerics.csv"} == {
+        p.name for p in (tmp_path / "made-up" / "tables").iterdir()
+    }
 
 
 def test_writing_it_again_changes_nothing(data: RunData, tmp_path: Path) -> None:
@@ -128,7 +146,7 @@ def test_labels_tell_the_batch_where_there_are_several(make_run: MakeRun) -> Non
     other = "cpu-default-nchw-eager-b64-t2"
     data = load(make_run({(BASE, "A"): [1.0], (other, "V"): [1.0]}))
 
-    assert [label(data, v) for v in (BASE, other)] == ["baseline (batch 32)", "2 threads (batch 64)"]
+    assert [label(data, v) for v in (BASE, other)] == ["baseline", "2 threads (batch 64)"]
 
 
 def test_batches_are_drawn_where_there_are_several(make_run: MakeRun, tmp_path: Path) -> None:
