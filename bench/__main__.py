@@ -33,7 +33,7 @@ VariantIds = Annotated[
     list[str] | None,
     typer.Option("--variant", help="A variant by its id, in place of a preset. Repeatable."),
 ]
-Rounds = Annotated[int | None, typer.Option(min=1, help="Rounds.", show_default="12, look: 3")]
+Rounds = Annotated[int | None, typer.Option(min=1, help="Rounds.", show_default="12, full: 9, look: 3")]
 Budget = Annotated[
     str | None,
     typer.Option(help="Time for pilot, rounds and report: 90s, 20m, 2h, or none.", show_default="20m, full: none"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.plan import DEFAULT_ROUNDS, ROUNDS
 from bench.records import RUN_FILE
 from bench.variants import UsageError
 
@@ -39,6 +40,11 @@ class Choices:
     def budget_s(self) -> float | None:
         """Seconds of the budget, None for an endless one; UsageError where it can't be read."""
         return parse_budget(self.budget or default_budget(None if self.variants else self.preset))
+
+    @property
+    def wanted_rounds(self) -> int:
+        """The rounds asked for, else the preset's."""
+        return self.rounds or (DEFAULT_ROUNDS if self.variants else ROUNDS.get(self.preset, DEFAULT_ROUNDS))
 
     @property
     def is_look(self) -> bool:

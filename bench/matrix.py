@@ -73,6 +73,7 @@ def _cpu_changes(name: str, cores: int) -> tuple[list[Change], list[Change]]:
     pairs = [best, NHWC | INDUCTOR, best | INDUCTOR, best | FUSED, NHWC | HUGE, NHWC | BF16]
     threads = [{"threads": count} for count in thread_counts(cores)]
     batches = [change | {"batch_size": size} for size in (8, 16, 64, 128) for change in ({}, best)]
+    batches.append(NOTEBOOK | {"batch_size": 128})  # the notebook's own
     rounds = [{}, NOTEBOOK, *ONE_BY_ONE, FOREACH, FUSED, KEPT, HUGE, TCMALLOC, *pairs, *threads, *batches]
     return rounds, [{"batch_size": LARGEST}]
 

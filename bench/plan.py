@@ -9,7 +9,8 @@ from bench.matrix import Entry
 from bench.variants import LARGEST, Variant
 
 DEFAULT_ROUNDS = 12
-LOOK_ROUNDS = 3
+ROUNDS = {"look": 3, "full": 9}
+"""Those of other presets: no verdicts; and as few as give them without a warning, since each takes minutes."""
 CONFIRM_ROUNDS = 20
 """Fresh rounds that alone decide about what the first rounds flagged."""
 REPORT_RESERVE_S = 15.0

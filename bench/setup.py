@@ -140,7 +140,7 @@ def new_header(choices: Choices, runnable: list[Entry], run_id: str, described: 
         "data": data,
         "inputs": inputs,
         "plan": {
-            "rounds": choices.rounds or (plan.LOOK_ROUNDS if choices.is_look else plan.DEFAULT_ROUNDS),
+            "rounds": choices.wanted_rounds,
             "budget_s": budget_s,
             "verdicts": not choices.is_look,
             "pilot_counts": {"plain": 1, "stamped": 1} if choices.is_look else {"plain": 3, "stamped": 2},
@@ -274,7 +274,7 @@ def describe(choices: Choices, entries: list[Entry]) -> str:
         note = f"excluded: {reason}" if reason else "pilot only" if entry.pilot_only else ""
         role = "baseline" if entry.variant.is_baseline else "notebook's loop" if entry.variant.is_notebook else ""
         lines.append("  ".join(filter(None, (f"{entry.variant.id:52}", role, note))).rstrip())
-    rounds = choices.rounds or (plan.LOOK_ROUNDS if choices.is_look else plan.DEFAULT_ROUNDS)
+    rounds = choices.wanted_rounds
     arms = plan.arms(runnable, set(), twice=not choices.is_look)
     trials = len(plan.pilot(runnable)) + rounds * len(arms)
     expected_s = trials * plan.UNSEEN_TRIAL_S

@@ -26,6 +26,12 @@ def test_a_preset_has_a_budget_of_its_own_and_a_call_may_give_another(preset: st
     assert Choices(preset=preset, budget="90s").budget_s == 90
 
 
+def test_a_preset_has_rounds_of_its_own() -> None:
+    assert [3, 12, 9] == [Choices(preset=preset).wanted_rounds for preset in ("look", "quick", "full")]
+    assert 12 == Choices(preset="look", variants=("cpu",)).wanted_rounds
+    assert 20 == Choices(preset="full", rounds=20).wanted_rounds
+
+
 @pytest.mark.parametrize(("text", "size"), [("512MiB", 2**29), ("1.5GiB", 3 * 2**29), ("1KiB", 1024)])
 def test_sizes(text: str, size: int) -> None:
     assert choices.parse_size(text) == size
