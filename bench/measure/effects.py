@@ -56,10 +56,9 @@ def settle(work: Workload) -> None:
     """Take steps until one is not skipped: the GradScaler begins with a scale that may be too large."""
     if not work.trainer.scaler.is_enabled():
         return
-    skipped = -1
+    skipped = 0
     for _ in range(MOST_SETTLING):
-        now = Effects.of(work).skipped
-        if now == skipped or (skipped < 0 and not now):
+        if (now := Effects.of(work).skipped) == skipped:
             return
         skipped = now
         take_step(work)
