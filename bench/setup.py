@@ -24,6 +24,11 @@ from bench.variants import UsageError, Variant, as_row
 
 OWNER = "run"
 """The file of a scratch folder that names its run's folder."""
+FIXED = (
+    "preset", "device", "axes", "variants", "seed", "model", "shape", "classes", "data", "run_id", "base",
+    "memory_limit",
+)  # fmt: skip
+"""Options that stay as a run was begun."""
 SAME_MACHINE = ("cpu", "cores", "torch", "cuda_devices", "torch_threads")
 """What may not change between two parts of one run."""
 
@@ -199,21 +204,7 @@ def go_on(choices: Choices, folder: Path, shown: RunProgress) -> Run:
 
     UsageError for options that can't be met, RecordError for a folder that can't be gone on with.
     """
-    fixed = (
-        "preset",
-        "device",
-        "axes",
-        "variants",
-        "seed",
-        "model",
-        "shape",
-        "classes",
-        "data",
-        "run_id",
-        "base",
-        "memory_limit",
-    )
-    if changed := [name for name in fixed if getattr(choices, name) != getattr(Choices(), name)]:
+    if changed := [name for name in FIXED if getattr(choices, name) != getattr(Choices(), name)]:
         msg = f"--resume goes on with the run as it was begun: take back {', '.join(changed)}"
         raise UsageError(msg)
     header = read_run(folder)

@@ -4,7 +4,7 @@ import math
 
 from bench.measure.clock import Clock
 from bench.measure.samples import Samples
-from bench.measure.steps import LONG_STEP_S, MOST_ITERATIONS
+from bench.measure.steps import LONG_STEP_S, MOST_ITERATIONS, SLOW_STEP_S
 from bench.measure.workload import Workload
 from nin.loaders import MAX_WORKERS
 
@@ -24,7 +24,7 @@ def measure(work: Workload, clock: Clock, step_s: float) -> Samples:
         samples.add("loader_alone", "s", batches_s(work, clock, count) / count, iterations=count, index=index)
     batch = work.trainer.move(*next(work.batches))
     count = 1 if step_s >= LONG_STEP_S else max(1, min(MOST_ITERATIONS, math.ceil(LEAST_SAMPLE_S / step_s)))
-    for index in range(SAMPLES):
+    for index in range(SAMPLES if step_s < SLOW_STEP_S else 1):
         clock.sync()
         start = clock.host_s()
         for _ in range(count):
