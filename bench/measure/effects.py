@@ -11,7 +11,8 @@ from bench.variants import Variant
 
 MOST_SKIPPED_SHARE = 0.01
 """A GradScaler that has settled tries a larger scale every 2,000 steps, and may skip that one."""
-MOST_SETTLING = 40
+SETTLED, MOST_SETTLING = 3, 60
+"""Steps in a row that are not skipped, and how many are taken for them at the most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +54,18 @@ def compile_counters() -> dict[str, dict[str, int]]:
 
 
 def settle(work: Workload) -> None:
-    """Take steps until one is not skipped: the GradScaler begins with a scale that may be too large."""
-    if not work.trainer.scaler.is_enabled():
-        return
-    skipped = 0
-    for _ in range(MOST_SETTLING):
-        if (now := Effects.of(work).skipped) == skipped:
+    """Take steps until three in a row were not skipped: the GradScaler begins with a scale that may be too large.
+
+    Steps that were taken before count too.
+    """
+    in_a_row, before = 0, Effects(graphs=0, graph_breaks=0, cudagraph_skips=0, steps=0, skipped=0)
+    for _ in range(MOST_SETTLING if work.trainer.scaler.is_enabled() else 0):
+        now = Effects.of(work)
+        taken, skipped = now.steps - before.steps, now.skipped - before.skipped
+        in_a_row = 0 if skipped else in_a_row + taken
+        if in_a_row >= SETTLED:
             return
-        skipped = now
+        before = now
         take_step(work)
 
 

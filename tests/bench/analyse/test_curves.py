@@ -1,8 +1,11 @@
 """What bounds an epoch, threads, and the largest batch, told from the numbers."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -31,8 +34,8 @@ def test_threads_that_are_not_set_stand_where_torch_puts_them(make_run: MakeRun)
     assert families == {"baseline": [ONE, BASE]}
     assert [1, 2] == [answer.place(data, v, "threads") for v in families["baseline"]]
     figure = plots.curves(steps, families, lambda v: answer.place(data, v, "threads"), "threads")
-    [line] = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 2 and line.get_label() == "_child0"]
-    assert list(line.get_ydata()) == [16.0, 32.0]
+    line = figure.axes[0].lines[0].get_xydata()
+    assert [[1.0, 16.0], [2.0, 32.0]] == np.asarray(line).tolist()
 
 
 def page_of(make_run: MakeRun, tmp_path: Path, tried: list[list[float | None]], limit: int | None) -> str:
@@ -58,7 +61,7 @@ def test_where_no_batch_fits_it_says_so(make_run: MakeRun, tmp_path: Path) -> No
 
 def test_an_epoch_is_measured_only_over_all_60_000_images(make_run: MakeRun) -> None:
     whole = {"epoch": 3.0, "first_epoch": 9.0, "epoch_images": 60_000.0}
-    rows = []
+    rows: list[Any] = []
     for once in ({BASE: whole}, {BASE: whole | {"epoch_images": 2_000.0}}, {}):
         data = load(make_run({(BASE, "A"): [1.0, 1.0]}, once=once, name=f"run{len(rows)}"))
         rows.append(tables.steps(data).iloc[0])
@@ -75,5 +78,5 @@ def test_slow_convolutions_are_counted_from_the_kernels(make_run: MakeRun, tmp_p
     layers.to_csv(folder / "layers.csv", index=False)
     page = report.write(load(folder), tmp_path / "out").path.read_text()
 
-    assert "| baseline  |         2 |       32.0 | 0 of 1" in page
-    assert "| 1 thread  |         1 |       21.3 | 1 of 1" in page
+    assert re.search(r"\| baseline +\| +2 \| +32\.0 \| 0 of 1", page)
+    assert re.search(r"\| 1 thread +\| +1 \| +21\.3 \| 1 of 1", page)
