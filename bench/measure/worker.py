@@ -75,7 +75,7 @@ def trial(request: dict[str, Any]) -> dict[str, Any]:
 
 def measure(request: dict[str, Any]) -> dict[str, Any]:
     """Measure the probes asked for, verified before and after."""
-    from bench.measure import clock, fit, memory, rates, verify, workload  # noqa: PLC0415
+    from bench.measure import clock, fit, verify, workload  # noqa: PLC0415
 
     variant = from_row(request["variant"])
     shape = request["inputs"]["shape"]
@@ -91,13 +91,22 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     if reason := verify.before_steps(work):
         return failed("invalid", reason)
     ticker = clock.clock_for(work.device)
-    if "memory" in probes:
-        return answered(memory.measure(work).rows)
-    if "fit" in probes:
-        return answered(fit.measure(work, ticker).rows)
-    if "epoch" in probes:
-        return answered(rates.whole_epochs(work, ticker, WHOLE_EPOCHS).rows)
+    if (found := alone(work, ticker, probes)) is not None:
+        return answered(found.rows)
     return steps_trial(work, ticker, probes, request)
+
+
+def alone(work: "Workload", ticker: "Clock", probes: list[str]) -> "Samples | None":
+    """What has a process of its own; None where steps are asked for."""
+    from bench.measure import fit, memory, rates  # noqa: PLC0415
+
+    if "memory" in probes:
+        return memory.measure(work)
+    if "fit" in probes:
+        return fit.measure(work, ticker)
+    if "epoch" in probes:
+        return rates.whole_epochs(work, ticker, WHOLE_EPOCHS)
+    return None
 
 
 def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: dict[str, Any]) -> dict[str, Any]:
