@@ -70,7 +70,8 @@ def _cpu_changes(name: str, cores: int) -> tuple[list[Change], list[Change]]:
         return [{}, NOTEBOOK, best], []
     if name == "quick":
         return [{}, NOTEBOOK, KEPT, NHWC, best, best | INDUCTOR], [BF16, HUGE, PIL, WORKERS]
-    pairs = [best, NHWC | INDUCTOR, best | INDUCTOR, best | FUSED, NHWC | HUGE, NHWC | BF16]
+    half = best | BF16  # fast where the CPU has instructions for it
+    pairs = [best, NHWC | INDUCTOR, best | INDUCTOR, best | FUSED, NHWC | HUGE, NHWC | TCMALLOC, half, half | INDUCTOR]
     threads = [{"threads": count} for count in thread_counts(cores)]
     batches = [change | {"batch_size": size} for size in (8, 16, 64, 128) for change in ({}, best)]
     batches.append(NOTEBOOK | {"batch_size": 128})  # the notebook's own

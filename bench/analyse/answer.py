@@ -4,7 +4,7 @@ import pandas as pd
 
 from bench.analyse import advice, tables
 from bench.analyse.labels import label
-from bench.analyse.load import RunData, variant_axes
+from bench.analyse.load import RunData, cell, variant_axes
 from bench.analyse.page import Lines
 from bench.analyse.stats import NOTHING
 from bench.analyse.verdicts import FASTER, SAME
@@ -68,6 +68,26 @@ def beyond_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
     top = counted.set_index("variant_id").images_per_s[others].idxmax()
     rate = counted.set_index("variant_id").images_per_s[top]
     return [f"With another batch size, {label(data, top)} trains {number(rate)} images/s, which is another recipe.", ""]
+
+
+def pilot_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
+    """The variant that was faster in its one trial of the pilot than the fastest of the rounds was there, if any."""
+    if not data.rounds:
+        return []
+    pilots = cell(data.values, "wall")
+    pilots = pilots[pilots.stage == "pilot"].set_index("variant_id")["value"]
+    rates = {v: tables.batch_of(data, v) / pilots[v] for v in steps.variant_id[steps.n == 0] if v in pilots.index}
+    rates = {v: rate for v, rate in rates.items() if tables.outcome(data, v)[0] == "ok"}
+    if best not in pilots.index or not rates:
+        return []
+    own, top = tables.batch_of(data, best) / pilots[best], max(rates, key=lambda v: rates[v])
+    if rates[top] <= own:
+        return []
+    return [
+        f"In the pilot, {label(data, top)} trained {number(rates[top])} images/s against this one's {number(own)}, each "
+        f"in one trial: `--variant {top} --variant {best}` measures both in rounds.",
+        "",
+    ]
 
 
 def switch_on(axes: dict[str, str]) -> Lines:

@@ -105,6 +105,18 @@ def test_the_answer_is_the_fastest_with_what_gives_it(data: RunData) -> None:
     assert "--memory-format nhwc --compile-mode inductor --batch-size 32" in text
 
 
+def test_what_was_faster_in_the_pilot_alone_is_told_with_the_way_to_measure_it(make_run: MakeRun) -> None:
+    for pilot_s, told in ((0.5, True), (2.0, False)):
+        folder = make_run(
+            {(BASE, "A"): around(1.6, 0), (BEST, "V"): around(1.0, 2), (BF16, "V"): [pilot_s]}, name=f"run{told}"
+        )
+        data = load(folder)
+        text = "\n".join(answer.lines(data, tables.steps(data)))
+
+        assert ("In the pilot, bf16 trained 64.0 images/s against this one's 32.0" in text) == told
+        assert (f"`--variant {BF16} --variant {BEST}` measures both in rounds" in text) == told
+
+
 def test_page_faults_are_named_the_cause_only_where_the_numbers_say_so(data: RunData) -> None:
     steps = tables.steps(data)
     [told] = advice.page_fault_sentences(data, steps)
