@@ -84,8 +84,8 @@ def pilot_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
     if rates[top] <= own:
         return []
     return [
-        f"In the pilot, {label(data, top)} trained {number(rates[top])} images/s against this one's {number(own)}, each "
-        f"in one trial: `--variant {top} --variant {best}` measures both in rounds.",
+        f"In the pilot, {label(data, top)} trained {number(rates[top])} images/s against this one's {number(own)}, "
+        f"each in one trial: `--variant {top} --variant {best}` measures both in rounds.",
         "",
     ]
 
