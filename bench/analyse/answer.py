@@ -50,13 +50,8 @@ def group_lines(data: RunData, steps: pd.DataFrame) -> Lines:
         standing(data, steps, best, row.verdict),
         "",
     ]
-    return (
-        found
-        + beyond_lines(data, steps, best)
-        + switch_on(axes)
-        + notebook_lines(data, steps, best)
-        + noise_lines(data, best)
-    )
+    found += beyond_lines(data, steps, best) + pilot_lines(data, steps, best) + switch_on(axes)
+    return found + notebook_lines(data, steps, best) + noise_lines(data, best)
 
 
 def beyond_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
