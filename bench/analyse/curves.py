@@ -100,7 +100,7 @@ SLOW = (
 
 def slow_words(report: Report, variant_id: str) -> str:
     """How many convolutions of a variant on the CPU took another path than oneDNN's; empty where not looked at."""
-    mine = report.data.layers
+    mine = report.data.layers.drop_duplicates(["variant_id", "layer"])
     mine = mine[(mine.variant_id == variant_id) & mine.type.str.startswith("Conv") & (mine.kernel != "")]
     if mine.empty or tables.device_of(report.data, variant_id) != "cpu":
         return ""

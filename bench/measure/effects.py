@@ -10,7 +10,7 @@ from bench.measure.workload import Workload
 from bench.variants import Variant
 
 MOST_SKIPPED_SHARE = 0.01
-"""A GradScaler that has settled tries a larger scale every 2,000 steps, and may skip that one."""
+"""One step may be skipped at any rate: a scale that has just settled is near the largest that fits."""
 SETTLED, MOST_SETTLING = 3, 60
 """Steps in a row that are not skipped, and how many are taken for them at the most."""
 
@@ -78,7 +78,7 @@ def disturbed(variant: Variant, loss_sum: float, before: Effects, after: Effects
     if after.cudagraph_skips and variant.on_cuda and variant.compile_mode in ("reduce-overhead", "max-autotune"):
         return "CUDA graphs were skipped"
     skipped, steps = after.skipped - before.skipped, after.steps - before.steps
-    if skipped > MOST_SKIPPED_SHARE * steps:
+    if skipped and (skipped > max(1, MOST_SKIPPED_SHARE * steps) or skipped == steps):
         return f"the GradScaler skipped {skipped} of {steps} timed steps"
     if not math.isfinite(loss_sum):
         return f"the loss is {loss_sum}"

@@ -25,6 +25,8 @@ def test_each_disturbance_is_told() -> None:
     assert disturbed(variant, 2.3, NONE, after(graph_breaks=1)) == "the compiled graph broke in the timed region"
     assert disturbed(variant, 2.3, NONE, after(skipped=5)) == "the GradScaler skipped 3 of 200 timed steps"
     assert disturbed(variant, 2.3, NONE, after(skipped=4)) == ""  # one in a hundred, as a larger scale is tried
+    assert disturbed(variant, 2.3, NONE, after(steps=13, skipped=3)) == ""  # one of three
+    assert disturbed(variant, 2.3, NONE, after(steps=11, skipped=3)) == "the GradScaler skipped 1 of 1 timed steps"
     assert disturbed(variant, float("inf"), NONE, after()) == "the loss is inf"
 
 
@@ -38,9 +40,9 @@ def test_a_scaler_settles_before_anything_is_timed(real_work: MakeWork) -> None:
         take_step(work)
 
     assert before.skipped >= 5
-    assert Effects.of(work).skipped == before.skipped
+    assert Effects.of(work).skipped <= before.skipped + 1
     told = {row["metric"]: row["value"] for row in samples_of(work, before, before, Effects.of(work)).rows}
-    assert told == {"skipped_settling": before.skipped, "skipped_timed": 0}
+    assert told == {"skipped_settling": before.skipped, "skipped_timed": Effects.of(work).skipped - before.skipped}
 
 
 def test_a_scaler_that_need_not_settle_takes_three_steps_in_all(real_work: MakeWork) -> None:
