@@ -139,10 +139,14 @@ def _find_largest(run: Run, trial: plan.Planned) -> None:
         limit_bytes=run.plan["memory_limit_bytes"].get(variant.device.partition(":")[0]),
         tried=dict(run.plan["tried"].get(variant.id, [])),
     )
-    while (size := search.next()) is not None and run.left_s() > 0:
-        reply = take(run, trial, {}, _pilot_limit_s(run), size)
-        if reply["status"] not in ("ok", "oom", "timeout") and "SIGKILL" not in reply["reason"]:
+    while (size := search.next()) is not None:
+        if run.left_s() <= 0:
             return
+        reply = take(run, trial, {}, _pilot_limit_s(run), size)
+        # Near the limit libraries fail in words of their own: where something fitted, any error is the upper end.
+        too_large = reply["status"] == "oom" or (reply["status"] == "error" and search.fits)
+        if reply["status"] != "ok" and not too_large and "SIGKILL" not in reply["reason"]:
+            return  # such as a time limit, which says nothing of memory
         peaks = [int(s["value"]) for s in reply["samples"] if s["metric"] == "fit_peak"]
         search.tried[size] = max(peaks, default=0) if reply["status"] == "ok" else None
         run.plan["tried"][variant.id] = list(search.tried.items())

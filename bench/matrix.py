@@ -225,9 +225,17 @@ def ab_matrix(
         msg = "--variant names whole variants: it can't go with --axis"
         raise VariantError(msg)
     if variant_ids:
-        return [Entry(variant=variant) for variant in dict.fromkeys(map(parse_id, variant_ids))]
+        return _at_one_size([Entry(variant=variant) for variant in dict.fromkeys(map(parse_id, variant_ids))])
     bases = [preset("quick", device, model)[0] for device in devices]
-    return list(dict.fromkeys(crossed(bases, changes)))
+    return _at_one_size(list(dict.fromkeys(crossed(bases, changes))))
+
+
+def _at_one_size(entries: list[Entry]) -> list[Entry]:
+    """The entries; VariantError where one has the largest batch that fits, which may differ between two trees."""
+    if any(entry.variant.batch_size == LARGEST for entry in entries):
+        msg = "ab holds two trees against each other at one batch size: name it in place of max"
+        raise VariantError(msg)
+    return entries
 
 
 def parse_axis(text: str) -> tuple[str, list[str | int | None]]:

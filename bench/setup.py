@@ -227,6 +227,7 @@ def go_on(choices: Choices, folder: Path, shown: RunProgress) -> Run:
     run = resume(folder, shown, scratch)
     run.trees = kept
     run.plan["budget_s"] = budget_s
+    run.plan["predicted_s"] = 0  # what was predicted of one sitting says nothing of two
     if choices.rounds and any(t["stage"] == "confirm" for t in run.trials):
         run.folder.close()
         msg = "the fresh rounds have begun: take back --rounds"
@@ -267,7 +268,7 @@ def describe(choices: Choices, entries: list[Entry]) -> str:
         lines.append("  ".join(filter(None, (f"{entry.variant.id:52}", role, note))).rstrip())
     rounds = choices.wanted_rounds
     arms = plan.arms(runnable, set(), twice=not choices.is_look)
-    trials = len(plan.pilot(runnable)) + rounds * len(arms)
+    trials = len(plan.pilot(runnable, light=choices.is_look)) + rounds * len(arms)
     expected_s = trials * plan.UNSEEN_TRIAL_S
     budget_s = choices.budget_s
     limit = "" if budget_s is None else f", at most {duration(budget_s)} (--budget)"

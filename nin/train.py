@@ -105,8 +105,7 @@ class Trainer:
         """Train on one batch of images (N, C, H, W) and labels (N,), in the notebook's order."""
         mark("h2d")
         x, y = self.move(x, y)
-        if self.setup.compile_mode == "reduce-overhead":
-            torch.compiler.cudagraph_mark_step_begin()
+        self._begin_graphs()
         with self.autocast():
             mark("forward")
             logits_NK = self.forward(x)
@@ -123,6 +122,11 @@ class Trainer:
             self.optimizer.step()
         mark("read")
         self._read(loss.detach(), logits_NK.detach(), y)
+
+    def _begin_graphs(self) -> None:
+        """Tell CUDA graphs, where a mode has them, that what the last step left may be overwritten."""
+        if self.setup.compile_mode in ("reduce-overhead", "max-autotune"):
+            torch.compiler.cudagraph_mark_step_begin()
 
     def _scaled(self, loss: torch.Tensor, mark: Mark) -> None:
         """Backward and optimizer through the GradScaler, which skips the optimizer where a gradient overflowed."""
@@ -170,6 +174,7 @@ class Trainer:
         predicted_K: torch.Tensor | int = 0
         for batch in batches:
             x, y = self.move(*batch)
+            self._begin_graphs()
             with self.autocast():
                 logits_NK = self.forward(x)
             classes_N = logits_NK.argmax(dim=1)

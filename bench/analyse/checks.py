@@ -40,7 +40,7 @@ def cells(data: RunData, row: dict[str, Any]) -> dict[str, str]:
     skipped = [data.spread(v, f"skipped_{when}", "process").estimate for when in ("settling", "timed")]
     return {
         "variant": label(data, v),
-        "gate": "passed" if row["status"] == "ok" else row["status"],
+        "gate": gate_words(row),
         "score error (bound)": bounded(row["score_error"], row["score_bound"]),
         "gradient error (bound)": bounded(row["gradient_error"], row["gradient_bound"]),
         "live logits": count(row["live_logits"]),
@@ -48,6 +48,15 @@ def cells(data: RunData, row: dict[str, Any]) -> dict[str, str]:
         "casts": count(data.spread(v, "casts").estimate),
         "skipped settling, timed": "" if math.isnan(skipped[0]) else ", ".join(map(count, skipped)),
     }
+
+
+def gate_words(row: dict[str, Any]) -> str:
+    """What the gate said of a variant; it is the last of the checks, so that others end before it."""
+    if not math.isnan(row["gradient_bound"]):
+        return "passed"
+    if row["status"] == "ok":
+        return str(row["reason"])  # not gated, and why
+    return "failed" if "rounding explains" in row["reason"] else "not reached"
 
 
 def bounded(error: float, bound: float) -> str:

@@ -76,7 +76,7 @@ def matches(runs: Sequence[Side]) -> list[Match]:
     told = _told(runs)
     found = []
     for index, run in enumerate(runs):
-        mine = {variant_id: variant_axes(run.data, variant_id) for variant_id in left[index]}
+        mine = {variant_id: _axes(run, variant_id) for variant_id in left[index]}
         partners = [_partners(mine, o, theirs) for o, theirs in zip(runs[index + 1 :], left[index + 1 :], strict=True)]
         for variant_id, axes in mine.items():
             ids = (*[None] * index, variant_id, *(pairs.get(variant_id) for pairs in partners))
@@ -96,7 +96,7 @@ def _told(runs: Sequence[Side]) -> list[str]:
 
 def _partners(mine: dict[str, dict[str, str]], run: Side, candidates: Sequence[str]) -> dict[str, str]:
     """Which candidate each variant is matched with: those on the nearest devices first, each once."""
-    theirs = {variant_id: variant_axes(run.data, variant_id) for variant_id in candidates}
+    theirs = {variant_id: _axes(run, variant_id) for variant_id in candidates}
     pairs: dict[str, str] = {}
     for nearest in (0, 1, 2):
         for variant_id, axes in mine.items():
@@ -104,6 +104,11 @@ def _partners(mine: dict[str, dict[str, str]], run: Side, candidates: Sequence[s
             if variant_id not in pairs and free:
                 pairs[variant_id] = free[0]
     return pairs
+
+
+def _axes(run: Side, variant_id: str) -> dict[str, str]:
+    """The axes of a variant, with the size of its batch where that was the largest that fits."""
+    return variant_axes(run.data, variant_id) | {"batch_size": f"{tables.batch_of(run.data, variant_id):.0f}"}
 
 
 def _distance(axes: dict[str, str], others: dict[str, str]) -> int | None:

@@ -134,6 +134,6 @@ def largest_lines(report: Report, variant_id: str) -> Lines:
     fails = [n for n, peak in tried.items() if peak is None]
     if not fits:
         return [f"{label(data, variant_id)}: no batch fits {under}, not even {min(fails):,} images.", ""]
-    peak = f" (the process's peak was {size(tried[max(fits)])})" if tried[max(fits)] else ""
+    peak = f" (the peak was {size(tried[max(fits)])})" if tried[max(fits)] else ""
     more = f"{min(fails):,} did not" if fails else "there are no more train images"
     return [f"**The largest batch of {label(data, variant_id)} {under} is {max(fits):,} images**{peak}; {more}.", ""]

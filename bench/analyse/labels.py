@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from bench.analyse.load import RunData, variant_axes
 from bench.variants import DEFAULTS, from_row
 
+DEFAULT_WORDS = {name: "unset" if value is None else str(value) for name, value in DEFAULTS.items()}
 ALWAYS_TOLD = ("device", "batch_size", "model")
 """Axes that a label tells only where a run has more than one value of them, the usual batch size apart."""
 
@@ -15,7 +16,7 @@ def label(data: RunData, variant_id: str, but: str = "") -> str:
     told = [name for name in ALWAYS_TOLD if name != but and _several(data, name)]
     if "batch_size" in told and axes["batch_size"] == _usual_batch(data, axes["device"]):
         told.remove("batch_size")
-    return name_of(axes, told)
+    return name_of(axes | ({but: DEFAULT_WORDS[but]} if but else {}), told)
 
 
 def name_of(axes: dict[str, str], told: Sequence[str]) -> str:
@@ -37,7 +38,7 @@ def _changes(axes: dict[str, str]) -> list[str]:
     return [
         words.get(name, "{}").format(loaders.get(value, value))
         for name, value in axes.items()
-        if name not in ALWAYS_TOLD and value != ("unset" if DEFAULTS[name] is None else DEFAULTS[name])
+        if name not in ALWAYS_TOLD and value != DEFAULT_WORDS[name]
     ]
 
 

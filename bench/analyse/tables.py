@@ -146,8 +146,6 @@ def epoch(data: RunData, variant_id: str, images_per_s: float) -> Row:
     images = data.spread(variant_id, "epoch_images", "process").estimate
     if images == EPOCH_IMAGES:
         return {"epoch_s": whole, "epoch_kind": "measured"}
-    if not math.isnan(whole):  # whole passes over fewer images
-        return {"epoch_s": whole / images * EPOCH_IMAGES, "epoch_kind": "projected"}
     return {"epoch_s": EPOCH_IMAGES / images_per_s, "epoch_kind": "" if math.isnan(images_per_s) else "projected"}
 
 
@@ -242,7 +240,7 @@ def numerics(data: RunData) -> pd.DataFrame:
     for v in data.variants[data.variants.excluded_reason == ""].variant_id:
         status, reason = outcome(data, v)
         values = {name: data.spread(v, name, "process").estimate for name in NUMERICS}
-        if status == "invalid" or not math.isnan(values["gradient_bound"]):
+        if status == "invalid" or reason or not math.isnan(values["gradient_bound"]):
             rows.append({"variant_id": v} | values | {"status": status, "reason": reason})
     return pd.DataFrame(rows, columns=["variant_id", *NUMERICS, "status", "reason"])
 

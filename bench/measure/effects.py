@@ -38,7 +38,7 @@ class Effects:
             graph_breaks=sum(counters["graph_break"].values()),
             cudagraph_skips=counters["inductor"]["cudagraph_skips"],
             steps=steps,
-            skipped=steps - work.trainer.optimizer_steps(),
+            skipped=steps - work.trainer.optimizer_steps() if work.scaler else 0,
         )
 
 
@@ -56,10 +56,10 @@ def compile_counters() -> dict[str, dict[str, int]]:
 def settle(work: Workload) -> None:
     """Take steps until three in a row were not skipped: the GradScaler begins with a scale that may be too large.
 
-    Steps that were taken before count too.
+    Steps that were taken before count too. After MOST_SETTLING steps it gives up: what is skipped later is counted.
     """
     in_a_row, before = 0, Effects(graphs=0, graph_breaks=0, cudagraph_skips=0, steps=0, skipped=0)
-    for _ in range(MOST_SETTLING if work.trainer.scaler.is_enabled() else 0):
+    for _ in range(MOST_SETTLING if work.scaler else 0):
         now = Effects.of(work)
         taken, skipped = now.steps - before.steps, now.skipped - before.skipped
         in_a_row = 0 if skipped else in_a_row + taken
@@ -92,7 +92,7 @@ def samples_of(work: Workload, first: Effects, before: Effects, after: Effects) 
     if not work.eager:
         values |= {"graphs": first.graphs, "graph_breaks": after.graph_breaks}
         values |= {"recompiles": after.graphs - first.graphs, "cudagraph_skips": after.cudagraph_skips}
-    if work.trainer.scaler.is_enabled():
+    if work.scaler:
         values |= {"skipped_settling": before.skipped, "skipped_timed": after.skipped - before.skipped}
     for metric, value in values.items():
         samples.add(metric, "1", value, scope="process")

@@ -22,14 +22,17 @@ def limit(device: str, limit_bytes: int | None) -> None:
     if limit_bytes is None:
         return
     if device.startswith("cuda"):
-        total = torch.cuda.get_device_properties(device).total_memory
-        torch.cuda.set_per_process_memory_fraction(min(1.0, limit_bytes / total), device)
+        index = torch.device(device).index or 0
+        total = torch.cuda.get_device_properties(index).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, limit_bytes / total), index)
     else:
         resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
 
 
 def measure(work: Workload, clock: Clock) -> Samples:
-    """The batch that was tried, and the process's peak in a step of it; running out of memory is the caller's to tell.
+    """The batch that was tried, and the peak in a step of it: of the process, on CUDA of torch's allocator.
+
+    Running out of memory is the caller's to tell.
 
     The optimizer's state is made beforehand, at little cost, as it is there in every later step.
     """
@@ -43,6 +46,8 @@ def measure(work: Workload, clock: Clock) -> Samples:
     clock.sync()
     samples = Samples("fit")
     samples.add("fit_batch", "1", int(work.variant.batch_size), scope="process")
-    if (peak_bytes := process_peak_bytes(work.device)) is not None:
+    on_cuda = work.device.type == "cuda"  # there the limit is one on torch's allocator
+    peak_bytes = torch.cuda.max_memory_reserved(work.device) if on_cuda else process_peak_bytes(work.device)
+    if peak_bytes is not None:
         samples.add("fit_peak", "B", peak_bytes, scope="process")
     return samples

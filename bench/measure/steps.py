@@ -116,16 +116,19 @@ def plain_steps(work: Workload, clock: Clock, counts: Counts) -> Samples:
             values |= {name: (getattr(used, name), unit) for name, unit in UNITS.items()}
         for metric, (value, unit) in values.items():
             samples.add(metric, unit, value / counts.iterations, iterations=counts.iterations, index=index)
-    if work.device.type == "cuda" and work.variant.sync != "step":  # `.item()` would wait for the device
+    # `.item()` waits for the device, and so does the GradScaler, unless the optimizer looks for overflow itself.
+    waits = work.variant.sync == "step" or (work.scaler and work.variant.optimizer != "fused")
+    if work.device.type == "cuda" and not waits:
         samples.add("dispatch", "s", dispatch_s(work, clock))
     return samples
 
 
 def dispatch_s(work: Workload, clock: Clock) -> float:
     """Seconds until the host has given an idle device all work of one step."""
+    batch = next(work.batches)
     clock.sync()
     start = clock.host_s()
-    take_step(work)
+    work.trainer.step(*batch)
     seconds = clock.host_s() - start
     clock.sync()
     return seconds

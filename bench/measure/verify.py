@@ -13,9 +13,9 @@ from torch import nn
 from bench.measure.effects import compile_counters
 from bench.measure.layers import block_of, leaves, tensors
 from bench.measure.samples import Samples
-from bench.measure.workload import Workload
+from bench.measure.workload import AUTOCAST, Workload
 from bench.variants import Variant
-from nin.train import AUTOCAST, MEMORY_FORMATS
+from nin.train import MEMORY_FORMATS
 
 KEPT_VARIABLES = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
 OTHER_ALLOCATORS = ("libjemalloc", "libtcmalloc", "libmimalloc")
@@ -127,6 +127,9 @@ def _precision_flags(precision: str) -> str:
         "matrix products": torch.backends.cuda.matmul.fp32_precision,
         "convolutions": torch.backends.cudnn.conv.fp32_precision,  # type: ignore[attr-defined] # missing in torch's stubs
     }
+    if precision == "fp32":  # oneDNN has switches of its own, and nothing of TF32
+        flags["oneDNN's matrix products"] = torch.backends.mkldnn.matmul.fp32_precision  # type: ignore[attr-defined]
+        flags["oneDNN's convolutions"] = torch.backends.mkldnn.conv.fp32_precision  # type: ignore[attr-defined]
     if expected:
         for what, flag in flags.items():
             if flag != expected:
@@ -136,7 +139,7 @@ def _precision_flags(precision: str) -> str:
 
 def _scaler(work: Workload) -> str:
     """GradScaler and autocast switch themselves off, with a warning, on a device that they do not find."""
-    if work.variant.precision == "fp16" and not work.trainer.scaler.is_enabled():
+    if work.variant.precision == "fp16" and work.scaler is None:
         return "the GradScaler switched itself off"
     return ""
 

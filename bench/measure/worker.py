@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from bench.measure.samples import Samples
     from bench.measure.workload import Workload
 
+NOT_GATED = "not gated: "
+"""How the reason begins of a trial that is ok but for the gate, which could not tell."""
 WHOLE_EPOCHS = 2
 """Whole epochs behind the first one."""
 
@@ -147,28 +149,39 @@ def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: d
         return failed("invalid", reason)
     began = ticker.host_s()
     reason, kernels = once(work, ticker, probes, samples)
-    if reason:
+    if reason and not reason.startswith(NOT_GATED):
         return failed("invalid", reason)
     layers = [row | {"kernel": kernels.get(row["layer"], "")} for row in verify.as_rows(facts)]
     told = {"layers": layers, "state": ended, "counts": asdict(counts), "once_s": ticker.host_s() - began}
-    return answered(samples.rows) | told
+    return answered(samples.rows) | told | {"reason": reason}
 
 
 def once(work: "Workload", ticker: "Clock", probes: list[str], samples: "Samples") -> tuple[str, dict[str, str]]:
     """Measure what the pilot measures once; why the variant is invalid, and the kernels by layer."""
-    from bench.measure import kernels, numerics, rates  # noqa: PLC0415
+    from bench.measure import kernels, rates  # noqa: PLC0415
 
-    reason, found = "", dict[str, str]()
+    found: dict[str, str] = {}
     if "loader" in probes:
         step_s = next(row["value"] for row in samples.rows if row["scope"] == "step" and row["metric"] == "wall")
         samples.add_all([rates.measure(work, ticker, step_s)])
     if "kernels" in probes:
         copies, found = kernels.measure(work)
         samples.add_all([copies])
-    if "numerics" in probes:
+    return gate(work, samples) if "numerics" in probes else "", found
+
+
+def gate(work: "Workload", samples: "Samples") -> str:
+    """Hold the variant against float64; why it is invalid. Where the gate itself fails, the measurement stands."""
+    from bench.measure import numerics  # noqa: PLC0415
+
+    try:
         errors, reason = numerics.measure(work)
-        samples.add_all([errors])
-    return reason, found
+    except Exception as error:  # noqa: BLE001 - such as a model that has no float64, or no memory for it
+        traceback.print_exc()
+        samples.add("not_gated", "1", 1, scope="process")
+        return f"{NOT_GATED}{failed('', error)['reason']}"
+    samples.add_all([errors])
+    return reason
 
 
 def answered(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from nin.loaders import Batch, Loader, make_loader
 from nin.model import NiN
 from nin.train import Setup, Trainer
 
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+"""What autocast computes in, by precision. Not taken from `nin`, which may be an older tree's."""
+
 
 class UnsupportedError(Exception):
     """The variant can't run here; the text is the reason."""
@@ -58,6 +61,17 @@ class Workload:
     def eager(self) -> bool:
         """Whether the leaves run one by one, so that they can be hooked."""
         return self.variant.compile_mode == "eager"
+
+    @property
+    def scaler(self) -> torch.amp.GradScaler | None:
+        """The GradScaler of a variant that has one switched on. The trainer of an older tree knows none."""
+        scaler: torch.amp.GradScaler | None = getattr(self.trainer, "scaler", None)
+        return scaler if scaler is not None and scaler.is_enabled() else None
+
+    @property
+    def loss_scale(self) -> float:
+        """By how much the loss is scaled up before backward."""
+        return float(self.scaler.get_scale()) if self.scaler else 1.0
 
     def whole_loader(self) -> Loader:
         """A loader of all train images, the last partial batch included."""

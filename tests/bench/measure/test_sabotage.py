@@ -128,6 +128,14 @@ def test_a_scaler_that_skips_every_step(monkeypatch: pytest.MonkeyPatch) -> None
     assert skipped == steps > 2
 
 
+def test_a_model_that_can_t_be_gated_keeps_its_speed_and_says_so() -> None:
+    reply = worker.trial(request(model="tests_models:random"))
+
+    assert reply["status"] == "ok"
+    assert reply["reason"].startswith("not gated: NotGatedError") or reply["reason"].startswith("not gated: two calc")
+    assert [s for s in reply["samples"] if s["metric"] == "wall"]
+
+
 def test_a_scaler_that_switched_itself_off(monkeypatch: pytest.MonkeyPatch) -> None:
     off = torch.amp.GradScaler("cpu", enabled=False)
     monkeypatch.setattr(torch.amp, "GradScaler", lambda *_args, **_kwargs: off)

@@ -76,6 +76,26 @@ class Counting(nn.Module):
         return x + self.calls
 
 
+class Noise(nn.Module):
+    """Adds to its input what no one can tell beforehand."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.randn_like(x)
+
+
+def random(in_channels: int, num_classes: int) -> nn.Module:
+    """No two calls agree."""
+    return Block(in_channels, num_classes, Noise())
+
+
+def normalised(in_channels: int, num_classes: int) -> nn.Module:
+    """Its convolution's bias is taken off again by a batch norm: its gradient is exactly 0."""
+    return nn.Sequential(
+        nn.Conv2d(in_channels, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 16, 3), nn.BatchNorm2d(16),
+        nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, num_classes),
+    )  # fmt: skip
+
+
 def honest(in_channels: int, num_classes: int) -> nn.Module:
     """Nothing is wrong with it."""
     return Block(in_channels, num_classes, nn.Identity())
