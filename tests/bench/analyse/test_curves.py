@@ -50,7 +50,7 @@ def page_of(make_run: MakeRun, tmp_path: Path, tried: list[list[float | None]], 
 def test_where_every_image_fits_there_is_no_more(make_run: MakeRun, tmp_path: Path) -> None:
     page = page_of(make_run, tmp_path, [[32, 1e9], [2000, 3e9]], None)
 
-    assert "on this device is 2,000 images** (the process's peak was 2.79 GiB); there are no more train images." in page
+    assert "on this device is 2,000 images** (the peak was 2.79 GiB); there are no more train images." in page
 
 
 def test_where_no_batch_fits_it_says_so(make_run: MakeRun, tmp_path: Path) -> None:
@@ -80,5 +80,5 @@ def test_slow_convolutions_are_counted_from_the_kernels(make_run: MakeRun, tmp_p
     layers.to_csv(folder / "layers.csv", index=False)
     page = report.write(load(folder), tmp_path / "out").path.read_text()
 
-    assert re.search(r"\| baseline +\| +2 \| +32\.0 \| 0 of 1", page)
-    assert re.search(r"\| 1 thread +\| +1 \| +21\.3 \| 1 of 1", page)
+    assert re.search(r"\| baseline +\| +2 \| +32\.0 \| +0 of 1", page)
+    assert re.search(r"\| 1 thread +\| +1 \| +21\.3 \| +1 of 1", page)

@@ -168,6 +168,7 @@ def test_the_state_of_a_gpu_and_a_limit_of_its_memory_are_asked_for(asked: list[
     fit.limit("cuda", 2**29)
 
     assert asked[-1] == "set_per_process_memory_fraction"
+    torch.cuda.set_per_process_memory_fraction.assert_called_once_with(0.5, 0)  # type: ignore[attr-defined] # by index
 
 
 class Reads(TorchDispatchMode):
