@@ -18,7 +18,7 @@ from bench.measure.verify import format_of
 from bench.measure.workload import Workload
 
 COPIES = (torch.ops.aten.clone, torch.ops.aten._to_copy, torch.ops.aten.copy_)  # noqa: SLF001 - its public name
-RANGE = "layer:"
+RANGE, OPERATORS = "layer:", "aten::"
 
 
 def measure(work: Workload) -> tuple[Samples, dict[str, str]]:
@@ -69,7 +69,8 @@ def heaviest(events: list[FunctionEvent]) -> dict[str, str]:
             times: Counter[str] = Counter()
             on_device: Counter[str] = Counter()
             for inner in within(event):
-                times[inner.name] += inner.self_cpu_time_total
+                if inner.name.startswith(OPERATORS):  # the profiler has marks of its own among them
+                    times[inner.name] += inner.self_cpu_time_total
                 for kernel in inner.kernels:
                     on_device[kernel.name] += kernel.duration
             if top := (on_device or times).most_common(1):

@@ -271,3 +271,23 @@ def test_a_reason_with_a_bar_stays_in_its_cell(make_run: MakeRun, tmp_path: Path
     data = load(make_run({(BASE, "A"): [1.0]}, failed={KEPT: ("error", "a | b")}))
 
     assert "a \\| b" in report.write(data, tmp_path).path.read_text()
+
+
+def test_another_batch_with_the_notebook_s_loop_has_an_answer_of_its_own(make_run: MakeRun) -> None:
+    big, loop, best = (v.replace("b32", "b128") for v in (BASE, NOTEBOOK, BEST))
+    data = load(
+        make_run(
+            {
+                (BASE, "A"): around(1.6, 0), (NOTEBOOK, "V"): around(1.7, 1), (BEST, "V"): around(1.0, 2),
+                (big, "A"): around(7.0, 3), (loop, "V"): around(7.2, 4), (best, "V"): around(4.8, 5),
+                (B64, "A"): around(1.9, 6),
+            }
+        )
+    )  # fmt: skip
+    text = "\n".join(answer.lines(data, tables.steps(data)))
+
+    assert text.startswith("Fastest: **nhwc + kept** trains 32.0 images/s")
+    assert re.search(
+        r"At batch 128 the fastest is nhwc \+ kept: 26\.7 images/s, 1\.5\d \[1\.\d\d, 1\.\d\d\] times the", text
+    )
+    assert "Faster yet, but another recipe: baseline (batch 64), 33.7 images/s." in text
