@@ -28,7 +28,7 @@ def env(session: nox.Session) -> None:
     digest = hashlib.sha256(Path("pyproject.toml").read_bytes()).hexdigest()
     if stamp.is_file() and stamp.read_text() == digest:
         return
-    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "dev"))
+    session.install("-e", ".[tensorboard,micro]", *nox.project.dependency_groups(PYPROJECT, "dev"))
     stamp.write_text(digest)
 
 
@@ -62,6 +62,24 @@ def ab(session: nox.Session) -> None:
 def compare(session: nox.Session) -> None:
     """Put stored runs side by side: nox -s compare -- RUN RUN."""
     python(session, "-m", "bench", "compare", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def profile(session: nox.Session) -> None:
+    """Trace steps for TensorBoard and Perfetto: nox -s profile -- [RUN] --variant ID."""
+    python(session, "-m", "bench", "profile", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def tensorboard(session: nox.Session) -> None:
+    """Serve a run in TensorBoard on this machine: nox -s tensorboard -- [RUN] --port N."""
+    python(session, "-m", "bench", "tensorboard", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def micro(session: nox.Session) -> None:
+    """Measure each layer alone beside a run. Options of pytest go behind `--`."""
+    python(session, "-m", "bench", "micro", *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["env"])

@@ -9,58 +9,41 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from bench.choices import Choices, folder_of, name_run, newest
+from bench.choices import DEFAULT_STEPS, Choices, folder_of, name_run, newest
 from bench.environment import cores
-from bench.matrix import PRESETS, Entry, ab_matrix, matrix
+from bench.matrix import Entry, ab_matrix, matrix
+from bench.options import (
+    AxisValues,
+    Budget,
+    Classes,
+    Data,
+    Device,
+    Download,
+    MemoryLimit,
+    Model,
+    Out,
+    Preset,
+    Reports,
+    Resume,
+    Rounds,
+    RunId,
+    Seed,
+    Shape,
+    StoredRun,
+    VariantIds,
+)
 from bench.records import RecordError, read_run
+from bench.serve import DEFAULT_PORT, HOST
+from bench.traces import BOARD
 from bench.variants import UsageError
 
 if TYPE_CHECKING:
-    from bench.analyse.page import AbPage
+    from bench.analyse.page import AbPage, TracedPage
 
 USAGE, NOTHING = 2, 4  # exit codes: wrong call; nothing measured, or a file that can't be used
 INTERRUPTED = 130
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
-
-Preset = Annotated[str, typer.Option(help=f"Which variants: {' or '.join(PRESETS)}.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda (or cuda:N), or all.")]
-AxisValues = Annotated[
-    list[str] | None,
-    typer.Option("--axis", help="NAME=VALUE,VALUE: the preset at these values. Repeatable."),
-]
-VariantIds = Annotated[
-    list[str] | None,
-    typer.Option("--variant", help="A variant by its id, in place of a preset. Repeatable."),
-]
-Rounds = Annotated[int | None, typer.Option(min=1, help="Rounds.", show_default="12, full: 9, look: 3")]
-Budget = Annotated[
-    str | None,
-    typer.Option(help="Time for pilot, rounds and report: 90s, 20m, 2h, or none.", show_default="20m, full: none"),
-]
-MemoryLimit = Annotated[
-    str | None,
-    typer.Option(
-        metavar="SIZE",
-        help="Memory in which the largest batch must fit: 512MiB, 4GiB.",
-        show_default="the device's, on the CPU 80 % of what is available",
-    ),
-]
-Model = Annotated[str, typer.Option(help="nin, torchvision.models:NAME or package.module:factory.")]
-Shape = Annotated[
-    str | None,
-    typer.Option("--input", help="CxHxW: seeded random images of this shape, not Fashion-MNIST."),
-]
-Classes = Annotated[int, typer.Option(min=2, help="Classes of the random images.")]
-Data = Annotated[str | None, typer.Option(help="Folder with Fashion-MNIST's four files.")]
-Seed = Annotated[int, typer.Option(help="Of weights, batches and the order of trials.")]
-Out = Annotated[Path, typer.Option(help="Folder for runs.")]
-Reports = Annotated[Path, typer.Option(help="Folder for reports.")]
-RunId = Annotated[str | None, typer.Option(help="The run's name.")]
-Resume = Annotated[
-    str | None, typer.Option(metavar="RUN", help="Go on with a run, under this call's --budget and --rounds.")
-]
-Download = Annotated[bool, typer.Option("--download", help="Let torchvision download the data if none is found.")]
 
 
 def fail(message: object, code: int = USAGE) -> NoReturn:
@@ -187,7 +170,7 @@ def measure(chosen: Choices, resume: str | None) -> Path:
 def entries_of(chosen: Choices) -> list[Entry]:
     """The matrix that the options ask for."""
     devices = ["cpu", "cuda"] if chosen.device == "all" else [chosen.device]
-    if chosen.kind == "ab":
+    if chosen.kind != "run":
         return ab_matrix(devices, chosen.axes, chosen.variants, chosen.model)
     return matrix(chosen.preset, devices, chosen.axes, chosen.variants, chosen.model, cores())
 
@@ -204,6 +187,15 @@ def flag(folder: Path) -> list[dict[str, str]]:
     from bench.analyse import changes, load  # noqa: PLC0415
 
     return changes.flagged(load.load(folder))
+
+
+@contextmanager
+def refused() -> Iterator[None]:
+    """Turn an option that can't be met into one line and exit code 2."""
+    try:
+        yield
+    except UsageError as error:
+        fail(error)
 
 
 @contextmanager
@@ -262,9 +254,7 @@ def add_to_summary(page: "AbPage") -> None:
 
 @app.command("report")
 def report_(
-    run: Annotated[
-        str | None, typer.Argument(help="A run's folder, or its name in results/.", show_default="the newest")
-    ] = None,
+    run: StoredRun = None,
     out: Annotated[Path, typer.Option(help="Folder for reports.")] = Path("reports"),
 ) -> None:
     """Write a run's report again, from its files alone; of an ab with its exit code."""
@@ -297,6 +287,135 @@ def compare(
     with one_line():
         page = compare_page.write([load.load(folder) for folder in folders], out)
     summary.show_compare(page)
+
+
+@app.command()
+def profile(
+    run: Annotated[
+        str | None,
+        typer.Argument(help="A run's folder, or its name in results/, to add to.", show_default="a run of its own"),
+    ] = None,
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--variant",
+            help="A variant by its id. Repeatable.",
+            show_default="the baseline, and the fastest of the run",
+        ),
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps in the trace of each variant.")] = DEFAULT_STEPS,
+    device: Device = "all",
+    seed: Seed = 0,
+    model: Model = "nin",
+    input_: Shape = None,
+    classes: Classes = 10,
+    data: Data = None,
+    download: Download = False,
+    out: Out = Path("results"),
+    reports: Reports = Path("reports"),
+    run_id: RunId = None,
+) -> None:
+    """Trace some steps of each variant, for TensorBoard and Perfetto, apart from any timed trial."""
+    chosen = Choices(
+        device=device, variants=tuple(variant or ()), seed=seed, model=model, shape=input_, classes=classes,
+        data=data, download=download, out=out, run_id=run_id, kind="profile",
+    )  # fmt: skip
+    finish_profile(trace(chosen, run, steps), reports)
+
+
+def trace(chosen: Choices, run: str | None, steps: int) -> Path:
+    """Take the traces of a new run, or of one that is there; its folder."""
+    from bench import profile as parent  # noqa: PLC0415
+    from bench import setup  # noqa: PLC0415
+
+    progress = setup.progress()
+    with refused(), one_line():
+        if run is None:
+            folder = chosen.out / name_run(chosen)
+            under_way = setup.start(chosen, entries_of(chosen), folder, progress)
+            ids = [entry.variant.id for entry in under_way.entries]
+        else:
+            folder = folder_of(chosen.out, run)
+            ids = list(chosen.variants) or worth_tracing(folder)
+            under_way = setup.add_to(chosen, folder, progress)
+        try:
+            parent.execute(under_way, ids, steps)
+        except KeyboardInterrupt:
+            fail("interrupted; the traces that were complete are kept", INTERRUPTED)
+    return folder
+
+
+def worth_tracing(folder: Path) -> list[str]:
+    """The ids of a run's variants that are traced unless others are named: each baseline, and the fastest."""
+    from bench.analyse import answer, load, tables  # noqa: PLC0415
+
+    data = load.load(folder)
+    steps = tables.steps(data)
+    groups = answer.groups(data, steps).values()
+    return [v for group in groups for v in answer.layered_variants(data, group, set(steps.variant_id))]
+
+
+def finish_profile(folder: Path, reports: Path) -> None:
+    """Write the report of a run with traces, what TensorBoard shows of it, and print where it all is."""
+    from bench.analyse import summary  # noqa: PLC0415
+
+    page = write_profile(folder, reports)
+    summary.show_profile(page)
+    if page.data.traced.empty:
+        fail("nothing was traced: the report tells why", NOTHING)
+
+
+def write_profile(folder: Path, reports: Path) -> "TracedPage":
+    """Write a run's report and what TensorBoard shows of it."""
+    from bench.analyse import board, load, report  # noqa: PLC0415
+
+    with one_line():
+        data = load.load(folder)
+        if data.run["kind"] == "ab":
+            fail("an ab has no traces: name a run of bench run or of bench profile")
+        page = report.write_profile(data, reports) if data.run["kind"] == "profile" else report.write(data, reports)
+        board.write(page)
+    return page
+
+
+@app.command()
+def tensorboard(
+    run: StoredRun = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help=f"The port on {HOST}.")] = DEFAULT_PORT,
+    reports: Reports = Path("reports"),
+) -> None:
+    """Serve a run in TensorBoard on this machine: scalars, variants, tables, figures and its traces."""
+    from bench import serve  # noqa: PLC0415
+
+    with refused():
+        folder = folder_of(Path("results"), run) if run else newest(Path("results"))
+        serve.check(port)
+    page = write_profile(folder, reports)
+    for line in serve.lines(folder, port, [trace.variant_id for trace in page.traces]):
+        typer.echo(line)
+    raise typer.Exit(serve.serve(page.folder / BOARD, port))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def micro(
+    context: typer.Context,
+    run: Annotated[
+        str | None, typer.Option(help="A run's folder, or its name in results/.", show_default="the newest")
+    ] = None,
+    variant: Annotated[
+        str | None, typer.Option(help="A variant by its id.", show_default="the run's first baseline")
+    ] = None,
+    reports: Reports = Path("reports"),
+) -> None:
+    """Measure each layer alone with pytest-benchmark, beside a run. pytest's own options are passed on."""
+    from bench import alone  # noqa: PLC0415
+
+    with refused(), one_line():
+        folder = folder_of(Path("results"), run) if run else newest(Path("results"))
+        code = alone.measure(folder, variant, context.args)
+    if not code:
+        finish(folder, reports)
+    raise typer.Exit(code)
 
 
 @app.command("list")

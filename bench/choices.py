@@ -10,6 +10,8 @@ from bench.records import RUN_FILE
 from bench.variants import UsageError
 
 DATA_CLASSES = 10
+DEFAULT_STEPS = 3
+"""Steps in a trace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +36,7 @@ class Choices:
     base: str | None = None
     """What `ab` holds this tree against."""
     kind: str = "run"
-    """The verb that measures: run or ab."""
+    """The verb that measures: run, ab or profile."""
 
     @property
     def budget_s(self) -> float | None:
@@ -55,7 +57,7 @@ class Choices:
 def name_run(choices: Choices) -> str:
     """The run's name: as chosen, else its date, time and preset. UsageError for an unfit one."""
     if choices.run_id is None:
-        what = "ab" if choices.kind == "ab" else "variants" if choices.variants else choices.preset
+        what = choices.kind if choices.kind != "run" else "variants" if choices.variants else choices.preset
         return f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}-{what}"
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", choices.run_id):
         msg = f"--run-id must be letters, digits, dots, dashes and underscores, got {choices.run_id!r}"

@@ -53,22 +53,22 @@ def execute(run: Run, after_pilot: Callable[[Path], None], flag: Callable[[Path]
     """
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        _set_status(run, "running", finished_at=None, ended_because=None)
+        set_status(run, "running", finished_at=None, ended_because=None)
         _pilot(run)
         after_pilot(run.folder.folder)
         ended_because = _measure(run, flag)
-        _set_status(run, "complete", finished_at=now(), ended_because=ended_because)
+        set_status(run, "complete", finished_at=now(), ended_because=ended_because)
         if ended_because == "rounds" or not run.trees:  # trees can't be copied again as they were
             shutil.rmtree(run.cache, ignore_errors=True)
     except KeyboardInterrupt:
         for number in (signal.SIGINT, signal.SIGTERM):  # one is enough: end in peace
             signal.signal(number, signal.SIG_IGN)
         with contextlib.suppress(RecordError):  # the interrupt is what ended it
-            _set_status(run, "interrupted", ended_because="interrupted")
+            set_status(run, "interrupted", ended_because="interrupted")
         raise
     except BaseException:
         with contextlib.suppress(RecordError):  # likely the very reason
-            _set_status(run, "failed", ended_because="an error")
+            set_status(run, "failed", ended_because="an error")
         raise
     finally:
         run.progress.end()
@@ -80,7 +80,8 @@ def _interrupt(number: int, frame: object) -> None:  # noqa: ARG001 - a handler'
     raise KeyboardInterrupt
 
 
-def _set_status(run: Run, status: str, **more: object) -> None:
+def set_status(run: Run, status: str, **more: object) -> None:
+    """Write into run.json how the run stands."""
     run.header |= {"status": status} | more
     run.folder.write_run(run.header)
 

@@ -102,7 +102,7 @@ def start(choices: Choices, entries: list[Entry], folder: Path, shown: RunProgre
         taken = trees.take(choices.base, scratch) if choices.base else {}
         described = environment()
         reasons = exclusions(entries, described)
-        if choices.kind == "ab" and choices.device == "all" and not choices.variants:
+        if choices.kind != "run" and choices.device == "all" and not choices.variants:
             entries = [e for e in entries if reasons[e.variant.id] != NO_CUDA]  # nobody asked for it
         runnable = runnable_of(entries, reasons)
         header = new_header(choices, runnable, folder.name, described) | ({"trees": taken} if taken else {})
@@ -137,7 +137,7 @@ def new_header(choices: Choices, runnable: list[Entry], run_id: str, described: 
         "run_id": run_id,
         "command": without_home(shlex.join(["python", "-m", "bench", *sys.argv[1:]])),
         "seed": choices.seed,
-        "preset": None if choices.variants or choices.base else choices.preset,
+        "preset": None if choices.variants or choices.kind != "run" else choices.preset,
         "status": "running",
         "started_at": now(),
         "finished_at": None,
@@ -212,13 +212,7 @@ def go_on(choices: Choices, folder: Path, shown: RunProgress) -> Run:
     if header["kind"] != choices.kind:
         msg = f"{folder} was begun by {header['kind']}: go on with python -m bench {header['kind']} --resume"
         raise UsageError(msg)
-    begun, here = header["environment"], environment()
-    if other := [name for name in SAME_MACHINE if begun.get(name) != here.get(name)]:
-        told = "; ".join(f"{name} was {begun.get(name)}, is {here.get(name)}" for name in other)
-        msg = f"{folder}: begun on another machine or software ({told}): begin a new run"
-        raise RecordError(msg)
-    if begun.get("commit") != here.get("commit"):
-        shown.say(f"warning: the run was begun at commit {begun.get('commit')}, this is {here.get('commit')}")
+    check_machine(header["environment"], folder, shown)
     scratch = scratch_of(folder)
     kept = trees_of(header, scratch)
     if gone := [name for name, root in kept.items() if not root.is_dir()]:
@@ -235,6 +229,33 @@ def go_on(choices: Choices, folder: Path, shown: RunProgress) -> Run:
     if choices.rounds:
         run.plan["rounds"] = choices.rounds
     return run
+
+
+def check_machine(begun: dict[str, Any], folder: Path, shown: RunProgress) -> None:
+    """RecordError where a run was begun on another machine or software; a warning where at another commit."""
+    here = environment()
+    if other := [name for name in SAME_MACHINE if begun.get(name) != here.get(name)]:
+        told = "; ".join(f"{name} was {begun.get(name)}, is {here.get(name)}" for name in other)
+        msg = f"{folder}: begun on another machine or software ({told}): begin a new run"
+        raise RecordError(msg)
+    if begun.get("commit") != here.get("commit"):
+        shown.say(f"warning: the run was begun at commit {begun.get('commit')}, this is {here.get('commit')}")
+
+
+def add_to(choices: Choices, folder: Path, shown: RunProgress) -> Run:
+    """A run as it is, to which traces are added.
+
+    UsageError for options that the run has already decided, RecordError for a folder that can't be added to.
+    """
+    if changed := [n for n in FIXED if n not in ("variants", "axes") and getattr(choices, n) != getattr(Choices(), n)]:
+        msg = f"profile takes a run's variants as they were measured: take back {', '.join(changed)}"
+        raise UsageError(msg)
+    header = read_run(folder)
+    if header["kind"] == "ab":
+        msg = f"{folder}: an ab measured two code trees; profile measures one: name a run of bench run, or none"
+        raise RecordError(msg)
+    check_machine(header["environment"], folder, shown)
+    return resume(folder, shown, scratch_of(folder))
 
 
 def exclusions(entries: Iterable[Entry], described: dict[str, Any]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """A run under way, and how one trial of it is taken and written down."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,11 +52,16 @@ def now() -> str:
 
 
 def take(
-    run: Run, trial: plan.Planned, counts: dict[str, int], limit_s: float, batch: int | None = None
+    run: Run,
+    trial: plan.Planned,
+    counts: dict[str, int],
+    limit_s: float,
+    batch: int | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Take one trial and write it down, whatever its outcome; the worker's reply.
 
-    `batch` stands for the variant's batch size where that is `max`.
+    `batch` stands for the variant's batch size where that is `max`; `more` is what else the request says.
     """
     variant = trial.arm.variant
     size = {} if batch is None else {"batch_size": str(batch)}
@@ -69,7 +74,7 @@ def take(
         "pilot_counts": run.plan["pilot_counts"],
         "inputs": run.header["inputs"],
         "seed": run.header["seed"],
-    }
+    } | dict(more or {})
     tcmalloc = run.header["environment"]["tcmalloc"] or ""
     variables = child.environment_of(variant, tcmalloc, run.cache)
     started_at, began = now(), time.monotonic()

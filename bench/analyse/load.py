@@ -23,6 +23,7 @@ from bench.records import (
     read_run,
     whole_lines,
 )
+from bench.traces import STAGE
 from bench.variants import AXES
 
 CELL = ["metric", "scope", "layer", "phase"]
@@ -52,6 +53,8 @@ class RunData:
     """The complete rounds: those that count in intervals."""
     confirm_rounds: list[int]
     """The complete rounds of `ab` that confirm what the others flagged."""
+    traced: pd.DataFrame
+    """The samples of the last trial of each variant that took a trace, with variant_id: none counts elsewhere."""
     warnings: list[str]
 
     def spread(self, variant_id: str, metric: str, scope: str = "step", layer: str = "", phase: str = "") -> Interval:
@@ -76,8 +79,10 @@ def load(folder: Path) -> RunData:
     rounds = complete_rounds(trials, arms, "measure")
     flagged = {cell["variant_id"] for cell in run["plan"]["flagged"] or ()}
     values = trial_values(trials, samples)
+    values = values[values.stage != STAGE]
     # What did not take effect in one trial may not have in another: such a variant has no numbers.
-    values = values[~values.variant_id.isin(trials.loc[trials.status == "invalid", "variant_id"])]
+    invalid = trials[(trials.status == "invalid") & (trials.stage != STAGE)]
+    values = values[~values.variant_id.isin(invalid.variant_id)]
     values = pd.concat([values, closures(values), overheads(values)], ignore_index=True)
     return RunData(
         folder=folder,
@@ -90,13 +95,14 @@ def load(folder: Path) -> RunData:
         spreads=spreads(values, rounds),
         rounds=rounds,
         confirm_rounds=complete_rounds(trials, [arm for arm in arms if arm[0] in flagged], "confirm"),
+        traced=traced_samples(trials, samples),
         warnings=warnings,
     )
 
 
 def check_trials(folder: Path, trials: pd.DataFrame) -> None:
     """RecordError where a round has two trials of one arm: neither may count."""
-    measured = trials[trials.stage != "pilot"]
+    measured = trials[~trials.stage.isin(("pilot", STAGE))]
     for trial in measured[measured.duplicated(["stage", "round", "variant_id", "arm"])].itertuples():
         msg = f"{TRIALS.path(folder)}: round {trial.round} has two trials of {trial.variant_id}, arm {trial.arm}"
         raise RecordError(msg)
@@ -156,6 +162,12 @@ def trial_values(trials: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     for name in ("trial_id", *CELL):
         medians[name] = medians[name].astype(str)
     return ok.merge(medians, on="trial_id", how="inner")
+
+
+def traced_samples(trials: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
+    """The samples of each variant's last trial that took a trace, with its variant_id."""
+    ok = trials[(trials.stage == STAGE) & (trials.status == "ok")].drop_duplicates("variant_id", keep="last")
+    return samples.merge(ok[["trial_id", "variant_id"]], on="trial_id", how="inner")
 
 
 def cell(values: pd.DataFrame, metric: str, *, scope: str = "step", layer: str = "", phase: str = "") -> pd.DataFrame:

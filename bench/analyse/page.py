@@ -10,6 +10,7 @@ from bench.analyse import plots
 from bench.analyse.changes import Change
 from bench.analyse.compare import Match, Side
 from bench.analyse.load import RunData
+from bench.analyse.trace import Trace
 
 Lines = list[str]
 
@@ -50,7 +51,14 @@ class Page(Folder):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report(Page):
+class TracedPage(Page):
+    """The page of a run that may have traces: of `bench profile` without a run."""
+
+    traces: list[Trace]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report(TracedPage):
     """The page of `bench run`."""
 
     steps: pd.DataFrame

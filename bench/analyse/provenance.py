@@ -51,7 +51,7 @@ def repeat_section(page: Page) -> Lines:
     """The command that measures this again, under a name of its own."""
     command = re.sub(r" --run-id[ =]\S+", "", page.data.run["command"])
     command = re.sub(r"^python -m bench run ?", "nox -s bench -- ", command).removesuffix(" -- ")
-    command = re.sub(r"^python -m bench ab ", "nox -s ab -- ", command)
+    command = re.sub(r"^python -m bench (ab|profile) ?", r"nox -s \1 -- ", command).removesuffix(" -- ")
     return [
         "## Again",
         "",

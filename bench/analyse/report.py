@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from bench.analyse import ab, changes, checks, curves, layers, noise, provenance, results, tables
+from bench.analyse import ab, alone, changes, checks, curves, layers, noise, provenance, results, tables, trace, traced
 from bench.analyse.load import RunData
-from bench.analyse.page import AbPage, Report
+from bench.analyse.page import AbPage, Report, TracedPage
 
 SECTIONS = (
     results.title,
@@ -12,14 +12,23 @@ SECTIONS = (
     results.variants_section,
     results.where_section,
     layers.section,
+    alone.section,
     results.memory_section,
     curves.loaders_section,
     curves.threads_section,
     curves.batch_section,
     results.compile_section,
+    traced.section,
     checks.section,
     provenance.failures_section,
     noise.section,
+    provenance.environment_section,
+    provenance.repeat_section,
+)
+PROFILE_SECTIONS = (
+    results.profile_title,
+    traced.section,
+    provenance.failures_section,
     provenance.environment_section,
     provenance.repeat_section,
 )
@@ -44,11 +53,21 @@ def write(data: RunData, out: Path) -> Report:
         layers=tables.layers(data),
         memory=tables.memory(data),
         numerics=tables.numerics(data),
+        traces=trace.read(data),
     )
+    traced.write_tables(report)
     for name in ("steps", "layers", "memory", "numerics"):
         report.table(name, getattr(report, name))
     report.write([line for section in SECTIONS for line in section(report)])
     return report
+
+
+def write_profile(data: RunData, out: Path) -> TracedPage:
+    """Write reports/<run_id>/ of `bench profile` without a run; what it was made from."""
+    page = TracedPage(data=data, folder=out / str(data.run["run_id"]), traces=trace.read(data))
+    traced.write_tables(page)
+    page.write([line for section in PROFILE_SECTIONS for line in section(page)])
+    return page
 
 
 def write_ab(data: RunData, out: Path) -> AbPage:

@@ -8,7 +8,7 @@ import pandas as pd
 from bench.analyse import advice, answer, noise, plots, tables
 from bench.analyse.labels import label
 from bench.analyse.load import RunData
-from bench.analyse.page import Lines, Report
+from bench.analyse.page import Lines, Report, TracedPage
 from bench.analyse.stats import Interval
 from bench.analyse.verdicts import UNDECIDED, delta_of, smallest_seen
 from bench.analyse.words import count, interval, markdown, number, percent, seconds, size, spread_seconds
@@ -32,6 +32,14 @@ def title(report: Report) -> Lines:
         "its default and is measured twice in every round.",
         "",
     ]
+
+
+def profile_title(page: TracedPage) -> Lines:
+    """What was traced, on what."""
+    run = page.data.run
+    on = f"on {hardware(run['environment'])}; {run['data']['name']}; {run['started_at']}."
+    state = "" if run["status"] == "complete" else f" **This run is {run['status']}, not complete.**"
+    return [f"# Profile {run['run_id']}", "", f"Traces taken {on}{state}", ""]
 
 
 def hardware(environment: dict[str, object]) -> str:

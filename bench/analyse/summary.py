@@ -7,8 +7,9 @@ from rich.table import Table
 
 from bench.analyse import ab, tables
 from bench.analyse.load import RunData
-from bench.analyse.page import AbPage, ComparePage, Report
+from bench.analyse.page import AbPage, ComparePage, Report, TracedPage
 from bench.analyse.words import count, interval, number, percent, seconds
+from bench.traces import FOLDER
 
 PLAIN_WIDTH = 130
 """Columns of a table that no terminal shows."""
@@ -55,6 +56,17 @@ def _print(data: RunData, steps: pd.DataFrame, title: str, *, with_ratio: bool) 
             cells += [ratio, str(verdict), str(row["n"]) if row["n"] else "pilot"]
         shown.add_row(*cells)
     console.print(shown)
+
+
+def show_profile(page: TracedPage) -> None:
+    """How long each traced step was, the path of the report, and how to look at the traces."""
+    console = Console()
+    for trace in page.traces:
+        told = f"{trace.variant_id}: {trace.steps} steps of {seconds(trace.step_s)} under the profiler"
+        console.print(told, highlight=False, markup=False, soft_wrap=True)
+    console.print(f"traces: {page.data.folder / FOLDER}", highlight=False, soft_wrap=True)
+    console.print(f"look at them with: python -m bench tensorboard {page.data.folder}", highlight=False, soft_wrap=True)
+    console.print(f"report: {page.path}", highlight=False, soft_wrap=True)
 
 
 def show_ab(page: AbPage) -> None:

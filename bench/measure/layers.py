@@ -9,16 +9,14 @@ on in-place layers (pytorch issues 100528 and 61519).
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import nn
 
 from bench.measure.clock import Clock, Timeline
-
-Owner = tuple[str, str]
-"""A layer's path and a phase; the empty path is the phase outside of every layer."""
+from bench.traces import Owner
 
 CALIBRATION_LAYERS = 50
 CALIBRATION_PASSES = 20
@@ -46,10 +44,11 @@ def tensors(value: object) -> Iterator[torch.Tensor]:
 
 
 @contextmanager
-def stamped(model: nn.Module, timeline: Timeline) -> Iterator[None]:
+def stamped(model: nn.Module, timeline: Timeline, leave: Callable[[], None] | None = None) -> Iterator[None]:
     """Within, every forward and backward of the model stamps the borders of its leaves.
 
     A leaf that hands its input on (a Dropout in eval mode, an Identity) has no backward of its own.
+    `leave`, where given, is called as the node of autograd's ends whose prehook stamped.
     """
     known: set[object] = set()  # nodes with a prehook: a node's Python object lives while it is held
     made_input: set[object] = set()  # of the leaf under way, before an in-place layer replaces them
@@ -57,6 +56,8 @@ def stamped(model: nn.Module, timeline: Timeline) -> Iterator[None]:
     def begin(node: object, owner: Owner) -> None:
         known.add(node)
         node.register_prehook(lambda _gradients: timeline.enter(owner))  # type: ignore[attr-defined] # autograd's Node
+        if leave is not None:
+            node.register_hook(lambda _outputs, _inputs: leave())  # type: ignore[attr-defined]
 
     def before(path: str, inputs: tuple[object, ...]) -> None:
         made_input.clear()

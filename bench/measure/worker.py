@@ -21,6 +21,7 @@ from bench.variants import from_row
 if TYPE_CHECKING:
     from bench.measure.clock import Clock
     from bench.measure.samples import Samples
+    from bench.measure.verify import LayerFacts
     from bench.measure.workload import Workload
 
 NOT_GATED = "not gated: "
@@ -95,6 +96,8 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     ticker = clock.clock_for(work.device)
     if (found := alone(work, ticker, probes)) is not None:
         return answered(found.rows)
+    if "trace" in probes:
+        return trace_trial(work, ticker, request["trace"])
     return steps_trial(work, ticker, probes, request)
 
 
@@ -119,11 +122,7 @@ def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: d
     from bench.measure.state import State  # noqa: PLC0415
 
     samples, state = Samples(request["probes"]), State()
-    if work.eager:
-        with verify.observed(work.trainer.model) as facts:
-            first = steps.first_step(work, ticker)
-    else:
-        facts, first = [], steps.first_step(work, ticker)
+    facts, first = first_step(work, ticker)
     compiled = Effects.of(work)
     settle(work)
     if request["counts"]:
@@ -154,6 +153,32 @@ def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: d
     layers = [row | {"kernel": kernels.get(row["layer"], "")} for row in verify.as_rows(facts)]
     told = {"layers": layers, "state": ended, "counts": asdict(counts), "once_s": ticker.host_s() - began}
     return answered(samples.rows) | told | {"reason": reason}
+
+
+def first_step(work: "Workload", ticker: "Clock") -> "tuple[list[LayerFacts], Samples]":
+    """The first step, and what each layer saw in it where layers can be hooked."""
+    from bench.measure import steps, verify  # noqa: PLC0415
+
+    if not work.eager:
+        return [], steps.first_step(work, ticker)
+    with verify.observed(work.trainer.model) as facts:
+        first = steps.first_step(work, ticker)
+    return facts, first
+
+
+def trace_trial(work: "Workload", ticker: "Clock", asked: dict[str, Any]) -> dict[str, Any]:
+    """Trace steps into the folder asked for; verified as timed steps are."""
+    from bench.measure import steps, trace, verify  # noqa: PLC0415
+    from bench.measure.effects import Effects, disturbed, settle  # noqa: PLC0415
+
+    facts, _ = first_step(work, ticker)
+    settle(work)
+    steps.warm_up(work, steps.Counts(warmup=1))
+    before = Effects.of(work)
+    found = trace.measure(work, ticker, asked["steps"], Path(asked["folder"]))
+    loss_sum, after = float(work.trainer.loss_sum), Effects.of(work)
+    reason = disturbed(work.variant, loss_sum, before, after) or verify.after_steps(work.variant, facts, found)
+    return failed("invalid", reason) if reason else answered(found.rows)
 
 
 def once(work: "Workload", ticker: "Clock", probes: list[str], samples: "Samples") -> tuple[str, dict[str, str]]:

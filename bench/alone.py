@@ -1,0 +1,46 @@
+"""The parent of `bench micro`: the suite of layers alone, in a process under the variant's own variables."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from bench import child
+from bench.records import VARIANTS, read_rows, read_run
+from bench.setup import scratch_of
+from bench.variants import LARGEST, UsageError, Variant, from_row
+
+SUITE = Path(__file__).parent / "micro"
+
+
+def measure(run: Path, variant_id: str | None, options: Sequence[str]) -> int:
+    """Run the suite beside a run, pytest's options passed on; its exit code.
+
+    UsageError for a variant that is none of the run's or has no layers, RecordError for a folder that is no run.
+    """
+    if missing := [name for name in ("pytest", "pytest_benchmark") if find_spec(name) is None]:
+        msg = f"{missing[0]} is not installed: pip install 'nin-bench[micro]', or use nox -s micro"
+        raise UsageError(msg)
+    header = read_run(run)
+    variant = chosen(run, variant_id)
+    variables = child.environment_of(variant, header["environment"]["tcmalloc"] or "", scratch_of(run))
+    # The rootdir's own settings are those of the project's tests, which the suite is none of.
+    arguments = ["-c", str(SUITE / "pytest.ini"), "--rootdir", str(SUITE), str(SUITE)]
+    arguments += [f"--run={run}", f"--variant={variant.id}", *options]
+    return subprocess.call([sys.executable, "-m", "pytest", *arguments], env=variables)
+
+
+def chosen(run: Path, variant_id: str | None) -> Variant:
+    """The variant with this id, the run's first baseline where none is given."""
+    variants = [from_row(row) for row in read_rows(run, VARIANTS)[0] if not row["excluded_reason"]]
+    if variant_id is None:
+        variants = [v for v in variants if v.is_baseline and v.batch_size != LARGEST]
+    found = next((v for v in variants if variant_id in (None, v.id)), None)
+    if found is None:
+        msg = f"{variant_id or 'a baseline'} is no variant of {run}, which has {', '.join(v.id for v in variants)}"
+        raise UsageError(msg)
+    if found.compile_mode != "eager" or found.batch_size == LARGEST:
+        msg = f"{found.id}: only eager variants of a fixed batch have layers that can be taken out"
+        raise UsageError(msg)
+    return found

@@ -1,0 +1,212 @@
+"""What a trace tells: which operator or kernel took how long for which layer and phase, and the memory of a step."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench import traces
+from bench.analyse import mend
+from bench.analyse.load import RunData
+from bench.records import RecordError
+from bench.traces import BETWEEN, Owner, owner_of
+
+Event = dict[str, Any]
+
+DEVICE_WORK = ("kernel", "gpu_memcpy", "gpu_memset")
+OUTSIDE: Owner = ("", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """The steps of one variant as the profiler saw them. Seconds and calls are per step."""
+
+    variant_id: str
+    steps: int
+    step_s: float
+    """Mean length of a step under the profiler."""
+    work: pd.DataFrame
+    """What worked for whom: on (cpu or device), name, layer, phase, seconds, calls. On the CPU operators by themselves,
+    without those that they called; on a device its kernels, copies and sets, with the owner that launched them."""
+    device_idle: float
+    """The share of the steps in which no device worked; NaN where no device did."""
+    memory: pd.DataFrame
+    """The allocator in the step that took most: device, at_s since the step's begin, bytes since the trace's begin,
+    layer, phase."""
+
+
+def read(data: RunData) -> list[Trace]:
+    """The traces of a run, in the order of its variants; RecordError for a file that is none."""
+    found = []
+    for variant_id in data.variants.variant_id:
+        path = traces.folder_of(data.folder, variant_id) / traces.RAW
+        if path.is_file():
+            found.append(of_file(path, variant_id))
+    return found
+
+
+def of_file(path: Path, variant_id: str) -> Trace:
+    """The trace of a file; RecordError where it is damaged or holds no step."""
+    try:
+        events = [event for event in mend.read(path)["traceEvents"] if "ts" in event]
+    except (OSError, EOFError, ValueError) as error:
+        msg = f"{path}: damaged ({error})"
+        raise RecordError(msg) from error
+    steps = sorted((e["ts"], e["ts"] + e["dur"]) for e in events if is_step(e))
+    if not steps:
+        msg = f"{path}: no step is in it"
+        raise RecordError(msg)
+    owners = Owners(events)
+    return Trace(
+        variant_id=variant_id,
+        steps=len(steps),
+        step_s=sum(end - start for start, end in steps) / len(steps) / 1e6,
+        work=work(events, steps, owners),
+        device_idle=device_idle(events, steps),
+        memory=memory(events, steps, owners),
+    )
+
+
+def is_step(event: Event) -> bool:
+    """Whether this is the range of a whole step, on the host."""
+    return event.get("cat") == "user_annotation" and str(event.get("name")).startswith(mend.STEP)
+
+
+class Owners:
+    """Who had the time at any moment: the layer and phase whose range began last, by the borders of the probe."""
+
+    def __init__(self, events: list[Event]) -> None:
+        borders = sorted(self._borders(events), key=lambda border: border[0])
+        self._at = np.array([at for at, _ in borders])
+        self._owners = [owner for _, owner in borders]
+
+    @staticmethod
+    def _borders(events: list[Event]) -> Iterator[tuple[float, Owner]]:
+        for event in events:
+            owner = owner_of(str(event.get("name"))) if event.get("cat") == "user_annotation" else None
+            if owner is None or event.get("ph") != "X":
+                continue
+            layer, phase = owner
+            start, end = event["ts"], event["ts"] + event["dur"]
+            if layer:
+                yield start, owner
+                if phase == "forward":  # in backward the time is the layer's until the next border
+                    yield end, (BETWEEN, phase)
+            else:
+                yield start, (BETWEEN if phase in ("forward", "backward") else "", phase)
+                yield end, OUTSIDE
+
+    def at(self, moment_us: float) -> Owner:
+        """The owner at a moment."""
+        index = int(np.searchsorted(self._at, moment_us, side="right")) - 1
+        return self._owners[index] if index >= 0 else OUTSIDE
+
+
+def work(events: list[Event], steps: list[tuple[float, float]], owners: Owners) -> pd.DataFrame:
+    """What worked for whom within the steps, summed, per step."""
+    rows = []
+    for event, self_us in self_times([e for e in events if e.get("cat") == "cpu_op" and e.get("ph") == "X"]):
+        if within(steps, event["ts"]):
+            rows.append(("cpu", event["name"], *owners.at(event["ts"]), self_us))
+    launched = launches(events)
+    for event in events:
+        if event.get("cat") in DEVICE_WORK and event.get("ph") == "X":
+            # Work whose call is unknown has no owner; the call's moment, not the work's, tells the step.
+            at = launched.get(event.get("args", {}).get("correlation"))
+            if within(steps, event["ts"] if at is None else at):
+                rows.append(("device", event["name"], *(OUTSIDE if at is None else owners.at(at)), event["dur"]))
+    table = pd.DataFrame(rows, columns=["on", "name", "layer", "phase", "us"])
+    summed = table.groupby(["on", "name", "layer", "phase"], sort=False)["us"].agg(["sum", "count"]).reset_index()
+    return pd.DataFrame(
+        {
+            **{name: summed[name] for name in ("on", "name", "layer", "phase")},
+            "seconds": summed["sum"] / len(steps) / 1e6,
+            "calls": summed["count"] / len(steps),
+        }
+    ).sort_values("seconds", ascending=False, ignore_index=True)
+
+
+def launches(events: list[Event]) -> dict[int, float]:
+    """When each piece of a device's work was launched, in microseconds by its correlation."""
+    return {
+        event["args"]["correlation"]: event["ts"]
+        for event in events
+        if event.get("cat") in mend.CATEGORIES and "correlation" in event.get("args", {})
+    }
+
+
+def within(steps: list[tuple[float, float]], moment_us: float) -> bool:
+    """Whether a moment lies in a step."""
+    return any(start <= moment_us < end for start, end in steps)
+
+
+def self_times(events: list[Event]) -> Iterator[tuple[Event, float]]:
+    """Each event of nested calls, by thread, with its microseconds less those of the calls within it."""
+    by_thread: dict[object, list[Event]] = {}
+    for event in events:
+        by_thread.setdefault((event["pid"], event["tid"]), []).append(event)
+    for mine in by_thread.values():
+        inside_us = [0.0] * len(mine)
+        mine.sort(key=lambda e: (e["ts"], -e["dur"]))
+        under_way: list[int] = []
+        for index, event in enumerate(mine):
+            while under_way and mine[under_way[-1]]["ts"] + mine[under_way[-1]]["dur"] <= event["ts"]:
+                under_way.pop()
+            if under_way:
+                inside_us[under_way[-1]] += event["dur"]
+            under_way.append(index)
+        for event, inner_us in zip(mine, inside_us, strict=True):
+            yield event, max(0.0, event["dur"] - inner_us)
+
+
+def device_idle(events: list[Event], steps: list[tuple[float, float]]) -> float:
+    """The share of the steps in which no kernel, copy or set was under way; NaN where there is none at all."""
+    spans = sorted((e["ts"], e["ts"] + e["dur"]) for e in events if e.get("cat") in DEVICE_WORK)
+    if not spans:
+        return float("nan")
+    begin, end = steps[0][0], max(steps[-1][1], spans[-1][1])
+    busy, reached = 0.0, begin
+    for start, stop in spans:
+        busy += max(0.0, min(stop, end) - max(start, reached))
+        reached = max(reached, stop)
+    return float(1 - busy / (end - begin))
+
+
+def memory(events: list[Event], steps: list[tuple[float, float]], owners: Owners) -> pd.DataFrame:
+    """The bytes that the allocator had given out since the trace began, through the step in which they were most."""
+    columns = ["device", "at_s", "bytes", "layer", "phase"]
+    found = pd.DataFrame(
+        [(*device_of(e), e["ts"], e["args"]["Bytes"]) for e in events if e.get("name") == "[memory]"],
+        columns=["kind", "index", "us", "change"],
+    ).sort_values("us", kind="stable")
+    if found.empty:
+        return pd.DataFrame(columns=columns)
+    found["device"] = np.where(found.kind == 0, "cpu", "device " + found["index"].astype(str))
+    found["bytes"] = found.groupby("device")["change"].cumsum()
+    parts = []
+    for device, mine in found.groupby("device", sort=False):
+        in_steps = [mine[(mine.us >= start) & (mine.us < end)] for start, end in steps]
+        filled = [(part, start) for part, (start, _) in zip(in_steps, steps, strict=True) if len(part)]
+        if filled:
+            part, start = max(filled, key=lambda pair: pair[0].bytes.max())
+            who = [owners.at(us) for us in part.us]
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "device": device,
+                        "at_s": (part.us - start) / 1e6,
+                        "bytes": part.bytes,
+                        "layer": [layer for layer, _ in who],
+                        "phase": [phase for _, phase in who],
+                    }
+                )
+            )
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def device_of(event: Event) -> tuple[int, int]:
+    """Kind (0 the CPU, 1 CUDA) and index of the device of an allocation."""
+    return int(event["args"].get("Device Type", 0)), int(event["args"].get("Device Id", -1))

@@ -1,0 +1,171 @@
+"""The section of a report that is made from traces: what worked for whom, beside the probe of layers, and memory."""
+
+import math
+
+import pandas as pd
+
+from bench.analyse import plots_memory
+from bench.analyse.labels import label
+from bench.analyse.load import RunData
+from bench.analyse.page import Lines, Page, TracedPage
+from bench.analyse.trace import Trace
+from bench.analyse.words import markdown, number, percent, seconds, size
+from bench.traces import BETWEEN, FOLDER, RAW, SNAPSHOT, file_name
+
+MOST_SHOWN = 15
+HEAVY = 0.05
+"""A layer of at least this share of the step is held against the probe in the report; all are in the table."""
+
+
+def section(page: TracedPage) -> Lines:
+    """What the profiler saw of each traced variant; nothing where none was traced."""
+    if not page.traces:
+        return []
+    lines: Lines = [
+        "## What the profiler saw",
+        "",
+        "Traced in processes of their own, apart from every timed trial: the profiler costs time, so shares are of the "
+        "traced step. The traces lie in "
+        f"`{page.data.folder.name}/{FOLDER}/`: `{RAW}` opens in Perfetto, and `nox -s tensorboard` serves them.",
+        "",
+    ]
+    for index, trace in enumerate(page.traces, start=1):
+        lines += [f"### {label(page.data, trace.variant_id)}, traced", ""]
+        lines += [*overview_lines(page.data, trace), *work_lines(trace), *layer_lines(page.data, trace)]
+        lines += memory_lines(page, trace, "memory-trace" if index == 1 else f"memory-trace-{index}")
+    return lines
+
+
+def overview_lines(data: RunData, trace: Trace) -> Lines:
+    """How long the traced step was beside plain ones of the same process, and how idle the machine."""
+    plain = plain_steps(data, trace.variant_id)
+    told = f"{trace.steps} steps of {seconds(trace.step_s)} under the profiler"
+    if len(plain):
+        plain_s = plain.wall.median()
+        told += f", against {seconds(plain_s)} without it in the same process"
+    idle = ""
+    if not math.isnan(trace.device_idle):
+        idle = f" The device was idle for {percent(trace.device_idle)} of the traced steps."
+    elif {"cpu_user", "cpu_system"} <= set(plain.columns):
+        cores = float(data.run["environment"]["cores"])
+        used = ((plain.cpu_user + plain.cpu_system) / (cores * plain.wall)).median()
+        idle = f" In the plain steps the {cores:.0f} cores were idle for {percent(max(0.0, 1 - used))} of the time."
+    return [f"{told}.{idle}", ""]
+
+
+def plain_steps(data: RunData, variant_id: str) -> pd.DataFrame:
+    """The plain steps that a variant's process took before its trace: a row a step, a column a metric."""
+    mine = data.traced[(data.traced.variant_id == variant_id) & (data.traced.scope == "step")]
+    return mine.pivot(index="index", columns="metric", values="value")  # noqa: PD010 - two values are an error
+
+
+def work_lines(trace: Trace) -> Lines:
+    """The heaviest operators, and kernels where there is a device."""
+    lines: Lines = []
+    for on, title in (("device", "kernel"), ("cpu", "operator")):
+        mine = trace.work[trace.work.on == on]
+        if mine.empty:
+            continue
+        rows = [
+            {
+                title: short(row.name_),
+                "layer": row.layer,
+                "phase": row.phase or "(outside)",
+                "a step": seconds(row.seconds),
+                "share": percent(row.seconds / trace.step_s),
+                "calls a step": number(row.calls),
+            }
+            for row in mine.rename(columns={"name": "name_"}).head(MOST_SHOWN).itertuples()
+        ]
+        shown = mine.head(MOST_SHOWN).seconds.sum() / mine.seconds.sum()
+        lines += [*markdown(pd.DataFrame(rows))]
+        lines += [f"These are {percent(shown)} of what all {title}s took; the rest is in tables/trace.csv.", ""]
+    return lines
+
+
+MOST_LETTERS = 60
+
+
+def short(name: str) -> str:
+    """An operator's or kernel's name, no longer than a table bears."""
+    return name if len(name) <= MOST_LETTERS else f"{name[:MOST_LETTERS]}..."
+
+
+def layer_lines(data: RunData, trace: Trace) -> Lines:
+    """The heavy layers by the trace and by the probe of layers, from the same steps."""
+    both = against_probe(data, trace)
+    if both.empty:
+        return []
+    whole = both.groupby("layer", sort=False)[["probe_s", "trace_s"]].sum()
+    heavy = whole[(whole.probe_s > HEAVY * trace.step_s) & (whole.index != BETWEEN)]
+    if heavy.empty:
+        return []
+    rows = [
+        {
+            "layer": layer,
+            "probe of layers": seconds(row.probe_s),
+            "trace": seconds(row.trace_s),
+            "difference": f"{100 * (row.trace_s / row.probe_s - 1):+.1f} %",
+        }
+        for layer, row in heavy.iterrows()
+    ]
+    farthest = (heavy.trace_s / heavy.probe_s - 1).abs().max()
+    return [
+        *markdown(pd.DataFrame(rows)),
+        "Forward and backward of the layers that take more than 5 % of the step, in the same steps by two ways: "
+        "*probe* by stamps at the layer's borders, *trace* by adding up what the profiler saw work for it. They differ "
+        f"by {percent(farthest)} at the most.",
+        "",
+    ]
+
+
+def against_probe(data: RunData, trace: Trace) -> pd.DataFrame:
+    """Seconds of each layer and phase by the probe's stamps and by the trace, means over the same steps."""
+    mine = data.traced[(data.traced.variant_id == trace.variant_id) & (data.traced.metric == "traced_wall")]
+    probe = mine[mine.scope == "layer"].groupby(["layer", "phase"], observed=True, sort=False)["value"].mean()
+    on = "device" if (trace.work.on == "device").any() else "cpu"
+    seen = trace.work[trace.work.on == on].groupby(["layer", "phase"])["seconds"].sum()
+    rows = [
+        {"variant_id": trace.variant_id, "layer": layer, "phase": phase, "probe_s": value}
+        | {"trace_s": float(seen.get((layer, phase), 0.0))}
+        for (layer, phase), value in probe.items()
+    ]
+    return pd.DataFrame(rows, columns=["variant_id", "layer", "phase", "probe_s", "trace_s"])
+
+
+def memory_lines(page: Page, trace: Trace, name: str) -> Lines:
+    """The allocator over one step, with who had the time when it had given out most."""
+    lines: Lines = []
+    for device, mine in trace.memory.groupby("device", sort=False):
+        top = mine.loc[mine.bytes.idxmax()]
+        who = f"layer `{top.layer}`, {top.phase}" if top.layer else top.phase or "outside of every phase"
+        low = mine.bytes.min()
+        lines += [
+            f"Memory over a step ({device}): at its peak, {seconds(top.at_s)} into the step in {who}, the allocator "
+            f"had given out {size(top.bytes - low)} more than at the step's lowest.",
+            "",
+        ]
+    if not lines:
+        return []
+    words = "bytes that the allocator has given out over one step"
+    lines += page.figure(name, plots_memory.over_a_step(trace, label(page.data, trace.variant_id)), words)
+    if (page.data.folder / FOLDER / file_name(trace.variant_id) / SNAPSHOT).is_file():
+        lines += [f"`{FOLDER}/{file_name(trace.variant_id)}/{SNAPSHOT}` is the allocator's own history of a step.", ""]
+    return lines
+
+
+def write_tables(page: TracedPage) -> None:
+    """Write trace.csv and trace_layers.csv, where a variant was traced."""
+    if page.traces:
+        page.table("trace", work_table(page.traces))
+        page.table("trace_layers", pd.concat([against_probe(page.data, t) for t in page.traces], ignore_index=True))
+
+
+def work_table(found: list[Trace]) -> pd.DataFrame:
+    """What worked for whom, of every trace."""
+    parts = [
+        trace.work.assign(variant_id=trace.variant_id, share_of_step=trace.work.seconds / trace.step_s)
+        for trace in found
+    ]
+    columns = ["variant_id", "on", "name", "layer", "phase", "seconds", "share_of_step", "calls"]
+    return pd.concat(parts, ignore_index=True)[columns]

@@ -1,0 +1,76 @@
+"""Options of the suite, and the layers that it measures."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.measure.workload import Inputs, Workload, build
+from bench.micro.parts import Caches, Part, capture
+from bench.records import read_run
+from bench.variants import parse_id
+
+WORK = pytest.StashKey[Workload]()
+FOLDER = "micro"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `python -m bench micro` tells the suite."""
+    group = parser.getgroup("nin-bench")
+    group.addoption("--run", help="The folder of the run beside which the results are written.")
+    group.addoption("--variant", help="The variant whose layers are measured, by its id.")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Have pytest-benchmark keep its results with the run, before it looks where to keep them."""
+    if not (config.option.run and config.option.variant):
+        message = "call the suite by: python -m bench micro [--run RUN] [--variant ID]"
+        raise pytest.UsageError(message)
+    config.option.benchmark_storage = f"file://{Path(config.option.run).resolve() / FOLDER}"
+    config.option.benchmark_autosave = config.option.benchmark_autosave or not config.option.benchmark_save
+
+
+def workload(config: pytest.Config) -> Workload:
+    """The variant's workload, made once."""
+    if WORK not in config.stash:
+        header = read_run(Path(config.option.run))
+        shape = header["inputs"]["shape"]
+        inputs = Inputs(**header["inputs"] | {"shape": shape and tuple(shape)})
+        config.stash[WORK] = build(parse_id(config.option.variant), inputs, header["seed"])
+    return config.stash[WORK]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test for each leaf of the model."""
+    if "path" in metafunc.fixturenames:
+        from bench.measure.layers import leaves  # noqa: PLC0415
+
+        found = leaves(workload(metafunc.config).trainer.model)
+        metafunc.parametrize("path", found, ids=[f"{path} {type(leaf).__name__}" for path, leaf in found.items()])
+
+
+@pytest.fixture(scope="session")
+def parts(request: pytest.FixtureRequest) -> dict[str, Part]:
+    """The layers as they stand in a step."""
+    return capture(workload(request.config))
+
+
+@pytest.fixture(scope="session")
+def caches(request: pytest.FixtureRequest) -> Caches:
+    """The device's caches."""
+    return Caches(workload(request.config).device)
+
+
+@pytest.fixture
+def part(parts: dict[str, Part], path: str) -> Part:
+    """The layer of a test; skipped where a step does not call it."""
+    if path not in parts:
+        pytest.skip("a step does not call it")
+    return parts[path]
+
+
+@pytest.fixture
+def told(request: pytest.FixtureRequest, path: str, cache: str) -> dict[str, Any]:
+    """What a result says of itself, by which the report finds it."""
+    return {"variant_id": request.config.option.variant, "layer": path, "cache": cache}

@@ -1,0 +1,139 @@
+"""A layer taken out of a step: its module with the very tensors that it had in place, ready to run alone."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from bench.measure.layers import leaves, tensors
+from bench.measure.steps import take_step
+from bench.measure.workload import Workload
+
+DEFAULT_CACHE_BYTES = 64 * 2**20
+"""What is flushed where the size of the last cache is not known."""
+
+
+def synchronised_s() -> float:
+    """Seconds of the host's monotonic clock, once a CUDA device that is in use has done its work."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """One call of a module in a step: what it was given, and the gradient that came back to each of its outputs."""
+
+    inputs: tuple[Any, ...]
+    gradients: list[torch.Tensor | None] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class Part:
+    """A leaf with its calls in one step."""
+
+    path: str
+    module: nn.Module
+    calls: list[Call] = field(default_factory=list)
+    autocast: Callable[[], Any]
+
+    @property
+    def in_place(self) -> bool:
+        """Whether it overwrites its input."""
+        return bool(getattr(self.module, "inplace", False))
+
+    def fresh(self) -> list[tuple[Any, ...]]:
+        """The inputs of each call, those that are overwritten as copies."""
+        return [tuple(_copied(x) for x in call.inputs) if self.in_place else call.inputs for call in self.calls]
+
+    def forward(self, inputs: list[tuple[Any, ...]]) -> list[Any]:
+        """The outputs of all calls."""
+        with self.autocast():
+            return [self.module(*given) for given in inputs]
+
+    def ready(self) -> "Backward":
+        """All that backward needs, forward done. Its inputs have no `grad`, so nothing is accumulated."""
+        outputs, gradients = [], []
+        for out, call in zip(self.forward(self.fresh()), self.calls, strict=True):
+            for y, gradient in zip(tensors(out), call.gradients, strict=True):
+                if gradient is not None and y.requires_grad:
+                    outputs.append(y)
+                    gradients.append(gradient)
+        wanted = [x for call in self.calls for x in tensors(call.inputs) if x.requires_grad]
+        return Backward(outputs, [*wanted, *(p for p in self.module.parameters() if p.requires_grad)], gradients)
+
+
+@dataclass(frozen=True, slots=True)
+class Backward:
+    """Outputs, what gradients are wanted of, and the gradients of the outputs."""
+
+    outputs: list[torch.Tensor]
+    wanted: list[torch.Tensor]
+    gradients: list[torch.Tensor]
+
+    def run(self) -> None:
+        """Compute the gradients, as in a step: of parameters, and of inputs where the step wants them."""
+        if self.outputs and self.wanted:
+            torch.autograd.grad(self.outputs, self.wanted, self.gradients, allow_unused=True)
+
+
+def detached(value: object) -> object:
+    """A copy of a tensor, a leaf of a graph of its own; anything else as it is."""
+    return value.detach().clone().requires_grad_(value.requires_grad) if isinstance(value, torch.Tensor) else value
+
+
+def _copied(value: object) -> object:
+    return value.clone() if isinstance(value, torch.Tensor) else value
+
+
+def capture(work: Workload) -> dict[str, Part]:
+    """The leaves of the model by path, with what they were given in one step of its training."""
+    model = work.trainer.model
+    parts = {p: Part(path=p, module=m, autocast=work.trainer.autocast) for p, m in leaves(model).items()}
+
+    def before(part: Part, inputs: tuple[Any, ...]) -> None:
+        # Copies: what follows may overwrite the tensor. They lie in memory as it does, and want gradients if it does.
+        part.calls.append(Call(inputs=tuple(detached(x) for x in inputs)))
+
+    def behind(part: Part, output: object) -> None:
+        call = part.calls[-1]
+        for index, y in enumerate(tensors(output)):
+            call.gradients.append(None)
+            if y.requires_grad:
+                y.register_hook(lambda g, call=call, index=index: call.gradients.__setitem__(index, g.detach().clone()))
+
+    handles = []
+    for part in parts.values():
+        handles.append(part.module.register_forward_pre_hook(lambda _m, x, part=part: before(part, x)))
+        handles.append(part.module.register_forward_hook(lambda _m, _x, y, part=part: behind(part, y)))
+    take_step(work)
+    for handle in handles:
+        handle.remove()
+    return {path: part for path, part in parts.items() if part.calls}
+
+
+class Caches:
+    """The caches of a device, which it can be made to forget."""
+
+    def __init__(self, device: torch.device) -> None:
+        words = 2 * cache_bytes(device) // 4
+        self._filler = torch.zeros(words, dtype=torch.int32, device=device)
+
+    def flush(self) -> None:
+        """Write more than the last cache holds, so that it has nothing else left."""
+        self._filler.add_(1)
+
+
+def cache_bytes(device: torch.device) -> int:
+    """The size of a device's last cache, in bytes."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).L2_cache_size)
+    sizes = []
+    for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
+        text = path.read_text(encoding="ascii").strip()
+        sizes.append(int(text.rstrip("KMG")) * {"K": 2**10, "M": 2**20, "G": 2**30}.get(text[-1], 1))
+    return max(sizes, default=DEFAULT_CACHE_BYTES)

@@ -1,0 +1,45 @@
+"""What lies in a run's traces/, and how the ranges in a trace are named."""
+
+import re
+from pathlib import Path
+
+FOLDER = "traces"
+STAGE = "profile"
+"""The stage of trials that take a trace: apart from those that are timed, so that none of their numbers counts."""
+BOARD = "tensorboard"
+"""Of a report's folder: what TensorBoard shows."""
+RAW = "trace.json.gz"
+"""The trace as torch wrote it, one a variant."""
+SNAPSHOT = "memory.pickle"
+"""The CUDA allocator's history over one step, one a variant."""
+LAYER, PHASE = "layer", "phase"
+BETWEEN = "between"
+"""The row of what runs outside of every leaf."""
+
+Owner = tuple[str, str]
+"""A layer's path and a phase; the empty path is the phase outside of every layer."""
+
+
+def folder_of(run: Path, variant_id: str) -> Path:
+    """Where a variant's traces lie in a run's folder."""
+    return run / FOLDER / file_name(variant_id)
+
+
+def file_name(variant_id: str) -> str:
+    """A variant's id as the name of a folder: of letters, digits, dots, dashes and underscores."""
+    return re.sub(r"[^\w.-]", "_", variant_id)
+
+
+def range_name(owner: Owner) -> str:
+    """How the range of a layer in a phase, or of a phase, is named in a trace."""
+    layer, phase = owner
+    return f"{LAYER} {layer} {phase}" if layer else f"{PHASE} {phase}"
+
+
+def owner_of(name: str) -> Owner | None:
+    """Whose range has this name; None where it is none of ours."""
+    kind, _, rest = name.partition(" ")
+    if kind == PHASE and rest:
+        return "", rest
+    layer, _, phase = rest.rpartition(" ")
+    return (layer, phase) if kind == LAYER and layer and phase else None
