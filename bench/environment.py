@@ -24,6 +24,8 @@ RECORDED_PREFIXES = (
     "TORCHDYNAMO_",
 )
 """Variables that change speed."""
+HALF = ("avx512_bf16", "avx512_fp16", "amx_bf16", "amx_fp16", "fphp", "bf16", "svebf16")
+"""Names of the kernel for instructions that compute in half precision."""
 
 
 def describe() -> dict[str, Any]:
@@ -54,6 +56,7 @@ def describe() -> dict[str, Any]:
         "torch_threads": torch.get_num_threads(),
         "onednn": torch.backends.mkldnn.is_available(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "cpu_half": cpu_half(),
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version() if torch.cuda.is_available() else None,
         "cuda_devices": cuda_devices(),
@@ -110,6 +113,14 @@ def cpu_model() -> str | None:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.processor() or None
+
+
+def cpu_half() -> str | None:
+    """The processor's instructions for half precision, of x86 and Arm; None where the kernel names none."""
+    for line in (_read("/proc/cpuinfo") or "").splitlines():
+        if line.startswith(("flags", "Features")):
+            return " ".join(flag for flag in HALF if flag in line.split()) or None
+    return None
 
 
 def cores() -> int:

@@ -1,6 +1,6 @@
 """Two ways to end the same network: NiN's global average pooling, and fully connected layers as AlexNet has them.
 
-`--axis model=benchmarks.heads:global_average,benchmarks.heads:fully_connected` measures both in one run.
+docs/variants.md tells what they cost, and how both are measured in one run.
 """
 
 from torch import nn

@@ -76,7 +76,7 @@ def nin_command(axes: dict[str, str]) -> str:
         return ""
     told = ("device", "precision", "memory_format", "compile_mode", "batch_size", "loader", "sync", "optimizer")
     options = [f"--{name.replace('_', '-')} {axes[name]}" for name in told]
-    return " ".join([*lines_of(axes)[1], "python -m nin", *options])
+    return " ".join([*lines_of(axes)[1], ".nox/env/bin/python -m nin", *options])
 
 
 def page_fault_sentences(data: RunData, steps: pd.DataFrame) -> list[str]:
@@ -101,7 +101,7 @@ def page_fault_sentences(data: RunData, steps: pd.DataFrame) -> list[str]:
 def _page_fault_sentence(data: RunData, name: str, base: Any, kept: Any) -> str:  # noqa: ANN401 - rows of a frame
     environment = data.run["environment"]
     mapped = size(base.page_faults * environment["page_bytes"])
-    anew = "" if environment.get("huge_pages") == "always" else f" ({mapped} mapped anew)"
+    anew = "" if environment.get("huge_pages") == "always" else f" ({mapped} mapped, some of it several times)"
     facts = (
         f"A step of the {name} takes {count(base.page_faults)} minor page faults{anew} and "
         f"{seconds(base.cpu_system_s)} of system time over all cores; with `kept`, which differs only in that freed "
@@ -111,7 +111,8 @@ def _page_fault_sentence(data: RunData, name: str, base: Any, kept: Any) -> str:
         shorter = " ".join(
             [percent(1 - 1 / kept.ratio), f"[{percent(1 - 1 / kept.ratio_lo)}, {percent(1 - 1 / kept.ratio_hi)}]"]
         )
-        return f"{facts}. **The page faults are the cause of {shorter} of the {name}'s step.**"
+        cause = f"**The page faults are the cause of {shorter} of the {name}'s step**, which is what `kept` takes away."
+        return f"{facts}. {cause}"
     ends = {
         SAME: "; the step is as long without them: they cost nothing that matters here.",
         SLOWER: "; yet the step is longer: they are not what costs here.",

@@ -3,13 +3,17 @@
 import pandas as pd
 
 from bench.analyse import advice, tables
-from bench.analyse.labels import label
+from bench.analyse.labels import DEFAULT_WORDS, label
 from bench.analyse.load import RunData, cell, variant_axes
 from bench.analyse.page import Lines
 from bench.analyse.stats import NOTHING
 from bench.analyse.verdicts import FASTER, SAME
 from bench.analyse.words import interval, number
+from bench.progress import duration
 from bench.variants import from_row
+
+EPOCHS = 5
+"""What `python -m nin` trains unless told otherwise."""
 
 
 def groups(data: RunData, steps: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
@@ -50,7 +54,7 @@ def group_lines(data: RunData, steps: pd.DataFrame) -> Lines:
         standing(data, steps, best, row.verdict),
         "",
     ]
-    found += beyond_lines(data, steps, best) + pilot_lines(data, steps, best) + switch_on(axes)
+    found += beyond_lines(data, steps, best) + switch_on(axes, row.epoch_s) + pilot_lines(data, steps, best)
     return found + notebook_lines(data, steps, best) + noise_lines(data, best)
 
 
@@ -93,25 +97,34 @@ def pilot_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
     own, top = tables.batch_of(data, best) / pilots[best], max(rates, key=lambda v: rates[v])
     if rates[top] <= own:
         return []
+    axes, changed = variant_axes(data, best), variant_axes(data, top)
+    both = from_row(axes | {name: value for name, value in changed.items() if value != DEFAULT_WORDS[name]})
+    coarser = ", and it computes more coarsely (see below)" if both.precision in ("bf16", "fp16") else ""
     return [
-        f"In the pilot, {label(data, top)} trained {number(rates[top])} images/s against this one's {number(own)}, "
-        f"each in one trial: `--variant {top} --variant {best}` measures both in rounds.",
+        f"**In the pilot {label(data, top)} was faster**: {number(rates[top])} images/s against this one's "
+        f"{number(own)}, each in one trial. That gives no verdict{coarser}. This measures it in rounds, together with "
+        "what the fastest has:",
+        "",
+        "```sh",
+        f"nox -s bench -- --variant {best} --variant {both.id}",
+        "```",
         "",
     ]
 
 
-def switch_on(axes: dict[str, str]) -> Lines:
-    """How to train under a variant."""
+def switch_on(axes: dict[str, str], epoch_s: float) -> Lines:
+    """How to train under a variant; `epoch_s` is what an epoch of 60,000 images takes."""
     python, shell = advice.lines_of(axes)
     found: Lines = []
     if python:
         found += ["What gives it, against the baseline:", "", "```python", *python, "```", ""]
     if shell:
-        where = "in the environment, before Python starts (Linux with glibc; 100000000000 bytes stand for never):"
+        where = "in the environment, before Python starts (Linux with glibc; 100 GB are in effect never reached):"
         lead = f"and {where}" if python else f"What gives it, against the baseline, {where}"
         found += [lead, "", "```sh", f"export {' '.join(shell)}", "```", ""]
     if command := advice.nin_command(axes):
-        found += ["Or, in this project's environment:", "", "```sh", command, "```", ""]
+        long = f" ({EPOCHS} epochs of about {duration(epoch_s)})" if epoch_s > 0 else ""
+        found += [f"Or train so in this project's environment{long}:", "", "```sh", command, "```", ""]
     return found
 
 
@@ -136,8 +149,8 @@ def noise_lines(data: RunData, best: str) -> Lines:
     """How far the same code differed from itself, in one line."""
     mine = tables.baseline_of(data, best)
     return [
-        f"How noisy it was: the same code, measured twice in every round ({label(data, control.variant_id)}), came "
-        f"out {interval(control.ratio.estimate, control.ratio.lo, control.ratio.hi)} times as fast as itself."
+        f"How noisy it was: the {label(data, control.variant_id)} was measured twice in every round, and its first "
+        f"trial was {interval(control.ratio.estimate, control.ratio.lo, control.ratio.hi)} times as fast as its second."
         for control in tables.controls(data)
         if control.variant_id == mine
     ] + [""]

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analyse.labels import label
-from bench.analyse.load import RunData
+from bench.analyse.load import RunData, variant_axes
 from bench.analyse.page import Lines, Report
 from bench.analyse.words import count, markdown
 
@@ -25,8 +25,10 @@ def section(report: Report) -> Lines:
         *markdown(shown),
         "Scores and gradients of one batch, under He's initialisation, against float64: an error is the difference's "
         "norm over the exact norm, for gradients that of the parameter that is furthest off. Bounds are 8 times what "
-        "plain float32 misses by, scaled by the precision's roundoff for scores and by its root for gradients, which "
-        "jump where rounding tips a ReLU over (docs/variants.md). A variant beyond one is invalid. *Live logits* are "
+        "plain float32 misses by (at least 2^-22 for scores and 2^-12 for gradients), scaled by the precision's "
+        "roundoff for scores and by its root for gradients, which jump where rounding tips a ReLU over; and never more "
+        "than 0.2 and 1.5, so that in half precision passing says no more than that nothing is plainly wrong "
+        "(docs/variants.md). A variant beyond one is invalid. *Live logits* are "
         "the classes whose score differs between images under the model's own initialisation. *Conversions* and "
         "*casts* are the operators of a step that change a tensor's layout or float type.",
         "",
@@ -73,9 +75,12 @@ def warnings(data: RunData, table: pd.DataFrame) -> Lines:
     by_count: dict[int, list[str]] = {}
     for row in dead.itertuples():
         by_count.setdefault(int(row.live_logits), []).append(label(data, row.variant_id))
+    worst = variant_axes(data, dead.loc[dead.live_logits.idxmin(), "variant_id"])["precision"]
+    command = f"`.nox/env/bin/python -m nin --seeds 10{f' --precision {worst}' if worst != 'default' else ''}`"
     told = "; ".join(f"{live} of {classes} in {', '.join(names)}" for live, names in sorted(by_count.items()))
     return [
         f"**Warning: dead logits.** Before any training, from seed {data.run['seed']}, only so many classes' scores "
         f"differ between images: {told}. A class whose score no image moves gets no gradient. This is no fault of a "
-        "variant's speed, but a training run may never predict that class; `python -m nin --seeds 10` shows how often.",
+        f"variant's speed, but a training run may never predict that class; {command} shows how often (`--epochs` and "
+        "`--limit` shorten it).",
     ]

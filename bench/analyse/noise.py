@@ -99,9 +99,11 @@ def how_words(data: RunData) -> str:
     """Rounds, arms, trials and steps."""
     plan, trials = data.run["plan"], data.trials
     more = f", {len(data.confirm_rounds)} fresh ones of what they flagged" if data.confirm_rounds else ""
+    in_rounds, pilots = len({v for v, _ in plan["arms"]}), int((trials.stage == "pilot").sum())
     return (
-        f"{len(data.rounds)} complete rounds of {len(plan['arms'])} trials after the pilot{more}; the run ended "
-        f"{ENDS.get(data.run['ended_because'], 'early')}. {len(trials)} trials in all, each a fresh process, in an "
+        f"{pilots} trials of the pilot, then {len(data.rounds)} complete rounds of {len(plan['arms'])} trials: of "
+        f"{in_rounds} variants, baselines twice{more}. The run ended {ENDS.get(data.run['ended_because'], 'early')}. "
+        f"{len(trials)} trials in all, each a fresh process, in an "
         f"order drawn anew each round from seed {data.run['seed']}; they took {duration(trials.duration_s.sum())}."
         f"{predicted_words(data.run)}{counts_words(data)}"
     )

@@ -89,7 +89,7 @@ def variants_section(report: Report) -> Lines:
         lines += [verdict_words(report), ""]
     lines += [line for row in steps.itertuples() if launch_bound(row) for line in (launch_bound_words(data, row), "")]
     ids = [f"`{v}` is {label(data, v)}" for v in steps.variant_id]
-    lines += report.figure("throughput", plots.throughput(data, steps), "images a second, one dot a round")
+    lines += report.figure("throughput", plots.throughput(data, steps), "images a second, one dot a trial")
     return [*lines, "<details><summary>Ids</summary>", "", "; ".join(ids) + ".", "", "</details>", ""]
 
 
@@ -149,7 +149,14 @@ def where_section(report: Report) -> Lines:
         shares = {phase: percent(value / total) for phase, value in phases.items()}
         rows.append({"variant": label(data, row["variant_id"]), "stamped step": seconds(total)} | shares)
     figure = report.figure("phases", plots.phases(data, shown), "seconds a step by phase")
-    return ["## Where a step goes", "", *markdown(pd.DataFrame(rows).fillna("")), *told, *figure]
+    return ["## Where a step goes", "", *markdown(pd.DataFrame(rows).fillna("")), PHASE_WORDS, "", *told, *figure]
+
+
+PHASE_WORDS = (
+    "*Stamped* steps carry a time stamp at the border of every layer and phase; the plain ones, which give the speeds, "
+    "carry none. *h2d* moves the batch to the device; *optimizer* includes zeroing the gradients; *read* is the loss "
+    "and the number of right answers, read at every step where `sync` is `step`."
+)
 
 
 def memory_section(report: Report) -> Lines:
@@ -202,9 +209,10 @@ def compile_section(report: Report) -> Lines:
         "",
         *markdown(pd.DataFrame(rows)),
         "*Compiling* is the first step less a later one: *cold* with an empty cache (the pilot), *warm* in a new "
-        "process that finds the code of the last. *Eager* is the same variant without compiling; a gain is called one "
-        "only where its interval says so. *Graphs* were compiled in the first step and *recompiled* ones later, before "
-        "anything was timed; a graph that is compiled or breaks in the timed region makes a variant invalid.",
+        "process that finds the code of the last. *Eager* is the same variant without compiling. Compiling is *repaid* "
+        "only where the whole interval of *times eager* lies above 1. *Graphs* were compiled in the first step and "
+        "*recompiled* ones later, before anything was timed; a graph that is compiled or breaks in the timed region "
+        "makes a variant invalid.",
         "",
     ]
 
