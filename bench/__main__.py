@@ -189,6 +189,15 @@ def flag(folder: Path) -> list[dict[str, str]]:
     return changes.flagged(load.load(folder))
 
 
+def finish_micro(folder: Path, reports: Path) -> None:
+    """Write the report of a run whose layers were measured alone, print how they add up and where it is."""
+    from bench.analyse import load, report, summary  # noqa: PLC0415
+
+    with one_line():
+        page = report.write(load.load(folder), reports)
+    summary.show_micro(page)
+
+
 @contextmanager
 def refused() -> Iterator[None]:
     """Turn an option that can't be met into one line and exit code 2."""
@@ -414,7 +423,7 @@ def micro(
         folder = folder_of(Path("results"), run) if run else newest(Path("results"))
         code = alone.measure(folder, variant, context.args)
     if not code:
-        finish(folder, reports)
+        finish_micro(folder, reports)
     raise typer.Exit(code)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from bench.analyse.labels import label
 from bench.analyse.load import RunData
 from bench.analyse.page import Lines, Report
-from bench.analyse.words import count, markdown, number, percent, seconds
+from bench.analyse.words import count, markdown, number, seconds
 from bench.records import RecordError
 from bench.traces import BETWEEN
 
@@ -54,11 +54,9 @@ def section(report: Report) -> Lines:
     """Each layer alone against the layer in place, and what the difference of the sums is made of."""
     found = read(report.data)
     lines: Lines = []
-    for variant_id, mine in found.groupby("variant_id", sort=False):
-        table = against_place(report, str(variant_id), mine)
-        if len(table):
-            lines += [f"### {label(report.data, str(variant_id))}", "", *shown(table)]
-            lines += difference_lines(report, str(variant_id), table, mine)
+    for variant_id, (table, mine) in tables_of(report, found).items():
+        lines += [f"### {label(report.data, variant_id)}", "", *shown(table)]
+        lines += [sentences(report, variant_id, table, mine), ""]
     if not lines:
         return []
     report.table("micro", found)
@@ -72,6 +70,18 @@ def section(report: Report) -> Lines:
         "",
         *lines,
     ]
+
+
+def told(report: Report) -> dict[str, str]:
+    """By variant, what its layers alone sum to against its step."""
+    found = tables_of(report, read(report.data))
+    return {variant_id: sentences(report, variant_id, table, mine) for variant_id, (table, mine) in found.items()}
+
+
+def tables_of(report: Report, found: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+    """By variant that has layers in place: those against alone, and what was measured alone."""
+    pairs = {str(v): (against_place(report, str(v), mine), mine) for v, mine in found.groupby("variant_id", sort=False)}
+    return {variant_id: pair for variant_id, pair in pairs.items() if len(pair[0])}
 
 
 def against_place(report: Report, variant_id: str, mine: pd.DataFrame) -> pd.DataFrame:
@@ -110,32 +120,46 @@ def shown(table: pd.DataFrame) -> Lines:
     return markdown(pd.DataFrame(rows))
 
 
-def difference_lines(report: Report, variant_id: str, table: pd.DataFrame, mine: pd.DataFrame) -> Lines:
-    """In sentences, what lies between the sum of the layers alone and the measured step."""
+def sentences(report: Report, variant_id: str, table: pd.DataFrame, mine: pd.DataFrame) -> str:
+    """What lies between the sum of the layers alone and the measured step."""
     step = report.steps.set_index("variant_id").loc[variant_id]
+    whole = report.layers[(report.layers.variant_id == variant_id) & (report.layers.layer != BETWEEN)]
+    if len(table) < len(whole):
+        return f"{len(table)} of {len(whole)} layers were measured alone, so that their sum says nothing of the step."
     hot_s, cold_s, place_s = (float(table[name].sum()) for name in ("hot", "cold", "in_place"))
-    layers = report.layers[(report.layers.variant_id == variant_id) & (report.layers.layer == BETWEEN)]
     outside = {phase: float(step[f"{phase}_s"]) for phase in OUTSIDE if step[f"{phase}_s"] > 0}
-    outside["code between layers"] = float(layers[["forward_s", "backward_s"]].sum().sum())
-    missing_s, outside_s = step.step_s - hot_s, sum(outside.values())
+    between = report.layers[(report.layers.variant_id == variant_id) & (report.layers.layer == BETWEEN)]
+    outside["code between layers"] = float(between[["forward_s", "backward_s"]].sum().sum())
     most = sorted(outside.items(), key=lambda item: -item[1])[:MOST_TOLD]
-    more = (table.in_place - table.hot).sort_values(ascending=False).head(MOST_TOLD)
+    told = ", ".join(f"{name} {seconds(value)}" for name, value in most)
+    outside_s = sum(outside.values())
+    rest_s = step.step_s - place_s - outside_s
     parts = [
-        f"Alone and hot, the layers sum to {seconds(hot_s)} ({seconds(cold_s)} cold), {percent(hot_s / step.step_s)} "
-        f"of the measured step of {seconds(step.step_s)}. Of the {signed(missing_s)} between the two, "
-        f"{signed(place_s - hot_s)} lie within the layers, which take {seconds(place_s)} in place "
-        f"(most in {', '.join(f'`{layer}`: {signed(value)}' for layer, value in more.items())}); "
-        f"{seconds(outside_s)} in what is no layer ({', '.join(f'{name} {seconds(s)}' for name, s in most)}); and "
-        f"{signed(missing_s - outside_s - (place_s - hot_s))} between stamped steps and plain ones."
+        f"Alone, the layers sum to {seconds(hot_s)} with hot caches and {seconds(cold_s)} with cold ones; the measured "
+        f"step takes {seconds(step.step_s)}, {longer(step.step_s - hot_s)} than the former.",
+        f"In place the layers take {seconds(place_s)}, {longer(place_s - hot_s)} than alone and hot"
+        f"{where(table, place_s - hot_s)}; what is no layer takes {seconds(outside_s)} ({told}); and the plain step is "
+        f"{longer(rest_s)} than the stamped one that these parts are of.",
     ]
-    faults, in_place_faults = mine[mine.cache == "hot"].page_faults.sum(), step.page_faults
-    if in_place_faults > 0:
+    alone_faults = mine[mine.cache == "hot"].page_faults.sum()
+    if step.page_faults > 0:
         parts.append(
-            f"In place a step takes {count(in_place_faults)} page faults; alone the layers take {count(faults)}."
+            f"A step takes {count(step.page_faults)} page faults, the layers alone {count(alone_faults)}: what a layer "
+            "gives back alone, it must map anew at its next call."
         )
-    return [" ".join(parts), ""]
+    return " ".join(parts)
 
 
-def signed(value: float) -> str:
-    """Seconds with their sign, where they are fewer than nothing."""
-    return f"-{seconds(-value)}" if value < 0 else seconds(value)
+def where(table: pd.DataFrame, difference_s: float) -> str:
+    """The layers that add most to a difference between in place and alone, in its own direction."""
+    sign = 1 if difference_s >= 0 else -1
+    most = (sign * (table.in_place - table.hot)).sort_values(ascending=False).head(MOST_TOLD)
+    most = most[most > 0]
+    return (
+        f" (most in {', '.join(f'`{layer}`: {seconds(value)}' for layer, value in most.items())})" if len(most) else ""
+    )
+
+
+def longer(value_s: float) -> str:
+    """Seconds as how much longer or shorter."""
+    return f"{seconds(abs(value_s))} {'longer' if value_s >= 0 else 'shorter'}"

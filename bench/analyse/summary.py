@@ -5,7 +5,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bench.analyse import ab, tables
+from bench.analyse import ab, alone, tables
 from bench.analyse.load import RunData
 from bench.analyse.page import AbPage, ComparePage, Report, TracedPage
 from bench.analyse.words import count, interval, number, percent, seconds
@@ -67,6 +67,14 @@ def show_profile(page: TracedPage) -> None:
     console.print(f"traces: {page.data.folder / FOLDER}", highlight=False, soft_wrap=True)
     console.print(f"look at them with: python -m bench tensorboard {page.data.folder}", highlight=False, soft_wrap=True)
     console.print(f"report: {page.path}", highlight=False, soft_wrap=True)
+
+
+def show_micro(report: Report) -> None:
+    """What the layers alone sum to against the step, of each variant, and the path of the report."""
+    console = Console()
+    for variant_id, told in alone.told(report).items():
+        console.print(f"{variant_id}: {told}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"report: {report.path}", highlight=False, soft_wrap=True)
 
 
 def show_ab(page: AbPage) -> None:

@@ -1,5 +1,6 @@
 """What a trace tells: which operator or kernel took how long for which layer and phase, and the memory of a step."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import pandas as pd
 
 from bench import traces
 from bench.analyse import mend
+from bench.analyse.fused import Span, fused
 from bench.analyse.load import RunData
 from bench.records import RecordError
 from bench.traces import BETWEEN, Owner, owner_of
@@ -59,7 +61,7 @@ def of_file(path: Path, variant_id: str) -> Trace:
     if not steps:
         msg = f"{path}: no step is in it"
         raise RecordError(msg)
-    owners = Owners(events)
+    owners = Owners(events, fused(path.with_name(traces.FUSION), events))
     return Trace(
         variant_id=variant_id,
         steps=len(steps),
@@ -76,9 +78,15 @@ def is_step(event: Event) -> bool:
 
 
 class Owners:
-    """Who had the time at any moment: the layer and phase whose range began last, by the borders of the probe."""
+    """Who had the time at any moment: the layer and phase whose range began last, by the borders of the probe.
 
-    def __init__(self, events: list[Event]) -> None:
+    In a compiled model the layers are those that the kernel under way covers, all of them: `spans` has begin, end and
+    layers of such kernels.
+    """
+
+    def __init__(self, events: list[Event], spans: list[Span]) -> None:
+        self._spans = sorted(spans)
+        self._begins = np.array([begin for begin, _, _ in self._spans])
         borders = sorted(self._borders(events), key=lambda border: border[0])
         self._at = np.array([at for at, _ in borders])
         self._owners = [owner for _, owner in borders]
@@ -102,29 +110,44 @@ class Owners:
     def at(self, moment_us: float) -> Owner:
         """The owner at a moment."""
         index = int(np.searchsorted(self._at, moment_us, side="right")) - 1
-        return self._owners[index] if index >= 0 else OUTSIDE
+        layer, phase = self._owners[index] if index >= 0 else OUTSIDE
+        under_way = int(np.searchsorted(self._begins, moment_us, side="right")) - 1
+        if under_way >= 0 and moment_us < self._spans[under_way][1]:
+            layer = self._spans[under_way][2]
+        return layer, phase
+
+    def between(self, begin_us: float, end_us: float) -> Iterator[tuple[Owner, float, float]]:
+        """The owners of a stretch of time, each with its begin and end."""
+        cuts = self._at[(self._at > begin_us) & (self._at < end_us)]
+        edges = [begin_us, *map(float, cuts), end_us]
+        for start, stop in itertools.pairwise(edges):
+            yield self.at(start), start, stop
 
 
 def work(events: list[Event], steps: list[tuple[float, float]], owners: Owners) -> pd.DataFrame:
     """What worked for whom within the steps, summed, per step."""
-    rows = []
-    for event, self_us in self_times([e for e in events if e.get("cat") == "cpu_op" and e.get("ph") == "X"]):
-        if within(steps, event["ts"]):
-            rows.append(("cpu", event["name"], *owners.at(event["ts"]), self_us))
+    rows: list[tuple[object, ...]] = []
+    counted: set[int] = set()
+    for event, begin, end in alone([e for e in events if e.get("cat") == "cpu_op" and e.get("ph") == "X"]):
+        if within(steps, event["ts"]) and end > begin:
+            for owner, start, stop in owners.between(begin, end):
+                rows.append(("cpu", event["name"], *owner, stop - start, int(id(event) not in counted)))
+                counted.add(id(event))
     launched = launches(events)
     for event in events:
         if event.get("cat") in DEVICE_WORK and event.get("ph") == "X":
             # Work whose call is unknown has no owner; the call's moment, not the work's, tells the step.
             at = launched.get(event.get("args", {}).get("correlation"))
             if within(steps, event["ts"] if at is None else at):
-                rows.append(("device", event["name"], *(OUTSIDE if at is None else owners.at(at)), event["dur"]))
-    table = pd.DataFrame(rows, columns=["on", "name", "layer", "phase", "us"])
-    summed = table.groupby(["on", "name", "layer", "phase"], sort=False)["us"].agg(["sum", "count"]).reset_index()
+                rows.append(("device", event["name"], *(OUTSIDE if at is None else owners.at(at)), event["dur"], 1))
+    keys = ["on", "name", "layer", "phase"]
+    table = pd.DataFrame(rows, columns=[*keys, "us", "calls"])
+    summed = table.groupby(keys, sort=False).sum().reset_index()
     return pd.DataFrame(
         {
-            **{name: summed[name] for name in ("on", "name", "layer", "phase")},
-            "seconds": summed["sum"] / len(steps) / 1e6,
-            "calls": summed["count"] / len(steps),
+            **{name: summed[name] for name in keys},
+            "seconds": summed.us / len(steps) / 1e6,
+            "calls": summed.calls / len(steps),
         }
     ).sort_values("seconds", ascending=False, ignore_index=True)
 
@@ -143,23 +166,30 @@ def within(steps: list[tuple[float, float]], moment_us: float) -> bool:
     return any(start <= moment_us < end for start, end in steps)
 
 
-def self_times(events: list[Event]) -> Iterator[tuple[Event, float]]:
-    """Each event of nested calls, by thread, with its microseconds less those of the calls within it."""
+def alone(events: list[Event]) -> Iterator[tuple[Event, float, float]]:
+    """Begin and end of every stretch in which a call of nested ones works by itself, by thread, with the call."""
     by_thread: dict[object, list[Event]] = {}
     for event in events:
         by_thread.setdefault((event["pid"], event["tid"]), []).append(event)
     for mine in by_thread.values():
-        inside_us = [0.0] * len(mine)
-        mine.sort(key=lambda e: (e["ts"], -e["dur"]))
-        under_way: list[int] = []
-        for index, event in enumerate(mine):
-            while under_way and mine[under_way[-1]]["ts"] + mine[under_way[-1]]["dur"] <= event["ts"]:
-                under_way.pop()
+        under_way: list[Event] = []
+        reached = 0.0
+        for event in sorted(mine, key=lambda e: (e["ts"], -e["dur"])):
+            while under_way and end_of(under_way[-1]) <= event["ts"]:
+                yield under_way[-1], reached, end_of(under_way[-1])
+                reached = end_of(under_way.pop())
             if under_way:
-                inside_us[under_way[-1]] += event["dur"]
-            under_way.append(index)
-        for event, inner_us in zip(mine, inside_us, strict=True):
-            yield event, max(0.0, event["dur"] - inner_us)
+                yield under_way[-1], reached, event["ts"]
+            reached = event["ts"]
+            under_way.append(event)
+        while under_way:
+            yield under_way[-1], reached, end_of(under_way[-1])
+            reached = end_of(under_way.pop())
+
+
+def end_of(event: Event) -> float:
+    """When a call ends, in microseconds."""
+    return float(event["ts"] + event["dur"])
 
 
 def device_idle(events: list[Event], steps: list[tuple[float, float]]) -> float:

@@ -168,10 +168,13 @@ def first_step(work: "Workload", ticker: "Clock") -> "tuple[list[LayerFacts], Sa
 
 def trace_trial(work: "Workload", ticker: "Clock", asked: dict[str, Any]) -> dict[str, Any]:
     """Trace steps into the folder asked for; verified as timed steps are."""
-    from bench.measure import steps, trace, verify  # noqa: PLC0415
+    from bench.measure import fusion, steps, trace, verify  # noqa: PLC0415
     from bench.measure.effects import Effects, disturbed, settle  # noqa: PLC0415
 
+    watch = None if work.eager else fusion.Watch()
     facts, _ = first_step(work, ticker)
+    if watch:
+        fusion.write(watch, work.trainer.model, Path(asked["folder"]))  # exporting a trace forgets it
     settle(work)
     steps.warm_up(work, steps.Counts(warmup=1))
     before = Effects.of(work)

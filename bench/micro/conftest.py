@@ -8,6 +8,7 @@ import pytest
 from bench.measure.workload import Inputs, Workload, build
 from bench.micro.parts import Caches, Part, capture
 from bench.records import read_run
+from bench.traces import file_name
 from bench.variants import parse_id
 
 WORK = pytest.StashKey[Workload]()
@@ -28,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
         message = "call the suite by: python -m bench micro [--run RUN] [--variant ID]"
         raise pytest.UsageError(message)
     config.option.benchmark_storage = f"file://{Path(config.option.run).resolve() / FOLDER}"
-    config.option.benchmark_autosave = config.option.benchmark_autosave or not config.option.benchmark_save
+    config.option.benchmark_autosave = config.option.benchmark_autosave or file_name(config.option.variant)
 
 
 def workload(config: pytest.Config) -> Workload:
