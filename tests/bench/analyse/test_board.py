@@ -191,7 +191,7 @@ def page(served: Board) -> Iterator[Any]:
     ("tab", "words"),
     [
         ("scalars", ["step/loss", "step/seconds"]),
-        ("hparams", ["images a second", "seconds a step", RUN]),
+        ("hparams", ["images a second", "seconds a step", VARIANT]),
         ("text", ["What the profiler saw", "aten::convolution_backward"]),
         ("images", ["memory-trace"]),
     ],
