@@ -15,13 +15,26 @@ def imported(modules: str, *banned: str) -> str:
 
 
 def test_analysis_needs_no_torch() -> None:
-    assert imported("bench.analyse.report, bench.analyse.summary", "torch", "nin") == "[]"
+    assert imported("bench.analyse.report, bench.analyse.summary, bench.analyse.board", "torch", "nin") == "[]"
 
 
 def test_measuring_needs_no_pandas() -> None:
     modules = ", ".join(
         f"bench.measure.{name}"
-        for name in ("clock", "layers", "memory", "samples", "state", "steps", "usage", "verify", "worker", "workload")
+        for name in (
+            "clock",
+            "layers",
+            "memory",
+            "samples",
+            "state",
+            "steps",
+            "trace",
+            "fusion",
+            "usage",
+            "verify",
+            "worker",
+            "workload",
+        )
     )
 
     assert imported(modules, "pandas", "scipy", "matplotlib", "rich", "typer") == "[]"

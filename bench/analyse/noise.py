@@ -17,6 +17,7 @@ from bench.analyse.page import Lines, Page
 from bench.analyse.verdicts import FEW_ROUNDS, Control
 from bench.analyse.words import count, interval, markdown, number, percent, seconds
 from bench.progress import duration
+from bench.traces import STAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,7 @@ MEANING = (
 
 def how_words(data: RunData) -> str:
     """Rounds, arms, trials and steps."""
-    plan, trials = data.run["plan"], data.trials
+    plan, trials = data.run["plan"], data.trials[data.trials.stage != STAGE]
     more = f", {len(data.confirm_rounds)} fresh ones of what they flagged" if data.confirm_rounds else ""
     in_rounds, pilots = len({v for v, _ in plan["arms"]}), int((trials.stage == "pilot").sum())
     return (
