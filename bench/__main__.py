@@ -1,16 +1,13 @@
 """`python -m bench`: the verbs. Each is one call; what is slow to import is imported where it is used."""
 
-import os
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from bench.choices import DEFAULT_STEPS, Choices, folder_of, name_run, newest
 from bench.environment import cores
+from bench.exits import INTERRUPTED, fail, no_verdict_from_a_crash, one_line, refused
 from bench.matrix import Entry, ab_matrix, matrix
 from bench.options import (
     AxisValues,
@@ -32,24 +29,23 @@ from bench.options import (
     StoredRun,
     VariantIds,
 )
-from bench.records import RecordError, read_run
+from bench.pages import (
+    add_to_summary,
+    finish,
+    finish_ab,
+    finish_micro,
+    finish_profile,
+    flag,
+    print_estimates,
+    worth_tracing,
+    write_profile,
+)
+from bench.records import read_run
 from bench.serve import DEFAULT_PORT, HOST
 from bench.traces import BOARD
 from bench.variants import UsageError
 
-if TYPE_CHECKING:
-    from bench.analyse.page import AbPage, TracedPage
-
-USAGE, NOTHING = 2, 4  # exit codes: wrong call; nothing measured, or a file that can't be used
-INTERRUPTED = 130
-
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
-
-
-def fail(message: object, code: int = USAGE) -> NoReturn:
-    """End with one line."""
-    typer.echo(f"bench: {message}", err=True)
-    raise typer.Exit(code)
 
 
 @app.callback()
@@ -139,32 +135,27 @@ def measure(chosen: Choices, resume: str | None) -> Path:
     from bench import launch, setup  # noqa: PLC0415
 
     progress, folder = setup.progress(), None
-    try:
-        if resume:
-            folder = folder_of(chosen.out, resume)
-            under_way = setup.go_on(chosen, folder, progress)
-        else:
-            folder = chosen.out / name_run(chosen)
-            under_way = setup.start(chosen, entries_of(chosen), folder, progress)
-        if chosen.kind == "ab":
-            launch.execute(under_way, after_pilot=lambda _: None, flag=flag)
-        else:
-            launch.execute(under_way, after_pilot=print_estimates)
-        return folder
-    except UsageError as error:
-        fail(error)
-    except RecordError as error:
-        fail(error, NOTHING)
-    except OSError as error:
-        fail(f"{error.filename}: {error.strerror}" if error.filename else error, NOTHING)
-    except KeyboardInterrupt:
-        if folder is None or not folder.is_dir():
-            fail("interrupted before anything was measured", INTERRUPTED)
-        fail(
-            f"interrupted; what was measured is kept. Go on with {chosen.kind} --out {folder.parent} "
-            f"--resume {folder.name}; report what there is with: python -m bench report {folder}",
-            INTERRUPTED,
-        )
+    with refused(), one_line():
+        try:
+            if resume:
+                folder = folder_of(chosen.out, resume)
+                under_way = setup.go_on(chosen, folder, progress)
+            else:
+                folder = chosen.out / name_run(chosen)
+                under_way = setup.start(chosen, entries_of(chosen), folder, progress)
+            if chosen.kind == "ab":
+                launch.execute(under_way, after_pilot=lambda _: None, flag=flag)
+            else:
+                launch.execute(under_way, after_pilot=print_estimates)
+        except KeyboardInterrupt:
+            if folder is None or not folder.is_dir():
+                fail("interrupted before anything was measured", INTERRUPTED)
+            fail(
+                f"interrupted; what was measured is kept. Go on with {chosen.kind} --out {folder.parent} "
+                f"--resume {folder.name}; report what there is with: python -m bench report {folder}",
+                INTERRUPTED,
+            )
+    return folder
 
 
 def entries_of(chosen: Choices) -> list[Entry]:
@@ -173,92 +164,6 @@ def entries_of(chosen: Choices) -> list[Entry]:
     if chosen.kind != "run":
         return ab_matrix(devices, chosen.axes, chosen.variants, chosen.model)
     return matrix(chosen.preset, devices, chosen.axes, chosen.variants, chosen.model, cores())
-
-
-def print_estimates(folder: Path) -> None:
-    """Print the first table, from the pilot alone."""
-    from bench.analyse import load, summary  # noqa: PLC0415
-
-    summary.show_estimates(load.load(folder))
-
-
-def flag(folder: Path) -> list[dict[str, str]]:
-    """The cells of `ab` that look changed."""
-    from bench.analyse import changes, load  # noqa: PLC0415
-
-    return changes.flagged(load.load(folder))
-
-
-def finish_micro(folder: Path, reports: Path) -> None:
-    """Write the report of a run whose layers were measured alone, print how they add up and where it is."""
-    from bench.analyse import load, report, summary  # noqa: PLC0415
-
-    with one_line():
-        page = report.write(load.load(folder), reports)
-    summary.show_micro(page)
-
-
-@contextmanager
-def refused() -> Iterator[None]:
-    """Turn an option that can't be met into one line and exit code 2."""
-    try:
-        yield
-    except UsageError as error:
-        fail(error)
-
-
-@contextmanager
-def one_line() -> Iterator[None]:
-    """Turn what is wrong with a file into one line and exit code 4."""
-    try:
-        yield
-    except RecordError as error:
-        fail(error, NOTHING)
-    except OSError as error:
-        fail(f"{error.filename}: {error.strerror}" if error.filename else error, NOTHING)
-
-
-def finish(folder: Path, reports: Path) -> None:
-    """Write the report of a run, print its table and where it is."""
-    from bench.analyse import load, report, summary  # noqa: PLC0415
-
-    with one_line():
-        data = load.load(folder)
-        page = report.write(data, reports)
-    summary.show(page)
-    if not len(data.values):
-        fail("nothing was measured: the report tells why", NOTHING)
-
-
-@contextmanager
-def no_verdict_from_a_crash() -> Iterator[None]:
-    """Turn an error of our own into exit code 4: Python's own, 1, would say that a regression was confirmed."""
-    try:
-        yield
-    except typer.Exit:
-        raise
-    except Exception:  # noqa: BLE001 - whatever it is
-        traceback.print_exc()
-        fail("an error of bench itself, told above: nothing is said of the trees", NOTHING)
-
-
-def finish_ab(folder: Path, reports: Path) -> "AbPage":
-    """Write the page of an `ab` and print its lines."""
-    from bench.analyse import load, report, summary  # noqa: PLC0415
-
-    with one_line():
-        page = report.write_ab(load.load(folder), reports)
-    summary.show_ab(page)
-    return page
-
-
-def add_to_summary(page: "AbPage") -> None:
-    """Append the head of the page to the file that $GITHUB_STEP_SUMMARY names, where it is set."""
-    from bench.analyse import ab  # noqa: PLC0415
-
-    if path := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with one_line(), Path(path).open("a", encoding="utf-8") as file:
-            file.write(ab.summary(page))
 
 
 @app.command("report")
@@ -352,39 +257,6 @@ def trace(chosen: Choices, run: str | None, steps: int) -> Path:
         except KeyboardInterrupt:
             fail("interrupted; the traces that were complete are kept", INTERRUPTED)
     return folder
-
-
-def worth_tracing(folder: Path) -> list[str]:
-    """The ids of a run's variants that are traced unless others are named: each baseline, and the fastest."""
-    from bench.analyse import answer, load, tables  # noqa: PLC0415
-
-    data = load.load(folder)
-    steps = tables.steps(data)
-    groups = answer.groups(data, steps).values()
-    return [v for group in groups for v in answer.layered_variants(data, group, set(steps.variant_id))]
-
-
-def finish_profile(folder: Path, reports: Path) -> None:
-    """Write the report of a run with traces, what TensorBoard shows of it, and print where it all is."""
-    from bench.analyse import summary  # noqa: PLC0415
-
-    page = write_profile(folder, reports)
-    summary.show_profile(page)
-    if page.data.traced.empty:
-        fail("nothing was traced: the report tells why", NOTHING)
-
-
-def write_profile(folder: Path, reports: Path) -> "TracedPage":
-    """Write a run's report and what TensorBoard shows of it."""
-    from bench.analyse import board, load, report  # noqa: PLC0415
-
-    with one_line():
-        data = load.load(folder)
-        if data.run["kind"] == "ab":
-            fail("an ab has no traces: name a run of bench run or of bench profile")
-        page = report.write_profile(data, reports) if data.run["kind"] == "profile" else report.write(data, reports)
-        board.write(page)
-    return page
 
 
 @app.command()
