@@ -40,7 +40,7 @@ from bench.pages import (
     worth_tracing,
     write_profile,
 )
-from bench.records import read_run
+from bench.records import RUN_FILE, read_run
 from bench.serve import DEFAULT_PORT, HOST
 from bench.traces import BOARD
 from bench.variants import UsageError
@@ -291,9 +291,12 @@ def micro(
     """Measure each layer alone with pytest-benchmark, beside a run. pytest's own options are passed on."""
     from bench import alone  # noqa: PLC0415
 
+    options = list(context.args)
+    if run is None and options and (folder_of(Path("results"), options[0]) / RUN_FILE).is_file():
+        run = options.pop(0)  # as the other verbs take it
     with refused(), one_line():
         folder = folder_of(Path("results"), run) if run else newest(Path("results"))
-        code = alone.measure(folder, variant, context.args)
+        code = alone.measure(folder, variant, options)
     if not code:
         finish_micro(folder, reports)
     raise typer.Exit(code)

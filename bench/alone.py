@@ -23,6 +23,9 @@ def measure(run: Path, variant_id: str | None, options: Sequence[str]) -> int:
         msg = f"{missing[0]} is not installed: pip install 'nin-bench[micro]', or use nox -s micro"
         raise UsageError(msg)
     header = read_run(run)
+    if header["kind"] != "run":
+        msg = f"{run}: layers alone are held against a run of bench run, this is one of bench {header['kind']}"
+        raise UsageError(msg)
     variant = chosen(run, variant_id)
     variables = child.environment_of(variant, header["environment"]["tcmalloc"] or "", scratch_of(run))
     # The rootdir's own settings are those of the project's tests, which the suite is none of.

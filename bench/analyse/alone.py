@@ -65,8 +65,9 @@ def section(report: Report) -> Lines:
         "## Layers alone",
         "",
         "Each layer taken out of a step and run by itself on the tensors that it had there, forward and backward "
-        f"(`python -m bench micro`, medians of {rounds} rounds). *Hot*: right after its inputs were made; *cold*: with "
-        "the caches filled by something else. Layers that take less than 0.5 % of the step are in tables/micro.csv.",
+        f"(`python -m bench micro`, medians of {rounds} rounds). *Hot*: straight after the call before it (for "
+        "backward, its forward); *cold*: with the caches filled by something else. Layers that take less than 0.5 % of "
+        "the step are in tables/micro.csv.",
         "",
         *lines,
     ]
@@ -145,7 +146,7 @@ def sentences(report: Report, variant_id: str, table: pd.DataFrame, mine: pd.Dat
     if step.page_faults > 0:
         parts.append(
             f"A step takes {count(step.page_faults)} page faults, the layers alone {count(alone_faults)}: what a layer "
-            "gives back alone, it must map anew at its next call."
+            "gives back alone, it must map anew at its next call, unless the allocator keeps it."
         )
     return " ".join(parts)
 

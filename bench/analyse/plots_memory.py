@@ -20,12 +20,15 @@ def over_a_step(trace: Trace, name: str) -> Figure:
     for axes, (device, mine) in zip(figure.subplots(len(devices), 1, squeeze=False)[:, 0], devices, strict=True):
         draw(axes, mine, str(device))
     figure.suptitle(f"{name}: memory over a step", x=0.01, ha="left", fontsize=10)
+    phases = [phase for phase in COLOURS if (trace.memory.phase == phase).any()]
+    handles = [Patch(color=COLOURS[phase], alpha=0.25, label=phase) for phase in phases]
+    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles) or 1)
     return figure
 
 
 def draw(axes: Axes, mine: pd.DataFrame, device: str) -> None:
     """One device's curve."""
-    low, shown = mine.bytes.min(), []
+    low = mine.bytes.min()
     height = (mine.bytes - low) / MIB
     span = mine.at_s.iloc[-1] - mine.at_s.iloc[0]
     turns = (mine.phase != mine.phase.shift()).cumsum()
@@ -34,7 +37,6 @@ def draw(axes: Axes, mine: pd.DataFrame, device: str) -> None:
         phase, start = part.phase.iloc[0], part.at_s.iloc[0]
         if phase in COLOURS and end - start > LEAST_WIDTH * span:
             axes.axvspan(start, end, color=COLOURS[phase], alpha=0.25, linewidth=0)
-            shown.append(phase)
     axes.step(mine.at_s, height, where="post", color="black", linewidth=0.9)
     top = mine.loc[mine.bytes.idxmax()]
     peak = (top.bytes - low) / MIB
@@ -45,5 +47,3 @@ def draw(axes: Axes, mine: pd.DataFrame, device: str) -> None:
     axes.grid(visible=True, axis="y")
     axes.set_ylabel(f"MiB above the lowest ({device})")
     axes.set_xlabel("seconds into the step")
-    handles = [Patch(color=COLOURS[phase], alpha=0.25, label=phase) for phase in dict.fromkeys(shown)]
-    axes.legend(handles=handles, loc="upper left", ncols=len(handles) or 1)

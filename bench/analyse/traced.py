@@ -7,7 +7,7 @@ import pandas as pd
 from bench.analyse import plots_memory
 from bench.analyse.labels import label
 from bench.analyse.load import RunData
-from bench.analyse.page import Lines, Page, TracedPage
+from bench.analyse.page import Lines, Page, Report, TracedPage
 from bench.analyse.trace import Trace
 from bench.analyse.words import markdown, number, percent, seconds, size
 from bench.traces import BETWEEN, FOLDER, RAW, SNAPSHOT, file_name
@@ -26,12 +26,13 @@ def section(page: TracedPage) -> Lines:
         "",
         "Traced in processes of their own, apart from every timed trial: the profiler costs time, so shares are of the "
         "traced step. The traces lie in "
-        f"`{page.data.folder.name}/{FOLDER}/`: `{RAW}` opens in Perfetto, and `nox -s tensorboard` serves them.",
+        f"`results/{page.data.folder.name}/{FOLDER}/VARIANT/`: `{RAW}` opens in Perfetto, and `nox -s tensorboard` "
+        "serves them. Times are an operator's own, without those that it calls, and means over the traced steps.",
         "",
     ]
     for index, trace in enumerate(page.traces, start=1):
         lines += [f"### {label(page.data, trace.variant_id)}, traced", ""]
-        lines += [*overview_lines(page.data, trace), *work_lines(trace), *layer_lines(page.data, trace)]
+        lines += [*overview_lines(page.data, trace), *work_lines(trace), *layer_lines(page, trace)]
         lines += memory_lines(page, trace, "memory-trace" if index == 1 else f"memory-trace-{index}")
     return lines
 
@@ -71,7 +72,7 @@ def work_lines(trace: Trace) -> Lines:
                 title: short(row.name_),
                 "layer": row.layer,
                 "phase": row.phase or "(outside)",
-                "a step": seconds(row.seconds),
+                "self time a step": seconds(row.seconds),
                 "share": percent(row.seconds / trace.step_s),
                 "calls a step": number(row.calls),
             }
@@ -91,32 +92,43 @@ def short(name: str) -> str:
     return name if len(name) <= MOST_LETTERS else f"{name[:MOST_LETTERS]}..."
 
 
-def layer_lines(data: RunData, trace: Trace) -> Lines:
-    """The heavy layers by the trace and by the probe of layers, from the same steps."""
-    both = against_probe(data, trace)
+def layer_lines(page: TracedPage, trace: Trace) -> Lines:
+    """The heavy layers by the trace and by the stamps of the same steps, and in the rounds where there are any."""
+    both = against_probe(page.data, trace)
     if both.empty:
         return []
     whole = both.groupby("layer", sort=False)[["probe_s", "trace_s"]].sum()
     heavy = whole[(whole.probe_s > HEAVY * trace.step_s) & (whole.index != BETWEEN)]
     if heavy.empty:
         return []
+    untraced = in_rounds(page, trace.variant_id)
     rows = [
         {
             "layer": layer,
-            "probe of layers": seconds(row.probe_s),
+            "stamps": seconds(row.probe_s),
             "trace": seconds(row.trace_s),
             "difference": f"{100 * (row.trace_s / row.probe_s - 1):+.1f} %",
         }
+        | ({"untraced, in rounds": seconds(untraced.get(str(layer), math.nan))} if untraced else {})
         for layer, row in heavy.iterrows()
     ]
     farthest = (heavy.trace_s / heavy.probe_s - 1).abs().max()
     return [
         *markdown(pd.DataFrame(rows)),
-        "Forward and backward of the layers that take more than 5 % of the step, in the same steps by two ways: "
-        "*probe* by stamps at the layer's borders, *trace* by adding up what the profiler saw work for it. They differ "
-        f"by {percent(farthest)} at the most.",
+        "Forward and backward of the layers that take more than 5 % of the traced step, in the same steps by two ways: "
+        "by time stamps at the layer's borders, and by adding up the operators that the trace has within them. They "
+        f"differ by {percent(farthest)} at the most: operators are counted for the right layer. How far the profiler "
+        "itself slowed a layer, the untraced rounds tell.",
         "",
     ]
+
+
+def in_rounds(page: TracedPage, variant_id: str) -> dict[str, float]:
+    """Seconds of each layer, forward and backward, as the rounds have them; empty where there are none."""
+    if not isinstance(page, Report):
+        return {}
+    mine = page.layers[page.layers.variant_id == variant_id]
+    return dict(zip(mine.layer, mine.forward_s + mine.backward_s, strict=True))
 
 
 def against_probe(data: RunData, trace: Trace) -> pd.DataFrame:
@@ -141,8 +153,8 @@ def memory_lines(page: Page, trace: Trace, name: str) -> Lines:
         who = f"layer `{top.layer}`, {top.phase}" if top.layer else top.phase or "outside of every phase"
         low = mine.bytes.min()
         lines += [
-            f"Memory over a step ({device}): at its peak, {seconds(top.at_s)} into the step in {who}, the allocator "
-            f"had given out {size(top.bytes - low)} more than at the step's lowest.",
+            f"Memory over the traced step that took most ({device}): at its peak, {seconds(top.at_s)} into it in "
+            f"{who}, the allocator had given out {size(top.bytes - low)} more than at that step's lowest.",
             "",
         ]
     if not lines:
