@@ -179,6 +179,8 @@ def report_(
         fail(error)
     with one_line():
         kind = read_run(folder).get("kind")
+    if kind == "profile":
+        return finish_profile(folder, out)
     if kind != "ab":
         return finish(folder, out)
     from bench.analyse import changes  # noqa: PLC0415

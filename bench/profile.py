@@ -65,5 +65,9 @@ def keep(scratch: Path, target: Path) -> None:
     fresh.mkdir(parents=True)  # not copytree, which would make it as private as the scratch folder
     for file in scratch.iterdir():
         shutil.copyfile(file, fresh / file.name)
-    shutil.rmtree(target, ignore_errors=True)
+    old = target.with_name(target.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
     fresh.rename(target)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,6 +1,7 @@
 """The section of layers alone: what `bench micro` measured beside a run, against the same layers in a step."""
 
 import json
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +17,8 @@ FOLDER = "micro"
 COLUMNS = ["variant_id", "layer", "phase", "cache", "seconds", "page_faults", "rounds"]
 LEAST_SHOWN = 0.005
 MOST_TOLD = 3
+LEAST_BACKWARD_S = 1e-4
+"""A layer whose backward is shorter may have none: its row then holds a stamp's cost."""
 OUTSIDE = ("data", "h2d", "loss", "scaler", "optimizer", "read")
 
 
@@ -125,9 +128,10 @@ def sentences(report: Report, variant_id: str, table: pd.DataFrame, mine: pd.Dat
     """What lies between the sum of the layers alone and the measured step."""
     step = report.steps.set_index("variant_id").loc[variant_id]
     whole = report.layers[(report.layers.variant_id == variant_id) & (report.layers.layer != BETWEEN)]
-    if len(table) < len(whole):
-        return f"{len(table)} of {len(whole)} layers were measured alone, so that their sum says nothing of the step."
-    hot_s, cold_s, place_s = (float(table[name].sum()) for name in ("hot", "cold", "in_place"))
+    if missing := unmeasured(whole, mine):
+        return f"Alone and hot, {missing} of {len(whole)} layers were not measured whole, so there is no sum of them."
+    hot_s, cold_s, place_s = (float(table[name].sum(min_count=len(table))) for name in ("hot", "cold", "in_place"))
+    cold = "" if math.isnan(cold_s) else f" and {seconds(cold_s)} with cold ones"
     outside = {phase: float(step[f"{phase}_s"]) for phase in OUTSIDE if step[f"{phase}_s"] > 0}
     between = report.layers[(report.layers.variant_id == variant_id) & (report.layers.layer == BETWEEN)]
     outside["code between layers"] = float(between[["forward_s", "backward_s"]].sum().sum())
@@ -136,7 +140,7 @@ def sentences(report: Report, variant_id: str, table: pd.DataFrame, mine: pd.Dat
     outside_s = sum(outside.values())
     rest_s = step.step_s - place_s - outside_s
     parts = [
-        f"Alone, the layers sum to {seconds(hot_s)} with hot caches and {seconds(cold_s)} with cold ones; the measured "
+        f"Alone, the layers sum to {seconds(hot_s)} with hot caches{cold}; the measured "
         f"step takes {seconds(step.step_s)}, {longer(step.step_s - hot_s)} than the former.",
         f"In place the layers take {seconds(place_s)}, {longer(place_s - hot_s)} than alone and hot"
         f"{where(table, place_s - hot_s)}; what is no layer takes {seconds(outside_s)} ({told}); and the plain step is "
@@ -149,6 +153,14 @@ def sentences(report: Report, variant_id: str, table: pd.DataFrame, mine: pd.Dat
             "gives back alone, it must map anew at its next call, unless the allocator keeps it."
         )
     return " ".join(parts)
+
+
+def unmeasured(whole: pd.DataFrame, mine: pd.DataFrame) -> int:
+    """How many layers lack a hot forward, or a hot backward though they have one in a step."""
+    hot = mine[mine.cache == "hot"]
+    done = {phase: set(hot.loc[hot.phase == phase, "layer"]) for phase in ("forward", "backward")}
+    wanted_backward = set(whole.loc[whole.backward_s >= LEAST_BACKWARD_S, "layer"])
+    return len((set(whole.layer) - done["forward"]) | (wanted_backward - done["backward"]))
 
 
 def where(table: pd.DataFrame, difference_s: float) -> str:

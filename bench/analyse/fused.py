@@ -27,7 +27,7 @@ def fused(path: Path, events: list[Event]) -> list[Span]:
     try:
         by_phase = json.loads(path.read_text(encoding="utf-8"))
         names = {range_name(("", phase)): phase for phase in by_phase}
-        phases = [e for e in events if e.get("ph") == "X" and e.get("name") in names]
+        phases = [e for e in events if e.get("cat") == "user_annotation" and e.get("name") in names]
         return [
             (event["ts"], event["ts"] + event["dur"], ", ".join(layers))
             for phase in phases

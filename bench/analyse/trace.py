@@ -93,8 +93,9 @@ class Owners:
 
     @staticmethod
     def _borders(events: list[Event]) -> Iterator[tuple[float, Owner]]:
-        for event in events:
-            owner = owner_of(str(event.get("name"))) if event.get("cat") == "user_annotation" else None
+        ranges = [(e, owner_of(str(e.get("name")))) for e in events if e.get("cat") == "user_annotation"]
+        layered = any(owner and owner[0] for _, owner in ranges)  # a compiled model has none, so nothing is between
+        for event, owner in ranges:
             if owner is None or event.get("ph") != "X":
                 continue
             layer, phase = owner
@@ -104,7 +105,7 @@ class Owners:
                 if phase == "forward":  # in backward the time is the layer's until the next border
                     yield end, (BETWEEN, phase)
             else:
-                yield start, (BETWEEN if phase in ("forward", "backward") else "", phase)
+                yield start, (BETWEEN if layered and phase in ("forward", "backward") else "", phase)
                 yield end, OUTSIDE
 
     def at(self, moment_us: float) -> Owner:

@@ -13,6 +13,8 @@ from bench.analyse.words import markdown, number, percent, seconds, size
 from bench.traces import BETWEEN, FOLDER, RAW, SNAPSHOT, file_name
 
 MOST_SHOWN = 15
+AGREE = 0.05
+"""How far a layer's two times may lie apart to be called the same."""
 HEAVY = 0.05
 """A layer of at least this share of the step is held against the probe in the report; all are in the table."""
 
@@ -113,12 +115,16 @@ def layer_lines(page: TracedPage, trace: Trace) -> Lines:
         for layer, row in heavy.iterrows()
     ]
     farthest = (heavy.trace_s / heavy.probe_s - 1).abs().max()
+    on_device = on_of(page.data, trace) == "device"
+    what = "the kernels launched within them, which leaves out the gaps" if on_device else "the operators within them"
+    told = ": work is counted for the right layer" if farthest <= AGREE else ", so trust neither for these layers"
+    told = "; on a device the gaps between kernels differ as well" if on_device and farthest > AGREE else told
     return [
         *markdown(pd.DataFrame(rows)),
         "Forward and backward of the layers that take more than 5 % of the traced step, in the same steps by two ways: "
-        "by time stamps at the layer's borders, and by adding up the operators that the trace has within them. They "
-        f"differ by {percent(farthest)} at the most: operators are counted for the right layer. How far the profiler "
-        "itself slowed a layer, the untraced rounds tell.",
+        f"by time stamps at the layer's borders, and by adding up {what}. They "
+        f"differ by {percent(farthest)} at the most{told}. How far the profiler itself slowed a layer, the untraced "
+        "rounds tell.",
         "",
     ]
 
@@ -131,12 +137,16 @@ def in_rounds(page: TracedPage, variant_id: str) -> dict[str, float]:
     return dict(zip(mine.layer, mine.forward_s + mine.backward_s, strict=True))
 
 
+def on_of(data: RunData, trace: Trace) -> str:
+    """Where the work of a variant is done: cpu or device."""
+    return "device" if tables.device_of(data, trace.variant_id).startswith("cuda") else "cpu"
+
+
 def against_probe(data: RunData, trace: Trace) -> pd.DataFrame:
     """Seconds of each layer and phase by the probe's stamps and by the trace, means over the same steps."""
     mine = data.traced[(data.traced.variant_id == trace.variant_id) & (data.traced.metric == "traced_wall")]
     probe = mine[mine.scope == "layer"].groupby(["layer", "phase"], observed=True, sort=False)["value"].mean()
-    on = "device" if (trace.work.on == "device").any() else "cpu"
-    seen = trace.work[trace.work.on == on].groupby(["layer", "phase"])["seconds"].sum()
+    seen = trace.work[trace.work.on == on_of(data, trace)].groupby(["layer", "phase"])["seconds"].sum()
     rows = [
         {"variant_id": trace.variant_id, "layer": layer, "phase": phase, "probe_s": value}
         | {"trace_s": float(seen.get((layer, phase), 0.0))}

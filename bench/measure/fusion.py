@@ -70,6 +70,15 @@ def module_of(meta: dict[str, Any]) -> str:
     return ROOT.sub("", str([path for path, _ in stack.values()][-1])) if stack else ""
 
 
+def watch() -> Watch | None:
+    """A watch, or None where this torch has not what it needs."""
+    try:
+        return Watch()
+    except Exception:  # noqa: BLE001 - no public interface
+        traceback.print_exc()
+        return None
+
+
 def write(watch: Watch, model: nn.Module, folder: Path) -> None:
     """Write the kernels beside a trace, if they are known."""
     try:

@@ -4,7 +4,8 @@ The ranges are opened at the very borders where the probe of layers takes its st
 trace can be held against them, step for step.
 """
 
-from contextlib import nullcontext
+import traceback
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +78,12 @@ def measure(work: Workload, clock: Clock, count: int, folder: Path) -> Samples:
         profile_memory=True,
         with_stack=True,
     ) as profiler:
-        for index in range(-WARMUP, count):
-            timeline = traced_step(work, clock)
-            if index >= 0:
-                add_stamps(samples, timeline, index, eager=work.eager)
+        timelines = []
+        for _ in range(WARMUP + count):
+            timelines.append(traced_step(work, clock))
             profiler.step()
+    for index, timeline in enumerate(timelines[WARMUP:]):  # behind the profile, which would hold reading them too
+        add_stamps(samples, timeline, index, eager=work.eager)
     if work.device.type == "cuda":
         history(work, clock, folder / SNAPSHOT)
     return samples
@@ -127,8 +129,14 @@ def add_stamps(samples: Samples, timeline: Timeline, index: int, *, eager: bool)
 
 def history(work: Workload, clock: Clock, path: Path) -> None:
     """Write what the CUDA allocator did in one step, for pytorch.org/memory_viz; apart, since it is slow."""
-    torch.cuda.memory._record_memory_history(stacks="python")  # noqa: SLF001 - documented under this name
-    plain.take_step(work)
-    clock.sync()
-    torch.cuda.memory._dump_snapshot(str(path))  # noqa: SLF001
-    torch.cuda.memory._record_memory_history(enabled=None)  # noqa: SLF001
+    memory: Any = torch.cuda.memory
+    try:
+        memory._record_memory_history(stacks="python")  # noqa: SLF001 - documented under this name
+        plain.take_step(work)
+        clock.sync()
+        memory._dump_snapshot(str(path))  # noqa: SLF001
+    except Exception:  # noqa: BLE001 - an allocator without a history, or no memory: the trace stands without it
+        traceback.print_exc()
+    finally:
+        with suppress(Exception):
+            memory._record_memory_history(enabled=None)  # noqa: SLF001

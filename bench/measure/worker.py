@@ -171,7 +171,7 @@ def trace_trial(work: "Workload", ticker: "Clock", asked: dict[str, Any]) -> dic
     from bench.measure import fusion, steps, trace, verify  # noqa: PLC0415
     from bench.measure.effects import Effects, disturbed, settle  # noqa: PLC0415
 
-    watch = None if work.eager else fusion.Watch()
+    watch = None if work.eager else fusion.watch()
     facts, _ = first_step(work, ticker)
     if watch:
         fusion.write(watch, work.trainer.model, Path(asked["folder"]))  # exporting a trace forgets it

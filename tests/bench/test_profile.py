@@ -76,6 +76,7 @@ def test_layers_alone_lie_beside_the_run_and_in_its_report(measured: Path) -> No
     assert {15} == {r["stats"]["rounds"] for r in results}
     assert "## Layers alone" in page
     assert "the layers sum to" in page
+    assert "with cold ones" not in page  # hot alone was measured
 
 
 @pytest.mark.slow

@@ -55,7 +55,7 @@ def test_the_sum_of_layers_alone_is_held_against_the_step(run: Path, tmp_path: P
 def test_some_layers_have_no_sum(run: Path, tmp_path: Path) -> None:
     write(run, {("1", "forward", "hot"): 0.1, ("1", "forward", "cold"): 0.1})
 
-    assert "1 of 2 layers were measured alone, so that their sum says nothing of the step." in text(run, tmp_path)
+    assert "Alone and hot, 2 of 2 layers were not measured whole, so there is no sum of them." in text(run, tmp_path)
 
 
 def test_the_last_result_of_a_layer_counts(run: Path) -> None:

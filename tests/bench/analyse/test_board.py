@@ -95,6 +95,17 @@ def served(profiled: Path) -> Iterator[Board]:
         yield found
 
 
+@pytest.mark.slow
+def test_the_page_of_a_profile_is_made_again_as_it_was(profiled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(profiled)
+    page = (profiled / "reports" / "p" / "report.md").read_text()
+    result = CliRunner().invoke(app, ["report", "p", "--out", "again"])
+
+    assert 0 == result.exit_code, result.output
+    assert page == (profiled / "again" / "p" / "report.md").read_text()
+    assert page.startswith("# Profile p")
+
+
 def of_run(served: Board, route: str, **more: str) -> Any:  # noqa: ANN401
     return served.get(f"{PLUGIN}/{route}", run=RUN, worker="nin-bench", span="default", **more)
 
