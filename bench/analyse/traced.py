@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from bench.analyse import plots_memory
+from bench.analyse import plots_memory, tables
 from bench.analyse.labels import label
 from bench.analyse.load import RunData
 from bench.analyse.page import Lines, Page, Report, TracedPage
