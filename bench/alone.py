@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench import child
 from bench.records import VARIANTS, read_rows, read_run
-from bench.setup import scratch_of
+from bench.setup import check_machine, progress, scratch_of
 from bench.variants import LARGEST, UsageError, Variant, from_row
 
 SUITE = Path(__file__).parent / "micro"
@@ -26,6 +26,7 @@ def measure(run: Path, variant_id: str | None, options: Sequence[str]) -> int:
     if header["kind"] != "run":
         msg = f"{run}: layers alone are held against a run of bench run, this is one of bench {header['kind']}"
         raise UsageError(msg)
+    check_machine(header["environment"], run, progress())
     variant = chosen(run, variant_id)
     variables = child.environment_of(variant, header["environment"]["tcmalloc"] or "", scratch_of(run))
     # The rootdir's own settings are those of the project's tests, which the suite is none of.

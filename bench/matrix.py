@@ -233,7 +233,7 @@ def ab_matrix(
 def _at_one_size(entries: list[Entry]) -> list[Entry]:
     """The entries; VariantError where one has the largest batch that fits, which may differ between two trees."""
     if any(entry.variant.batch_size == LARGEST for entry in entries):
-        msg = "ab holds two trees against each other at one batch size: name it in place of max"
+        msg = "this verb seeks no largest batch: name a batch size in place of max"
         raise VariantError(msg)
     return entries
 

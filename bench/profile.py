@@ -9,7 +9,7 @@ from bench import traces
 from bench.launch import set_status
 from bench.plan import PILOT_LIMIT_S, UNSEEN_TRIAL_S, Arm, Planned
 from bench.trial import Run, now, take
-from bench.variants import UsageError, Variant
+from bench.variants import LARGEST, UsageError, Variant
 
 PROBES, ARM = "trace", "T"
 
@@ -21,6 +21,7 @@ def execute(run: Run, ids: Sequence[str], steps: int) -> None:
     KeyboardInterrupt on Ctrl-C, RecordError or OSError where a file can't be written; what was traced before is kept.
     """
     own = run.header["kind"] == "profile"
+    finished = run.header["status"] == "complete"  # nobody goes on with it, so its compiled code is not needed again
     try:
         for order, variant in enumerate(variants := chosen(run, ids)):
             left_s = (len(variants) - order) * UNSEEN_TRIAL_S
@@ -29,13 +30,13 @@ def execute(run: Run, ids: Sequence[str], steps: int) -> None:
         if own:
             set_status(run, "complete", finished_at=now(), ended_because="rounds")
     except BaseException:
-        if own:
+        if own and not finished:
             set_status(run, "interrupted", ended_because="interrupted")
         raise
     finally:
         run.progress.end()
         run.folder.close()
-        if own:
+        if own or finished:
             shutil.rmtree(run.cache, ignore_errors=True)
 
 
@@ -44,6 +45,9 @@ def chosen(run: Run, ids: Sequence[str]) -> list[Variant]:
     known = {entry.variant.id: entry.variant for entry in run.entries}
     if unknown := [variant_id for variant_id in ids if variant_id not in known]:
         msg = f"{unknown[0]} is no variant that this run could measure: it has {', '.join(known)}"
+        raise UsageError(msg)
+    if unsized := [v for v in ids if known[v].batch_size == LARGEST and v not in run.plan["largest"]]:
+        msg = f"{unsized[0]}: its run did not find the largest batch that fits"
         raise UsageError(msg)
     return [known[variant_id] for variant_id in ids]
 

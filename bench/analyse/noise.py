@@ -52,6 +52,11 @@ THROTTLE_REASONS = {
 """The bits of nvmlDeviceGetCurrentClocksThrottleReasons, by NVML's header."""
 
 
+def warnings_section(page: Page) -> Lines:
+    """What of the run's files could not be read."""
+    return [f"Warning: {warning}.\n" for warning in page.data.warnings]
+
+
 def section(page: Page) -> Lines:
     """How it was measured, what identical code showed, and the machine's state by round."""
     data = page.data
@@ -69,7 +74,7 @@ def section(page: Page) -> Lines:
         walls = walls_of(data, control, data.confirm_rounds)
         name = f"{label(data, control.variant_id)}, fresh rounds"
         lines += [control_sentence(control, walls, name), ""]
-    lines += [f"Warning: {warning}.\n" for warning in data.warnings]
+    lines += warnings_section(page)
     by_trial = state(data)
     if by_trial.empty:
         return lines

@@ -28,6 +28,7 @@ SECTIONS = (
 PROFILE_SECTIONS = (
     results.profile_title,
     traced.section,
+    noise.warnings_section,
     provenance.failures_section,
     provenance.environment_section,
     provenance.repeat_section,

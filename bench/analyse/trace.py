@@ -41,12 +41,15 @@ class Trace:
 
 
 def read(data: RunData) -> list[Trace]:
-    """The traces of a run, in the order of its variants; RecordError for a file that is none."""
+    """The traces of a run, in the order of its variants. One that can't be read becomes a warning of the run's."""
     found = []
     for variant_id in data.variants.variant_id:
         path = traces.folder_of(data.folder, variant_id) / traces.RAW
         if path.is_file():
-            found.append(of_file(path, variant_id))
+            try:
+                found.append(of_file(path, variant_id))
+            except RecordError as error:  # what was measured stands without it
+                data.warnings.append(f"{error}; trace it again")
     return found
 
 

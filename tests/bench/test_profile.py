@@ -1,6 +1,7 @@
 """`bench profile` and `bench micro` beside a run, and what they refuse."""
 
 import json
+import shutil
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +63,22 @@ def test_a_profile_is_added_to_a_run_and_counts_in_none_of_its_numbers(measured:
         assert (measured / "results" / "r" / "traces" / file_name(variant_id) / "trace.json.gz").is_file()
     assert "### baseline, traced" in page
     assert "2 steps of" in page
+
+
+@pytest.mark.slow
+def test_a_damaged_trace_is_a_warning_and_not_the_end_of_a_report(
+    measured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(measured / "results", "results")
+    (Path("results/r/traces") / file_name(NHWC) / "trace.json.gz").write_bytes(b"torn")
+    code, output = call("report", "r")
+    page = Path("reports/r/report.md").read_text()
+
+    assert 0 == code, output
+    assert "Warning: results/r/traces" in page
+    assert "### baseline, traced" in page
+    assert "### nhwc, traced" not in page
 
 
 @pytest.mark.slow
