@@ -43,7 +43,8 @@ from bench.pages import (
 from bench.records import RUN_FILE, read_run
 from bench.serve import DEFAULT_PORT, HOST
 from bench.traces import BOARD
-from bench.variants import UsageError
+
+RESULTS = Path("results")
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 
@@ -68,7 +69,7 @@ def run(
     data: Data = None,
     download: Download = False,
     memory_limit: MemoryLimit = None,
-    out: Out = Path("results"),
+    out: Out = RESULTS,
     reports: Reports = Path("reports"),
     run_id: RunId = None,
     resume: Resume = None,
@@ -104,7 +105,7 @@ def ab(
     classes: Classes = 10,
     data: Data = None,
     download: Download = False,
-    out: Out = Path("results"),
+    out: Out = RESULTS,
     reports: Reports = Path("reports"),
     run_id: RunId = None,
     resume: Resume = None,
@@ -166,17 +167,19 @@ def entries_of(chosen: Choices) -> list[Entry]:
     return matrix(chosen.preset, devices, chosen.axes, chosen.variants, chosen.model, cores())
 
 
+def stored(run: str | None) -> Path:
+    """The folder of a run in results/, the newest where none is named."""
+    with refused():
+        return folder_of(RESULTS, run) if run else newest(RESULTS)
+
+
 @app.command("report")
 def report_(
     run: StoredRun = None,
     out: Annotated[Path, typer.Option(help="Folder for reports.")] = Path("reports"),
 ) -> None:
     """Write a run's report again, from its files alone; of an ab with its exit code."""
-    results = Path("results")
-    try:
-        folder = folder_of(results, run) if run else newest(results)
-    except UsageError as error:
-        fail(error)
+    folder = stored(run)
     with one_line():
         kind = read_run(folder).get("kind")
     if kind == "profile":
@@ -197,7 +200,7 @@ def compare(
     """Put stored runs side by side, the first as reference: ratios, no verdicts."""
     from bench.analyse import compare_page, load, summary  # noqa: PLC0415
 
-    folders = [folder_of(Path("results"), run) for run in runs]
+    folders = [folder_of(RESULTS, run) for run in runs]
     if len({folder.resolve() for folder in folders}) < max(2, len(folders)):
         fail("compare needs two runs or more, each named once")
     with one_line():
@@ -227,7 +230,7 @@ def profile(
     classes: Classes = 10,
     data: Data = None,
     download: Download = False,
-    out: Out = Path("results"),
+    out: Out = RESULTS,
     reports: Reports = Path("reports"),
     run_id: RunId = None,
 ) -> None:
@@ -270,8 +273,8 @@ def tensorboard(
     """Serve a run in TensorBoard on this machine: scalars, variants, tables, figures and its traces."""
     from bench import serve  # noqa: PLC0415
 
+    folder = stored(run)
     with refused():
-        folder = folder_of(Path("results"), run) if run else newest(Path("results"))
         serve.check(port)
     page = write_profile(folder, reports)
     for line in serve.lines(folder, port, [trace.variant_id for trace in page.traces]):
@@ -294,10 +297,10 @@ def micro(
     from bench import alone  # noqa: PLC0415
 
     options = list(context.args)
-    if run is None and options and (folder_of(Path("results"), options[0]) / RUN_FILE).is_file():
+    if run is None and options and (folder_of(RESULTS, options[0]) / RUN_FILE).is_file():
         run = options.pop(0)  # as the other verbs take it
+    folder = stored(run)
     with refused(), one_line():
-        folder = folder_of(Path("results"), run) if run else newest(Path("results"))
         code = alone.measure(folder, variant, options)
     if not code:
         finish_micro(folder, reports)
@@ -321,10 +324,8 @@ def list_(
         preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
         rounds=rounds, budget=budget, model=model,
     )  # fmt: skip
-    try:
+    with refused():
         typer.echo(setup.describe(chosen, entries_of(chosen)))
-    except UsageError as error:
-        fail(error)
 
 
 if __name__ == "__main__":

@@ -209,11 +209,9 @@ def go_on(choices: Choices, folder: Path, shown: RunProgress) -> Run:
         raise UsageError(msg)
     header = read_run(folder)
     budget_s = parse_budget(choices.budget or default_budget(header["preset"]))
-    if header["kind"] == "profile":
-        msg = f"{folder}: a profile is gone on with by python -m bench profile {folder}"
-        raise UsageError(msg)
-    if header["kind"] != choices.kind:
-        msg = f"{folder} was begun by {header['kind']}: go on with python -m bench {header['kind']} --resume"
+    if (kind := header["kind"]) != choices.kind:
+        way = f"profile {folder}" if kind == "profile" else f"{kind} --resume"
+        msg = f"{folder} was begun by {kind}: go on with python -m bench {way}"
         raise UsageError(msg)
     check_machine(header["environment"], folder, shown)
     scratch = scratch_of(folder)

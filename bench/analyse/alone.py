@@ -17,8 +17,6 @@ FOLDER = "micro"
 COLUMNS = ["variant_id", "layer", "phase", "cache", "seconds", "page_faults", "rounds"]
 LEAST_SHOWN = 0.005
 MOST_TOLD = 3
-LEAST_BACKWARD_S = 1e-4
-"""A layer whose backward is shorter may have none: its row then holds a stamp's cost."""
 OUTSIDE = ("data", "h2d", "loss", "scaler", "optimizer", "read")
 
 
@@ -89,11 +87,20 @@ def tables_of(report: Report, found: pd.DataFrame) -> dict[str, tuple[pd.DataFra
 
 
 def against_place(report: Report, variant_id: str, mine: pd.DataFrame) -> pd.DataFrame:
-    """By layer its seconds in place, alone and hot, alone and cold: forward and backward together."""
-    alone = mine.pivot_table(index="layer", columns="cache", values="seconds", aggfunc="sum", sort=False)
-    place = report.layers[report.layers.variant_id == variant_id].set_index("layer")
-    table = alone.join(place[["forward_s", "backward_s", "type"]].assign(in_place=place.forward_s + place.backward_s))
-    return table.reindex(columns=["type", "in_place", "hot", "cold"]).dropna(subset="in_place")
+    """By layer its seconds in place, alone and hot, alone and cold: forward and backward together.
+
+    NaN where a layer that has a backward in place was measured alone without it, or without its forward.
+    """
+    place = report.layers[(report.layers.variant_id == variant_id) & (report.layers.layer != BETWEEN)]
+    place = place.set_index("layer")
+    phases = mine.set_index(["layer", "cache", "phase"])["seconds"].unstack("phase")  # noqa: PD010
+    phases = phases.reindex(columns=["forward", "backward"])
+    has_backward = place.backward_s.reindex(phases.index.get_level_values("layer")).to_numpy() > 0
+    whole = phases.forward + phases.backward.where(has_backward | phases.backward.notna(), 0.0)
+    table = place[["type"]].assign(in_place=place.forward_s + place.backward_s.fillna(0.0))
+    by_cache = whole.unstack("cache")  # noqa: PD010 - as above: two values are an error
+    table = table.join(by_cache).reindex(columns=["type", "in_place", "hot", "cold"])
+    return table[table.index.isin(mine.layer)]
 
 
 def shown(table: pd.DataFrame) -> Lines:
@@ -110,7 +117,7 @@ def shown(table: pd.DataFrame) -> Lines:
         }
         for layer, row in heavy.iterrows()
     ]
-    whole = table[["in_place", "hot", "cold"]].sum(min_count=1)
+    whole = table[["in_place", "hot", "cold"]].sum(min_count=len(table))
     rows.append(
         {
             "layer": "all",
@@ -127,9 +134,10 @@ def shown(table: pd.DataFrame) -> Lines:
 def sentences(report: Report, variant_id: str, table: pd.DataFrame, mine: pd.DataFrame) -> str:
     """What lies between the sum of the layers alone and the measured step."""
     step = report.steps.set_index("variant_id").loc[variant_id]
-    whole = report.layers[(report.layers.variant_id == variant_id) & (report.layers.layer != BETWEEN)]
-    if missing := unmeasured(whole, mine):
-        return f"Alone and hot, {missing} of {len(whole)} layers were not measured whole, so there is no sum of them."
+    all_layers = report.layers[(report.layers.variant_id == variant_id) & (report.layers.layer != BETWEEN)]
+    if missing := len(all_layers) - int(table.hot.notna().sum()):
+        told = f"{missing} of {len(all_layers)} layers were not measured whole"
+        return f"Alone and hot, {told}, so there is no sum of them."
     hot_s, cold_s, place_s = (float(table[name].sum(min_count=len(table))) for name in ("hot", "cold", "in_place"))
     cold = "" if math.isnan(cold_s) else f" and {seconds(cold_s)} with cold ones"
     outside = {phase: float(step[f"{phase}_s"]) for phase in OUTSIDE if step[f"{phase}_s"] > 0}
@@ -153,14 +161,6 @@ def sentences(report: Report, variant_id: str, table: pd.DataFrame, mine: pd.Dat
             "gives back alone, it must map anew at its next call, unless the allocator keeps it."
         )
     return " ".join(parts)
-
-
-def unmeasured(whole: pd.DataFrame, mine: pd.DataFrame) -> int:
-    """How many layers lack a hot forward, or a hot backward though they have one in a step."""
-    hot = mine[mine.cache == "hot"]
-    done = {phase: set(hot.loc[hot.phase == phase, "layer"]) for phase in ("forward", "backward")}
-    wanted_backward = set(whole.loc[whole.backward_s >= LEAST_BACKWARD_S, "layer"])
-    return len((set(whole.layer) - done["forward"]) | (wanted_backward - done["backward"]))
 
 
 def where(table: pd.DataFrame, difference_s: float) -> str:

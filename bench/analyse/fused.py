@@ -4,12 +4,11 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from bench.analyse.mend import Event
 from bench.records import RecordError
 from bench.traces import range_name
 
-Event = dict[str, Any]
 Span = tuple[float, float, str]
 """Begin and end of a kernel, in microseconds, and the layers that it covers, in words."""
 GRAPH = re.compile(r"^graph_\d+_")

@@ -7,7 +7,7 @@ import pandas as pd
 from bench.analyse import answer, plots, tables
 from bench.analyse.labels import label
 from bench.analyse.page import Lines, Report
-from bench.analyse.words import count, interval, markdown, percent, seconds, size, spread_seconds
+from bench.analyse.words import count, interval, markdown, percent, seconds, shortened, size, spread_seconds
 
 NEEDS_BOUNDS = 0.005
 WORTH_TELLING = 0.01
@@ -110,7 +110,7 @@ MOST_LETTERS = 40
 def kernel_words(name: str) -> str:
     """An operator's or kernel's name, without its namespace and no longer than a table bears."""
     short = name.removeprefix("aten::").removeprefix("void ").partition("<")[0].partition("(")[0]
-    return short if len(short) <= MOST_LETTERS else f"{short[:MOST_LETTERS]}..."
+    return shortened(short, MOST_LETTERS)
 
 
 def closure_table(report: Report) -> pd.DataFrame:

@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,10 +12,9 @@ from bench import traces
 from bench.analyse import mend
 from bench.analyse.fused import Span, fused
 from bench.analyse.load import RunData
+from bench.analyse.mend import Event
 from bench.records import RecordError
 from bench.traces import BETWEEN, Owner, owner_of
-
-Event = dict[str, Any]
 
 DEVICE_WORK = ("kernel", "gpu_memcpy", "gpu_memset")
 OUTSIDE: Owner = ("", "")
@@ -47,7 +45,11 @@ def read(data: RunData) -> list[Trace]:
         path = traces.folder_of(data.folder, variant_id) / traces.RAW
         if path.is_file():
             try:
-                found.append(of_file(path, variant_id))
+                trace = of_file(path, variant_id)
+                stamped = data.traced[(data.traced.variant_id == variant_id) & (data.traced.metric == "stamped_wall")]
+                if trace.steps != len(stamped):  # the profiler ends early where a buffer is full
+                    data.warnings.append(f"{path}: it has {trace.steps} of {len(stamped)} steps; trace it again")
+                found.append(trace)
             except RecordError as error:  # what was measured stands without it
                 data.warnings.append(f"{error}; trace it again")
     return found

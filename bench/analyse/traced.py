@@ -9,12 +9,20 @@ from bench.analyse.labels import label
 from bench.analyse.load import RunData
 from bench.analyse.page import Lines, Page, Report, TracedPage
 from bench.analyse.trace import Trace
-from bench.analyse.words import markdown, number, percent, seconds, size
+from bench.analyse.words import markdown, number, percent, seconds, shortened, size
 from bench.traces import BETWEEN, FOLDER, RAW, SNAPSHOT, file_name
 
-MOST_SHOWN = 15
+MOST_SHOWN, MOST_LETTERS = 15, 60
 AGREE = 0.05
 """How far a layer's two times may lie apart to be called the same."""
+WAYS = {
+    "cpu": ("the operators within them", ", so trust neither for these layers"),
+    "device": (
+        "the kernels launched within them, which leaves out the gaps",
+        "; gaps between kernels are part of that, so it settles nothing",
+    ),
+}
+"""How a layer's time is added up from a trace, and what a difference of more than AGREE then means."""
 HEAVY = 0.05
 """A layer of at least this share of the step is held against the probe in the report; all are in the table."""
 
@@ -28,7 +36,7 @@ def section(page: TracedPage) -> Lines:
         "",
         "Traced in processes of their own, apart from every timed trial: the profiler costs time, so shares are of the "
         "traced step. The traces lie in "
-        f"`results/{page.data.folder.name}/{FOLDER}/VARIANT/`: `{RAW}` opens in Perfetto, and `nox -s tensorboard` "
+        f"`{page.data.folder}/{FOLDER}/VARIANT/`: `{RAW}` opens in Perfetto, and `nox -s tensorboard` "
         "serves them. Times are an operator's own, without those that it calls, and means over the traced steps.",
         "",
     ]
@@ -71,7 +79,7 @@ def work_lines(trace: Trace) -> Lines:
             continue
         rows = [
             {
-                title: short(row.name_),
+                title: shortened(row.name_, MOST_LETTERS),
                 "layer": row.layer,
                 "phase": row.phase or "(outside)",
                 "self time a step": seconds(row.seconds),
@@ -84,14 +92,6 @@ def work_lines(trace: Trace) -> Lines:
         lines += [*markdown(pd.DataFrame(rows))]
         lines += [f"These are {percent(shown)} of what all {title}s took; the rest is in tables/trace.csv.", ""]
     return lines
-
-
-MOST_LETTERS = 60
-
-
-def short(name: str) -> str:
-    """An operator's or kernel's name, no longer than a table bears."""
-    return name if len(name) <= MOST_LETTERS else f"{name[:MOST_LETTERS]}..."
 
 
 def layer_lines(page: TracedPage, trace: Trace) -> Lines:
@@ -115,10 +115,8 @@ def layer_lines(page: TracedPage, trace: Trace) -> Lines:
         for layer, row in heavy.iterrows()
     ]
     farthest = (heavy.trace_s / heavy.probe_s - 1).abs().max()
-    on_device = on_of(page.data, trace) == "device"
-    what = "the kernels launched within them, which leaves out the gaps" if on_device else "the operators within them"
-    told = ": work is counted for the right layer" if farthest <= AGREE else ", so trust neither for these layers"
-    told = "; on a device the gaps between kernels differ as well" if on_device and farthest > AGREE else told
+    what, doubt = WAYS[on_of(page.data, trace)]
+    told = ": work is counted for the right layer" if farthest <= AGREE else doubt
     return [
         *markdown(pd.DataFrame(rows)),
         "Forward and backward of the layers that take more than 5 % of the traced step, in the same steps by two ways: "

@@ -69,6 +69,11 @@ def _scaled(value: float, units: tuple[tuple[str, float], ...]) -> str:
     return f"{number(value / scale)} {unit}"
 
 
+def shortened(name: str, most: int) -> str:
+    """A name, cut where it has more letters than a table bears."""
+    return name if len(name) <= most else f"{name[:most]}..."
+
+
 def markdown(table: pd.DataFrame) -> list[str]:
     """A table in GitHub's Markdown, as lines with an empty one behind; numbers to the right."""
     if table.empty:

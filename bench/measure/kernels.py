@@ -2,23 +2,23 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
 from torch.autograd.profiler_util import FunctionEvent
-from torch.profiler import ProfilerActivity, profile, record_function
+from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from bench.measure.layers import leaves, tensors
+from bench.measure.clock import HostClock
+from bench.measure.layers import tensors
 from bench.measure.samples import Samples
-from bench.measure.steps import take_step
+from bench.measure.trace import traced_step
 from bench.measure.verify import format_of
 from bench.measure.workload import Workload
+from bench.traces import owner_of
 
 COPIES = (torch.ops.aten.clone, torch.ops.aten._to_copy, torch.ops.aten.copy_)  # noqa: SLF001 - its public name
-RANGE, OPERATORS = "layer:", "aten::"
+OPERATORS = "aten::"
 
 
 def measure(work: Workload) -> tuple[Samples, dict[str, str]]:
@@ -30,42 +30,20 @@ def measure(work: Workload) -> tuple[Samples, dict[str, str]]:
     if work.device.type == "cuda":
         activities.append(ProfilerActivity.CUDA)
     copies = Copies()
-    with profile(activities=activities) as profiler, named(work.trainer.model), copies:
-        take_step(work)
+    with profile(activities=activities) as profiler, copies:
+        traced_step(work, HostClock())  # its ranges are what is wanted; nobody reads its stamps
     samples = Samples("kernels")
     for name, value in copies.counts.items():
         samples.add(name, "1", value)
     return samples, heaviest(profiler.events())
 
 
-@contextmanager
-def named(model: nn.Module) -> Iterator[None]:
-    """Within, the forward of each leaf is a range of the profile by the leaf's path."""
-    open_ranges: list[Any] = []
-
-    def begin(path: str) -> None:
-        open_ranges.append(record_function(RANGE + path))
-        open_ranges[-1].__enter__()
-
-    def end() -> None:
-        open_ranges.pop().__exit__(None, None, None)
-
-    handles = []
-    for path, leaf in leaves(model).items():
-        handles.append(leaf.register_forward_pre_hook(lambda _m, _x, path=path: begin(path)))
-        handles.append(leaf.register_forward_hook(lambda _m, _x, _y: end()))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
 def heaviest(events: list[FunctionEvent]) -> dict[str, str]:
-    """By leaf the name that took the most time within its range: a device's kernel, or an operator by itself."""
+    """By leaf the name that took most within the range of its forward: a device's kernel, or an operator by itself."""
     found: dict[str, str] = {}
     for event in events:
-        if event.name.startswith(RANGE) and event.name.removeprefix(RANGE) not in found:
+        layer, phase = owner_of(event.name) or ("", "")
+        if layer and phase == "forward" and layer not in found:
             times: Counter[str] = Counter()
             on_device: Counter[str] = Counter()
             for inner in within(event):
@@ -74,7 +52,7 @@ def heaviest(events: list[FunctionEvent]) -> dict[str, str]:
                 for kernel in inner.kernels:
                     on_device[kernel.name] += kernel.duration
             if top := (on_device or times).most_common(1):
-                found[event.name.removeprefix(RANGE)] = top[0][0]
+                found[layer] = top[0][0]
     return found
 
 

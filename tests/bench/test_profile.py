@@ -102,6 +102,7 @@ def test_what_profile_and_micro_refuse(measured: Path, monkeypatch: pytest.Monke
     for words, code, told in (
         (("profile", "r", "--variant", BASE), 2, f"{BASE} is no variant that this run could measure"),
         (("profile", "r", "--seed", "3"), 2, "take back seed"),
+        (("profile", "r", "--device", "cpu"), 2, "take back device"),
         (("profile", "nothing"), 4, "no run"),
         (("micro", "--run", "nothing"), 4, "no run"),
         (("micro", "--variant", BASE), 2, f"{BASE} is no variant of"),

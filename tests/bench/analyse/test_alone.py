@@ -58,6 +58,17 @@ def test_some_layers_have_no_sum(run: Path, tmp_path: Path) -> None:
     assert "Alone and hot, 2 of 2 layers were not measured whole, so there is no sum of them." in text(run, tmp_path)
 
 
+def test_a_layer_measured_by_half_has_no_time_of_its_own(run: Path, tmp_path: Path) -> None:
+    parts = {(layer, "forward", cache): 0.1 for layer in "01" for cache in ("hot", "cold")}
+    write(run, parts | {("1", "backward", "hot"): 0.25})
+    table = alone.against_place(report.write(load(run), tmp_path), BASE, alone.read(load(run)))
+
+    assert pytest.approx([0.6, 0.2]) == list(table.in_place)
+    assert table.hot.isna().tolist() == [True, False]
+    assert pytest.approx(0.35) == table.hot["1"]
+    assert table.cold.isna().all()
+
+
 def test_the_last_result_of_a_layer_counts(run: Path) -> None:
     write(run, {("1", "forward", "hot"): 0.1})
     write(run, {("1", "forward", "hot"): 0.3}, "0002_x.json")

@@ -8,6 +8,8 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from bench.measure import kernels
+from bench.measure.clock import HostClock
+from bench.measure.trace import traced_step
 from bench.measure.workload import Workload
 
 MakeWork = Callable[..., Workload]
@@ -22,14 +24,14 @@ def event(name: str, self_time: float = 0.0, device: tuple[tuple[str, float], ..
 def test_the_operator_that_ran_longest_by_itself_is_named() -> None:
     inner = event("aten::convolution", 1.0, (), event("aten::mkldnn_convolution", 9.0), event("aten::empty", 2.0))
 
-    assert kernels.heaviest([event("layer:0.0", 3.0, (), inner)]) == {"0.0": "aten::mkldnn_convolution"}
+    assert kernels.heaviest([event("layer 0.0 forward", 3.0, (), inner)]) == {"0.0": "aten::mkldnn_convolution"}
 
 
 def test_a_device_s_kernel_goes_before_the_operator() -> None:
     launched = (("nchwToNhwcKernel", 2.0), ("sm80_xmma_fprop", 7.0))
     inner = event("aten::cudnn_convolution", 9.0, launched)
 
-    assert kernels.heaviest([event("layer:0.0", 3.0, (), inner)]) == {"0.0": "sm80_xmma_fprop"}
+    assert kernels.heaviest([event("layer 0.0 forward", 3.0, (), inner)]) == {"0.0": "sm80_xmma_fprop"}
 
 
 def test_convolutions_of_a_real_step(real_work: MakeWork) -> None:
@@ -53,11 +55,13 @@ def test_conversions_and_casts_are_counted() -> None:
     assert copies.counts == {"conversions": 3, "casts": 2}  # a whole number that becomes a float was no float
 
 
-def test_ranges_close_where_they_opened(real_work: MakeWork) -> None:
-    model = real_work(batch_size=2).trainer.model
-    with profile(activities=[ProfilerActivity.CPU]) as profiler, kernels.named(model):
-        model(torch.zeros(2, 1, 224, 224))
-    names = [e.name for e in cast("Any", profiler.events()) if e.name.startswith("layer:")]
+def test_every_leaf_has_one_range_of_its_forward(real_work: MakeWork) -> None:
+    work = real_work(batch_size=2)
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        traced_step(work, HostClock())
+    names = [
+        e.name for e in cast("Any", profiler.events()) if e.name.startswith("layer ") and e.name.endswith("forward")
+    ]
 
-    assert names[:2] == ["layer:0.0", "layer:0.1"]
+    assert names[:2] == ["layer 0.0 forward", "layer 0.1 forward"]
     assert len(names) == 30
