@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import posixpath
 import shutil
 import subprocess
 import tarfile
@@ -70,10 +71,20 @@ def _archive(folder: Path, commit: str, target: Path) -> None:
     target.mkdir(parents=True)
     try:
         with tarfile.open(fileobj=BytesIO(content.stdout)) as archive:
-            archive.extractall(target, filter="data")
-    except tarfile.TarError as error:  # such as a link that leaves the folder
+            if out := [member.name for member in archive if _leaves(member)]:
+                msg = f"--base: {commit[:12]} can't be copied: {out[0]} links to what is outside of the folder"
+                raise UsageError(msg)
+            # Python 3.11 has filters from 3.11.4 on, and later ones warn where none is named.
+            archive.extractall(target, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+    except tarfile.TarError as error:
         msg = f"--base: {commit[:12]} can't be copied: {error}"
         raise UsageError(msg) from error
+
+
+def _leaves(member: tarfile.TarInfo) -> bool:
+    """Whether a member of an archive is a link out of it."""
+    where = posixpath.normpath(posixpath.join(posixpath.dirname(member.name), member.linkname))
+    return member.issym() and (where.startswith("/") or where.split("/")[0] == "..")
 
 
 def _copy(folder: Path, target: Path) -> str | None:
