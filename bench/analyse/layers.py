@@ -12,6 +12,16 @@ from bench.analyse.words import count, interval, markdown, percent, seconds, sho
 NEEDS_BOUNDS = 0.005
 WORTH_TELLING = 0.01
 MOST_TOLD = 3
+CLOSURE_WORDS = (
+    "*Closure* is the sum of layers, loss, optimizer, data and the rest in stamped steps over the median "
+    "plain step of the same trial: 1 is a perfect account. *Overhead* is the stamped step over the plain "
+    "one, less one; below 0 it is chance between two steps. *Stamps' cost* is stamps a step times the measured "
+    "cost of a stamp, over the plain step."
+)
+GAP_WORDS = (
+    " Where launch gaps were told, closure counts them as a part, overhead is over the plain step without them, and "
+    "a stamp's cost is the device's."
+)
 
 
 def section(report: Report) -> Lines:
@@ -40,10 +50,7 @@ def section(report: Report) -> Lines:
         "### Do the parts add up?",
         "",
         *markdown(closure_table(report)),
-        "*Closure* is the sum of layers, loss, optimizer, data and the rest in stamped steps over the median "
-        "plain step of the same trial: 1 is a perfect account. *Overhead* is the stamped step over the plain "
-        "one, less one; below 0 it is chance between two steps. *Stamps' cost* is stamps a step times the measured "
-        "cost of a stamp, over the plain step.",
+        CLOSURE_WORDS + (GAP_WORDS if report.steps.launch_gaps_s.notna().any() else ""),
         "",
     ]
 

@@ -83,6 +83,7 @@ def load(folder: Path) -> RunData:
     # What did not take effect in one trial may not have in another: such a variant has no numbers.
     invalid = trials[(trials.status == "invalid") & (trials.stage != STAGE)]
     values = values[~values.variant_id.isin(invalid.variant_id)]
+    values = pd.concat([values, launch_gaps(values)], ignore_index=True)
     values = pd.concat([values, closures(values), overheads(values)], ignore_index=True)
     return RunData(
         folder=folder,
@@ -176,29 +177,52 @@ def cell(values: pd.DataFrame, metric: str, *, scope: str = "step", layer: str =
     return values[chosen & (values.layer == layer) & (values.phase == phase)]
 
 
+PLACE = ["trial_id", "variant_id", "arm", "round", "stage"]
+"""The columns that name a trial and its place in the run."""
+
+
+def launch_gaps(values: pd.DataFrame) -> pd.DataFrame:
+    """How long the device waits for the host in a step, as values of the metric `launch_gaps`.
+
+    What giving it the step takes the host (dispatch) beyond the step's own time on the device, at
+    least 0; only of trials whose steps were stamped behind a backlog, whose parts hold no gaps.
+    """
+    of_step = values[values.scope == "step"]
+    backlog, dispatch, device = (
+        of_step[of_step.metric == m].set_index(PLACE)["value"] for m in ("backlog", "dispatch", "stamped_wall")
+    )
+    gaps = (dispatch - device).clip(lower=0).where(backlog > 0).dropna().rename("value").reset_index()
+    return gaps.assign(metric="launch_gaps", scope="step", layer="", phase="")
+
+
 def closures(values: pd.DataFrame) -> pd.DataFrame:
     """The closure of each trial, as values of the metric `closure`.
 
     Its parts, summed, over its median plain step. The parts are the layers and `between` where layers
-    were measured, else forward and backward, and the other phases.
+    were measured, else forward and backward, and the other phases; and the launch gaps where told.
     """
-    keys = ["trial_id", "variant_id", "arm", "round", "stage"]
     walls = values[values.metric == "wall"]
     phases = walls[walls.scope == "phase"]
     layered = set(walls.loc[walls.scope == "layer", "trial_id"])
     inside = phases.trial_id.isin(layered) & phases.phase.isin(("forward", "backward"))
-    parts = pd.concat([walls[walls.scope == "layer"], phases[~inside]])
-    plain = walls[walls.scope == "step"].set_index(keys)["value"]
-    found = (parts.groupby(keys)["value"].sum() / plain).dropna().rename("value").reset_index()
+    gaps = values[(values.metric == "launch_gaps") & (values.scope == "step")]
+    parts = pd.concat([walls[walls.scope == "layer"], phases[~inside], gaps])
+    plain = walls[walls.scope == "step"].set_index(PLACE)["value"]
+    found = (parts.groupby(PLACE)["value"].sum() / plain).dropna().rename("value").reset_index()
     return found.assign(metric="closure", scope="step", layer="", phase="")
 
 
 def overheads(values: pd.DataFrame) -> pd.DataFrame:
-    """The stamped step of each trial over its plain one, less one, as values of the metric `overhead`."""
-    keys = ["trial_id", "variant_id", "arm", "round", "stage"]
+    """The stamped step of each trial over its plain one, less one, as values of the metric `overhead`.
+
+    Where steps were stamped behind a backlog, over the plain step's time without its launch gaps.
+    """
     of_step = values[values.scope == "step"]
-    stamped, plain = (of_step[of_step.metric == m].set_index(keys)["value"] for m in ("stamped_wall", "wall"))
-    found = (stamped / plain - 1).dropna().rename("value").reset_index()
+    stamped, plain, gaps = (
+        of_step[of_step.metric == m].set_index(PLACE)["value"] for m in ("stamped_wall", "wall", "launch_gaps")
+    )
+    busy = plain.sub(gaps.reindex(plain.index).fillna(0))
+    found = (stamped / busy - 1).dropna().rename("value").reset_index()
     return found.assign(metric="overhead", scope="step", layer="", phase="")
 
 

@@ -108,6 +108,14 @@ def phases(data: RunData, steps: pd.DataFrame) -> Figure:
         seconds = steps[f"{phase}_s"].fillna(0).to_numpy()
         axes.barh(range(len(steps)), seconds, left=left, height=0.7, color=COLOURS[phase], label=phase)
         left += seconds
+    if steps.launch_gaps_s.notna().any():
+        gaps = steps.launch_gaps_s.fillna(0).to_numpy()
+        axes.barh(
+            range(len(steps)), gaps, left=left, height=0.7, facecolor="white", edgecolor="black", hatch="///",
+            label="launch gaps",
+        )  # fmt: skip
+        left += gaps
+        seen.append("launch gaps")
     name_rows(axes, [label(data, v) for v in steps.variant_id])
     longest = min(left.max(), CUT_AT * float(np.median(left)))
     axes.set_xlim(0, 1.05 * longest)

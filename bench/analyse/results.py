@@ -101,16 +101,21 @@ def epoch_words(row: dict[str, Any]) -> str:
 
 
 def launch_bound(row: Any) -> bool:  # noqa: ANN401 - a row of the steps table
-    """Whether the host takes nearly as long to give the device a step's work as the step takes."""
-    return bool(row.dispatch_s >= LAUNCH_BOUND_SHARE * row.step_s)
+    """Whether the device waits for the host in a good part of the step, so far as it is known."""
+    if math.isnan(row.launch_gaps_s):  # stamped from an idle start: gaps and layers can't be told apart
+        return bool(row.dispatch_s >= LAUNCH_BOUND_SHARE * row.step_s)
+    return bool(row.launch_gaps_s >= (1 - LAUNCH_BOUND_SHARE) * row.step_s)
 
 
 def launch_bound_words(data: RunData, row: Any) -> str:  # noqa: ANN401
     """A launch-bound variant's label."""
-    return (
+    told = (
         f"**{label(data, row.variant_id)} is launch-bound**: giving the device its work takes "
-        f"{seconds(row.dispatch_s)} of a step of {seconds(row.step_s)}, so its layers' times are mostly gaps."
+        f"{seconds(row.dispatch_s)} of a step of {seconds(row.step_s)}, so "
     )
+    if math.isnan(row.launch_gaps_s):
+        return told + "its layers' times are mostly gaps."
+    return told + f"the device waits for the host for {seconds(row.launch_gaps_s)} of it."
 
 
 def verdict_words(report: Report) -> str:
@@ -147,15 +152,23 @@ def where_section(report: Report) -> Lines:
         phases = {p: row[f"{p}_s"] for p in tables.PHASES if not math.isnan(row[f"{p}_s"])}
         total = sum(phases.values())
         shares = {phase: percent(value / total) for phase, value in phases.items()}
+        if not math.isnan(row["launch_gaps_s"]):
+            shares["launch gaps"] = f"+{percent(row['launch_gaps_s'] / total)}"
         rows.append({"variant": label(data, row["variant_id"]), "stamped step": seconds(total)} | shares)
     figure = report.figure("phases", plots.phases(data, shown), "seconds a step by phase")
-    return ["## Where a step goes", "", *markdown(pd.DataFrame(rows).fillna("")), PHASE_WORDS, "", *told, *figure]
+    words = PHASE_WORDS + (GAP_WORDS if shown.launch_gaps_s.notna().any() else "")
+    return ["## Where a step goes", "", *markdown(pd.DataFrame(rows).fillna("")), words, "", *told, *figure]
 
 
 PHASE_WORDS = (
     "*Stamped* steps carry a time stamp at the border of every layer and phase; the plain ones, which give the speeds, "
     "carry none. *h2d* moves the batch to the device; *optimizer* includes zeroing the gradients; *read* is the loss "
     "and the number of right answers, read at every step where `sync` is `step`."
+)
+
+GAP_WORDS = (
+    " Stamped steps lie in the device's queue before it comes to them, so every part is the device's own time. "
+    "*Launch gaps* come on top in plain steps: the device waits while the host still gives it work."
 )
 
 

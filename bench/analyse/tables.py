@@ -129,7 +129,7 @@ def step_row(data: RunData, variant_id: str, noisy: set[str]) -> Row:
     row["instrument_overhead"] = of("overhead").estimate
     row |= {f"{name}_s": of(name).estimate for name in ("cpu_user", "cpu_system")}
     row["page_faults"] = of("page_faults").estimate
-    row |= {f"{name}_s": of(name).estimate for name in ("dispatch", "device")}
+    row |= {f"{name}_s": of(name).estimate for name in ("dispatch", "device", "launch_gaps")}
     row |= first_steps(data, variant_id, step.estimate)
     row |= epoch(data, variant_id, images_per_s)
     baseline = baseline_of(data, variant_id)

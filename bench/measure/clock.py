@@ -1,6 +1,7 @@
 """The one seam through which time is read: on the host, or by events on a CUDA device."""
 
 import time
+from functools import cached_property
 from typing import Any, Protocol
 
 import torch
@@ -25,6 +26,12 @@ class Clock(Protocol):
     def elapsed_s(self, start: Any, end: Any) -> float:  # noqa: ANN401
         """Seconds between two stamps taken before the last `sync`."""
 
+    def hold(self, seconds: float) -> None:
+        """Keep a device with a queue busy for about so long: the work given to it meanwhile waits."""
+
+    def reached(self, stamp: Any) -> bool:  # noqa: ANN401
+        """Whether the device has come to a stamp."""
+
 
 class HostClock:
     """Stamps are the host's monotonic clock, in nanoseconds: what runs on the CPU is done when it returns."""
@@ -38,6 +45,17 @@ class HostClock:
     def elapsed_s(self, start: int, end: int) -> float:
         """Seconds between two stamps."""
         return (end - start) / 1e9
+
+    def hold(self, seconds: float) -> None:
+        """Nothing to hold: there is no queue."""
+
+    def reached(self, stamp: int) -> bool:  # noqa: ARG002 - the protocol's
+        """True: a stamp is taken where its work is done."""
+        return True
+
+
+SPIN_CYCLES = 20_000_000
+"""About 10 ms: long against the cost of an event, short against a trial."""
 
 
 class CudaClock:
@@ -64,6 +82,23 @@ class CudaClock:
         """Seconds between two recorded events."""
         return float(start.elapsed_time(end)) / 1e3
 
+    def hold(self, seconds: float) -> None:
+        """Let the device spin for about so long."""
+        torch.cuda._sleep(round(seconds * self._cycles_per_s))  # noqa: SLF001 - torch has no other way to keep it busy
+
+    def reached(self, stamp: torch.cuda.Event) -> bool:
+        """Whether the device has come to an event."""
+        return bool(stamp.query())
+
+    @cached_property
+    def _cycles_per_s(self) -> float:
+        """The speed at which the device spins now, which is that of a warm chip once steps have run."""
+        start = self.mark()
+        torch.cuda._sleep(SPIN_CYCLES)  # noqa: SLF001
+        end = self.mark()
+        self.sync()
+        return SPIN_CYCLES / self.elapsed_s(start, end)
+
 
 def clock_for(device: torch.device) -> Clock:
     """The clock that tells the time of work on a device."""
@@ -80,6 +115,11 @@ class Timeline:
     def enter(self, owner: Any) -> None:  # noqa: ANN401 - a phase's name, or a layer with its phase
         """From now on the time is `owner`'s."""
         self._stamps.append((owner, self.clock.mark()))
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the device has yet to come to the first stamp."""
+        return not self.clock.reached(self._stamps[0][1])
 
     @property
     def stamps(self) -> int:

@@ -20,6 +20,9 @@ from bench.traces import Owner
 
 CALIBRATION_LAYERS = 50
 CALIBRATION_PASSES = 20
+QUEUED_STAMPS = 200
+SLOWEST_STAMP_S = 50e-6
+"""What recording an event takes the host at most."""
 
 
 def leaves(model: nn.Module) -> dict[str, nn.Module]:
@@ -106,3 +109,14 @@ def stamp_cost_s(clock: Clock, device: torch.device) -> float:
             with_stamps.append(pass_s())
         stamps = max(stamps, timeline.stamps)
     return max(0.0, min(with_stamps) - min(plain)) / stamps
+
+
+def queued_stamp_cost_s(clock: Clock) -> float:
+    """Device seconds that one stamp costs where stamps wait in a queue, as those of steps behind a backlog do."""
+    timeline = Timeline(clock)
+    clock.sync()
+    clock.hold(QUEUED_STAMPS * SLOWEST_STAMP_S)
+    for _ in range(QUEUED_STAMPS + 1):
+        timeline.enter("")
+    clock.sync()
+    return timeline.wall_s() / QUEUED_STAMPS

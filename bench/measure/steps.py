@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 from bench.measure.clock import Clock, Timeline
-from bench.measure.layers import stamp_cost_s, stamped
+from bench.measure.layers import queued_stamp_cost_s, stamp_cost_s, stamped
 from bench.measure.samples import Samples
 from bench.measure.usage import UNITS, usage
 from bench.measure.workload import Workload
@@ -39,6 +39,11 @@ SLOW_STEP_S = 8.0
 LEAST_SAMPLE_S = 0.1
 MOST_ITERATIONS = 100
 MOST_STAMPED = 20
+DISPATCHES = 5
+"""How often the time of giving the device a step is taken: one may be spoilt."""
+BACKLOG = 1.5
+"""Of the host's time for a stamped step, from an idle start: how long the device is held."""
+MOST_MISSES = 3
 SHORT_WARMUP = 5
 """Steps that a short step is given to settle."""
 
@@ -96,7 +101,7 @@ def plain_steps(work: Workload, clock: Clock, counts: Counts) -> Samples:
     """Seconds a step (wall), and on the CPU its CPU seconds, page faults and switches.
 
     On CUDA also device (between events at the region's ends) and dispatch (how long the host takes
-    to give the device one step's work, from an idle start). The wall includes the loader.
+    to give the device one step's work, from an idle start, five times). The wall includes the loader.
     """
     samples = Samples("steps")
     for index in range(counts.plain):
@@ -116,56 +121,101 @@ def plain_steps(work: Workload, clock: Clock, counts: Counts) -> Samples:
             values |= {name: (getattr(used, name), unit) for name, unit in UNITS.items()}
         for metric, (value, unit) in values.items():
             samples.add(metric, unit, value / counts.iterations, iterations=counts.iterations, index=index)
-    # `.item()` waits for the device, and so does the GradScaler, unless the optimizer looks for overflow itself.
-    waits = work.variant.sync == "step" or (work.scaler and work.variant.optimizer != "fused")
-    if work.device.type == "cuda" and not waits:
-        samples.add("dispatch", "s", dispatch_s(work, clock))
+    if work.device.type == "cuda" and not work.waits:
+        for index in range(DISPATCHES):
+            samples.add("dispatch", "s", dispatch_s(work, clock), index=index)
     return samples
 
 
 def dispatch_s(work: Workload, clock: Clock) -> float:
-    """Seconds until the host has given an idle device all work of one step."""
-    batch = next(work.batches)
+    """Seconds until the host has given an idle device all work of one step, its batch included."""
     clock.sync()
     start = clock.host_s()
-    work.trainer.step(*batch)
+    take_step(work)
     seconds = clock.host_s() - start
     clock.sync()
     return seconds
 
 
 def stamped_steps(work: Workload, clock: Clock, count: int) -> Samples:
-    """Seconds of each phase and, in eager variants, of each layer, from the same stamped steps."""
+    """Seconds of each phase and, in eager variants, of each layer, from the same stamped steps.
+
+    On a device with a queue they are its own seconds, taken behind a backlog (metric backlog, in
+    seconds), where the step lets the host run ahead.
+    """
     phases, layers = Samples("steps"), Samples("layers")
-    for index in range(count):
-        timeline = Timeline(clock)
-        instruments = stamped(work.trainer.model, timeline) if work.eager else nullcontext()
-        clock.sync()
-        with instruments:
-            timeline.enter(("", "data"))
-            x, y = next(work.batches)
-            work.trainer.step(x, y, mark=lambda phase, to=timeline: to.enter(("", phase)))  # type: ignore[misc]
-            timeline.enter(("", "end"))
-        clock.sync()
+    timelines, backlog_s = backlogged(work, clock, count) if work.queues else ([], 0.0)
+    for index, timeline in enumerate(timelines or (stamped_step(work, clock) for _ in range(count))):
         phases.add("stamped_wall", "s", timeline.wall_s(), index=index)
+        if backlog_s:
+            phases.add("backlog", "s", backlog_s, index=index)
         layers.add("stamps", "1", timeline.stamps, index=index)
-        by_phase: dict[str, float] = defaultdict(float)
-        for (layer, phase), seconds in timeline.seconds().items():
-            by_phase[phase] += seconds
-            if work.eager and (layer or phase in ("forward", "backward")):
-                layers.add(
-                    "wall", "s", seconds, scope="layer", layer=layer or "between", phase=phase, index=index
-                )  # fmt: skip
-        for phase in filter(by_phase.__contains__, PHASES):
-            phases.add("wall", "s", by_phase[phase], scope="phase", phase=phase, index=index)
+        add_parts(work, timeline, index, phases, layers)
     if work.eager:
         phases.add_all([layers])
     return phases
+
+
+def stamped_step(work: Workload, clock: Clock, backlog_s: float = 0.0) -> Timeline:
+    """The stamps of one step, given to an idle device or, with `backlog_s`, to one that is busy for so long."""
+    timeline, _, _ = timed_stamps(work, clock, backlog_s)
+    return timeline
+
+
+def timed_stamps(work: Workload, clock: Clock, backlog_s: float) -> tuple[Timeline, float, bool]:
+    """The stamps of one step, the seconds the host took to give it, and whether the device was still held then."""
+    timeline = Timeline(clock)
+    clock.sync()
+    if backlog_s:
+        clock.hold(backlog_s)
+    start = clock.host_s()
+    with stamped(work.trainer.model, timeline) if work.eager else nullcontext():
+        timeline.enter(("", "data"))
+        x, y = next(work.batches)
+        work.trainer.step(x, y, mark=lambda phase: timeline.enter(("", phase)))
+        timeline.enter(("", "end"))
+    host_s, held = clock.host_s() - start, timeline.waiting
+    clock.sync()
+    return timeline, host_s, held
+
+
+def backlogged(work: Workload, clock: Clock, count: int) -> tuple[list[Timeline], float]:
+    """The stamps of `count` steps that a busy device was given, and the seconds that it was busy; none if it can't be.
+
+    A fast device comes to a stamp as the host takes it, so from an idle start a layer reads what the
+    host takes to launch it. Behind a backlog all of the step lies in the queue before the device
+    comes to its first stamp. A step whose first stamp was come to earlier (the host was slow, or
+    waited for the device, or the queue was full) is taken again behind twice the backlog.
+    """
+    _, host_s, _ = timed_stamps(work, clock, 0.0)
+    backlog_s, found, misses = BACKLOG * host_s, list[Timeline](), 0
+    while len(found) < count:
+        timeline, _, held = timed_stamps(work, clock, backlog_s)
+        if held:
+            found.append(timeline)
+            continue
+        misses += 1
+        if misses > MOST_MISSES:
+            return [], 0.0
+        backlog_s *= 2
+    return found, backlog_s
+
+
+def add_parts(work: Workload, timeline: Timeline, index: int, phases: Samples, layers: Samples) -> None:
+    """Add what each phase and each layer took in one stamped step."""
+    by_phase: dict[str, float] = defaultdict(float)
+    for (layer, phase), seconds in timeline.seconds().items():
+        by_phase[phase] += seconds
+        if work.eager and (layer or phase in ("forward", "backward")):
+            layers.add("wall", "s", seconds, scope="layer", layer=layer or "between", phase=phase, index=index)
+    for phase in filter(by_phase.__contains__, PHASES):
+        phases.add("wall", "s", by_phase[phase], scope="phase", phase=phase, index=index)
 
 
 def stamp_costs(work: Workload, clock: Clock) -> Samples:
     """Seconds that a stamp between layers costs here; nothing for compiled variants, which have none."""
     samples = Samples("layers")
     if work.eager:
-        samples.add("stamp_cost", "s", stamp_cost_s(clock, work.device), scope="process")
+        cost_s = queued_stamp_cost_s(clock) if work.queues else stamp_cost_s(clock, work.device)
+        samples.add("stamp_cost", "s", cost_s, scope="process")
     return samples

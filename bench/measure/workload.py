@@ -69,6 +69,16 @@ class Workload:
         return scaler if scaler is not None and scaler.is_enabled() else None
 
     @property
+    def waits(self) -> bool:
+        """Whether a step waits for its device: `.item()` does, and the GradScaler, unless the optimizer is fused."""
+        return self.variant.sync == "step" or (self.scaler is not None and self.variant.optimizer != "fused")
+
+    @property
+    def queues(self) -> bool:
+        """Whether the host can give a whole step, its batch included, to a device that is busy with something else."""
+        return self.device.type == "cuda" and not self.waits and self.variant.loader == "resident"
+
+    @property
     def loss_scale(self) -> float:
         """By how much the loss is scaled up before backward."""
         return float(self.scaler.get_scale()) if self.scaler else 1.0

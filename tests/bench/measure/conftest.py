@@ -38,6 +38,12 @@ class FakeClock:
     def elapsed_s(self, start: float, end: float) -> float:
         return end - start
 
+    def hold(self, seconds: float) -> None:
+        raise AssertionError(seconds)  # there is no queue
+
+    def reached(self, _stamp: float) -> bool:
+        return True
+
 
 @pytest.fixture(autouse=True)
 def models_on_path(monkeypatch: pytest.MonkeyPatch) -> None:

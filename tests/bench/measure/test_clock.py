@@ -1,6 +1,7 @@
 """Time is told by one seam, on the host and on CUDA alike."""
 
 import inspect
+import itertools
 import time
 from unittest import mock
 
@@ -76,15 +77,36 @@ def test_the_cuda_clock_only_records_events_until_it_is_read(monkeypatch: pytest
 
 @pytest.mark.gpu
 def test_the_cuda_clock_tells_what_a_kernel_takes() -> None:
-    clock = clock_for(torch.device("cuda"))
-    torch.cuda._sleep(1000)
+    clock = CudaClock(torch.device("cuda"))
+    clock.hold(0.5)  # its clock rises from idle, and a spin is counted in cycles
     clock.sync()
     times = []
     for cycles in (50_000_000, 100_000_000):
         start = clock.mark()
         torch.cuda._sleep(cycles)
         end = clock.mark()
+        assert not clock.reached(end)
         clock.sync()
+        assert clock.reached(end)
         times.append(clock.elapsed_s(start, end))
 
     assert pytest.approx(2, rel=0.1) == times[1] / times[0]
+
+
+@pytest.mark.gpu
+def test_behind_a_backlog_a_chain_of_short_kernels_takes_the_device_s_time() -> None:
+    clock = CudaClock(torch.device("cuda"))
+    clock.hold(0.5)
+    spins, took = [20_000] * 20, []
+    for held_s in (0.0, 0.01):
+        clock.sync()
+        if held_s:
+            clock.hold(held_s)
+        stamps = [clock.mark()]
+        for cycles in spins:
+            torch.cuda._sleep(cycles)
+            stamps.append(clock.mark())
+        clock.sync()
+        took.append(sorted(clock.elapsed_s(a, b) for a, b in itertools.pairwise(stamps))[len(spins) // 2])
+
+    assert 20_000 / clock._cycles_per_s == pytest.approx(took[1], rel=0.25)

@@ -44,13 +44,17 @@ class Event:
         self.asked.append("elapsed")
         return 250.0
 
+    def query(self) -> bool:
+        self.asked.append("query")
+        return False
+
 
 ANSWERS: dict[str, object] = {
     "max_memory_allocated": 7, "max_memory_reserved": 8, "mem_get_info": (100, 300), "clock_rate": 1500,
     "temperature": 40, "power_draw": 90_000, "get_device_properties": mock.Mock(total_memory=2**30, uuid="x"),
 }  # fmt: skip
 FUNCTIONS = (
-    "synchronize", "reset_peak_memory_stats", "set_per_process_memory_fraction", *ANSWERS,
+    "synchronize", "_sleep", "reset_peak_memory_stats", "set_per_process_memory_fraction", *ANSWERS,
 )  # fmt: skip
 
 
@@ -104,7 +108,7 @@ DISPATCH = ["synchronize", "step", "synchronize"]
 def test_a_timed_region_is_steps_between_two_events_and_two_syncs(
     on_cuda: Callable[..., Workload], asked: list[str]
 ) -> None:
-    assert [*SAMPLE, *SAMPLE, *DISPATCH] == timed(on_cuda(), asked)
+    assert [*SAMPLE, *SAMPLE, *DISPATCH * 5] == timed(on_cuda(), asked)
 
 
 def test_a_sync_within_the_timed_region_is_seen(
@@ -118,20 +122,29 @@ def test_a_sync_within_the_timed_region_is_seen(
 
     monkeypatch.setattr(steps, "take_step", disturbed)
 
-    assert [*SAMPLE, *SAMPLE, *DISPATCH] != timed(work, asked)
+    assert [*SAMPLE, *SAMPLE, *DISPATCH * 5] != timed(work, asked)
 
 
-def test_stamps_are_read_after_one_sync(on_cuda: Callable[..., Workload], asked: list[str]) -> None:
+def test_stamps_are_read_after_one_sync_and_lie_behind_a_backlog(
+    on_cuda: Callable[..., Workload], asked: list[str]
+) -> None:
     work = on_cuda()
     clock = CudaClock(CUDA)
+    clock.hold(0.01)  # tells how fast the device spins
     asked.clear()
     steps.stamped_steps(work, clock, 1)
 
-    assert asked[:2] == ["synchronize", "record"]
-    assert asked.count("synchronize") == 2
-    inside = asked[1 : asked.index("synchronize", 1)]
-    assert set(inside) == {"record", "step"}
-    assert set(asked[asked.index("synchronize", 1) + 1 :]) == {"elapsed"}
+    starts = [index for index, name in enumerate(asked) if name == "synchronize"]
+    assert len(starts) == 4  # before and after each of two steps: one that tells the host's time, one that counts
+    assert asked[starts[0] + 1] == "record"
+    assert asked[starts[2] + 1 : starts[2] + 3] == ["_sleep", "record"]
+    for start, end in (starts[:2], starts[2:]):
+        inside = asked[start + 1 : end]
+        assert set(inside) <= {"_sleep", "record", "step", "query"}
+        assert (
+            inside.index("query") == len(inside) - 1
+        )  # whether the device was held: asked once, with all stamps taken
+    assert set(asked[starts[3] + 1 :]) == {"elapsed"}
 
 
 def peak_order(asked: list[str]) -> list[str]:
