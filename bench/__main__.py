@@ -8,8 +8,10 @@ import typer
 from bench.choices import DEFAULT_STEPS, Choices, folder_of, name_run, newest
 from bench.environment import cores
 from bench.exits import INTERRUPTED, fail, no_verdict_from_a_crash, one_line, refused
+from bench.header import read_run
 from bench.matrix import Entry, ab_matrix, matrix
 from bench.options import (
+    AllowChanged,
     AxisValues,
     Budget,
     Classes,
@@ -40,7 +42,7 @@ from bench.pages import (
     worth_tracing,
     write_profile,
 )
-from bench.records import RUN_FILE, read_run
+from bench.records import RUN_FILE
 from bench.serve import DEFAULT_PORT, HOST
 from bench.traces import BOARD
 
@@ -73,12 +75,14 @@ def run(
     reports: Reports = Path("reports"),
     run_id: RunId = None,
     resume: Resume = None,
+    allow_changed: AllowChanged = False,
 ) -> None:
     """Measure, then write the report and print the variants table."""
     chosen = Choices(
         preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
         rounds=rounds, budget=budget, seed=seed, model=model, shape=input_, classes=classes,
         data=data, download=download, memory_limit=memory_limit, out=out, run_id=run_id,
+        allow_changed=allow_changed,
     )  # fmt: skip
     finish(measure(chosen, resume), reports)
 
@@ -109,6 +113,7 @@ def ab(
     reports: Reports = Path("reports"),
     run_id: RunId = None,
     resume: Resume = None,
+    allow_changed: AllowChanged = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 where a step stays undecided.")] = False,
 ) -> None:
     """Hold this tree's code against another's: its `nin`, or --model, in one interleaved run.
@@ -123,7 +128,7 @@ def ab(
     chosen = Choices(
         device=device, axes=tuple(axis or ()), variants=tuple(variant or ()), rounds=rounds, budget=budget,
         seed=seed, model=model, shape=input_, classes=classes, data=data, download=download, out=out,
-        run_id=run_id, base=base, kind="ab",
+        run_id=run_id, base=base, kind="ab", allow_changed=allow_changed,
     )  # fmt: skip
     with no_verdict_from_a_crash():
         page = finish_ab(measure(chosen, resume), reports)
@@ -133,14 +138,14 @@ def ab(
 
 def measure(chosen: Choices, resume: str | None) -> Path:
     """Take the trials of a new run, or what is left of one; its folder."""
-    from bench import launch, setup  # noqa: PLC0415
+    from bench import launch, reopen, setup  # noqa: PLC0415
 
     progress, folder = setup.progress(), None
     with refused(), one_line():
         try:
             if resume:
                 folder = folder_of(chosen.out, resume)
-                under_way = setup.go_on(chosen, folder, progress)
+                under_way = reopen.go_on(chosen, folder, progress)
             else:
                 folder = chosen.out / name_run(chosen)
                 under_way = setup.start(chosen, entries_of(chosen), folder, progress)
@@ -181,7 +186,7 @@ def report_(
     """Write a run's report again, from its files alone; of an ab with its exit code."""
     folder = stored(run)
     with one_line():
-        kind = read_run(folder).get("kind")
+        kind = read_run(folder).kind
     if kind == "profile":
         return finish_profile(folder, out)
     if kind != "ab":
@@ -245,7 +250,7 @@ def profile(
 def trace(chosen: Choices, run: str | None, steps: int) -> Path:
     """Take the traces of a new run, or of one that is there; its folder."""
     from bench import profile as parent  # noqa: PLC0415
-    from bench import setup  # noqa: PLC0415
+    from bench import reopen, setup  # noqa: PLC0415
 
     progress = setup.progress()
     with refused(), one_line():
@@ -256,7 +261,7 @@ def trace(chosen: Choices, run: str | None, steps: int) -> Path:
         else:
             folder = folder_of(chosen.out, run)
             ids = list(chosen.variants) or worth_tracing(folder)
-            under_way = setup.add_to(chosen, folder, progress)
+            under_way = reopen.add_to(chosen, folder, progress)
         try:
             parent.execute(under_way, ids, steps)
         except KeyboardInterrupt:
@@ -291,6 +296,7 @@ def micro(
     variant: Annotated[
         str | None, typer.Option(help="A variant by its id.", show_default="the run's first baseline")
     ] = None,
+    model: Model = "nin",
     reports: Reports = Path("reports"),
 ) -> None:
     """Measure each layer alone with pytest-benchmark, beside a run. pytest's own options are passed on."""
@@ -301,7 +307,7 @@ def micro(
         run = options.pop(0)  # as the other verbs take it
     folder = stored(run)
     with refused(), one_line():
-        code = alone.measure(folder, variant, options)
+        code = alone.measure(folder, variant, model, options)
     if not code:
         finish_micro(folder, reports)
     raise typer.Exit(code)

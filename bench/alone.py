@@ -7,14 +7,16 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bench import child
-from bench.records import VARIANTS, read_rows, read_run
-from bench.setup import check_machine, progress, scratch_of
-from bench.variants import LARGEST, UsageError, Variant, from_row
+from bench.header import read_run
+from bench.records import read_variants, runnable_variants
+from bench.reopen import check_models, check_same
+from bench.setup import progress, scratch_of
+from bench.variants import LARGEST, UsageError, Variant
 
 SUITE = Path(__file__).parent / "micro"
 
 
-def measure(run: Path, variant_id: str | None, options: Sequence[str]) -> int:
+def measure(run: Path, variant_id: str | None, model: str, options: Sequence[str]) -> int:
     """Run the suite beside a run, pytest's options passed on; its exit code.
 
     UsageError for a variant that is none of the run's or has no layers, RecordError for a folder that is no run.
@@ -23,12 +25,13 @@ def measure(run: Path, variant_id: str | None, options: Sequence[str]) -> int:
         msg = f"{missing[0]} is not installed: pip install 'nin-bench[micro]', or use nox -s micro"
         raise UsageError(msg)
     header = read_run(run)
-    if header["kind"] != "run":
-        msg = f"{run}: layers alone are held against a run of bench run, this is one of bench {header['kind']}"
+    if header.kind != "run":
+        msg = f"{run}: layers alone are held against a run of bench run, this is one of bench {header.kind}"
         raise UsageError(msg)
-    check_machine(header["environment"], run, progress())
+    here = check_same(header, run, progress())
     variant = chosen(run, variant_id)
-    variables = child.environment_of(variant, header["environment"]["tcmalloc"] or "", scratch_of(run))
+    check_models([variant], {model})
+    variables = child.environment_of(variant, here.tcmalloc or "", scratch_of(run))
     # The rootdir's own settings are those of the project's tests, which the suite is none of.
     arguments = ["-c", str(SUITE / "pytest.ini"), "--rootdir", str(SUITE), str(SUITE)]
     arguments += [f"--run={run}", f"--variant={variant.id}", *options]
@@ -37,7 +40,7 @@ def measure(run: Path, variant_id: str | None, options: Sequence[str]) -> int:
 
 def chosen(run: Path, variant_id: str | None) -> Variant:
     """The variant with this id, the run's first baseline where none is given."""
-    variants = [from_row(row) for row in read_rows(run, VARIANTS)[0] if not row["excluded_reason"]]
+    variants = runnable_variants(read_variants(run))
     if variant_id is None:
         variants = [v for v in variants if v.is_baseline and v.batch_size != LARGEST]
     found = next((v for v in variants if variant_id in (None, v.id)), None)

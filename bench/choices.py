@@ -4,7 +4,9 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast, get_args
 
+from bench.header import Kind, PresetName
 from bench.plan import DEFAULT_ROUNDS, ROUNDS
 from bench.records import RUN_FILE
 from bench.variants import UsageError
@@ -35,13 +37,23 @@ class Choices:
     run_id: str | None = None
     base: str | None = None
     """What `ab` holds this tree against."""
-    kind: str = "run"
-    """The verb that measures: run, ab or profile."""
+    kind: Kind = "run"
+    """The verb that measures."""
+    allow_changed: bool = False
+    """Whether a run may be gone on with on another machine, software or code."""
 
     @property
     def budget_s(self) -> float | None:
         """Seconds of the budget, None for an endless one; UsageError where it can't be read."""
         return parse_budget(self.budget or default_budget(None if self.variants else self.preset))
+
+    @property
+    def known_preset(self) -> PresetName:
+        """The preset; UsageError for one that there is not."""
+        if self.preset not in get_args(PresetName):
+            msg = f"unknown preset {self.preset!r}: the presets are {', '.join(get_args(PresetName))}"
+            raise UsageError(msg)
+        return cast("PresetName", self.preset)
 
     @property
     def wanted_rounds(self) -> int:

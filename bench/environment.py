@@ -1,14 +1,21 @@
 """What machine this is, which software runs on it, and with which settings. No host or user name."""
 
 import ctypes.util
+import hashlib
 import os
 import platform
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.matrix import Machine
+
+if TYPE_CHECKING:
+    from bench.header import Environment
+
+ROOT = Path(__file__).parent.parent
+"""The folder of the code that measures."""
 
 RECORDED_PREFIXES = (
     "OMP_",
@@ -61,6 +68,7 @@ def describe() -> dict[str, Any]:
         "cudnn": torch.backends.cudnn.version() if torch.cuda.is_available() else None,
         "cuda_devices": cuda_devices(),
         "commit": commit(),
+        "code": digest(ROOT, "bench", "nin"),
         "variables": {
             name: without_home(value)
             for name, value in sorted(os.environ.items())
@@ -69,19 +77,19 @@ def describe() -> dict[str, Any]:
     }
 
 
-def machine(environment: dict[str, Any]) -> Machine:
+def machine(environment: "Environment") -> Machine:
     """What of a described environment decides which variants can run."""
-    devices = environment["cuda_devices"]
-    name, _, version = (environment["libc"] or "").partition(" ")
+    devices = environment.cuda_devices
+    name, _, version = (environment.libc or "").partition(" ")
     glibc = tuple(int(part) for part in version.split(".")[:2]) if name == "glibc" else None
     return Machine(
         cuda_devices=len(devices),
-        cuda_capability=min((tuple(d["capability"]) for d in devices), default=(0, 0)),
-        cxx_compiler=bool(environment["cxx_compiler"]),
+        cuda_capability=min((d.capability for d in devices), default=(0, 0)),
+        cxx_compiler=bool(environment.cxx_compiler),
         glibc=(glibc[0], glibc[1]) if glibc else None,
-        huge_pages=environment["huge_pages"] or "unknown",
-        tcmalloc=environment["tcmalloc"] or "",
-        cores=environment["cores"],
+        huge_pages=environment.huge_pages or "unknown",
+        tcmalloc=environment.tcmalloc or "",
+        cores=environment.cores or 1,
     )
 
 
@@ -163,14 +171,22 @@ def cxx_compiler() -> str | None:
 
 def commit() -> str | None:
     """The commit of the code that measures, with `+` where the tree differs from it."""
-    root = Path(__file__).parent.parent
-    if not (root / ".git").exists():
+    if not (ROOT / ".git").exists():
         return None
     try:
-        head = git(root, "rev-parse", "--short=12", "HEAD")
-        return head + ("+" if git(root, "status", "--porcelain", "-uno") else "")
+        head = git(ROOT, "rev-parse", "--short=12", "HEAD")
+        return head + ("+" if git(ROOT, "status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def digest(root: Path, *folders: str) -> str:
+    """A hash over names and contents of the files in a folder, or in some folders of it."""
+    found = hashlib.sha256()
+    files = (path for name in folders or (".",) for path in (root / name).rglob("*"))
+    for path in sorted(path for path in files if path.is_file() and "__pycache__" not in path.parts):
+        found.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()[:16]
 
 
 def git(root: Path, *arguments: str) -> str:

@@ -2,13 +2,24 @@
 
 import errno
 import fcntl
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any, Self
 
-from bench.records import APPENDED, LAYERS, RUN_FILE, SAMPLES, TRIALS, VARIANTS, RecordError, Row, whole_lines
+from bench.header import Header, encoded
+from bench.records import (
+    APPENDED,
+    LAYERS,
+    RUN_FILE,
+    SAMPLES,
+    TRIALS,
+    VARIANTS,
+    RecordError,
+    Row,
+    found_words,
+    whole_lines,
+)
 
 
 def already_there(folder: Path) -> str:
@@ -21,6 +32,9 @@ class RunFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        if links := sorted(path.name for path in folder.iterdir() if path.is_symlink()):
+            msg = f"{folder}: {found_words(links[0])} is a link, and what a link leads to is not written to"
+            raise RecordError(msg)
         self._lock: int | None = os.open(folder, os.O_RDONLY)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -30,7 +44,7 @@ class RunFolder:
             raise RecordError(msg) from error
 
     @classmethod
-    def create(cls, folder: Path, run: Row, variants: Iterable[Row]) -> "RunFolder":
+    def create(cls, folder: Path, run: Header, variants: Iterable[Row]) -> "RunFolder":
         """Make the folder and its files; RecordError where it is there already."""
         try:
             folder.mkdir(parents=True)
@@ -42,9 +56,8 @@ class RunFolder:
         opened = cls(folder)
         opened.write_run(run)
         for table in (VARIANTS, *APPENDED):
-            header = table.text([dict(zip(table.columns, table.columns, strict=True))])
             rows = table.text(variants) if table is VARIANTS else ""
-            _append(table.path(folder), header + rows)
+            _append(table.path(folder), table.header() + rows)
         return opened
 
     @classmethod
@@ -61,13 +74,13 @@ class RunFolder:
                 warnings += torn
         return opened, warnings
 
-    def write_run(self, run: Row) -> None:
+    def write_run(self, run: Header) -> None:
         """Replace run.json in one step."""
         target = self.folder / RUN_FILE
         fresh = target.with_suffix(".json.new")
         try:
             with fresh.open("w", encoding="utf-8") as file:
-                file.write(json.dumps(run, indent=2) + "\n")
+                file.write(encoded(run))
                 _sync(file)
             fresh.replace(target)
         except OSError as error:

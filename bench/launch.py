@@ -5,46 +5,39 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from statistics import median
 
 from bench import fit, plan
 from bench.folder import RunFolder
+from bench.header import Ended, Flagged, Status, check_known, read_run
 from bench.matrix import Entry
 from bench.progress import RunProgress, duration
-from bench.records import SAMPLES, TRIALS, VARIANTS, RecordError, read_rows, read_run
+from bench.records import SAMPLES, TRIALS, RecordError, read_rows, read_variants, runnable_variants
 from bench.trial import Run, now, take
-from bench.variants import CPU_BATCH, CUDA_BATCH, LARGEST, Variant, from_row
+from bench.variants import CPU_BATCH, CUDA_BATCH, LARGEST, Variant
 
 
 def resume(folder: Path, progress: RunProgress, cache: Path) -> Run:
     """The run of a folder, to be gone on with. RecordError where it can't be."""
     header = read_run(folder)
+    variants = read_variants(folder)
+    check_known(header, folder, {str(row["variant_id"]) for row in variants})
     opened, warnings = RunFolder.reopen(folder)
     for warning in warnings:
         progress.say(f"warning: {warning}")
-    pilot_only = set(header["plan"]["pilot_only"])
-    entries = [
-        Entry(variant=from_row(row), pilot_only=row["variant_id"] in pilot_only)
-        for row in read_rows(folder, VARIANTS)[0]
-        if not row["excluded_reason"]
-    ]
+    pilot_only = set(header.plan.pilot_only)
+    entries = [Entry(variant=variant, pilot_only=variant.id in pilot_only) for variant in runnable_variants(variants)]
     run = Run(opened, header, entries, progress, cache)
-    run.trials = [
-        row | {"round": int(row["round"]), "duration_s": float(row["duration_s"] or 0)}
-        for row in read_rows(folder, TRIALS)[0]
-    ]
+    run.trials = [row | {"duration_s": row["duration_s"] or 0.0} for row in read_rows(folder, TRIALS)[0]]
     # Samples without a trial's row were being written when the run was killed; their id stays theirs.
     ids = (row["trial_id"] for table in (TRIALS, SAMPLES) for row in read_rows(folder, table)[0])
-    run.next_trial = 1 + max((int(trial_id[1:]) for trial_id in ids), default=0)
+    run.next_trial = 1 + max((int(str(trial_id)[1:]) for trial_id in ids), default=0)
     return run
 
 
-Flagged = list[dict[str, str]]
-"""Cells that look changed: variant_id, scope, layer, phase and the word they were given."""
-
-
-def execute(run: Run, after_pilot: Callable[[Path], None], flag: Callable[[Path], Flagged] | None = None) -> None:
+def execute(run: Run, after_pilot: Callable[[Path], None], flag: Callable[[Path], list[Flagged]] | None = None) -> None:
     """Measure what is left of the run: pilot, then rounds. The folder is complete after each trial.
 
     `after_pilot` is called once with the folder. `flag` tells from the rounds which cells look changed; their
@@ -53,22 +46,22 @@ def execute(run: Run, after_pilot: Callable[[Path], None], flag: Callable[[Path]
     """
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        set_status(run, "running", finished_at=None, ended_because=None)
+        set_status(run, "running")
         _pilot(run)
         after_pilot(run.folder.folder)
         ended_because = _measure(run, flag)
-        set_status(run, "complete", finished_at=now(), ended_because=ended_because)
+        set_status(run, "complete", ended_because, now())
         if ended_because == "rounds" or not run.trees:  # trees can't be copied again as they were
             shutil.rmtree(run.cache, ignore_errors=True)
     except KeyboardInterrupt:
         for number in (signal.SIGINT, signal.SIGTERM):  # one is enough: end in peace
             signal.signal(number, signal.SIG_IGN)
         with contextlib.suppress(RecordError):  # the interrupt is what ended it
-            set_status(run, "interrupted", ended_because="interrupted")
+            set_status(run, "interrupted", "interrupted")
         raise
     except BaseException:
         with contextlib.suppress(RecordError):  # likely the very reason
-            set_status(run, "failed", ended_because="an error")
+            set_status(run, "failed", "an error")
         raise
     finally:
         run.progress.end()
@@ -80,19 +73,22 @@ def _interrupt(number: int, frame: object) -> None:  # noqa: ARG001 - a handler'
     raise KeyboardInterrupt
 
 
-def set_status(run: Run, status: str, **more: object) -> None:
+def set_status(
+    run: Run, status: Status, ended_because: Ended | None = None, finished_at: datetime | None = None
+) -> None:
     """Write into run.json how the run stands."""
-    run.header |= {"status": status} | more
+    run.header.status = status
+    run.header.finished_at, run.header.ended_because = finished_at, ended_because
     run.folder.write_run(run.header)
 
 
 def _pilot(run: Run) -> None:
-    light = not run.plan["verdicts"]
+    light = not run.plan.verdicts
     planned = plan.pilot_of_trees(run.entries) if run.trees else plan.pilot(run.entries, light=light)
     done = {(t["variant_id"], t["probes"], t["tree"]) for t in run.trials if t["stage"] == "pilot"}
     for index, trial in enumerate(planned):
         variant = trial.arm.variant
-        unfinished = trial.probes == "fit" and variant.id not in run.plan["largest"]
+        unfinished = trial.probes == "fit" and variant.id not in run.plan.largest
         if (variant.id, trial.probes, trial.arm.tree) in done and not unfinished:
             continue
         if not _worth_piloting(run, trial):
@@ -105,8 +101,8 @@ def _pilot(run: Run) -> None:
         if trial.probes == "fit":
             _find_largest(run, trial)
             continue
-        counts = run.plan["counts"].get(variant.id, {})  # both trees take the same
-        take(run, trial, counts, _pilot_limit_s(run), run.plan["largest"].get(variant.id))
+        counts = run.plan.counts.get(variant.id)  # both trees take the same
+        take(run, trial, counts, _pilot_limit_s(run), run.plan.largest.get(variant.id))
 
 
 def _pilot_limit_s(run: Run) -> float:
@@ -115,11 +111,11 @@ def _pilot_limit_s(run: Run) -> float:
 
 def _worth_piloting(run: Run, trial: plan.Planned) -> bool:
     """Steps of a largest batch only once it is known; memory and epochs only of what ran and is not slow."""
-    variant, step_s = trial.arm.variant, run.plan["step_s"].get(trial.arm.variant.id, 0.0)
+    variant, step_s = trial.arm.variant, run.plan.step_s.get(trial.arm.variant.id, 0.0)
     if trial.probes == "fit":
         return True
     if plan.times_steps(trial.probes):
-        return variant.batch_size != LARGEST or variant.id in run.plan["largest"]
+        return variant.batch_size != LARGEST or variant.id in run.plan.largest
     ran = any(
         t["variant_id"] == variant.id and plan.times_steps(t["probes"]) and t["status"] == "ok" for t in run.trials
     )
@@ -127,8 +123,8 @@ def _worth_piloting(run: Run, trial: plan.Planned) -> bool:
         return False
     if trial.probes == "memory":
         return bool(step_s <= plan.MEMORY_STEP_S)
-    batch = int(run.plan["largest"].get(variant.id, variant.batch_size))
-    return bool(run.header["data"]["train_images"] * step_s / batch <= plan.EPOCH_LIMIT_S)
+    batch = int(run.plan.largest.get(variant.id, variant.batch_size))
+    return bool(run.header.data.train_images * step_s / batch <= plan.EPOCH_LIMIT_S)
 
 
 def _find_largest(run: Run, trial: plan.Planned) -> None:
@@ -136,28 +132,28 @@ def _find_largest(run: Run, trial: plan.Planned) -> None:
     variant = trial.arm.variant
     search = fit.Search(
         start=CUDA_BATCH if variant.on_cuda else CPU_BATCH,
-        cap=run.header["data"]["train_images"],
-        limit_bytes=run.plan["memory_limit_bytes"].get(variant.device.partition(":")[0]),
-        tried=dict(run.plan["tried"].get(variant.id, [])),
+        cap=run.header.data.train_images,
+        limit_bytes=run.plan.limit_bytes(variant),
+        tried=dict(run.plan.tried.get(variant.id, [])),
     )
     while (size := search.next()) is not None:
         if run.left_s() <= 0:
             return
-        reply = take(run, trial, {}, _pilot_limit_s(run), size)
+        reply = take(run, trial, None, _pilot_limit_s(run), size)
         # Near the limit libraries fail in words of their own: where something fitted, any error is the upper end.
         too_large = reply["status"] == "oom" or (reply["status"] == "error" and search.fits)
         if reply["status"] != "ok" and not too_large and "SIGKILL" not in reply["reason"]:
             return  # such as a time limit, which says nothing of memory
         peaks = [int(s["value"]) for s in reply["samples"] if s["metric"] == "fit_peak"]
         search.tried[size] = max(peaks, default=0) if reply["status"] == "ok" else None
-        run.plan["tried"][variant.id] = list(search.tried.items())
+        run.plan.tried[variant.id] = list(search.tried.items())
         run.folder.write_run(run.header)
     if search.fits:
-        run.plan["largest"][variant.id] = search.fits
+        run.plan.largest[variant.id] = search.fits
         run.folder.write_run(run.header)
 
 
-def _measure(run: Run, flag: Callable[[Path], Flagged] | None) -> str:
+def _measure(run: Run, flag: Callable[[Path], list[Flagged]] | None) -> Ended:
     """Take the rounds that are left, and those that confirm; why they ended."""
     failed = {
         t["variant_id"]
@@ -167,33 +163,33 @@ def _measure(run: Run, flag: Callable[[Path], Flagged] | None) -> str:
     if run.trees:
         arms = plan.arms_of_trees(run.entries, failed)
     else:
-        failed |= plan.very_slow((entry.variant for entry in run.entries), run.plan["step_s"])
-        failed |= {e.variant.id for e in run.entries if e.variant.id not in run.plan["step_s"]}  # the budget ended
-        arms = plan.arms(run.entries, failed, twice=run.plan["verdicts"])
-    run.plan["arms"] = [[arm.variant.id, arm.name] for arm in arms]
+        failed |= plan.very_slow((entry.variant for entry in run.entries), run.plan.step_s)
+        failed |= {e.variant.id for e in run.entries if e.variant.id not in run.plan.step_s}  # the budget ended
+        arms = plan.arms(run.entries, failed, twice=run.plan.verdicts)
+    run.plan.arms = [(arm.variant.id, arm.name) for arm in arms]
     run.folder.write_run(run.header)  # which arms make a round complete, should this process be killed
     if not any(t["stage"] == "confirm" for t in run.trials):
-        run.plan["flagged"] = None
-    ended_because = "rounds"
-    if run.plan["flagged"] is None:
+        run.plan.flagged = None
+    ended_because: Ended = "rounds"
+    if run.plan.flagged is None:
         reserve = plan.CONFIRM_ROUNDS if flag else 0
-        ended_because = _rounds(run, "measure", arms, run.plan["rounds"], reserve)
+        ended_because = _rounds(run, "measure", arms, run.plan.rounds, reserve)
     return _confirm(run, arms, flag, ended_because) if flag else ended_because
 
 
-def _confirm(run: Run, arms: list[plan.Arm], flag: Callable[[Path], Flagged], ended_because: str) -> str:
+def _confirm(run: Run, arms: list[plan.Arm], flag: Callable[[Path], list[Flagged]], ended_because: Ended) -> Ended:
     """Take the fresh rounds of what the others flag, if all of them fit; why the run ended."""
-    if run.plan["flagged"] is None:
-        run.plan["flagged"] = flag(run.folder.folder)
+    if run.plan.flagged is None:
+        run.plan.flagged = flag(run.folder.folder)
         run.folder.write_run(run.header)
-    variants = {cell["variant_id"] for cell in run.plan["flagged"]}
+    variants = {cell.variant_id for cell in run.plan.flagged}
     if not variants:
         return ended_because
-    run.progress.say(f"{len(run.plan['flagged'])} cells look changed: {plan.CONFIRM_ROUNDS} fresh rounds decide")
+    run.progress.say(f"{len(run.plan.flagged)} cells look changed: {plan.CONFIRM_ROUNDS} fresh rounds decide")
     return _rounds(run, "confirm", [arm for arm in arms if arm.variant.id in variants], plan.CONFIRM_ROUNDS)
 
 
-def _rounds(run: Run, stage: str, arms: list[plan.Arm], wanted: int, reserve: int = 0) -> str:
+def _rounds(run: Run, stage: str, arms: list[plan.Arm], wanted: int, reserve: int = 0) -> Ended:
     """Take what is left of the wanted rounds of a stage, as far as the budget lets them; why they ended.
 
     The budget keeps room for `reserve` rounds behind them.
@@ -208,9 +204,9 @@ def _rounds(run: Run, stage: str, arms: list[plan.Arm], wanted: int, reserve: in
     run.progress.say(
         f"{held} of {wanted} rounds fit the budget: a round of {len(arms)} trials takes about {duration(round_s)}"
     )
-    if run.plan["predicted_s"] is None and not run.trees:
+    if run.plan.predicted_s is None and not run.trees:
         predicted_s = round(time.monotonic() - run.started + held * round_s + plan.REPORT_RESERVE_S)
-        run.plan["predicted_s"] = predicted_s
+        run.plan.predicted_s = predicted_s
         run.progress.say(f"the whole run should take about {duration(predicted_s)}")
         run.folder.write_run(run.header)
     if stage == "confirm" and held < wanted:  # fewer would decide nothing
@@ -220,7 +216,7 @@ def _rounds(run: Run, stage: str, arms: list[plan.Arm], wanted: int, reserve: in
         if plan.rounds_that_fit(run.left_s() - reserve * round_s, round_s, wanted) < 1:
             return "budget"
         began = time.monotonic()
-        _round(run, plan.round_trials(arms, run.header["seed"], number, stage), round_s, wanted)
+        _round(run, plan.round_trials(arms, run.header.seed, number, stage), round_s, wanted)
         seen_s.append(time.monotonic() - began)
         round_s = max(seen_s)  # what took long once may do so again
         number, wanted = number + 1, wanted - 1
@@ -235,12 +231,12 @@ def _round(run: Run, planned: list[plan.Planned], round_s: float, wanted: int) -
         what = " ".join(filter(None, (f"round {trial.round}", trial.arm.name, trial.arm.tree, variant.id)))
         run.progress.before(what, index, len(planned), left_s)
         limit_s = plan.time_limit_s(_trial_s(run, variant))
-        take(run, trial, run.plan["counts"][variant.id], limit_s, run.plan["largest"].get(variant.id))
+        take(run, trial, run.plan.counts[variant.id], limit_s, run.plan.largest.get(variant.id))
 
 
 def _trial_s(run: Run, variant: Variant) -> float:
     """What this variant's trial of steps should take, by its pilot, which alone compiled from nothing."""
-    return float(run.plan["trial_s"].get(variant.id, plan.UNSEEN_TRIAL_S))
+    return float(run.plan.trial_s.get(variant.id, plan.UNSEEN_TRIAL_S))
 
 
 def _expected_s(run: Run) -> float:
@@ -251,4 +247,4 @@ def _expected_s(run: Run) -> float:
 def _rounds_expected_s(run: Run) -> float:
     """What the rounds may take, as far as the budget lets them."""
     in_rounds = [entry.variant for entry in run.entries if not entry.pilot_only]
-    return min(run.left_s(), int(run.plan["rounds"]) * sum(_trial_s(run, v) for v in in_rounds))
+    return min(run.left_s(), int(run.plan.rounds) * sum(_trial_s(run, v) for v in in_rounds))

@@ -44,6 +44,10 @@ RunId = Annotated[str | None, typer.Option(help="The run's name.")]
 Resume = Annotated[
     str | None, typer.Option(metavar="RUN", help="Go on with a run, under this call's --budget and --rounds.")
 ]
+AllowChanged = Annotated[
+    bool,
+    typer.Option("--allow-changed", help="With --resume: though machine, software or code are others than at first."),
+]
 Download = Annotated[bool, typer.Option("--download", help="Let torchvision download the data if none is found.")]
 StoredRun = Annotated[
     str | None, typer.Argument(help="A run's folder, or its name in results/.", show_default="the newest")

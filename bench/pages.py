@@ -11,6 +11,7 @@ from bench.exits import NOTHING, fail, one_line
 
 if TYPE_CHECKING:
     from bench.analyse.page import AbPage, TracedPage
+    from bench.header import Flagged
 
 
 def print_estimates(folder: Path) -> None:
@@ -20,7 +21,7 @@ def print_estimates(folder: Path) -> None:
     summary.show_estimates(load.load(folder))
 
 
-def flag(folder: Path) -> list[dict[str, str]]:
+def flag(folder: Path) -> "list[Flagged]":
     """The cells of `ab` that look changed."""
     from bench.analyse import changes, load  # noqa: PLC0415
 
@@ -32,7 +33,7 @@ def worth_tracing(folder: Path) -> list[str]:
     from bench.analyse import answer, load, tables  # noqa: PLC0415
 
     data = load.load(folder)
-    if data.run["kind"] == "profile":  # one that was cut short: what is still missing
+    if data.run.kind == "profile":  # one that was cut short: what is still missing
         ran = data.variants[data.variants.excluded_reason == ""].variant_id
         return [v for v in ran if v not in set(data.traced.variant_id)] or list(ran)
     steps = tables.steps(data)
@@ -96,8 +97,8 @@ def write_profile(folder: Path, reports: Path) -> "TracedPage":
 
     with one_line():
         data = load.load(folder)
-        if data.run["kind"] == "ab":
+        if data.run.kind == "ab":
             fail("an ab has no traces: name a run of bench run or of bench profile")
-        page = report.write_profile(data, reports) if data.run["kind"] == "profile" else report.write(data, reports)
+        page = report.write_profile(data, reports) if data.run.kind == "profile" else report.write(data, reports)
         board.write(page)
     return page

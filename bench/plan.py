@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.header import ArmName
 from bench.matrix import Entry
 from bench.variants import LARGEST, Variant
 
@@ -36,7 +37,7 @@ class Arm:
     Where two code trees are compared, A and A' are a variant in the tree `base`, V is the same in `head`.
     """
 
-    name: str
+    name: ArmName
     variant: Variant
     tree: str = ""
     canary: bool = False
@@ -112,7 +113,8 @@ def very_slow(variants: Iterable[Variant], step_s: Mapping[str, float]) -> set[s
 
 def pilot_of_trees(entries: Iterable[Entry]) -> list[Planned]:
     """Round 0 where two trees are compared: the steps of each variant in both; the base's set the counts."""
-    arms = [Arm(name=n, variant=e.variant, tree=t) for e in entries for n, t in (("A", "base"), ("V", "head"))]
+    trees: dict[ArmName, str] = {"A": "base", "V": "head"}
+    arms = [Arm(name=name, variant=entry.variant, tree=tree) for entry in entries for name, tree in trees.items()]
     return [
         Planned(round=0, order=order, arm=arm, stage="pilot", probes=step_probes(arm.variant))
         for order, arm in enumerate(arms)
@@ -142,7 +144,7 @@ def arms(entries: Iterable[Entry], failed: set[str], *, twice: bool) -> list[Arm
 
 def arms_of_trees(entries: Iterable[Entry], failed: set[str]) -> list[Arm]:
     """The arms of every round where two trees are compared: each variant twice in the base, once in the head."""
-    trees = {"A": "base", "A'": "base", "V": "head"}
+    trees: dict[ArmName, str] = {"A": "base", "A'": "base", "V": "head"}
     measurable = [entry.variant for entry in entries if entry.variant.id not in failed]
     return [Arm(name=name, variant=variant, tree=tree) for variant in measurable for name, tree in trees.items()]
 

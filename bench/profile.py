@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import traces
+from bench.header import ArmName
 from bench.launch import set_status
 from bench.plan import PILOT_LIMIT_S, UNSEEN_TRIAL_S, Arm, Planned
 from bench.trial import Run, now, take
 from bench.variants import LARGEST, UsageError, Variant
 
-PROBES, ARM = "trace", "T"
+PROBES = "trace"
+ARM: ArmName = "T"
 
 
 def execute(run: Run, ids: Sequence[str], steps: int) -> None:
@@ -20,18 +22,18 @@ def execute(run: Run, ids: Sequence[str], steps: int) -> None:
     A trace that was there before is replaced. Raises UsageError for a variant that is none of the run's,
     KeyboardInterrupt on Ctrl-C, RecordError or OSError where a file can't be written; what was traced before is kept.
     """
-    own = run.header["kind"] == "profile"
-    finished = run.header["status"] == "complete"  # nobody goes on with it, so its compiled code is not needed again
+    own = run.header.kind == "profile"
+    finished = run.header.status == "complete"  # nobody goes on with it, so its compiled code is not needed again
     try:
         for order, variant in enumerate(variants := chosen(run, ids)):
             left_s = (len(variants) - order) * UNSEEN_TRIAL_S
             run.progress.before(f"trace {variant.id}", order, len(variants), left_s)
             trace(run, order, variant, steps)
         if own:
-            set_status(run, "complete", finished_at=now(), ended_because="rounds")
+            set_status(run, "complete", "rounds", now())
     except BaseException:
         if own and not finished:
-            set_status(run, "interrupted", ended_because="interrupted")
+            set_status(run, "interrupted", "interrupted")
         raise
     finally:
         run.progress.end()
@@ -46,7 +48,7 @@ def chosen(run: Run, ids: Sequence[str]) -> list[Variant]:
     if unknown := [variant_id for variant_id in ids if variant_id not in known]:
         msg = f"{unknown[0]} is no variant that this run could measure: it has {', '.join(known)}"
         raise UsageError(msg)
-    if unsized := [v for v in ids if known[v].batch_size == LARGEST and v not in run.plan["largest"]]:
+    if unsized := [v for v in ids if known[v].batch_size == LARGEST and v not in run.plan.largest]:
         msg = f"{unsized[0]}: its run did not find the largest batch that fits"
         raise UsageError(msg)
     return [known[variant_id] for variant_id in ids]
@@ -55,9 +57,9 @@ def chosen(run: Run, ids: Sequence[str]) -> list[Variant]:
 def trace(run: Run, order: int, variant: Variant, steps: int) -> None:
     """Take the trial of one variant; what it wrote goes into the run's folder if it was ok."""
     planned = Planned(round=0, order=order, arm=Arm(name=ARM, variant=variant), stage=traces.STAGE, probes=PROBES)
-    largest = run.plan["largest"].get(variant.id)
+    largest = run.plan.largest.get(variant.id)
     with tempfile.TemporaryDirectory(prefix="nin-bench-") as scratch:
-        reply = take(run, planned, {}, PILOT_LIMIT_S, largest, {"trace": {"steps": steps, "folder": scratch}})
+        reply = take(run, planned, None, PILOT_LIMIT_S, largest, {"trace": {"steps": steps, "folder": scratch}})
         if reply["status"] == "ok":
             keep(Path(scratch), traces.folder_of(run.folder.folder, variant.id))
 

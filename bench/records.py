@@ -1,4 +1,4 @@
-"""The files of a run: their names, columns and units, and how they are read.
+"""The tables of a run: their names, their columns with units and ranges, and how they are read.
 
 History of the schema: 3 adds gradient_format and kernel to layers.csv, and to run.json what is known of the largest
 batches; 2 added pressure_s to trials.csv, and to run.json its kind (run or ab); 1 was the first.
@@ -6,22 +6,26 @@ batches; 2 added pressure_s to trials.csv, and to run.json its kind (run or ab);
 
 import csv
 import io
-import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.variants import AXES
+from bench.variants import AXES, Variant, VariantError, from_row
 
 SCHEMA_VERSION = 3
 
 RUN_FILE = "run.json"
 
 STATUSES = ("ok", "oom", "timeout", "unsupported", "invalid", "error")
+STAGES = ("pilot", "measure", "confirm", "profile")
+SCOPES = ("step", "phase", "layer", "process")
+ARMS = ("A", "A'", "V", "T")
 
 Row = Mapping[str, object]
+Value = str | int | float | None
 
 
 class RecordError(Exception):
@@ -29,13 +33,70 @@ class RecordError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """What stands in a column: the pandas dtype it is read as, and which values it may have."""
+
+    dtype: str = "str"
+    required: bool = False
+    """Whether it is never empty."""
+    among: tuple[str, ...] = ()
+    pattern: str = ""
+    least: float = -1e30
+    most: float = 1e30
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it holds numbers."""
+        return self.dtype.startswith(("int", "float"))
+
+    def decode(self, text: str) -> Value:
+        """The value of a field, None for an empty number; ValueError says what was expected."""
+        if not text:
+            if self.required:
+                msg = "a value"
+                raise ValueError(msg)
+            return None if self.is_number else ""
+        return self._number(text) if self.is_number else self._text(text)
+
+    def _number(self, text: str) -> float:
+        whole = self.dtype.startswith("int")
+        try:
+            value = int(text) if whole else float(text)
+        except ValueError:
+            value = math.nan
+        if not self.least <= value <= self.most:  # false for what is no number, too
+            kind = "a whole number" if whole else "a number"
+            msg = f"{kind} from {self.least:g} to {self.most:g}"
+            raise ValueError(msg)
+        return value
+
+    def _text(self, text: str) -> str:
+        if self.among and text not in self.among:
+            msg = f"one of {', '.join(filter(None, self.among))}"
+            raise ValueError(msg)
+        if self.pattern and not re.fullmatch(self.pattern, text):
+            msg = f"what matches {self.pattern}"
+            raise ValueError(msg)
+        return text
+
+
+def whole(least: int = 0, dtype: str = "int64") -> Column:
+    """A whole number that is never empty."""
+    return Column(dtype=dtype, required=True, least=least, most=2**31 - 1)
+
+
+TEXT, NAME = Column(), Column(required=True)
+NUMBER = Column(dtype="float64", least=0)
+"""A number of at least 0, empty where it is not known."""
+TRIAL_ID = Column(required=True, pattern=r"t\d{5,9}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """One CSV file: its name and its columns, in order, with the pandas dtype each is read as."""
+    """One CSV file: its name and its columns, in order."""
 
     name: str
-    columns: dict[str, str]
-    required: tuple[str, ...]
-    """Columns that are never empty."""
+    columns: dict[str, Column]
 
     def path(self, folder: Path) -> Path:
         """Where the table lies in a run's folder."""
@@ -44,7 +105,7 @@ class Table:
     def text(self, rows: Iterable[Row]) -> str:
         """The rows as CSV, empty where a value is None or missing.
 
-        ValueError for a column that the table has not, an empty one that it requires, or a value that is not finite.
+        ValueError for a column that the table has not, and for a value that the column may not have.
         """
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
@@ -52,108 +113,99 @@ class Table:
             if unknown := set(row) - set(self.columns):
                 msg = f"{self.name} has no column {', '.join(sorted(unknown))}"
                 raise ValueError(msg)
-            if empty := [name for name in self.required if row.get(name) in (None, "")]:
-                msg = f"{self.name} needs {', '.join(empty)}"
-                raise ValueError(msg)
-            if wild := [name for name, v in row.items() if isinstance(v, float) and not math.isfinite(v)]:
-                msg = f"{self.name}: {wild[0]} is {row[wild[0]]}"
-                raise ValueError(msg)
-            writer.writerow("" if (value := row.get(name)) is None else value for name in self.columns)
+            fields = ["" if (value := row.get(name)) is None else str(value) for name in self.columns]
+            for (name, column), field in zip(self.columns.items(), fields, strict=True):
+                try:
+                    column.decode(field)
+                except ValueError as error:
+                    msg = f"{self.name}: {name}: found {found_words(row.get(name))}, expected {error}"
+                    raise ValueError(msg) from error
+            writer.writerow(fields)
         return out.getvalue()
+
+    def header(self) -> str:
+        """The first line."""
+        return ",".join(self.columns) + "\n"
 
 
 VARIANTS = Table(
     name="variants.csv",
     columns={
-        "variant_id": "str",
-        **dict.fromkeys(AXES, "str"),
-        "baseline": "str",
-        "excluded_reason": "str",
+        "variant_id": NAME,
+        **dict.fromkeys(AXES, NAME),
+        "baseline": Column(required=True, among=("True", "False")),
+        "excluded_reason": TEXT,
     },
-    required=("variant_id", *AXES),
 )
 TRIALS = Table(
     name="trials.csv",
     columns={
-        "trial_id": "str",
-        "round": "int64",
-        "order": "int64",
-        "arm": "str",
-        "stage": "str",
-        "variant_id": "str",
-        "probes": "str",
-        "status": "str",
-        "reason": "str",
-        "started_at": "str",
-        "duration_s": "float64",
-        "tree": "str",
-        "load_1min": "float64",
-        "steal_s": "float64",
-        "pressure_s": "float64",
-        "involuntary_switches": "float64",
-        "gpu_clock_hz": "float64",
-        "gpu_temperature_c": "float64",
-        "gpu_power_w": "float64",
-        "gpu_throttle": "str",
+        "trial_id": TRIAL_ID,
+        "round": whole(),
+        "order": whole(),
+        "arm": Column(required=True, among=ARMS),
+        "stage": Column(required=True, among=STAGES),
+        "variant_id": NAME,
+        "probes": Column(required=True, pattern=r"[a-z]+(\+[a-z]+)*"),
+        "status": Column(required=True, among=STATUSES),
+        "reason": TEXT,
+        "started_at": Column(pattern=r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\+00:00|Z)"),
+        "duration_s": NUMBER,
+        "tree": Column(among=("base", "head")),
+        "load_1min": NUMBER,
+        "steal_s": NUMBER,
+        "pressure_s": NUMBER,
+        "involuntary_switches": NUMBER,
+        "gpu_clock_hz": NUMBER,
+        "gpu_temperature_c": Column(dtype="float64"),
+        "gpu_power_w": NUMBER,
+        "gpu_throttle": Column(pattern=r"0x[0-9a-f]{1,16}"),
     },
-    required=("trial_id", "round", "order", "arm", "stage", "variant_id", "probes", "status"),
 )
 SAMPLES = Table(
     name="samples.csv",
     columns={
-        "trial_id": "category",
-        "probe": "category",
-        "scope": "category",
-        "layer": "category",
-        "phase": "category",
-        "metric": "category",
-        "unit": "category",
-        "iterations": "int32",
-        "index": "int32",
-        "value": "float64",
+        "trial_id": Column(dtype="category", required=True, pattern=TRIAL_ID.pattern),
+        "probe": Column(dtype="category", required=True),
+        "scope": Column(dtype="category", required=True, among=SCOPES),
+        "layer": Column(dtype="category"),
+        "phase": Column(dtype="category"),
+        "metric": Column(dtype="category", required=True, pattern=r"\w+"),
+        "unit": Column(dtype="category", required=True),
+        "iterations": whole(1, "int32"),
+        "index": whole(0, "int32"),
+        "value": Column(dtype="float64", required=True),
     },
-    required=("trial_id", "probe", "scope", "metric", "unit", "iterations", "index", "value"),
 )
 LAYERS = Table(
     name="layers.csv",
     columns={
-        "trial_id": "str",
-        "variant_id": "str",
-        "layer": "str",
-        "block": "str",
-        "type": "str",
-        "output_shape": "str",
-        "parameters": "int64",
-        "memory_format": "str",
-        "dtype": "str",
-        "gradient_format": "str",
-        "kernel": "str",
+        "trial_id": TRIAL_ID,
+        "variant_id": NAME,
+        "layer": NAME,
+        "block": TEXT,
+        "type": NAME,
+        "output_shape": TEXT,
+        "parameters": Column(dtype="int64", required=True, least=0),
+        "memory_format": TEXT,
+        "dtype": TEXT,
+        "gradient_format": TEXT,
+        "kernel": TEXT,
     },
-    required=("trial_id", "variant_id", "layer", "type"),
 )
 APPENDED = (SAMPLES, LAYERS, TRIALS)  # a trial's row comes last: it vouches for the others
 
-
-def read_run(folder: Path) -> dict[str, Any]:
-    """run.json; RecordError where it is missing, damaged or of another schema version."""
-    path = folder / RUN_FILE
-    try:
-        run = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        msg = f"{folder}: no run (it has no {RUN_FILE})"
-        raise RecordError(msg) from error
-    except (OSError, ValueError) as error:
-        msg = f"{path}: damaged ({error})"
-        raise RecordError(msg) from error
-    version = run.get("schema_version") if isinstance(run, dict) else None
-    if version != SCHEMA_VERSION:
-        msg = f"{path}: schema version {version}, this bench reads {SCHEMA_VERSION}"
-        raise RecordError(msg)
-    return run  # type: ignore[no-any-return] # a JSON object
+MOST_FOUND = 60
 
 
-def read_rows(folder: Path, table: Table) -> tuple[list[dict[str, str]], list[str]]:
-    """The rows of a table as text, and warnings; RecordError names file and line of any damage."""
+def found_words(value: object) -> str:
+    """A value that is not what was expected, as it may stand in one line: cut, and without what steers a terminal."""
+    text = "nothing" if value in (None, "") else ascii(value)
+    return text if len(text) <= MOST_FOUND else f"{text[:MOST_FOUND]}..."
+
+
+def read_rows(folder: Path, table: Table) -> tuple[list[dict[str, Value]], list[str]]:
+    """The rows of a table, decoded, and warnings; RecordError names file and line of any damage."""
     content, warnings = whole_lines(table.path(folder))
     rows = list(checked_rows(table, table.path(folder), content))
     return rows, warnings
@@ -172,37 +224,58 @@ def whole_lines(path: Path) -> tuple[bytes, list[str]]:
     return content[:end], [f"{path.name}: its last line was torn and is left out"]
 
 
-def checked_rows(table: Table, path: Path, content: bytes) -> Iterable[dict[str, str]]:
-    """Each row of a table's text; RecordError names the first line that isn't one."""
+def checked_rows(table: Table, path: Path, content: bytes) -> Iterable[dict[str, Value]]:
+    """Each row of a table's text, decoded; RecordError names the first line that isn't one."""
     try:
-        lines = csv.reader(io.StringIO(content.decode("utf-8")))
+        lines = csv.reader(io.StringIO(content.decode("utf-8"), newline=""))
         header = next(lines, [])
         if header != list(table.columns):
-            msg = f"{path}: line 1: the header is not {','.join(table.columns)}"
+            msg = f"{path}: line 1: found {found_words(','.join(header))}, expected {','.join(table.columns)}"
             raise RecordError(msg)
         for fields in lines:
-            yield _checked(table, path, lines.line_num, fields)
+            yield _decoded(table, path, lines.line_num, fields)
     except (csv.Error, UnicodeDecodeError) as error:
         msg = f"{path}: not a CSV file in UTF-8 ({error})"
         raise RecordError(msg) from error
 
 
-def _checked(table: Table, path: Path, line: int, fields: Sequence[str]) -> dict[str, str]:
+def _decoded(table: Table, path: Path, line: int, fields: Sequence[str]) -> dict[str, Value]:
     if len(fields) != len(table.columns):
-        msg = f"{path}: line {line}: {len(fields)} fields, expected {len(table.columns)}"
+        msg = f"{path}: line {line}: found {len(fields)} fields, expected {len(table.columns)}"
         raise RecordError(msg)
-    row = dict(zip(table.columns, fields, strict=True))
-    for name, kind in table.columns.items():
-        if not row[name]:
-            if name in table.required:
-                msg = f"{path}: line {line}: {name} is empty"
-                raise RecordError(msg)
-        elif kind.startswith(("int", "float")):
-            try:
-                finite = math.isfinite(int(row[name]) if kind.startswith("int") else float(row[name]))
-            except ValueError:
-                finite = False
-            if not finite:
-                msg = f"{path}: line {line}: {name} is not a finite number: {row[name]!r}"
-                raise RecordError(msg)
+    row: dict[str, Value] = {}
+    for (name, column), field in zip(table.columns.items(), fields, strict=True):
+        try:
+            row[name] = column.decode(field)
+        except ValueError as error:
+            msg = f"{path}: line {line}: {name}: found {found_words(field)}, expected {error}"
+            raise RecordError(msg) from error
     return row
+
+
+def read_variants(folder: Path) -> list[dict[str, Value]]:
+    """The rows of variants.csv, each of them a variant; RecordError names file and line of any damage."""
+    path, (rows, _) = VARIANTS.path(folder), read_rows(folder, VARIANTS)
+    for line, row in enumerate(rows, start=2):
+        check_variant(path, line, row)
+    return rows
+
+
+def runnable_variants(rows: Iterable[Mapping[str, Any]]) -> list[Variant]:
+    """The variants of some rows that nothing was known against."""
+    return [from_row({name: str(row[name]) for name in AXES}) for row in rows if not row["excluded_reason"]]
+
+
+def check_variant(path: Path, line: int, row: Mapping[str, Any]) -> None:
+    """RecordError for a row of variants.csv whose axes have no such values, or whose id is another variant's."""
+    try:
+        variant = from_row({name: str(row[name]) for name in AXES})
+    except VariantError as error:
+        msg = f"{path}: line {line}: {error}"
+        raise RecordError(msg) from error
+    if variant.id != row["variant_id"]:
+        msg = f"{path}: line {line}: variant_id: found {found_words(row['variant_id'])}, expected {variant.id}"
+        raise RecordError(msg)
+    if str(variant.is_baseline) != row["baseline"]:
+        msg = f"{path}: line {line}: baseline: found {row['baseline']}, expected {variant.is_baseline}"
+        raise RecordError(msg)

@@ -1,6 +1,5 @@
 """The two code trees of `bench ab`: found, and copied to where nobody edits them while they are measured."""
 
-import hashlib
 import os
 import posixpath
 import shutil
@@ -10,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from bench.environment import git
+from bench.environment import digest, git
 from bench.variants import UsageError
 
 NOT_CODE = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "results", "reports")
@@ -38,14 +37,6 @@ def take(base: str, into: Path) -> dict[str, dict[str, Any]]:
     commits = {"base": commit, "head": _copy(here, into / "head")}
     names = {"base": name, "head": "this tree"}
     return {tree: {"name": names[tree], "commit": commits[tree], "digest": digest(into / tree)} for tree in TREES}
-
-
-def digest(root: Path) -> str:
-    """A hash over names and contents of a tree's files."""
-    found = hashlib.sha256()
-    for path in sorted(path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
-        found.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return found.hexdigest()[:16]
 
 
 def _commit(folder: Path, ref: str) -> str | None:

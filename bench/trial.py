@@ -8,9 +8,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import msgspec
+
 from bench import child, plan
 from bench.environment import without_home
 from bench.folder import RunFolder
+from bench.header import Counts, Header, Plan
 from bench.matrix import Entry
 from bench.progress import RunProgress
 from bench.variants import Variant, as_row
@@ -21,7 +24,7 @@ class Run:
     """A run under way: its folder, its plan, and what was measured so far."""
 
     folder: RunFolder
-    header: dict[str, Any]
+    header: Header
     """run.json."""
     entries: list[Entry]
     """What can run here."""
@@ -31,52 +34,54 @@ class Run:
     trees: dict[str, Path] = field(default_factory=dict)
     """Where the code trees `base` and `head` lie; empty where one tree is measured."""
     worker: Sequence[str] = child.WORKER
+    tcmalloc: str = ""
+    """The library as this machine's loader finds it now."""
     trials: list[dict[str, Any]] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
     next_trial: int = 1
 
     @property
-    def plan(self) -> dict[str, Any]:
+    def plan(self) -> Plan:
         """The part of run.json that says what is to be measured."""
-        return self.header["plan"]  # type: ignore[no-any-return] # a JSON object
+        return self.header.plan
 
     def left_s(self) -> float:
         """Seconds of the budget that are left; endless without a budget."""
-        budget_s = self.plan["budget_s"]
+        budget_s = self.plan.budget_s
         return float("inf") if budget_s is None else budget_s - (time.monotonic() - self.started)
 
 
-def now() -> str:
-    """The time as it stands in the files."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def now() -> datetime:
+    """The time to the second, as it stands in the files."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def take(
     run: Run,
     trial: plan.Planned,
-    counts: dict[str, int],
+    counts: Counts | None,
     limit_s: float,
     batch: int | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Take one trial and write it down, whatever its outcome; the worker's reply.
 
-    `batch` stands for the variant's batch size where that is `max`; `more` is what else the request says.
+    Without `counts` the trial finds out by itself how many steps it takes. `batch` stands for the variant's batch
+    size where that is `max`; `more` is what else the request says.
     """
     variant = trial.arm.variant
     size = {} if batch is None else {"batch_size": str(batch)}
     request = {
         "task": "trial",
         "variant": as_row(variant) | size,
-        "memory_limit_bytes": run.plan["memory_limit_bytes"].get(variant.device.partition(":")[0]),
+        "memory_limit_bytes": run.plan.limit_bytes(variant),
         "probes": trial.probes,
-        "counts": counts,
-        "pilot_counts": run.plan["pilot_counts"],
-        "inputs": run.header["inputs"],
-        "seed": run.header["seed"],
+        "counts": msgspec.to_builtins(counts) or {},
+        "pilot_counts": msgspec.to_builtins(run.plan.pilot_counts),
+        "inputs": msgspec.to_builtins(run.header.inputs),
+        "seed": run.header.seed,
     } | dict(more or {})
-    tcmalloc = run.header["environment"]["tcmalloc"] or ""
-    variables = child.environment_of(variant, tcmalloc, run.cache)
+    variables = child.environment_of(variant, run.tcmalloc, run.cache)
     started_at, began = now(), time.monotonic()
     reply = ask_in_tree(request, variables, limit_s, run.trees.get(trial.arm.tree), run.worker)
     duration_s = round(time.monotonic() - began, 3)
@@ -91,7 +96,7 @@ def take(
         "variant_id": variant.id,
         "probes": trial.probes,
         "tree": trial.arm.tree,
-        "started_at": started_at,
+        "started_at": started_at.isoformat(),
         "duration_s": duration_s,
     }
     run.next_trial += 1
@@ -100,7 +105,7 @@ def take(
         if trial.stage == "pilot" and plan.times_steps(trial.probes) and reply["status"] == "ok":
             _learn(run, variant, reply, duration_s)
         row = _record(run, trial, row, reply)
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, msgspec.ValidationError) as error:
         reply = child.no_reply("error", f"the worker's reply is not what was asked: {error}")
         row = _record(run, trial, row, reply)
     run.trials.append(row)
@@ -148,8 +153,8 @@ def _learn(run: Run, variant: Variant, reply: dict[str, Any], duration_s: float)
     first_s = next(s["value"] for s in reply["samples"] if s["metric"] == "first_step")
     step_s = median(walls)
     compiling_s = first_s - step_s if variant.compile_mode != "eager" else 0.0
-    run.plan["step_s"][variant.id] = step_s
+    run.plan.step_s[variant.id] = step_s
     again_s = duration_s - compiling_s - reply.get("once_s", 0.0)
-    run.plan["trial_s"][variant.id] = max(again_s, run.plan["trial_s"].get(variant.id, 0.0))
-    run.plan["counts"][variant.id] = reply["counts"]
+    run.plan.trial_s[variant.id] = max(again_s, run.plan.trial_s.get(variant.id, 0.0))
+    run.plan.counts[variant.id] = msgspec.convert(reply["counts"], Counts)
     run.folder.write_run(run.header)

@@ -68,6 +68,11 @@ class Variant:
         return self == replace(self.baseline, **NOTEBOOK)  # type: ignore[arg-type] # two axes of text
 
     @property
+    def is_own_model(self) -> bool:
+        """Whether its model is made by a factory of the user's: code that is imported by its name."""
+        return ":" in self.model and not self.model.startswith("torchvision.models:")
+
+    @property
     def on_cuda(self) -> bool:
         """Whether it runs on a CUDA device."""
         return self.device.startswith("cuda")

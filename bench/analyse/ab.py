@@ -1,7 +1,5 @@
 """The page of `bench ab`: what changed between two code trees, in words, tables and a figure."""
 
-from typing import Any
-
 import pandas as pd
 
 from bench.analyse import plots_rounds
@@ -14,24 +12,25 @@ from bench.analyse.results import hardware
 from bench.analyse.tables import device_of
 from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, delta_of, smallest_seen
 from bench.analyse.words import interval, markdown, percent, seconds
+from bench.header import Header, Tree
 from bench.plan import CONFIRM_ROUNDS
 
 
 def title(page: AbPage) -> Lines:
     """What was held against what, on which machine."""
     run = page.data.run
-    state = "" if run["status"] == "complete" else f" **This run is {run['status']}, not complete.**"
+    state = "" if run.status == "complete" else f" **This run is {run.status}, not complete.**"
     measured = "; ".join(f"`{v}`, {name_of(page.data, v)}" for v in page.data.variants.variant_id)
     lines = [
-        f"# {run['run_id']}: {tree_words(run, 'head')} against {tree_words(run, 'base')}",
+        f"# {run.run_id}: {tree_words(run, 'head')} against {tree_words(run, 'base')}",
         "",
-        f"On {hardware(run['environment'])}; {run['data']['name']}; {run['started_at']}.{state}",
+        f"On {hardware(run.environment)}; {run.data.name}; {run.started_at.isoformat()}.{state}",
         "",
         f"*Head* is {tree_words(run, 'head')}, *base* is {tree_words(run, 'base')}; a `+` tells of changes that are "
         f"not committed. Measured: {measured}.",
         "",
     ]
-    if run["trees"]["base"]["digest"] == run["trees"]["head"]["digest"]:
+    if run.trees and run.trees.base.digest == run.trees.head.digest:
         lines += ["**Both trees hold the same files:** any difference between them is chance.", ""]
     return [
         *lines,
@@ -53,11 +52,11 @@ def part_of(data: RunData, change: Change) -> str:
     return " ".join(filter(None, (change.layer, kind, change.phase))) or change.name
 
 
-def tree_words(run: dict[str, Any], name: str) -> str:
+def tree_words(run: Header, name: str) -> str:
     """A tree by its name and commit."""
-    tree = run["trees"][name]
-    commit = (tree["commit"] or "")[:12] + ("+" if (tree["commit"] or "").endswith("+") else "")
-    return f"{tree['name']} ({commit})" if commit and commit != tree["name"] else str(tree["name"])
+    tree: Tree = getattr(run.trees, name)
+    commit = (tree.commit or "")[:12] + ("+" if (tree.commit or "").endswith("+") else "")
+    return f"{tree.name} ({commit})" if commit and commit != tree.name else tree.name
 
 
 def changed_section(page: AbPage) -> Lines:

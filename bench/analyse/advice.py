@@ -99,9 +99,9 @@ def page_fault_sentences(data: RunData, steps: pd.DataFrame) -> list[str]:
 
 
 def _page_fault_sentence(data: RunData, name: str, base: Any, kept: Any) -> str:  # noqa: ANN401 - rows of a frame
-    environment = data.run["environment"]
-    mapped = size(base.page_faults * environment["page_bytes"])
-    anew = "" if environment.get("huge_pages") == "always" else f" ({mapped} mapped, some of it several times)"
+    environment = data.run.environment
+    mapped = size(base.page_faults * (environment.page_bytes or math.nan))
+    anew = "" if environment.huge_pages == "always" else f" ({mapped} mapped, some of it several times)"
     facts = (
         f"A step of the {name} takes {count(base.page_faults)} minor page faults{anew} and "
         f"{seconds(base.cpu_system_s)} of system time over all cores; with `kept`, which differs only in that freed "

@@ -1,5 +1,7 @@
 """The answer of a run: its fastest valid variant, by how much, and the lines that give it."""
 
+import math
+
 import pandas as pd
 
 from bench.analyse import advice, tables
@@ -180,7 +182,7 @@ def notebook_of(data: RunData, variant_id: str) -> str | None:
 
 def standing(data: RunData, steps: pd.DataFrame, best: str, verdict: str) -> str:
     """How sure the answer is: its verdict, and which others it can't be told from."""
-    if not data.run["plan"]["verdicts"]:
+    if not data.run.plan.verdicts:
         return "This look gives estimates and no verdicts: take the preset quick for those."
     if from_row(variant_axes(data, best)).is_baseline:
         text = "It is a baseline itself: no variant came out ahead of it."
@@ -228,4 +230,4 @@ def place(data: RunData, variant_id: str, axis: str) -> float:
     if axis == "batch_size":
         return tables.batch_of(data, variant_id)
     value = variant_axes(data, variant_id)[axis]
-    return float(data.run["environment"].get("torch_threads") or "nan") if value == "unset" else float(value)
+    return float(data.run.environment.torch_threads or math.nan) if value == "unset" else float(value)

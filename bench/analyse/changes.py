@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
+import msgspec
 import numpy as np
 import pandas as pd
 
@@ -10,6 +11,7 @@ from bench.analyse import tables
 from bench.analyse.load import RunData
 from bench.analyse.stats import LEAST_ROUNDS, LEVEL, NOTHING, Interval, as_ratio, holm, p_above, shift_interval
 from bench.analyse.verdicts import FASTER, INVALID, NOISY, SLOWER, UNDECIDED, Control, delta_of, verdict
+from bench.header import Flagged
 from bench.plan import CONFIRM_ROUNDS
 
 CONTROLS = ["A", "A'"]
@@ -109,16 +111,17 @@ def gate(data: RunData) -> list[Change]:
     return found
 
 
-def flagged(data: RunData) -> list[dict[str, str]]:
+def flagged(data: RunData) -> list[Flagged]:
     """The cells that fresh rounds must decide about, with the word that the first ones gave them."""
-    return [dict(zip(KEYS, c.key, strict=True)) | {"flag": c.flag} for c in gate(data) if c.flag]
+    rows = [dict(zip(KEYS, c.key, strict=True)) | {"flag": c.flag} for c in gate(data) if c.flag]
+    return msgspec.convert(rows, list[Flagged])
 
 
 def changes(data: RunData) -> list[Change]:
     """Every cell with its verdict: FASTER and SLOWER only where fresh rounds alone confirm it."""
     fresh = stage_of(data, "confirm")
-    cells = data.run["plan"]["flagged"] or ()
-    declared: dict[Key, str] = {(c["variant_id"], c["scope"], c["layer"], c["phase"]): c["flag"] for c in cells}
+    cells = data.run.plan.flagged or ()
+    declared: dict[Key, str] = {(c.variant_id, c.scope, c.layer, c.phase): c.flag for c in cells}
     whole = {key for key in declared if _is_whole(fresh.cells.get(key), fresh.rounds)}
     # What can't be decided stays in the family: leaving it out would make the others look surer.
     p_values = [_p_of(data, key, declared[key], fresh.cells[key]) if key in whole else 1.0 for key in declared]

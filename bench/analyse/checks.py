@@ -68,7 +68,7 @@ def bounded(error: float, bound: float) -> str:
 
 def warnings(data: RunData, table: pd.DataFrame) -> Lines:
     """The variants in which classes can't be learned from the initialisation as it is."""
-    classes = data.run["inputs"]["classes"]
+    classes = data.run.inputs.classes
     dead = table[table.live_logits < classes]
     if dead.empty:
         return []
@@ -79,7 +79,7 @@ def warnings(data: RunData, table: pd.DataFrame) -> Lines:
     command = f"`.nox/env/bin/python -m nin --seeds 10{f' --precision {worst}' if worst != 'default' else ''}`"
     told = "; ".join(f"{live} of {classes} in {', '.join(names)}" for live, names in sorted(by_count.items()))
     return [
-        f"**Warning: dead logits.** Before any training, from seed {data.run['seed']}, only so many classes' scores "
+        f"**Warning: dead logits.** Before any training, from seed {data.run.seed}, only so many classes' scores "
         f"differ between images: {told}. A class whose score no image moves gets no gradient. This is no fault of a "
         f"variant's speed, but a training run may never predict that class; {command} shows how often (`--epochs` and "
         "`--limit` shorten it).",

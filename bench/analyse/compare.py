@@ -16,6 +16,7 @@ from bench.analyse import tables
 from bench.analyse.labels import ALWAYS_TOLD, name_of
 from bench.analyse.load import RunData, variant_axes
 from bench.analyse.stats import LEAST_ROUNDS, LEVEL, NOTHING, Interval
+from bench.header import Environment
 from bench.records import RecordError
 
 CANARIES = ("convolution", "matmul", "copy")
@@ -33,10 +34,11 @@ class Side:
 
     def model_of(self, device: str) -> str:
         """The name of the device's hardware, a GPU's or the processor's; empty where it is not known."""
-        environment = self.data.run["environment"]
+        environment = self.data.run.environment
         if not device.startswith("cuda"):
-            return str(environment["cpu"] or "")
-        return str(environment["cuda_devices"][int(device.partition(":")[2] or 0)]["name"])
+            return environment.cpu or ""
+        index = int(device.partition(":")[2] or 0)
+        return environment.cuda_devices[index].name if index < len(environment.cuda_devices) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +58,10 @@ def sides(runs: Sequence[RunData]) -> list[Side]:
     """The runs with their tables, under names of their own; RecordError for an `ab`, which has no place here."""
     found: list[Side] = []
     for data in runs:
-        if data.run["kind"] != "run":
+        if data.run.kind != "run":
             msg = f"{data.folder}: an ab run holds two code trees; compare takes runs of python -m bench run"
             raise RecordError(msg)
-        name, taken = str(data.run["run_id"]), {side.name for side in found}
+        name, taken = data.run.run_id, {side.name for side in found}
         unique = next(n for n in (name, *(f"{name}-{i}" for i in range(2, 99))) if n not in taken)
         parts = (tables.steps(data), tables.layers(data), tables.memory(data))
         found.append(Side(name=unique, data=data, steps=parts[0], layers=parts[1], memory=parts[2]))
@@ -233,10 +235,11 @@ def _side_by_side(
 
 def environments(runs: Sequence[Side]) -> pd.DataFrame:
     """A row a fact: its value in each run, and `differs`."""
-    names = dict.fromkeys(name for run in runs for name in run.data.run["environment"])
+    facts = [run.data.run.environment.facts() for run in runs]
+    names = [name for name in Environment.__struct_fields__ if any(name in mine for mine in facts)]
     rows = []
     for name in names:
-        values = [run.data.run["environment"].get(name) for run in runs]
+        values = [mine.get(name) for mine in facts]
         differs = any(value != values[0] for value in values)
         rows.append({"fact": name, "differs": differs} | {run.name: v for run, v in zip(runs, values, strict=True)})
     return pd.DataFrame(rows)

@@ -50,10 +50,10 @@ def title(page: ComparePage) -> Lines:
         rows.append(
             {
                 "run": run.name,
-                "machine": hardware(header["environment"]),
-                "started": header["started_at"],
+                "machine": hardware(header.environment),
+                "started": header.started_at.isoformat(),
                 "rounds": str(len(run.data.rounds)),
-                "status": header["status"],
+                "status": header.status,
                 "same code against itself": "; ".join(shown(c.ratio) for c in found),
             }
         )

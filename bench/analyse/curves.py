@@ -123,17 +123,17 @@ def batch_section(report: Report) -> Lines:
 
 def largest_lines(report: Report, variant_id: str) -> Lines:
     """The largest batch of a variant, with what limited it, in a sentence."""
-    data, plan = report.data, report.data.run["plan"]
+    data, plan = report.data, report.data.run.plan
     row = data.variants.set_index("variant_id").loc[variant_id]
-    tried = dict(plan["tried"].get(variant_id, []))
+    tried = dict(plan.tried.get(variant_id, []))
     if row.batch_size != LARGEST or not tried:
         return []
-    limit = plan["memory_limit_bytes"].get(row.device.partition(":")[0])
+    limit = plan.memory_limit_bytes.get(row.device.partition(":")[0])
     under = f"under a limit of {size(limit)}" if limit else "on this device"
     fits = [n for n, peak in tried.items() if peak is not None]
     fails = [n for n, peak in tried.items() if peak is None]
     if not fits:
         return [f"{label(data, variant_id)}: no batch fits {under}, not even {min(fails):,} images.", ""]
-    peak = f" (the peak was {size(tried[max(fits)])})" if tried[max(fits)] else ""
+    peak = f" (the peak was {size(most)})" if (most := tried[max(fits)]) else ""
     more = f"{min(fails):,} did not" if fails else "there are no more train images"
     return [f"**The largest batch of {label(data, variant_id)} {under} is {max(fits):,} images**{peak}; {more}.", ""]

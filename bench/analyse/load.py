@@ -5,22 +5,23 @@ import warnings as python_warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from bench import plan
 from bench.analyse.stats import NOTHING, Interval, median_interval
+from bench.header import Header, check_known, read_run
 from bench.records import (
     LAYERS,
     SAMPLES,
     TRIALS,
     VARIANTS,
+    Column,
     RecordError,
     Table,
+    check_variant,
     checked_rows,
-    read_run,
+    found_words,
     whole_lines,
 )
 from bench.traces import STAGE
@@ -38,7 +39,7 @@ class RunData:
     """A run as it was measured."""
 
     folder: Path
-    run: dict[str, Any]
+    run: Header
     variants: pd.DataFrame
     trials: pd.DataFrame
     layers: pd.DataFrame
@@ -74,10 +75,12 @@ def load(folder: Path) -> RunData:
     variants, trials, samples, layers = (
         read_frame(folder, table, warnings) for table in (VARIANTS, TRIALS, SAMPLES, LAYERS)
     )
+    check_variants(folder, run, variants, trials, layers)
     check_trials(folder, trials)
-    arms: list[tuple[str, str]] = [tuple(arm) for arm in run["plan"]["arms"]]
+    check_samples(folder, samples)
+    arms: list[tuple[str, str]] = [*run.plan.arms]
     rounds = complete_rounds(trials, arms, "measure")
-    flagged = {cell["variant_id"] for cell in run["plan"]["flagged"] or ()}
+    flagged = {cell.variant_id for cell in run.plan.flagged or ()}
     values = trial_values(trials, samples)
     values = values[values.stage != STAGE]
     # What did not take effect in one trial may not have in another: such a variant has no numbers.
@@ -101,11 +104,45 @@ def load(folder: Path) -> RunData:
     )
 
 
+def check_variants(
+    folder: Path, run: Header, variants: pd.DataFrame, trials: pd.DataFrame, layers: pd.DataFrame
+) -> None:
+    """RecordError for a variant whose id is not that of its axes, or that is named and is not there, or there twice."""
+    path = VARIANTS.path(folder)
+    for line, row in enumerate(variants.to_dict("records"), start=2):
+        check_variant(path, line, row)
+    if variants.variant_id.duplicated().any():
+        msg = f"{path}: {variants.variant_id[variants.variant_id.duplicated()].iloc[0]} is there twice"
+        raise RecordError(msg)
+    known = set(variants.variant_id)
+    check_known(run, folder, known)
+    for where, named in (
+        (TRIALS.path(folder), set(trials.variant_id)),
+        (LAYERS.path(folder), set(layers.variant_id)),
+    ):
+        if unknown := sorted(named - known):
+            msg = f"{where}: found the variant {found_words(unknown[0])}, expected one of {VARIANTS.name}"
+            raise RecordError(msg)
+
+
 def check_trials(folder: Path, trials: pd.DataFrame) -> None:
-    """RecordError where a round has two trials of one arm: neither may count."""
+    """RecordError where two trials have one id, or a round has two of one arm: neither may count."""
+    path = TRIALS.path(folder)
+    if trials.trial_id.duplicated().any():
+        msg = f"{path}: {trials.trial_id[trials.trial_id.duplicated()].iloc[0]} is there twice"
+        raise RecordError(msg)
     measured = trials[~trials.stage.isin(("pilot", STAGE))]
     for trial in measured[measured.duplicated(["stage", "round", "variant_id", "arm"])].itertuples():
-        msg = f"{TRIALS.path(folder)}: round {trial.round} has two trials of {trial.variant_id}, arm {trial.arm}"
+        msg = f"{path}: round {trial.round} has two trials of {trial.variant_id}, arm {trial.arm}"
+        raise RecordError(msg)
+
+
+def check_samples(folder: Path, samples: pd.DataFrame) -> None:
+    """RecordError for seconds or bytes below 0, and for a step or a backlog that takes no time."""
+    timed = (samples.metric == "wall") & (samples.scope == "step")
+    wrong = samples[(samples["value"] < 0) & samples.unit.isin(("s", "B")) | (samples["value"] <= 0) & timed]
+    for row in wrong.itertuples():
+        msg = f"{SAMPLES.path(folder)}: {row.trial_id}, {row.metric}: found {row.value:g}, expected more than 0"
         raise RecordError(msg)
 
 
@@ -121,25 +158,43 @@ def read_frame(folder: Path, table: Table, warnings: list[str]) -> pd.DataFrame:
     path = table.path(folder)
     content, torn = whole_lines(path)
     warnings += torn
-    text_columns = [name for name, kind in table.columns.items() if kind == "str"]
-    if content.partition(b"\n")[0].decode(errors="replace") != ",".join(table.columns):
+    text_columns = [name for name, column in table.columns.items() if column.dtype == "str"]
+    if not content.startswith(table.header().encode()):
         _explain(table, path, content)
+    dtypes = {name: column.dtype for name, column in table.columns.items()}
     try:
         with python_warnings.catch_warnings():
             python_warnings.simplefilter("error", pd.errors.ParserWarning)  # a row that is too long
             frame = pd.read_csv(
-                io.BytesIO(content), dtype=table.columns, index_col=False, keep_default_na=False,
-                na_values=[""], engine="c",
+                io.BytesIO(content), dtype=dtypes, index_col=False, keep_default_na=False, na_values=[""], engine="c",
             )  # fmt: skip
     except (ValueError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         _explain(table, path, content)
         msg = f"{path}: damaged ({error})"
         raise RecordError(msg) from error
-    numbers = frame.select_dtypes("number")
-    if frame[list(table.required)].isna().to_numpy().any() or np.isinf(numbers).to_numpy().any():
+    if not all(_is_sound(frame[name], column) for name, column in table.columns.items()):
         _explain(table, path, content)
     frame[text_columns] = frame[text_columns].fillna("")
     return frame
+
+
+def _is_sound(values: pd.Series, column: Column) -> bool:
+    """Whether all of a column are values that it may have; quick, since each text is looked at once."""
+    if column.required and values.isna().any():
+        return False
+    if column.is_number:
+        return bool((values.isna() | values.between(column.least, column.most)).all())
+    if not (column.among or column.pattern):
+        return True
+    return all(_decodes(column, text) for text in values.dropna().unique())
+
+
+def _decodes(column: Column, text: str) -> bool:
+    try:
+        column.decode(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _explain(table: Table, path: Path, content: bytes) -> None:

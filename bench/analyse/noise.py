@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +14,7 @@ from bench.analyse.load import RunData, cell
 from bench.analyse.page import Lines, Page
 from bench.analyse.verdicts import FEW_ROUNDS, Control
 from bench.analyse.words import count, interval, markdown, number, percent, seconds
+from bench.header import Header
 from bench.progress import duration
 from bench.traces import STAGE
 
@@ -61,7 +60,7 @@ def section(page: Page) -> Lines:
     """How it was measured, what identical code showed, and the machine's state by round."""
     data = page.data
     lines = ["## How it was measured", "", how_words(data), ""]
-    if data.run["plan"]["verdicts"] and 0 < len(data.rounds) < FEW_ROUNDS:
+    if data.run.plan.verdicts and 0 < len(data.rounds) < FEW_ROUNDS:
         lines += [
             f"**Only {len(data.rounds)} rounds: a change of 10 % may go undecided.** Give the run more time "
             "(--rounds, --budget).",
@@ -103,37 +102,38 @@ MEANING = (
 
 def how_words(data: RunData) -> str:
     """Rounds, arms, trials and steps."""
-    plan, trials = data.run["plan"], data.trials[data.trials.stage != STAGE]
+    plan, trials = data.run.plan, data.trials[data.trials.stage != STAGE]
+    ended = ENDS.get(data.run.ended_because or "", "early")
     more = f", {len(data.confirm_rounds)} fresh ones of what they flagged" if data.confirm_rounds else ""
-    in_rounds, pilots = len({v for v, _ in plan["arms"]}), int((trials.stage == "pilot").sum())
+    in_rounds, pilots = len({v for v, _ in plan.arms}), int((trials.stage == "pilot").sum())
     return (
-        f"{pilots} trials of the pilot, then {len(data.rounds)} complete rounds of {len(plan['arms'])} trials: of "
-        f"{in_rounds} variants, baselines twice{more}. The run ended {ENDS.get(data.run['ended_because'], 'early')}. "
+        f"{pilots} trials of the pilot, then {len(data.rounds)} complete rounds of {len(plan.arms)} trials: of "
+        f"{in_rounds} variants, baselines twice{more}. The run ended {ended}. "
         f"{len(trials)} trials in all, each a fresh process, in an "
-        f"order drawn anew each round from seed {data.run['seed']}; they took {duration(trials.duration_s.sum())}."
+        f"order drawn anew each round from seed {data.run.seed}; they took {duration(trials.duration_s.sum())}."
         f"{predicted_words(data.run)}{counts_words(data)}"
     )
 
 
-def predicted_words(run: dict[str, Any]) -> str:
+def predicted_words(run: Header) -> str:
     """How long the run was expected to take after its pilot, and how long it took."""
-    predicted_s = run["plan"].get("predicted_s")
-    if not predicted_s or not run["finished_at"]:
+    predicted_s = run.plan.predicted_s
+    if not predicted_s or not run.finished_at:
         return ""
-    took_s = (datetime.fromisoformat(run["finished_at"]) - datetime.fromisoformat(run["started_at"])).total_seconds()
+    took_s = (run.finished_at - run.started_at).total_seconds()
     return f" After the pilot the run was expected to take {duration(predicted_s)}; it took {duration(took_s)}."
 
 
 def counts_words(data: RunData) -> str:
     """How many steps a trial took, of each variant that was measured twice in a round."""
-    counts = data.run["plan"]["counts"]
+    counts = data.run.plan.counts
     told = []
-    for variant_id in dict.fromkeys(v for v, arm in data.run["plan"]["arms"] if arm == "A" and v in counts):
-        plain, iterations, stamped = (counts[variant_id][name] for name in ("plain", "iterations", "stamped"))
-        each = "" if iterations == 1 else f", each the mean of {iterations}"
+    for variant_id in dict.fromkeys(v for v, arm in data.run.plan.arms if arm == "A" and v in counts):
+        mine = counts[variant_id]
+        each = "" if mine.iterations == 1 else f", each the mean of {mine.iterations}"
         told.append(
-            f" A trial of the {label(data, variant_id)}: {plain} plain steps{each}, which give the step, then "
-            f"{stamped} stamped ones, which give phases and layers."
+            f" A trial of the {label(data, variant_id)}: {mine.plain} plain steps{each}, which give the step, "
+            f"then {mine.stamped} stamped ones, which give phases and layers."
         )
     return "".join(told)
 

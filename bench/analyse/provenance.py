@@ -30,8 +30,7 @@ def environment_section(page: Page) -> Lines:
     """Machine and software."""
     rows = [
         {"": name.replace("_", " "), "value": environment_value(name, value)}
-        for name, value in page.data.run["environment"].items()
-        if value not in (None, "", [], {})
+        for name, value in page.data.run.environment.facts().items()
     ]
     return ["## Environment", "", *markdown(pd.DataFrame(rows))]
 
@@ -49,7 +48,7 @@ def environment_value(name: str, value: object) -> str:
 
 def repeat_section(page: Page) -> Lines:
     """The command that measures this again, under a name of its own."""
-    command = re.sub(r" --run-id[ =]\S+", "", page.data.run["command"])
+    command = re.sub(r" --run-id[ =]\S+", "", page.data.run.command)
     command = re.sub(r"^python -m bench run ?", "nox -s bench -- ", command).removesuffix(" -- ")
     command = re.sub(r"^python -m bench (ab|profile) ?", r"nox -s \1 -- ", command).removesuffix(" -- ")
     return [

@@ -49,7 +49,7 @@ def write(data: RunData, out: Path) -> Report:
     """Write reports/<run_id>/ of `bench run` with report.md, figures and tables; what it was made from."""
     report = Report(
         data=data,
-        folder=out / str(data.run["run_id"]),
+        folder=out / data.run.run_id,
         steps=tables.steps(data),
         layers=tables.layers(data),
         memory=tables.memory(data),
@@ -65,7 +65,7 @@ def write(data: RunData, out: Path) -> Report:
 
 def write_profile(data: RunData, out: Path) -> TracedPage:
     """Write reports/<run_id>/ of `bench profile` without a run; what it was made from."""
-    page = TracedPage(data=data, folder=out / str(data.run["run_id"]), traces=trace.read(data))
+    page = TracedPage(data=data, folder=out / data.run.run_id, traces=trace.read(data))
     traced.write_tables(page)
     page.write([line for section in PROFILE_SECTIONS for line in section(page)])
     return page
@@ -73,7 +73,7 @@ def write_profile(data: RunData, out: Path) -> TracedPage:
 
 def write_ab(data: RunData, out: Path) -> AbPage:
     """Write reports/<run_id>/ of `bench ab`; what it was made from."""
-    page = AbPage(data=data, folder=out / str(data.run["run_id"]), changes=changes.changes(data))
+    page = AbPage(data=data, folder=out / data.run.run_id, changes=changes.changes(data))
     page.table("changes", changes.frame(page.changes))
     page.write([line for section in AB_SECTIONS for line in section(page)])
     return page

@@ -12,6 +12,7 @@ from bench.analyse.page import Lines, Report, TracedPage
 from bench.analyse.stats import Interval
 from bench.analyse.verdicts import UNDECIDED, delta_of, smallest_seen
 from bench.analyse.words import count, interval, markdown, number, percent, seconds, size, spread_seconds
+from bench.header import Environment
 from bench.progress import duration
 
 LAUNCH_BOUND_SHARE = 0.9
@@ -20,12 +21,12 @@ LAUNCH_BOUND_SHARE = 0.9
 def title(report: Report) -> Lines:
     """What was run, on what."""
     run = report.data.run
-    what = f"preset {run['preset']}" if run["preset"] else "chosen variants"
-    state = "" if run["status"] == "complete" else f" **This run is {run['status']}, not complete.**"
+    what = f"preset {run.preset}" if run.preset else "chosen variants"
+    state = "" if run.status == "complete" else f" **This run is {run.status}, not complete.**"
     return [
-        f"# Run {run['run_id']}",
+        f"# Run {run.run_id}",
         "",
-        f"{what.capitalize()} on {hardware(run['environment'])}; {run['data']['name']}; {run['started_at']}.{state}",
+        f"{what.capitalize()} on {hardware(run.environment)}; {run.data.name}; {run.started_at.isoformat()}.{state}",
         "",
         "A *trial* is a fresh process that trains a few steps of one variant. A *round* is one trial of every "
         "variant, in random order; round 0, the *pilot*, counts in no interval. The *baseline* has every setting at "
@@ -37,15 +38,15 @@ def title(report: Report) -> Lines:
 def profile_title(page: TracedPage) -> Lines:
     """What was traced, on what."""
     run = page.data.run
-    on = f"on {hardware(run['environment'])}; {run['data']['name']}; {run['started_at']}."
-    state = "" if run["status"] == "complete" else f" **This run is {run['status']}, not complete.**"
-    return [f"# Profile {run['run_id']}", "", f"Traces taken {on}{state}", ""]
+    on = f"on {hardware(run.environment)}; {run.data.name}; {run.started_at.isoformat()}."
+    state = "" if run.status == "complete" else f" **This run is {run.status}, not complete.**"
+    return [f"# Profile {run.run_id}", "", f"Traces taken {on}{state}", ""]
 
 
-def hardware(environment: dict[str, object]) -> str:
+def hardware(environment: Environment) -> str:
     """The machine in one phrase."""
-    gpus = [d["name"] for d in environment["cuda_devices"]]  # type: ignore[attr-defined] # JSON
-    return ", ".join([f"{environment['cpu']} ({environment['cores']} cores)", *gpus])
+    gpus = [device.name for device in environment.cuda_devices]
+    return ", ".join([f"{environment.cpu} ({environment.cores} cores)", *gpus])
 
 
 def answer_section(report: Report) -> Lines:
@@ -85,7 +86,7 @@ def variants_section(report: Report) -> Lines:
         "alone were measured once and get no verdict.",
         "",
     ]
-    if report.data.run["plan"]["verdicts"]:
+    if report.data.run.plan.verdicts:
         lines += [verdict_words(report), ""]
     lines += [line for row in steps.itertuples() if launch_bound(row) for line in (launch_bound_words(data, row), "")]
     ids = [f"`{v}` is {label(data, v)}" for v in steps.variant_id]

@@ -62,7 +62,7 @@ def device_of(data: RunData, variant_id: str) -> str:
 def batch_of(data: RunData, variant_id: str) -> float:
     """The images a step of a variant; NaN for `max` where the largest was not found."""
     size = data.variants.set_index("variant_id").loc[variant_id, "batch_size"]
-    return float(data.run["plan"]["largest"].get(variant_id, math.nan) if size == LARGEST else size)
+    return float(data.run.plan.largest.get(variant_id, math.nan) if size == LARGEST else size)
 
 
 def baseline_of(data: RunData, variant_id: str) -> str | None:
@@ -155,7 +155,7 @@ def word(data: RunData, variant_id: str, ratio: Interval, n: int, noisy: set[str
     if status == "invalid":
         return INVALID
     baseline = baseline_of(data, variant_id)
-    if status != "ok" or not n or baseline is None or not data.run["plan"]["verdicts"]:
+    if status != "ok" or not n or baseline is None or not data.run.plan.verdicts:
         return ""
     if spoilt(data, variant_id) or spoilt(data, baseline):
         return UNDECIDED

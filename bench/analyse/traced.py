@@ -58,7 +58,7 @@ def overview_lines(data: RunData, trace: Trace) -> Lines:
     if not math.isnan(trace.device_idle):
         idle = f" The device was idle for {percent(trace.device_idle)} of the traced steps."
     elif {"cpu_user", "cpu_system"} <= set(plain.columns):
-        cores = float(data.run["environment"]["cores"])
+        cores = float(data.run.environment.cores or math.nan)
         used = ((plain.cpu_user + plain.cpu_system) / (cores * plain.wall)).median()
         idle = f" In the plain steps the {cores:.0f} cores were idle for {percent(max(0.0, 1 - used))} of the time."
     return [f"{told}.{idle}", ""]

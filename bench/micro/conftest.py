@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from bench.header import read_run
 from bench.measure.workload import Inputs, Workload, build
 from bench.micro.parts import Caches, Part, capture
-from bench.records import read_run
 from bench.traces import file_name
 from bench.variants import parse_id
 
@@ -36,9 +37,8 @@ def workload(config: pytest.Config) -> Workload:
     """The variant's workload, made once."""
     if WORK not in config.stash:
         header = read_run(Path(config.option.run))
-        shape = header["inputs"]["shape"]
-        inputs = Inputs(**header["inputs"] | {"shape": shape and tuple(shape)})
-        config.stash[WORK] = build(parse_id(config.option.variant), inputs, header["seed"])
+        inputs = Inputs(**msgspec.structs.asdict(header.inputs))
+        config.stash[WORK] = build(parse_id(config.option.variant), inputs, header.seed)
     return config.stash[WORK]
 
 

@@ -1,0 +1,250 @@
+"""run.json as typed records: decoded once, with ranges, by whoever reads a run.
+
+msgspec holds the types and the ranges in one place, checks both while it decodes, tells the key that is wrong, and
+needs no other package. What a file holds is data: none of it is a path to write, or a program or library to load.
+"""
+
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from bench.records import RUN_FILE, SCHEMA_VERSION, VARIANTS, RecordError, found_words
+from bench.variants import Variant
+
+Text = Annotated[str, Meta(max_length=100_000)]
+Word = Annotated[str, Meta(max_length=1000)]
+VariantId = Annotated[str, Meta(min_length=1, max_length=1000)]
+Seconds = Annotated[float, Meta(ge=0, le=1e9)]
+Positive = Annotated[float, Meta(gt=0, le=1e9)]
+Count = Annotated[int, Meta(ge=0, le=2**31)]
+Some = Annotated[int, Meta(ge=1, le=2**31)]
+Bytes = Annotated[int, Meta(ge=0, le=2**62)]
+Instant = Annotated[datetime, Meta(tz=True)]
+
+Kind = Literal["run", "ab", "profile"]
+PresetName = Literal["look", "quick", "full"]
+Status = Literal["running", "complete", "interrupted", "failed"]
+Ended = Literal["rounds", "budget", "interrupted", "an error"]
+MemoryLimits = dict[Literal["cpu", "cuda"], Bytes | None]
+"""By kind of device, the bytes that a batch may take; None for all that there are."""
+ArmName = Literal["A", "A'", "V", "T"]
+
+
+class Data(Struct, frozen=True, kw_only=True):
+    """What the trials were fed, in words, and how many train images it has."""
+
+    name: Word
+    is_subset: bool
+    train_images: Some
+
+
+class Inputs(Struct, frozen=True, kw_only=True):
+    """What the trials are fed: a folder (None: the subset in the package), or images of a shape."""
+
+    folder: Word | None
+    shape: tuple[Some, Some, Some] | None
+    classes: Some
+
+
+class PilotCounts(Struct, frozen=True, kw_only=True):
+    """How many samples a pilot takes."""
+
+    plain: Some
+    stamped: Count
+
+
+class Counts(Struct, frozen=True, kw_only=True):
+    """How many steps a trial of a variant takes."""
+
+    warmup: Count = 0
+    plain: Some = 1
+    iterations: Some = 1
+    stamped: Count = 0
+
+
+class Flagged(Struct, frozen=True, kw_only=True):
+    """A cell of `ab` that fresh rounds decide about, with the word that the first ones gave it."""
+
+    variant_id: VariantId
+    scope: Literal["step", "phase", "layer"]
+    layer: Text
+    phase: Word
+    flag: Literal["FASTER", "SLOWER"]
+
+
+class Plan(Struct, kw_only=True):
+    """What is to be measured, and what was learned of it so far."""
+
+    rounds: Some
+    budget_s: Seconds | None
+    verdicts: bool
+    pilot_counts: PilotCounts
+    pilot_only: list[VariantId]
+    step_s: dict[VariantId, Positive] = {}
+    trial_s: dict[VariantId, Seconds] = {}
+    counts: dict[VariantId, Counts] = {}
+    arms: list[tuple[VariantId, ArmName]] = []
+    flagged: list[Flagged] | None = None
+    memory_limit_bytes: MemoryLimits
+    tried: dict[VariantId, list[tuple[Some, Bytes | None]]] = {}
+    largest: dict[VariantId, Some] = {}
+    predicted_s: Seconds | None = None
+
+    def limit_bytes(self, variant: Variant) -> int | None:
+        """The bytes that a batch of a variant may take; None for all that the device has."""
+        return self.memory_limit_bytes.get("cuda" if variant.on_cuda else "cpu")
+
+    def variant_ids(self) -> set[str]:
+        """Every id that the plan names."""
+        named = {variant_id for variant_id, _ in self.arms} | {cell.variant_id for cell in self.flagged or ()}
+        return named.union(self.pilot_only, self.step_s, self.trial_s, self.counts, self.tried, self.largest)
+
+
+class Tree(Struct, frozen=True, kw_only=True):
+    """A code tree of `ab`."""
+
+    name: Word
+    commit: Word | None
+    digest: Word
+
+
+class Trees(Struct, frozen=True, kw_only=True):
+    """The code trees of `ab`: `head` is held against `base`."""
+
+    base: Tree
+    head: Tree
+
+
+class CudaDevice(Struct, frozen=True, kw_only=True):
+    """A CUDA device as it was found."""
+
+    name: Word
+    memory_bytes: Bytes
+    capability: tuple[Count, Count] = (0, 0)
+
+
+class Environment(Struct, frozen=True, kw_only=True):
+    """The machine and its software; None for what it did not tell."""
+
+    cpu: Word | None = None
+    cores: Some | None = None
+    cpu_quota: Positive | None = None
+    memory_bytes: Bytes | None = None
+    memory_available_bytes: Bytes | None = None
+    page_bytes: Annotated[int, Meta(ge=1, le=2**40)] | None = None
+    os: Word | None = None
+    architecture: Word | None = None
+    libc: Word | None = None
+    huge_pages: Word | None = None
+    governor: Word | None = None
+    tcmalloc: Word | None = None
+    cxx_compiler: Word | None = None
+    python: Word | None = None
+    torch: Word | None = None
+    torchvision: Word | None = None
+    torch_threads: Some | None = None
+    onednn: bool | None = None
+    cpu_capability: Word | None = None
+    cpu_half: Word | None = None
+    cuda: Word | None = None
+    cudnn: Count | None = None
+    cuda_devices: list[CudaDevice] = []
+    commit: Word | None = None
+    code: Word | None = None
+    """A digest of the code that measures."""
+    variables: dict[Word, Text] = {}
+
+    def facts(self) -> dict[str, Any]:
+        """What is known, by name."""
+        return {name: value for name, value in msgspec.to_builtins(self).items() if value not in (None, "", [], {})}
+
+
+class Header(Struct, kw_only=True):
+    """run.json. The name of a run is its folder's: the file's own is kept for a reader's sake alone."""
+
+    schema_version: int = SCHEMA_VERSION
+    kind: Kind
+    run_id: Word
+    command: Text
+    seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+    preset: PresetName | None
+    status: Status
+    started_at: Instant
+    finished_at: Instant | None
+    ended_because: Ended | None
+    data: Data
+    inputs: Inputs
+    plan: Plan
+    environment: Environment
+    trees: Trees | None = None
+    changed: list[Text] = []
+    """What had changed of machine, software or code when the run was gone on with, in words."""
+
+
+def read_run(folder: Path) -> Header:
+    """The record of run.json, named as its folder is.
+
+    Raises RecordError with file, key, what was found and what was expected, if it is missing, damaged, or of
+    another schema version.
+    """
+    path = folder / RUN_FILE
+    try:
+        raw = msgspec.json.decode(path.read_bytes())
+    except FileNotFoundError as error:
+        msg = f"{folder}: no run (it has no {RUN_FILE})"
+        raise RecordError(msg) from error
+    except OSError as error:
+        msg = f"{path}: {error.strerror}"
+        raise RecordError(msg) from error
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        msg = f"{path}: damaged ({error})"
+        raise RecordError(msg) from error
+    version = raw.get("schema_version") if isinstance(raw, dict) else None
+    if version != SCHEMA_VERSION:
+        msg = f"{path}: schema version {found_words(version)}, this bench reads {SCHEMA_VERSION}"
+        raise RecordError(msg)
+    header = decoded(raw, path)
+    if header.kind == "ab" and header.trees is None:
+        msg = f"{path}: trees: found nothing, expected the two trees of an ab"
+        raise RecordError(msg)
+    header.run_id = folder.resolve().name
+    return header
+
+
+def decoded(raw: object, path: Path) -> Header:
+    """The record of a JSON object; RecordError names the key that is wrong, with the file at `path`."""
+    try:
+        return msgspec.convert(raw, Header)
+    except msgspec.ValidationError as error:
+        expected, _, where = str(error).partition(" - at `")
+        keys = where.strip("`").removeprefix("$").lstrip(".")
+        msg = f"{path}: {keys or 'the file'}: found {found_words(_value_at(raw, keys))}: {expected}"
+        raise RecordError(msg) from error
+
+
+def _value_at(raw: object, keys: str) -> object:
+    """What stands at a key such as `plan.arms[0][1]`; of a value somewhere in a table, the table."""
+    for key, index in re.findall(r"([^.\[\]]+)|\[([^\]]+)\]", keys):
+        if isinstance(raw, dict) and key in raw:
+            raw = raw[key]
+        elif isinstance(raw, list) and index.isdecimal():
+            raw = raw[int(index)]
+        else:
+            break
+    return raw
+
+
+def check_known(header: Header, folder: Path, known: set[str]) -> None:
+    """RecordError where run.json names a variant that variants.csv has not."""
+    if unknown := sorted(header.plan.variant_ids() - known):
+        msg = f"{folder / RUN_FILE}: found the variant {found_words(unknown[0])}, expected one of {VARIANTS.name}"
+        raise RecordError(msg)
+
+
+def encoded(header: Header) -> str:
+    """run.json of a record."""
+    return msgspec.json.format(msgspec.json.encode(header), indent=2).decode() + "\n"
