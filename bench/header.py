@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from bench.plan import ArmName
 from bench.records import RUN_FILE, SCHEMA_VERSION, VARIANTS, RecordError, found_words
 from bench.variants import Variant
 
@@ -31,7 +32,6 @@ Status = Literal["running", "complete", "interrupted", "failed"]
 Ended = Literal["rounds", "budget", "interrupted", "an error"]
 MemoryLimits = dict[Literal["cpu", "cuda"], Bytes | None]
 """By kind of device, the bytes that a batch may take; None for all that there are."""
-ArmName = Literal["A", "A'", "V", "T"]
 
 
 class Data(Struct, frozen=True, kw_only=True):

@@ -4,8 +4,8 @@ import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from bench.header import ArmName
 from bench.matrix import Entry
 from bench.variants import LARGEST, Variant
 
@@ -28,6 +28,10 @@ VERY_SLOW_S, VERY_SLOW_TIMES = 8.0, 4.0
 """A variant whose step takes longer, and that many times its baseline's, is measured in the pilot alone."""
 UNSEEN_TRIAL_S = 15.0
 """What a trial is expected to take before any was seen."""
+
+
+ArmName = Literal["A", "A'", "V", "T"]
+"""The baseline and the baseline once more, a variant, and a variant that is traced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import traces
-from bench.header import ArmName
 from bench.launch import set_status
-from bench.plan import PILOT_LIMIT_S, UNSEEN_TRIAL_S, Arm, Planned
+from bench.plan import PILOT_LIMIT_S, UNSEEN_TRIAL_S, Arm, ArmName, Planned
 from bench.trial import Run, now, take
 from bench.variants import LARGEST, UsageError, Variant
 

@@ -3,19 +3,22 @@
 20 variants, 12 rounds, 60 layers: prints the seconds and the peak memory of the whole process.
 """
 
-import json
+import itertools
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 
 from bench.folder import RunFolder
+from bench.header import Data, Environment, Header, Inputs, PilotCounts, Plan
 from bench.matrix import Entry
-from bench.records import RUN_FILE, SCHEMA_VERSION
+from bench.plan import ArmName
+from bench.records import RUN_FILE
 from bench.setup import variant_rows
 from bench.variants import Variant
 
@@ -50,18 +53,19 @@ def timed(what: str, *command: str) -> None:
 
 def generate(folder: Path, samples: int) -> int:
     """Write a run of about so many samples; how many it has."""
-    arms = [(v, "V" if not v.is_baseline else "A") for v in VARIANTS] + [(VARIANTS[0], "A'")]
+    arms: list[tuple[Variant, ArmName]] = [(v, "A" if v.is_baseline else "V") for v in VARIANTS]
+    arms.append((VARIANTS[0], "A'"))
     per_trial = samples // (len(arms) * (ROUNDS + 1))
     cells = [("layer", f"block.{i}", p) for i in range(LAYERS) for p in ("forward", "backward")]
     cells += [("step", "", ""), ("phase", "", "forward"), ("phase", "", "backward")]
     repeats = -(-per_trial // len(cells))
-    rng, count = np.random.default_rng(0), 0
+    rng, count, trials = np.random.default_rng(0), 0, itertools.count(1)
     entries = [Entry(variant=v) for v in VARIANTS]
     variants = variant_rows(entries, {v.id: "" for v in VARIANTS})
     with RunFolder.create(folder, header(folder.name, arms), variants) as opened:
         for number in range(ROUNDS + 1):
             for variant, arm in arms:
-                trial_id = f"t{number:03d}{VARIANTS.index(variant):02d}{arm[-1]}"
+                trial_id = f"t{next(trials):05d}"
                 values = rng.lognormal(0, 0.02, (repeats, len(cells)))
                 rows = [
                     {
@@ -93,20 +97,19 @@ def layer_rows(trial: dict[str, object]) -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
-def header(name: str, arms: list[tuple[Variant, str]]) -> dict[str, object]:
+def header(name: str, arms: list[tuple[Variant, ArmName]]) -> Header:
     """A run.json as complete as a report needs."""
-    return json.loads(  # type: ignore[no-any-return] # an object
-        json.dumps(
-            {
-                "schema_version": SCHEMA_VERSION, "kind": "run", "run_id": name, "command": RUN_FILE, "seed": 0,
-                "preset": None, "status": "complete", "ended_because": "rounds",
-                "started_at": "2026-01-01T00:00:00+00:00", "finished_at": "2026-01-01T01:00:00+00:00",
-                "data": {"name": "generated numbers", "is_subset": False},
-                "plan": {"verdicts": True, "counts": {}, "arms": [[v.id, arm] for v, arm in arms], "flagged": None,
-                         "largest": {}, "tried": {}, "memory_limit_bytes": {}},
-                "environment": {"cpu": "none", "cores": 0, "page_bytes": 4096, "cuda_devices": []},
-            }
-        )
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    return Header(
+        kind="run", run_id=name, command=RUN_FILE, seed=0, preset=None, status="complete", ended_because="rounds",
+        started_at=began, finished_at=began + timedelta(hours=1),
+        data=Data(name="generated numbers", is_subset=False, train_images=60_000),
+        inputs=Inputs(folder=None, shape=None, classes=10),
+        plan=Plan(
+            rounds=ROUNDS, budget_s=None, verdicts=True, pilot_counts=PilotCounts(plain=1, stamped=1), pilot_only=[],
+            arms=[(variant.id, arm) for variant, arm in arms], memory_limit_bytes={},
+        ),
+        environment=Environment(cpu="none", cores=1, page_bytes=4096),
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from layer import BASE_CALLS
@@ -31,7 +32,7 @@ from scipy import stats as scipy_stats
 
 from bench.analyse.stats import LEVEL, as_ratio, holm, p_above, shift_interval
 from bench.analyse.verdicts import DELTA_CPU, FASTER, SLOWER, verdict
-from bench.plan import Arm, round_trials
+from bench.plan import Arm, ArmName, round_trials
 from bench.variants import Variant
 
 HERE = Path(__file__).parent
@@ -59,7 +60,7 @@ def seconds(calls: int, values: int) -> list[float]:
 
 def rounds(arms: dict[str, int], count: int, seed: int) -> dict[str, list[float]]:
     """The log of each arm's median, by round: randomised, each arm a fresh process."""
-    named = [Arm(name=name, variant=Variant()) for name in arms]
+    named = [Arm(name=cast("ArmName", name), variant=Variant()) for name in arms]
     found: dict[str, list[float]] = {name: [] for name in arms}
     for number in range(count):
         for trial in round_trials(named, seed, number):

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from bench.folder import RunFolder
+from bench.header import Header, decoded
 from bench.matrix import Entry
 from bench.progress import RunProgress
 from bench.records import SCHEMA_VERSION
@@ -31,8 +32,13 @@ ENVIRONMENT: dict[str, Any] = {
 }  # fmt: skip
 
 
-def header(entries: Sequence[Entry], **plan: Any) -> dict[str, Any]:  # noqa: ANN401
+def header(entries: Sequence[Entry], **plan: Any) -> Header:  # noqa: ANN401
     """A run.json."""
+    return decoded(raw_header(entries, **plan), Path("run.json"))
+
+
+def raw_header(entries: Sequence[Entry], **plan: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The JSON object of a run.json."""
     return {
         "schema_version": SCHEMA_VERSION, "kind": "run", "run_id": "made-up",
         "command": "python -m bench run --run-id made-up",
@@ -48,6 +54,12 @@ def header(entries: Sequence[Entry], **plan: Any) -> dict[str, Any]:  # noqa: AN
         } | plan,
         "environment": ENVIRONMENT,
     }  # fmt: skip
+
+
+@pytest.fixture
+def make_header() -> Callable[..., Header]:
+    """Make the run.json of some entries."""
+    return lambda *entries, **plan: header(entries, **plan)
 
 
 @pytest.fixture
@@ -114,13 +126,13 @@ def make_run(tmp_path: Path) -> MakeRun:
         entries = [Entry(variant=parse_id(v)) for v in reasons]
         arms = [list(key) for key in steps if len(steps[key]) > 1]
         counts = {v: {"plain": 1, "iterations": 1, "stamped": 1} for v in reasons}
-        run = header(entries, arms=arms, counts=counts, **plan)
+        run = raw_header(entries, arms=arms, counts=counts, **plan)
         run |= {"run_id": name, "environment": ENVIRONMENT | (environment or {})}
         run |= {"status": "complete", "ended_because": "rounds", "finished_at": "2026-01-01T00:20:00+00:00"}
         writer = TrialWriter(layers, metrics)
         writer.canary = canary or {}
         folder = tmp_path / "results" / name
-        with RunFolder.create(folder, run, variant_rows(entries, reasons)) as opened:
+        with RunFolder.create(folder, decoded(run, folder), variant_rows(entries, reasons)) as opened:
             for variant_id, (status, reason) in failed.items():
                 opened.append_trial(writer.trial(variant_id, "V", 0, "steps", status, reason), [])
             for variant_id, told in (once or {}).items():
@@ -201,7 +213,7 @@ def make_ab(tmp_path: Path) -> MakeRun:
         counts = {v: {"plain": 3, "iterations": 1, "stamped": 2} for v in ids}
         keys = ("variant_id", "scope", "layer", "phase", "flag")
         declared = None if flagged is None else [dict(zip(keys, cell, strict=True)) for cell in flagged]
-        run = header(entries, arms=[list(key) for key in steps], counts=counts, flagged=declared)
+        run = raw_header(entries, arms=[list(key) for key in steps], counts=counts, flagged=declared)
         run |= {"kind": "ab", "preset": None, "command": "python -m bench ab --base main"}
         run |= {"status": "complete", "ended_because": "rounds", "finished_at": "2026-01-01T00:20:00+00:00"}
         names = (("base", "main"), ("head", "this tree"))
@@ -211,7 +223,8 @@ def make_ab(tmp_path: Path) -> MakeRun:
         }
         writer = TrialWriter(AB_LAYERS, {}, extra, without)
         folder = tmp_path / "results" / name
-        with RunFolder.create(folder, run, variant_rows(entries, dict.fromkeys(ids, "") | (excluded or {}))) as opened:
+        rows = variant_rows(entries, dict.fromkeys(ids, "") | (excluded or {}))
+        with RunFolder.create(folder, decoded(run, folder), rows) as opened:
             for (variant_id, tree), (status, reason) in (failed or {}).items():
                 trial = writer.trial(variant_id, "V", 0, "steps+layers", status, reason)
                 opened.append_trial(trial | {"tree": tree}, [])

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bench import environment
+from bench.header import CudaDevice, Environment
 from bench.matrix import Machine
 
 
@@ -31,10 +32,8 @@ def test_no_host_user_or_home_is_recorded(described: dict[str, Any], monkeypatch
 
 
 def test_what_decides_is_read_from_the_description() -> None:
-    described = {
-        "cuda_devices": [{"capability": [9, 0]}, {"capability": [8, 6]}], "libc": "glibc 2.36", "cores": 4,
-        "cxx_compiler": "g++", "huge_pages": None, "tcmalloc": None,
-    }  # fmt: skip
+    devices = [CudaDevice(name="", memory_bytes=1, capability=capability) for capability in ((9, 0), (8, 6))]
+    described = Environment(cuda_devices=devices, libc="glibc 2.36", cores=4, cxx_compiler="g++")
 
     assert environment.machine(described) == Machine(
         cuda_devices=2,
@@ -44,4 +43,4 @@ def test_what_decides_is_read_from_the_description() -> None:
         huge_pages="unknown",
         cores=4,
     )
-    assert environment.machine(described | {"libc": "", "cuda_devices": []}).glibc is None
+    assert environment.machine(Environment(libc="")).glibc is None

@@ -61,8 +61,8 @@ def test_ab_of_two_folders_ends_in_a_page_and_an_exit_code(two_trees: Path, monk
 
     assert code == 3, output  # one round is UNDECIDED
     assert ["ok"] * 5 == [t["status"] for t in trials], trials
-    assert ["base", "head", "base", "base", "head"] == sorted(t["tree"] for t in trials[:2]) + sorted(
-        t["tree"] for t in trials[2:]
+    assert ["base", "head", "base", "base", "head"] == sorted(str(t["tree"]) for t in trials[:2]) + sorted(
+        str(t["tree"]) for t in trials[2:]
     )
     assert "No change was confirmed." in output
     assert "report: reports/small/report.md" in output

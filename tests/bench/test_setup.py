@@ -6,22 +6,23 @@ import pytest
 
 from bench import setup
 from bench.choices import Choices
+from bench.header import Inputs
 from bench.variants import UsageError
 
 
 def test_the_subset_needs_no_path_in_the_record(no_other_data: Path) -> None:  # noqa: ARG001
     inputs, told = setup.find_inputs(Choices())
 
-    assert inputs == {"folder": None, "shape": None, "classes": 10}
-    assert told["is_subset"]
-    assert told["train_images"] == 2000
+    assert inputs == Inputs(folder=None, shape=None, classes=10)
+    assert told.is_subset
+    assert told.train_images == 2000
 
 
 def test_random_images_replace_the_data() -> None:
     inputs, told = setup.find_inputs(Choices(shape="3x32x32", classes=7))
 
-    assert inputs == {"folder": None, "shape": (3, 32, 32), "classes": 7}
-    assert told["name"] == "seeded random images of 3x32x32"
+    assert inputs == Inputs(folder=None, shape=(3, 32, 32), classes=7)
+    assert told.name == "seeded random images of 3x32x32"
 
 
 @pytest.mark.parametrize(

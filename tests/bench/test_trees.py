@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.trees import digest, take
+from bench.environment import digest
+from bench.trees import take
 from bench.variants import UsageError
 
 

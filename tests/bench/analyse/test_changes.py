@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bench.analyse import changes
@@ -35,7 +36,7 @@ def of(make_ab: MakeAb, *arguments: Any, **more: Any) -> list[Change]:  # noqa: 
 def test_the_gate_flags_step_phase_and_layer_of_a_planted_delay_and_no_other(make_ab: MakeAb, arms: Steps) -> None:
     data = load(make_ab(arms(9, 0.1), extra={"1.0": 0.1}))
 
-    assert [tuple(cell.values()) for cell in flagged(data)] == PLANTED
+    assert [msgspec.structs.astuple(cell) for cell in flagged(data)] == PLANTED
 
 
 def test_fresh_rounds_confirm_it(make_ab: MakeAb, arms: Steps, fresh: Steps) -> None:

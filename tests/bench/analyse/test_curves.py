@@ -38,7 +38,7 @@ def test_threads_that_are_not_set_stand_where_torch_puts_them(make_run: MakeRun)
     assert [[1.0, 16.0], [2.0, 32.0]] == np.asarray(line).tolist()
 
 
-def page_of(make_run: MakeRun, tmp_path: Path, tried: list[list[float | None]], limit: int | None) -> str:
+def page_of(make_run: MakeRun, tmp_path: Path, tried: list[list[int | None]], limit: int | None) -> str:
     folder = make_run(
         {(BASE, "A"): [1.0, 1.0]}, fits={LARGEST: {int(n or 0): p is not None for n, p in tried}},
         tried={LARGEST: tried}, largest={}, memory_limit_bytes={"cpu": limit},
@@ -48,7 +48,7 @@ def page_of(make_run: MakeRun, tmp_path: Path, tried: list[list[float | None]], 
 
 
 def test_where_every_image_fits_there_is_no_more(make_run: MakeRun, tmp_path: Path) -> None:
-    page = page_of(make_run, tmp_path, [[32, 1e9], [2000, 3e9]], None)
+    page = page_of(make_run, tmp_path, [[32, 1_000_000_000], [2000, 3_000_000_000]], None)
 
     assert "on this device is 2,000 images** (the peak was 2.79 GiB); there are no more train images." in page
 

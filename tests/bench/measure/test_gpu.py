@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 
 from bench import child
 from bench.environment import describe, machine
+from bench.header import Environment
 from bench.matrix import PRESETS, excluded_reason, preset
 from bench.variants import LARGEST, Variant, as_row
 
@@ -30,7 +32,7 @@ def ask(variant: Variant, probes: str, tmp_path: Path, **more: Any) -> dict[str,
 def test_a_variant_is_what_it_says(variant: Variant, tmp_path: Path) -> None:
     if variant.batch_size == LARGEST:
         pytest.skip("sought by the parent")
-    if reason := excluded_reason(variant, machine(describe())):
+    if reason := excluded_reason(variant, machine(msgspec.convert(describe(), Environment))):
         pytest.skip(reason)
     once = "steps+layers+kernels+loader+numerics" if variant.compile_mode == "eager" else "steps+numerics"
     reply = ask(variant, once, tmp_path)
