@@ -1,15 +1,17 @@
 """The section of layers alone: what `bench micro` measured beside a run, against the same layers in a step."""
 
-import json
 import math
 from pathlib import Path
+from typing import Literal
 
+import msgspec
 import pandas as pd
 
 from bench.analyse.labels import label
 from bench.analyse.load import RunData
 from bench.analyse.page import Lines, Report
 from bench.analyse.words import count, markdown, number, seconds
+from bench.header import Number, Positive, Some, Text, VariantId
 from bench.records import RecordError
 from bench.traces import BETWEEN
 
@@ -18,6 +20,36 @@ COLUMNS = ["variant_id", "layer", "phase", "cache", "seconds", "page_faults", "r
 LEAST_SHOWN = 0.005
 MOST_TOLD = 3
 OUTSIDE = ("data", "h2d", "loss", "scaler", "optimizer", "read")
+
+
+class Info(msgspec.Struct):
+    """What the suite says of a result."""
+
+    variant_id: VariantId
+    layer: Text
+    phase: Literal["forward", "backward"]
+    cache: Literal["hot", "cold"]
+    page_faults: Number
+
+
+class Stats(msgspec.Struct):
+    """What pytest-benchmark found."""
+
+    median: Positive
+    rounds: Some
+
+
+class Result(msgspec.Struct):
+    """One layer in one phase, with hot or cold caches."""
+
+    extra_info: Info
+    stats: Stats
+
+
+class Results(msgspec.Struct):
+    """A file of pytest-benchmark's."""
+
+    benchmarks: list[Result]
 
 
 def read(data: RunData) -> pd.DataFrame:
@@ -36,19 +68,12 @@ def read(data: RunData) -> pd.DataFrame:
 def of_file(path: Path) -> list[tuple[object, ...]]:
     """The results of a file as rows of COLUMNS."""
     try:
-        results = json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
-        return [
-            (
-                *(result["extra_info"][name] for name in ("variant_id", "layer", "phase", "cache")),
-                float(result["stats"]["median"]),
-                float(result["extra_info"]["page_faults"]),
-                int(result["stats"]["rounds"]),
-            )
-            for result in results
-        ]
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        msg = f"{path}: no results of bench micro ({type(error).__name__}: {error})"
+        results = msgspec.json.decode(path.read_bytes(), type=Results).benchmarks
+    except (OSError, msgspec.MsgspecError, ValueError, RecursionError) as error:
+        msg = f"{path}: no results of bench micro ({error})"
         raise RecordError(msg) from error
+    infos = ((result.extra_info, result.stats) for result in results)
+    return [(i.variant_id, i.layer, i.phase, i.cache, s.median, i.page_faults, s.rounds) for i, s in infos]
 
 
 def section(report: Report) -> Lines:

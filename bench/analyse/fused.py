@@ -1,9 +1,10 @@
 """Which layers a kernel of a compiled model covers, found again in its trace: a set, never split."""
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+
+import msgspec
 
 from bench.analyse.mend import Event
 from bench.records import RecordError
@@ -24,7 +25,7 @@ def fused(path: Path, events: list[Event]) -> list[Span]:
     if not path.is_file():
         return []
     try:
-        by_phase = json.loads(path.read_text(encoding="utf-8"))
+        by_phase = msgspec.json.decode(path.read_bytes(), type=dict[str, list[tuple[str, list[str]]]])
         names = {range_name(("", phase)): phase for phase in by_phase}
         phases = [e for e in events if e.get("cat") == "user_annotation" and e.get("name") in names]
         return [
@@ -33,7 +34,7 @@ def fused(path: Path, events: list[Event]) -> list[Span]:
             for event, layers in matched(by_phase[names[phase["name"]]], inside(events, phase))
             if layers
         ]
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, msgspec.MsgspecError, ValueError, LookupError) as error:
         msg = f"{path}: damaged ({error})"
         raise RecordError(msg) from error
 

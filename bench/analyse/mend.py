@@ -9,17 +9,56 @@ takes no time and the optimizer is gone. Its modules are numbered by class: here
 import gzip
 import json
 import math
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
+
+import msgspec
 
 from bench.traces import LAYER, owner_of, range_name
 
 Event = dict[str, Any]
 
+Microseconds = Annotated[float, msgspec.Meta(ge=-1e18, le=1e18)]
+Duration = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
+Integer = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
+Arguments = TypedDict(
+    "Arguments",
+    {
+        "Bytes": Integer, "Device Type": Integer, "Device Id": Integer, "correlation": Integer,
+        "External id": Integer | str, "Python id": Integer | None, "Python parent id": Integer | None,
+        "Python module id": Integer | None, "device": Integer | str, "stream": Integer | str,
+    },
+    total=False,
+)  # fmt: skip
+"""What is read of an event's arguments; others may stand beside it."""
+
+
+class Shape(TypedDict, total=False):
+    """What is read of an event; other keys may stand beside it."""
+
+    ph: str
+    cat: str
+    name: str
+    ts: Microseconds
+    dur: Duration
+    args: Arguments
+
+
+class TraceShape(TypedDict):
+    """What a trace must hold."""
+
+    traceEvents: list[Shape]
+
+
 FILE = "nin-bench.pt.trace.json.gz"
 """The plugin takes files that end so, and calls the worker by what stands in front."""
 CATEGORIES = {"cuda_runtime": "Runtime", "cuda_driver": "Runtime"}
+TIMED = {"user_annotation", "cpu_op", "kernel", "gpu_memcpy", "gpu_memset", "python_function", *CATEGORIES}
+"""The categories whose events have a begin and a duration."""
+WHOLE = {"ph", "name", "ts", "dur", "pid", "tid", "args"}
+"""What such an event has."""
 DATA = range_name(("", "data"))
 LOADER = "enumerate(DataLoader)#batch.__next__"
 """How the plugin knows a loader."""
@@ -45,12 +84,17 @@ def write(raw: Path, target: Path) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A trace; ValueError or OSError where the file is none."""
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        trace = json.load(file)
-    if not isinstance(trace, dict) or not isinstance(trace.get("traceEvents"), list):
-        msg = f"{path}: no trace"
-        raise ValueError(msg)  # noqa: TRY004 - a damaged file, like one that is no JSON
+    """A trace, its events of the types that are read of them; ValueError or OSError where the file is none."""
+    try:
+        with gzip.open(path, "rb") as file:
+            trace: dict[str, Any] = msgspec.json.decode(file.read())
+        msgspec.convert(trace, TraceShape)
+        for number, event in enumerate(trace["traceEvents"]):
+            if event.get("cat") in TIMED and (missing := sorted(WHOLE - set(event))):
+                msg = f"event {number}: found no {missing[0]}, expected one"
+                raise ValueError(msg)
+    except (msgspec.MsgspecError, EOFError, zlib.error, RecursionError) as error:
+        raise ValueError(str(error)) from error
     return trace
 
 
@@ -88,13 +132,15 @@ def module_paths(events: list[Event]) -> dict[str, str]:
         parent = open_modules[-1][1] if open_modules else ""
         if name.startswith(MODULE):
             children.setdefault(name, set())
-            children.setdefault(parent, set()).add(name)
+            if name != parent:
+                children.setdefault(parent, set()).add(name)
             open_modules.append((end, name))
         elif parent and (owner := owner_of(name)):
             paths.setdefault(parent, owner[0])
 
     def path_of(name: str) -> str:
         if name not in paths:
+            paths[name] = ""  # so that a damaged trace whose modules hold each other ends too
             below = [path_of(child).split(".") for child in children[name]]
             common = [p[0] for p in zip(*below, strict=False) if len(set(p)) == 1]
             paths[name] = ".".join(common[:-1] if common in below else common)

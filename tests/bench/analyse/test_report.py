@@ -58,7 +58,7 @@ def data(make_run: MakeRun) -> RunData:
             BF16: GATE | {"score_error": 8e-3, "score_bound": 0.2, "live_logits": 3, "casts": 53.0},
         },
         fits={LARGEST: {32: True, 64: True, 120: True, 128: False}},
-        tried={LARGEST: [[32, 1_000_000_000], [64, 1_400_000_000], [120, 2_100_000_000], [128, None]]}, largest={LARGEST: 120},
+        tried={LARGEST: [[32, 10**9], [64, 14 * 10**8], [120, 21 * 10**8], [128, None]]}, largest={LARGEST: 120},
         memory_limit_bytes={"cpu": 2**31, "cuda": None},
     )  # fmt: skip
     return load(folder)
