@@ -71,7 +71,7 @@ class RunData:
 def load(folder: Path) -> RunData:
     """Read a run; RecordError names the file, and the line where there is one, of any damage."""
     run = read_run(folder)
-    warnings: list[str] = []
+    warnings = [f"gone on with elsewhere: {told}" for told in run.changed]
     variants, trials, samples, layers = (
         read_frame(folder, table, warnings) for table in (VARIANTS, TRIALS, SAMPLES, LAYERS)
     )
