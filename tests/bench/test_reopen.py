@@ -6,6 +6,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
@@ -44,7 +45,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def said(**facts: Any) -> None:  # noqa: ANN401
         usual = {"cpu": "Made-up CPU", "cores": 2, "torch": "2.99.0", "torch_threads": 2}
-        monkeypatch.setattr(reopen, "environment", lambda: Environment(**usual | facts))
+        monkeypatch.setattr(reopen, "environment", lambda: msgspec.convert(usual | facts, Environment))
 
     return said
 
