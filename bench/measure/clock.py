@@ -56,6 +56,8 @@ class HostClock:
 
 SPIN_CYCLES = 20_000_000
 """About 10 ms: long against the cost of an event, short against a trial."""
+STEADY, RISING, MOST_SPINS = 5, 1.01, 200
+"""The clock is steady where a spin is less than a hundredth faster than the fifth before it; two seconds at most."""
 
 
 class CudaClock:
@@ -92,7 +94,14 @@ class CudaClock:
 
     @cached_property
     def _cycles_per_s(self) -> float:
-        """The speed at which the device spins now, which is that of a warm chip once steps have run."""
+        """The speed at which the device spins, once it rises no more: an idle chip's clock takes a while to rise."""
+        speeds = [self._spin()]
+        while len(speeds) < MOST_SPINS and (len(speeds) <= STEADY or speeds[-1] > RISING * speeds[-1 - STEADY]):
+            speeds.append(self._spin())
+        return speeds[-1]
+
+    def _spin(self) -> float:
+        """Cycles a second of one spin."""
         start = self.mark()
         torch.cuda._sleep(SPIN_CYCLES)  # noqa: SLF001
         end = self.mark()

@@ -75,6 +75,19 @@ def test_the_cuda_clock_only_records_events_until_it_is_read(monkeypatch: pytest
     synchronize.assert_called_once_with(torch.device("cuda"))
 
 
+def test_a_spin_is_held_against_the_speed_of_a_warm_chip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An H100 rose from 0.35 to 1.98 GHz: a speed read on the way up makes every hold too short."""
+    rising_hz = itertools.chain([0.35e9] * 3, [1.2e9, 1.5e9, 1.8e9], itertools.repeat(1.98e9))
+    monkeypatch.setattr(CudaClock, "_spin", lambda _self: next(rising_hz))
+    spun: list[int] = []
+    monkeypatch.setattr(torch.cuda, "_sleep", spun.append, raising=False)
+    clock = CudaClock(torch.device("cuda"), prepared=0)
+    clock.hold(0.1)
+    clock.hold(0.2)
+
+    assert [198_000_000, 396_000_000] == spun
+
+
 @pytest.mark.gpu
 def test_the_cuda_clock_tells_what_a_kernel_takes() -> None:
     clock = CudaClock(torch.device("cuda"))
