@@ -20,6 +20,7 @@ from bench.variants import UsageError
 LENET = "cpu-default-nchw-eager-b8-models:lenet"
 NHWC = "cpu-default-nhwc-eager-b8-models:lenet"
 BASE = "cpu-default-nchw-eager-b32"
+MODEL = ("--model", "models:lenet")
 
 
 def call(*arguments: str) -> tuple[int, str]:
@@ -38,9 +39,9 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
         options = ("--rounds", "1", "--budget", "none", "--run-id", "r")
         for words in (
             ("run", "--variant", NHWC, "--input", "1x28x28", *options),
-            ("profile", "r", "--steps", "2"),
-            ("profile", "r", "--variant", NHWC, "--steps", "2"),
-            ("micro", "-q", "-k", "hot"),
+            ("profile", "r", *MODEL, "--steps", "2"),
+            ("profile", "r", *MODEL, "--variant", NHWC, "--steps", "2"),
+            ("micro", *MODEL, "-q", "-k", "hot"),
         ):
             code, output = call(*words)
             assert 0 == code, output
@@ -100,12 +101,13 @@ def test_layers_alone_lie_beside_the_run_and_in_its_report(measured: Path) -> No
 def test_what_profile_and_micro_refuse(measured: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(measured)
     for words, code, told in (
-        (("profile", "r", "--variant", BASE), 2, f"{BASE} is no variant that this run could measure"),
+        (("profile", "r", *MODEL, "--variant", BASE), 2, f"{BASE} is no variant that this run could measure"),
+        (("profile", "r"), 2, "the run has the model 'models:lenet', which is code: name it again"),
         (("profile", "r", "--seed", "3"), 2, "take back seed"),
         (("profile", "r", "--device", "cpu"), 2, "take back device"),
         (("profile", "nothing"), 4, "no run"),
         (("micro", "--run", "nothing"), 4, "no run"),
-        (("micro", "--variant", BASE), 2, f"{BASE} is no variant of"),
+        (("micro", *MODEL, "--variant", BASE), 2, f"{BASE} is no variant of"),
         (("tensorboard", "nothing", "--port", "6999"), 4, "no run"),
     ):
         found, output = call(*words)

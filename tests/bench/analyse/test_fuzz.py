@@ -8,6 +8,7 @@ import json
 import os
 import random
 import shutil
+import zlib
 from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
@@ -131,7 +132,10 @@ def mutate(folder: Path, rng: random.Random) -> None:
     """Damage one file of a run."""
     path = rng.choice(sorted(p for p in folder.rglob("*") if p.is_file()))
     packed = path.suffix == ".gz" and rng.random() < 0.9
-    content = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
+    try:
+        content = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
+    except (OSError, EOFError, zlib.error):  # it was damaged before
+        packed, content = False, path.read_bytes()
     if rng.random() < 0.15 or (path.suffix == ".gz" and not packed):
         content = mutated_bytes(content, rng)
     else:
