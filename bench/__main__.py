@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bench import contradictions
 from bench.choices import DEFAULT_STEPS, Choices, folder_of, name_run, newest
 from bench.environment import cores
 from bench.exits import INTERRUPTED, fail, no_verdict_from_a_crash, one_line, refused
@@ -58,6 +59,7 @@ def main() -> None:
 
 @app.command()
 def run(
+    context: typer.Context,
     preset: Preset = "quick",
     device: Device = "all",
     axis: AxisValues = None,
@@ -78,6 +80,7 @@ def run(
     allow_changed: AllowChanged = False,
 ) -> None:
     """Measure, then write the report and print the variants table."""
+    check(context)
     chosen = Choices(
         preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
         rounds=rounds, budget=budget, seed=seed, model=model, shape=input_, classes=classes,
@@ -89,6 +92,7 @@ def run(
 
 @app.command()
 def ab(
+    context: typer.Context,
     base: Annotated[
         str | None,
         typer.Option(metavar="REF", help="A commit, branch or tag of this folder's repository, or a folder."),
@@ -123,6 +127,7 @@ def ab(
     """
     from bench.analyse import changes  # noqa: PLC0415
 
+    check(context)
     if not (base or resume):
         fail("ab needs --base REF: a commit, branch or tag of this folder's git repository, or a folder")
     chosen = Choices(
@@ -134,6 +139,12 @@ def ab(
         page = finish_ab(measure(chosen, resume), reports)
         add_to_summary(page)
         raise typer.Exit(changes.exit_code(page.changes, strict=strict))
+
+
+def check(context: typer.Context) -> None:
+    """Refuse a call whose options contradict each other."""
+    with refused():
+        contradictions.refuse(context)
 
 
 def measure(chosen: Choices, resume: str | None) -> Path:
@@ -215,6 +226,7 @@ def compare(
 
 @app.command()
 def profile(
+    context: typer.Context,
     run: Annotated[
         str | None,
         typer.Argument(help="A run's folder, or its name in results/, to add to.", show_default="a run of its own"),
@@ -240,6 +252,7 @@ def profile(
     run_id: RunId = None,
 ) -> None:
     """Trace some steps of each variant, for TensorBoard and Perfetto, apart from any timed trial."""
+    check(context)
     chosen = Choices(
         device=device, variants=tuple(variant or ()), seed=seed, model=model, shape=input_, classes=classes,
         data=data, download=download, out=out, run_id=run_id, kind="profile",
@@ -315,6 +328,7 @@ def micro(
 
 @app.command("list")
 def list_(
+    context: typer.Context,
     preset: Preset = "quick",
     device: Device = "all",
     axis: AxisValues = None,
@@ -326,6 +340,7 @@ def list_(
     """Print the matrix: its variants, what can't run here and why, and how long a run may take."""
     from bench import setup  # noqa: PLC0415
 
+    check(context)
     chosen = Choices(
         preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
         rounds=rounds, budget=budget, model=model,

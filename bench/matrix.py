@@ -7,6 +7,7 @@ from typing import Any
 from bench.variants import (
     CPU_BATCH,
     CUDA_BATCH,
+    DEFAULTS,
     LARGEST,
     NOTEBOOK,
     Variant,
@@ -204,11 +205,7 @@ def matrix(
     """
     changes = dict(parse_axis(text) for text in axes)
     if variant_ids:
-        named = [Entry(variant=parse_id(text)) for text in variant_ids]
-        if changes:
-            msg = "--variant names whole variants: it can't go with --axis"
-            raise VariantError(msg)
-        return with_baselines(named)
+        return with_baselines([Entry(variant=named(text, devices, model)) for text in variant_ids])
     entries = [entry for device in devices for entry in preset(preset_name, device, model, cores)]
     return with_axes(entries, changes)
 
@@ -221,13 +218,28 @@ def ab_matrix(
     Nothing is added: each variant is held against itself in another tree.
     """
     changes = dict(parse_axis(text) for text in axes)
-    if variant_ids and changes:
-        msg = "--variant names whole variants: it can't go with --axis"
-        raise VariantError(msg)
     if variant_ids:
-        return _at_one_size([Entry(variant=variant) for variant in dict.fromkeys(map(parse_id, variant_ids))])
+        variants = dict.fromkeys(named(text, devices, model) for text in variant_ids)
+        return _at_one_size([Entry(variant=variant) for variant in variants])
     bases = [preset("quick", device, model)[0] for device in devices]
     return _at_one_size(list(dict.fromkeys(crossed(bases, changes))))
+
+
+def named(text: str, devices: Sequence[str], model: str) -> Variant:
+    """The variant with this id, of the model that the call names where the id names none.
+
+    VariantError where the id has another model or another device than the call.
+    """
+    variant = parse_id(text)
+    if variant.model == DEFAULTS["model"]:
+        variant = replace(variant, model=model)
+    elif model not in (DEFAULTS["model"], variant.model):
+        msg = f"--variant {text} has the model {variant.model}, --model says {model}: take one of them back"
+        raise VariantError(msg)
+    if variant.device.partition(":")[0] not in devices and variant.device not in devices:
+        msg = f"--variant {text} is of {variant.device}, --device says {', '.join(devices)}: take one of them back"
+        raise VariantError(msg)
+    return variant
 
 
 def _at_one_size(entries: list[Entry]) -> list[Entry]:

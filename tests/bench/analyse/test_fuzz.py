@@ -3,6 +3,7 @@
 NIN_FUZZ=5000 nox -s tests -- -k fuzz tries more mutations than CI does.
 """
 
+import functools
 import gzip
 import json
 import os
@@ -25,10 +26,11 @@ from bench import reopen
 from bench.__main__ import app
 from bench.analyse import plots
 from bench.choices import Choices
-from bench.header import Environment, read_run
+from bench.header import Data, Environment, Inputs, read_run
 from bench.pages import write_profile
 from bench.progress import RunProgress
 from bench.records import RecordError
+from bench.setup import find_inputs
 from bench.variants import UsageError
 
 MUTATIONS = int(os.environ.get("NIN_FUZZ", "300"))
@@ -144,6 +146,12 @@ def mutate(folder: Path, rng: random.Random) -> None:
     path.write_bytes(gzip.compress(content) if packed else content)
 
 
+@functools.cache
+def found_inputs(choices: Choices) -> tuple[Inputs, Data]:
+    """The images that a call finds, read once: they are no part of a run's files."""
+    return find_inputs(choices)
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
@@ -194,6 +202,7 @@ def test_fuzz_a_damaged_run_ends_in_an_exit_code_and_touches_nothing_else(
     here = read_run(Path("results/run")).environment
     monkeypatch.setattr(reopen, "environment", lambda: Environment(**{n: getattr(here, n) for n in ("cpu", "cores")}))
     monkeypatch.setattr(reopen, "SAME", ("cpu",))
+    monkeypatch.setattr(reopen, "find_inputs", found_inputs)
     for _ in range(rng.choice([1, 1, 1, 2, 5])):
         try:
             mutate(scene / "results" / "run", rng)
