@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from bench import contradictions
-from bench.choices import DEFAULT_STEPS, Choices, folder_of, name_run, newest
+from bench.choices import DEFAULT_STEPS, RESULTS, Choices, folder_of, name_run, newest
 from bench.environment import cores
 from bench.exits import INTERRUPTED, fail, no_verdict_from_a_crash, one_line, refused
 from bench.header import read_run
-from bench.matrix import Entry, ab_matrix, matrix
+from bench.matrix import ALL_DEVICES, Entry, ab_matrix, matrix
 from bench.options import (
     AllowChanged,
     AxisValues,
@@ -46,8 +46,6 @@ from bench.pages import (
 from bench.records import RUN_FILE
 from bench.serve import DEFAULT_PORT, HOST
 from bench.traces import BOARD
-
-RESULTS = Path("results")
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 
@@ -177,7 +175,7 @@ def measure(chosen: Choices, resume: str | None) -> Path:
 
 def entries_of(chosen: Choices) -> list[Entry]:
     """The matrix that the options ask for."""
-    devices = ["cpu", "cuda"] if chosen.device == "all" else [chosen.device]
+    devices = list(ALL_DEVICES) if chosen.device == "all" else [chosen.device]
     if chosen.kind != "run":
         return ab_matrix(devices, chosen.axes, chosen.variants, chosen.model)
     return matrix(chosen.preset, devices, chosen.axes, chosen.variants, chosen.model, cores())

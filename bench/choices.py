@@ -16,6 +16,9 @@ DEFAULT_STEPS = 3
 """Steps in a trace."""
 
 
+RESULTS = Path("results")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
     """The options of a call."""
@@ -33,7 +36,7 @@ class Choices:
     data: str | None = None
     memory_limit: str | None = None
     download: bool = False
-    out: Path = Path("results")
+    out: Path = RESULTS
     run_id: str | None = None
     base: str | None = None
     """What `ab` holds this tree against."""
@@ -78,8 +81,11 @@ def name_run(choices: Choices) -> str:
 
 
 def folder_of(out: Path, run: str) -> Path:
-    """The folder of a run that is named by its path or by its name in `out`."""
-    return Path(run) if Path(run).is_dir() or "/" in run else out / run
+    """The folder of a run that is named by its path or by its name in `out`; UsageError for a path beside an --out."""
+    if "/" in run and out != RESULTS:
+        msg = f"{run} is a path: take back --out {out}"
+        raise UsageError(msg)
+    return Path(run) if "/" in run or (Path(run).is_dir() and not (out / run).is_dir()) else out / run
 
 
 def newest(out: Path) -> Path:

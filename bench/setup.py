@@ -20,7 +20,7 @@ from bench.matrix import NO_CUDA, Entry, excluded_reason
 from bench.progress import RunProgress, duration
 from bench.records import RecordError
 from bench.trial import Run, ask_in_tree, now
-from bench.variants import UsageError, Variant, as_row
+from bench.variants import LARGEST, UsageError, Variant, as_row
 
 OWNER = "run"
 """The file of a scratch folder that names its run's folder."""
@@ -132,15 +132,21 @@ def new_header(choices: Choices, runnable: list[Entry], run_id: str, described: 
             verdicts=not choices.is_look,
             pilot_counts=PilotCounts(plain=1, stamped=1) if choices.is_look else PilotCounts(plain=3, stamped=2),
             pilot_only=[e.variant.id for e in runnable if e.pilot_only],
-            memory_limit_bytes=memory_limits(choices, described),
+            memory_limit_bytes=memory_limits(choices, runnable, described),
         ),
         environment=described,
     )
 
 
-def memory_limits(choices: Choices, described: Environment) -> MemoryLimits:
-    """By kind of device, the bytes under which the largest batch is sought; None for all that the device has."""
+def memory_limits(choices: Choices, runnable: list[Entry], described: Environment) -> MemoryLimits:
+    """By kind of device, the bytes under which the largest batch is sought; None for all that the device has.
+
+    UsageError where a limit is given and no variant has the largest batch.
+    """
     if choices.memory_limit is not None:
+        if all(entry.variant.batch_size != LARGEST for entry in runnable):
+            msg = "--memory-limit bounds the largest batch, and no variant has one: add --axis batch_size=max"
+            raise UsageError(msg)
         size = parse_size(choices.memory_limit)
         return {"cpu": size, "cuda": size}
     available = described.memory_available_bytes

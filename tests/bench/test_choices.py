@@ -61,5 +61,7 @@ def test_a_run_is_named_as_chosen_or_by_time_and_preset() -> None:
 def test_a_run_is_found_by_its_path_or_its_name(tmp_path: Path) -> None:
     (tmp_path / "r").mkdir()
 
-    assert choices.folder_of(Path("elsewhere"), str(tmp_path / "r")) == tmp_path / "r"
+    assert choices.folder_of(Path("results"), str(tmp_path / "r")) == tmp_path / "r"
+    with pytest.raises(UsageError, match="r is a path: take back --out elsewhere"):
+        choices.folder_of(Path("elsewhere"), str(tmp_path / "r"))
     assert choices.folder_of(tmp_path, "r") == tmp_path / "r"
