@@ -5,6 +5,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -92,6 +93,8 @@ def start(choices: Choices, entries: list[Entry], folder: Path, shown: RunProgre
         run_trees = trees_of(header, scratch)
         for name, root in run_trees.items():
             check_tree(f"{name} ({taken[name]['name']})", root, runnable[0].variant, header)
+        if not run_trees:
+            check_models(runnable, header, scratch, shown)
         opened = RunFolder.create(folder, header, variant_rows(entries, reasons))
         scratch.mkdir(parents=True, exist_ok=True)
         (scratch / OWNER).write_text(str(folder.resolve()), encoding="utf-8")
@@ -167,15 +170,32 @@ def trees_of(header: Header, scratch: Path) -> dict[str, Path]:
 
 def check_tree(name: str, root: Path, variant: Variant, header: Header) -> None:
     """Build the variant's workload from a tree; RecordError where that fails."""
+    if reason := tried(variant, header, root.parent, root):
+        msg = f"{name} can't be measured: {reason}"
+        raise RecordError(msg)
+
+
+def check_models(runnable: list[Entry], header: Header, scratch: Path, shown: RunProgress) -> None:
+    """Build each model and show it two images; UsageError where that fails. NiN on its own images is known to work."""
+    baselines = {entry.variant.model: entry.variant.baseline for entry in reversed(runnable)}
+    for model, variant in baselines.items():
+        if model == "nin" and header.inputs.shape is None:
+            continue
+        shown.say(f"trying {model}")
+        sized = replace(variant, batch_size=2)
+        if reason := tried(sized, header, scratch, None):
+            raise UsageError(reason)
+
+
+def tried(variant: Variant, header: Header, cache: Path, tree: Path | None) -> str:
+    """Why a variant's workload can't be built and its model not answer, in a process of its own; empty if it can."""
     request = {
         "task": "trial", "variant": as_row(variant), "probes": "build",
         "inputs": msgspec.to_builtins(header.inputs), "seed": header.seed,
     }  # fmt: skip
-    variables = child.environment_of(variant, header.environment.tcmalloc or "", root.parent)
-    reply = ask_in_tree(request, variables, limit_s=120, tree=root)
-    if reply["status"] != "ok":
-        msg = f"{name} can't be measured: {reply['reason']}"
-        raise RecordError(msg)
+    variables = child.environment_of(variant, header.environment.tcmalloc or "", cache)
+    reply = ask_in_tree(request, variables, limit_s=120, tree=tree)
+    return "" if reply["status"] == "ok" else str(reply["reason"])
 
 
 def exclusions(entries: Iterable[Entry], described: Environment) -> dict[str, str]:

@@ -57,7 +57,7 @@ def trial(request: dict[str, Any]) -> dict[str, Any]:
     """
     import torch  # noqa: PLC0415 - slow, and not for the environment's parent
 
-    from bench.measure import workload  # noqa: PLC0415
+    from bench.measure import factory, workload  # noqa: PLC0415
     from nin.data import DataError  # noqa: PLC0415
 
     try:
@@ -66,7 +66,7 @@ def trial(request: dict[str, Any]) -> dict[str, Any]:
         return failed("unsupported", error)
     except (torch.OutOfMemoryError, MemoryError) as error:
         return failed("oom", error)
-    except DataError as error:
+    except (DataError, factory.ModelError) as error:
         return failed("error", error)
     except Exception as error:  # noqa: BLE001 - a trial's failure is a row, whatever it is
         traceback.print_exc()
@@ -78,7 +78,7 @@ def trial(request: dict[str, Any]) -> dict[str, Any]:
 
 def measure(request: dict[str, Any]) -> dict[str, Any]:
     """Measure the probes asked for, verified before and after."""
-    from bench.measure import clock, fit, verify, workload  # noqa: PLC0415
+    from bench.measure import clock, factory, fit, verify, workload  # noqa: PLC0415
 
     variant = from_row(request["variant"])
     shape = request["inputs"]["shape"]
@@ -90,6 +90,7 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     if reason := sources.misplaced(variant.model, request.get("tree"), request.get("caller")):
         return failed("invalid", reason)
     if "build" in probes:
+        factory.try_once(work)
         return answered([])
     if reason := verify.before_steps(work):
         return failed("invalid", reason)

@@ -1,17 +1,15 @@
 """What a trial trains: the model, the batches and the trainer of one variant."""
 
-import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
 
+from bench.measure.factory import build_model
 from bench.variants import Variant
 from nin import data
 from nin.loaders import Batch, Loader, make_loader
-from nin.model import NiN
 from nin.train import Setup, Trainer
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -92,8 +90,8 @@ class Workload:
 def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
     """The workload of a variant, nothing run yet.
 
-    Raises UnsupportedError where the variant can't be set up here, ValueError or ImportError
-    where the model can't be made, DataError where the data is damaged.
+    Raises UnsupportedError where the variant can't be set up here, ModelError where the model can't be made,
+    DataError where the data is damaged.
     """
     device = torch.device(variant.device)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
@@ -132,42 +130,3 @@ def endless(loader: Loader) -> Iterator[Batch]:
     """The loader's batches, epoch after epoch."""
     while True:
         yield from loader
-
-
-def build_model(name: str, in_channels: int, num_classes: int) -> nn.Module:
-    """The model of the axis `model`: nin, torchvision.models:NAME or package.module:factory.
-
-    A factory is called as factory(in_channels, num_classes). torchvision's take num_classes and
-    three channels: grey images are shown to them on all three.
-    """
-    if name == "nin":
-        return NiN(in_channels, num_classes)
-    module_name, _, attribute = name.partition(":")
-    try:
-        factory = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        msg = f"model {name}: {error}"
-        raise ValueError(msg) from error
-    if module_name != "torchvision.models":
-        model = factory(in_channels, num_classes)
-    else:
-        # With auxiliary heads these two return more than class scores in training.
-        extra = {"aux_logits": False, "init_weights": True} if attribute in ("googlenet", "inception_v3") else {}
-        model = factory(num_classes=num_classes, **extra)
-        if in_channels == 1:
-            model.register_forward_pre_hook(_on_three_channels)
-        elif in_channels != 3:
-            msg = f"model {name} takes images of 3 channels (or 1, repeated), got {in_channels}"
-            raise ValueError(msg)
-    if not isinstance(model, nn.Module):
-        msg = f"model {name}: the factory must return an nn.Module, got {type(model).__name__}"
-        raise ValueError(msg)  # noqa: TRY004 - a wrong choice of the user's, like the others
-    return model
-
-
-def _on_three_channels(
-    module: nn.Module,  # noqa: ARG001 - a hook's signature
-    arguments: tuple[torch.Tensor, ...],
-) -> tuple[torch.Tensor, ...]:
-    x_NCHW = arguments[0]
-    return (x_NCHW.expand(-1, 3, -1, -1), *arguments[1:])
