@@ -136,7 +136,7 @@ def ab(
     with no_verdict_from_a_crash():
         page = finish_ab(measure(chosen, resume), reports)
         add_to_summary(page)
-        raise typer.Exit(changes.exit_code(page.changes, strict=strict))
+        raise typer.Exit(changes.exit_code(page.changes, page.deaths, strict=strict))
 
 
 def check(context: typer.Context) -> None:
@@ -203,7 +203,8 @@ def report_(
     from bench.analyse import changes  # noqa: PLC0415
 
     with no_verdict_from_a_crash():
-        raise typer.Exit(changes.exit_code(finish_ab(folder, out).changes, strict=False))
+        page = finish_ab(folder, out)
+        raise typer.Exit(changes.exit_code(page.changes, page.deaths, strict=False))
 
 
 @app.command()
