@@ -21,6 +21,7 @@ from bench.options import (
     Download,
     MemoryLimit,
     Model,
+    OrderSeed,
     Out,
     Preset,
     Reports,
@@ -64,7 +65,8 @@ def run(
     variant: VariantIds = None,
     rounds: Rounds = None,
     budget: Budget = None,
-    seed: Seed = 0,
+    seed: Seed = None,
+    order_seed: OrderSeed = None,
     model: Model = "nin",
     input_: Shape = None,
     classes: Classes = 10,
@@ -81,7 +83,7 @@ def run(
     check(context)
     chosen = Choices(
         preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
-        rounds=rounds, budget=budget, seed=seed, model=model, shape=input_, classes=classes,
+        rounds=rounds, budget=budget, seed=seed, order_seed=order_seed, model=model, shape=input_, classes=classes,
         data=data, download=download, memory_limit=memory_limit, out=out, run_id=run_id,
         allow_changed=allow_changed,
     )  # fmt: skip
@@ -105,7 +107,8 @@ def ab(
         int | None, typer.Option(min=1, help="Rounds before any that confirm.", show_default="12")
     ] = None,
     budget: Annotated[str, typer.Option(help="Time for all of it: 90s, 20m, 2h, or none.")] = "none",
-    seed: Seed = 0,
+    seed: Seed = None,
+    order_seed: OrderSeed = None,
     model: Model = "nin",
     input_: Shape = None,
     classes: Classes = 10,
@@ -130,8 +133,8 @@ def ab(
         fail("ab needs --base REF: a commit, branch or tag of this folder's git repository, or a folder")
     chosen = Choices(
         device=device, axes=tuple(axis or ()), variants=tuple(variant or ()), rounds=rounds, budget=budget,
-        seed=seed, model=model, shape=input_, classes=classes, data=data, download=download, out=out,
-        run_id=run_id, base=base, kind="ab", allow_changed=allow_changed,
+        seed=seed, order_seed=order_seed, model=model, shape=input_, classes=classes, data=data, download=download,
+        out=out, run_id=run_id, base=base, kind="ab", allow_changed=allow_changed,
     )  # fmt: skip
     with no_verdict_from_a_crash():
         page = finish_ab(measure(chosen, resume), reports)
@@ -240,7 +243,7 @@ def profile(
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps in the trace of each variant.")] = DEFAULT_STEPS,
     device: Device = "all",
-    seed: Seed = 0,
+    seed: Seed = None,
     model: Model = "nin",
     input_: Shape = None,
     classes: Classes = 10,

@@ -1,6 +1,7 @@
 """The options of a call: their values, and what their texts mean."""
 
 import re
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +30,10 @@ class Choices:
     variants: tuple[str, ...] = ()
     rounds: int | None = None
     budget: str | None = None
-    seed: int = 0
+    seed: int | None = None
+    """Of weights and batches, and of the order of trials: what a call with it measures, it measures again."""
+    order_seed: int | None = None
+    """Of the order of trials alone."""
     model: str = "nin"
     shape: str | None = None
     classes: int = DATA_CLASSES
@@ -49,6 +53,16 @@ class Choices:
     def budget_s(self) -> float | None:
         """Seconds of the budget, None for an endless one; UsageError where it can't be read."""
         return parse_budget(self.budget or default_budget(None if self.variants else self.preset))
+
+    @property
+    def weights_seed(self) -> int:
+        """The seed of weights and batches, the same in every run that gives none."""
+        return 0 if self.seed is None else self.seed
+
+    def draw_order_seed(self) -> int:
+        """The seed of the order of trials: as given, else drawn anew, lest a bad order be that of every run."""
+        given = [seed for seed in (self.order_seed, self.seed) if seed is not None]
+        return given[0] if given else secrets.randbits(32)
 
     @property
     def known_preset(self) -> PresetName:

@@ -219,7 +219,7 @@ def _rounds(run: Run, stage: str, arms: list[plan.Arm], wanted: int, reserve: in
         if plan.rounds_that_fit(run.left_s() - reserve * round_s, round_s, left) < 1:
             return "budget"
         began, number = time.monotonic(), 1 + max((t["round"] for t in run.trials), default=0)
-        _round(run, plan.round_trials(list(due), run.header.seed, number, stage), round_s, left)
+        _round(run, plan.round_trials(list(due), run.header.order, number, stage), round_s, left)
         seen_s.append(time.monotonic() - began)
         round_s = max(seen_s)  # what took long once may do so again
     return "rounds"

@@ -158,7 +158,7 @@ def arms_of_trees(entries: Iterable[Entry], failed: set[str]) -> list[Arm]:
 
 
 def round_trials(arms: Sequence[Arm], seed: int, number: int, stage: str = "measure") -> list[Planned]:
-    """A round's trials: every arm once, in an order drawn from the run's seed and the round's number."""
+    """A round's trials: every arm once, in an order drawn from the run's order seed and the round's number."""
     order = list(arms)
     random.Random(f"{seed}/{number}").shuffle(order)  # noqa: S311 - no secret
     return [Planned(round=number, order=i, arm=arm, stage=stage, probes=arm.probes) for i, arm in enumerate(order)]

@@ -38,7 +38,8 @@ TREES = {name: {"name": name, "commit": None, "digest": "0"} for name in ("base"
 
 MEASURED: dict[str, str] = {
     "--device": "--device cuda", "--axis": "--axis precision=bf16,fp32", "--variant": f"--variant {NHWC}",
-    "--rounds": "--rounds 4", "--budget": "--budget 7m", "--seed": "--seed 5", "--model": "--model ours:net",
+    "--rounds": "--rounds 4", "--budget": "--budget 7m", "--seed": "--seed 5", "--order-seed": "--order-seed 6",
+    "--model": "--model ours:net",
     "--input": "--input 1x32x32", "--classes": "--input 3x32x32 --classes 7", "--data": "--data here",
     "--download": "--download", "--out": "--out elsewhere", "--reports": "--reports pages",
     "--run-id": "--run-id named",
@@ -54,7 +55,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     "profile": {
         name: text
         for name, text in MEASURED.items()
-        if name not in ("--axis", "--rounds", "--budget", "--resume", "--allow-changed")
+        if name not in ("--axis", "--order-seed", "--rounds", "--budget", "--resume", "--allow-changed")
     }
     | {"RUN": "stored", "--steps": "--steps 5"},
     "list": {name: MEASURED[name] for name in ("--device", "--axis", "--variant", "--rounds", "--budget", "--model")}
@@ -91,6 +92,7 @@ def decided(stored: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
     def caught(run: Run, *rest: object, **_: object) -> None:
         whole = json.loads(encoded(run.header))
         named = re.sub(r"\d{4}-\d\d-\d\d-\d{6}", "dated", whole["run_id"])
+        whole["order_seed"] = whole["order_seed"] if whole["order_seed"] in (None, 5, 6) else "drawn"
         told = {key: whole[key] for key in whole if key not in ("command", "started_at", "run_id", "environment")}
         folder = run.folder.folder.parent / named
         ids = [e.variant.id for e in run.entries]
@@ -127,7 +129,7 @@ def decided(stored: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
     monkeypatch.setattr(profile, "execute", caught)
     for name in ("finish", "finish_ab", "finish_micro", "finish_profile", "write_profile", "add_to_summary"):
         monkeypatch.setattr(verbs, name, told_to(name))
-    monkeypatch.setattr(changes, "exit_code", lambda _changes, *, strict: ended(strict=strict))
+    monkeypatch.setattr(changes, "exit_code", lambda _changes, _deaths, *, strict: ended(strict=strict))
     monkeypatch.setattr(alone, "measure", lambda *words: ended(alone=str(words)))
     monkeypatch.setattr(serve, "check", told_to("check"))
     monkeypatch.setattr(serve, "serve", lambda *words: ended(serve=str(words)))

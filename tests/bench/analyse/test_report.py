@@ -1,5 +1,6 @@
 """A report from made-up numbers: what it says, in which order, and that it says it of the data."""
 
+import json
 import math
 import os
 import re
@@ -314,3 +315,13 @@ def test_where_every_variant_died_once_there_is_no_answer(make_run: MakeRun) -> 
     text = "\n".join(answer.lines(data, tables.steps(data)))
 
     assert text.startswith("No variant was ok in every complete round, so there is no answer.")
+
+
+def test_the_line_that_repeats_a_run_names_the_seed_of_its_order(make_run: MakeRun, tmp_path: Path) -> None:
+    folder = make_run({(BASE, "A"): [1.0, 1.1], (BASE, "A'"): [1.0, 1.2]})
+    whole = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(whole | {"order_seed": 4711}))
+    page = report.write(load(folder), tmp_path).path.read_text()
+
+    assert "nox -s bench -- --order-seed 4711\n" in page
+    assert "in an order drawn anew each round from seed 4711" in page
