@@ -17,8 +17,8 @@ MARGIN = 1.5
 def steady(work: Workload, clock: Clock) -> bool:
     """Whether steps wait for the loader in the long run; the queue is then as it is in the long run.
 
-    False where nothing is made in advance. It costs at most what the loader takes for 2.5 full queues and as many
-    batches as there are workers, and as many steps as there are workers and one.
+    False where nothing is made in advance. It takes at most what the loader takes for three full queues (at two batches
+    a worker), and as many steps as there are workers and one.
     """
     if not work.workers:
         return False

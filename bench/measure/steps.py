@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean
 
 from bench.measure.clock import Clock, Timeline
@@ -38,6 +38,11 @@ class Counts:
             msg = f"a trial needs at least one plain sample of one step, got {self}"
             raise ValueError(msg)
 
+    def in_turns(self, turns: int) -> "Counts":
+        """The same, but that a sample averages whole turns of so many steps, and at least the turns it had."""
+        turns = max(turns, self.turns)
+        return replace(self, iterations=turns * math.ceil(self.iterations / turns), turns=turns)
+
 
 LONG_STEP_S = 1.0
 """From here on one step is one sample, and the first step is warm-up enough."""
@@ -68,17 +73,16 @@ def calibrate(work: Workload, clock: Clock, first_s: float, plain: int, stamped:
         for _ in range(2):
             step_s = synced_s(work, clock, turns)
     if step_s >= SLOW_STEP_S:
-        return Counts(plain=1, iterations=turns, stamped=0, turns=turns)
+        return Counts(plain=1, stamped=0).in_turns(turns)
     if step_s >= LONG_STEP_S:
-        return Counts(warmup=0 if work.eager else 1, plain=plain, iterations=turns, stamped=stamped, turns=turns)
+        return Counts(warmup=0 if work.eager else 1, plain=plain, stamped=stamped).in_turns(turns)
     iterations = max(1, min(MOST_ITERATIONS, math.ceil(LEAST_SAMPLE_S / step_s)))
     return Counts(
         warmup=SHORT_WARMUP if iterations > 1 else 1,
         plain=plain,
-        iterations=turns * math.ceil(iterations / turns),
+        iterations=iterations,
         stamped=max(stamped, math.ceil(min(MOST_STAMPED, iterations) / turns)),
-        turns=turns,
-    )
+    ).in_turns(turns)
 
 
 def synced_s(work: Workload, clock: Clock, count: int) -> float:
@@ -106,11 +110,15 @@ def first_step(work: Workload, clock: Clock) -> Samples:
     return samples
 
 
-def warm_up(work: Workload, clock: Clock, counts: Counts) -> None:
-    """Bring a loader's queue to its steady state, then take the steps that a short step needs to settle."""
-    steady(work, clock)
+def warm_up(work: Workload, clock: Clock, counts: Counts) -> Counts:
+    """How many steps to take behind it: those given, in whole turns of the workers where steps wait for them.
+
+    It brings a loader's queue to its steady state, then takes the steps that a short step needs to settle.
+    """
+    turns = work.workers if steady(work, clock) else 1
     for _ in range(counts.warmup):
         take_step(work)
+    return counts.in_turns(turns)
 
 
 def plain_steps(work: Workload, clock: Clock, counts: Counts) -> Samples:

@@ -129,7 +129,7 @@ def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: d
         counts = steps.Counts(**request["counts"])
     else:
         counts = steps.calibrate(work, ticker, first.rows[0]["value"], **request["pilot_counts"])
-    steps.warm_up(work, ticker, counts)
+    counts = steps.warm_up(work, ticker, counts)
     before = Effects.of(work)
     plain = steps.plain_steps(work, ticker, counts)
     stamped = steps.stamped_steps(work, ticker, counts.stamped, counts.turns)

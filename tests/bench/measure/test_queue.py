@@ -125,6 +125,15 @@ def test_a_later_trial_with_the_pilots_counts_agrees_with_it(
     assert later_s <= pilot_s  # a budget counts on the pilot's seconds
 
 
+def test_counts_of_a_faster_loader_do_for_a_slower_one(fake_queue: Any, clock: FakeClock) -> None:  # noqa: ANN401
+    """`ab` has one tree's counts for both, and the other's loader may have become the slower one."""
+    asked = {"probes": "steps", "counts": {"plain": 3, "iterations": 1, "stamped": 1}}
+    reply = steps_trial(fake_queue(3, 0.25, 1.5), cast("Clock", clock), ["steps"], asked)
+
+    assert values(reply, "wall") == pytest.approx([0.5] * 3)
+    assert values(reply, "wall", "phase", "data") == pytest.approx([0.25])
+
+
 @pytest.mark.parametrize("batch_s", [0.0, 1.0, 1.9])
 def test_where_the_loader_is_faster_the_queue_is_full(
     batch_s: float, fake_queue: Any, clock: FakeClock  # noqa: ANN401
