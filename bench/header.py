@@ -66,6 +66,7 @@ class Counts(Struct, frozen=True, kw_only=True):
     plain: Some = 1
     iterations: Some = 1
     stamped: Count = 0
+    turns: Some = 1
 
 
 class Flagged(Struct, frozen=True, kw_only=True):

@@ -130,10 +130,10 @@ def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: d
         counts = steps.Counts(**request["counts"])
     else:
         counts = steps.calibrate(work, ticker, first.rows[0]["value"], **request["pilot_counts"])
-    steps.warm_up(work, counts)
+    counts = steps.warm_up(work, ticker, counts)
     before = Effects.of(work)
     plain = steps.plain_steps(work, ticker, counts)
-    stamped = steps.stamped_steps(work, ticker, counts.stamped)
+    stamped = steps.stamped_steps(work, ticker, counts.stamped, counts.turns)
     after = Effects.of(work)
     ended = state.read(work.device)
     samples.add_all([first, plain, stamped, samples_of(work, compiled, before, after), steps.stamp_costs(work, ticker)])
@@ -177,7 +177,7 @@ def trace_trial(work: "Workload", ticker: "Clock", asked: dict[str, Any]) -> dic
     if watch:
         fusion.write(watch, work.trainer.model, Path(asked["folder"]))  # exporting a trace forgets it
     settle(work)
-    steps.warm_up(work, steps.Counts(warmup=1))
+    steps.warm_up(work, ticker, steps.Counts(warmup=1))
     before = Effects.of(work)
     found = trace.measure(work, ticker, asked["steps"], Path(asked["folder"]))
     loss_sum, after = float(work.trainer.loss_sum), Effects.of(work)
