@@ -51,13 +51,16 @@ def main(channel: int, own_session: bool, command: list[str]) -> int:  # noqa: F
     tell(channel, pid=worker)
     codes: Codes = {}
     watch(worker, channel, wake, codes)
-    if worker in codes:
-        tell(channel, code=codes[worker])
+    ended = worker in codes
+    if ended:
+        tell(channel, code=codes[worker])  # before the sweep, which the time limit does not count
     if finds_all:
         sweep(wake, codes)
     else:
         end_group(worker, codes)
     code = codes.get(worker, -signal.SIGKILL)
+    if not ended:
+        tell(channel, code=code)
     return code if code >= 0 else 128 - code
 
 
