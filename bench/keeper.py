@@ -17,6 +17,7 @@ import json
 import os
 import select
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -42,10 +43,11 @@ def main(channel: int, own_session: bool, command: list[str]) -> int:  # noqa: F
     if variables is None:
         return 1
     try:
-        worker = spawn(command, variables, own_session)
+        process = subprocess.Popen(command, env=variables, process_group=0 if own_session else None)
     except OSError as error:
         tell(channel, errno=error.errno or 0)
         return 1
+    worker = process.pid  # reaped below, with the orphans
     if not own_session:
         os.setsid()  # what strikes the harness's group as a whole must not strike this process
     tell(channel, pid=worker)
@@ -111,14 +113,6 @@ def tell(channel: int, **what: int) -> None:
     """Send a line to the harness, if it still listens."""
     with contextlib.suppress(OSError):
         os.write(channel, json.dumps(what).encode() + b"\n")
-
-
-def spawn(command: list[str], variables: dict[bytes, bytes], own_group: bool) -> int:  # noqa: FBT001 - one caller
-    """The pid of the command, started with these variables and as if by the harness itself; OSError if it can't be."""
-    restored = [signal.SIGPIPE, signal.SIGXFSZ]  # Python ignores them
-    if own_group:
-        return os.posix_spawnp(command[0], command, variables, setsigdef=restored, setpgroup=0)
-    return os.posix_spawnp(command[0], command, variables, setsigdef=restored)
 
 
 def watch(worker: int, channel: int, wake: int, codes: Codes) -> None:
