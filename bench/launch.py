@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from statistics import median
 
-from bench import fit, plan
+from bench import counts, fit, plan
 from bench.folder import RunFolder
 from bench.header import Ended, Flagged, Status, check_known, read_run
 from bench.matrix import Entry
@@ -95,8 +95,8 @@ def _pilot(run: Run) -> None:
             if trial.probes == "fit":
                 _find_largest(run, trial)
                 break
-            counts = run.plan.counts.get(trial.arm.variant.id)  # both trees take the same
-            take(run, trial, counts, _pilot_limit_s(run), run.plan.largest.get(trial.arm.variant.id))
+            known = run.plan.counts.get(trial.arm.variant.id)  # both trees take the same
+            take(run, trial, known, _pilot_limit_s(run), run.plan.largest.get(trial.arm.variant.id))
 
 
 def _piloted(run: Run, trial: plan.Planned) -> bool:
@@ -173,6 +173,7 @@ def _measure(run: Run, flag: Callable[[Path], list[Flagged]] | None) -> Ended:
         failed |= plan.very_slow((entry.variant for entry in run.entries), run.plan.step_s)
         failed |= {e.variant.id for e in run.entries if e.variant.id not in run.plan.step_s}  # the budget ended
         arms = plan.arms(run.entries, failed, twice=run.plan.verdicts)
+        _even(run, [arm.variant for arm in arms])
     run.plan.arms = [(arm.variant.id, arm.name) for arm in arms]
     run.folder.write_run(run.header)  # which arms make a round complete, should this process be killed
     if not any(t["stage"] == "confirm" for t in run.trials):
@@ -182,6 +183,16 @@ def _measure(run: Run, flag: Callable[[Path], list[Flagged]] | None) -> Ended:
         reserve = plan.CONFIRM_ROUNDS if flag else 0
         ended_because = _rounds(run, "measure", arms, run.plan.rounds, reserve)
     return _confirm(run, arms, flag, ended_because) if flag else ended_because
+
+
+def _even(run: Run, variants: list[Variant]) -> None:
+    """Have all that are held against each other take the same samples of the same steps, and plan for it."""
+    even = counts.evened(variants, run.plan.counts, run.plan.step_s)
+    for variant_id, own in run.plan.counts.items():
+        more = counts.steps_of(even[variant_id]) - counts.steps_of(own)
+        trial_s = run.plan.trial_s.get(variant_id, plan.UNSEEN_TRIAL_S)
+        run.plan.trial_s[variant_id] = max(0.0, trial_s + more * run.plan.step_s.get(variant_id, 0.0))
+    run.plan.counts = even
 
 
 def _confirm(run: Run, arms: list[plan.Arm], flag: Callable[[Path], list[Flagged]], ended_because: Ended) -> Ended:
