@@ -132,7 +132,7 @@ def test_the_keeper_sleeps_while_the_worker_runs(tmp_path: Path) -> None:
         before = switches(command_kept._keeper.pid)
 
         assert not command_kept.wait(1)
-        assert switches(command_kept._keeper.pid) == before
+        assert switches(command_kept._keeper.pid) <= before + 1  # it may have been about to fall asleep
 
 
 def test_orphans_that_end_while_the_worker_runs_are_reaped(tmp_path: Path) -> None:

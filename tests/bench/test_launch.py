@@ -1,5 +1,6 @@
 """A run, from its first trial to its last, through failures, interrupts and kills."""
 
+import fcntl
 import json
 import os
 import signal
@@ -410,6 +411,10 @@ def test_a_parent_that_is_killed_loses_at_most_the_trial_under_way(tmp_path: Pat
         time.sleep(0.05)
     parent.send_signal(signal.SIGKILL)
     parent.wait()
+    # A child that it was just starting holds the folder's lock until it runs its own program.
+    lock = os.open(folder, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    os.close(lock)
     # As if it had been killed between the samples and their trial's row, and in the middle of a line.
     with (folder / "samples.csv").open("a") as file:
         file.write("t00009,steps,step,,,wall,s,1,0,123.0\nt00009,steps,st")
