@@ -124,7 +124,7 @@ def ab(
     """Hold this tree's code against another's: its `nin`, or --model, in one interleaved run.
 
     Exit codes: 0 no confirmed regression, 1 a confirmed regression, 2 wrong call, 3 undecided (--strict),
-    4 nothing measured, or not comparable.
+    4 nothing measured, or not comparable, 5 this tree dies more often than the base.
     """
     from bench.analyse import changes  # noqa: PLC0415
 
