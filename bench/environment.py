@@ -45,10 +45,7 @@ def describe() -> dict[str, Any]:
 
     return {
         "cpu": cpu_model(),
-        "cores": cores(),
-        "cpu_quota": cpu_quota(),
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "memory_available_bytes": memory_available_bytes(),
+        **granted(),
         "page_bytes": os.sysconf("SC_PAGE_SIZE"),
         "os": f"{platform.system()} {platform.release()}",
         "architecture": platform.machine(),
@@ -132,24 +129,37 @@ def cpu_half() -> str | None:
 
 
 def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The threads that this process can run all the time: by its affinity mask and its control groups."""
+    from nin.cgroup import usable_cores  # noqa: PLC0415 - a worker must find `nin` in the tree that it measures
+
+    return usable_cores()
 
 
-def cpu_quota() -> float | None:
-    """CPUs that the cgroup grants; None where it sets no limit."""
-    quota, _, period = (_read("/sys/fs/cgroup/cpu.max") or "max").partition(" ")
-    return None if quota == "max" else int(quota) / int(period)
+def granted() -> dict[str, Any]:
+    """Processors and memory that this process may use; where a container sets limits, those."""
+    from nin import cgroup  # noqa: PLC0415 - as above
+
+    found = cgroup.limits()
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "cores": cgroup.usable_cores(found),
+        "affinity_cores": cgroup.affinity_cores(),
+        "cpu_quota": found.cpu_quota,
+        "memory_bytes": least(memory_bytes, found.memory_limit_bytes),
+        "memory_limit_bytes": found.memory_limit_bytes,
+        "memory_available_bytes": least(available_bytes(), found.memory_left_bytes),
+    }
 
 
-def memory_available_bytes() -> int | None:
-    """What new processes may have: the kernel's estimate, or what the cgroup's limit leaves if that is less."""
+def available_bytes() -> int | None:
+    """What new processes may have of the machine's memory, by the kernel's estimate."""
     lines = (_read("/proc/meminfo") or "").splitlines()
-    available = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    limit, used = (_read(f"/sys/fs/cgroup/memory.{name}") or "max" for name in ("max", "current"))
-    if limit != "max" and used != "max":
-        available.append(int(limit) - int(used))
-    return min(available, default=None)
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
+
+
+def least(*found: int | None) -> int | None:
+    """The least of what is known; None where nothing is."""
+    return min((value for value in found if value is not None), default=None)
 
 
 def huge_pages() -> str | None:

@@ -23,7 +23,7 @@ FIXED = (
     "preset", "device", "variants", "seed", "shape", "classes", "run_id", "base", "memory_limit",
 )  # fmt: skip
 """Options that stay as a run was begun."""
-SAME = ("cpu", "cores", "torch", "cuda_devices", "torch_threads", "code")
+SAME = ("cpu", "cores", "cpu_quota", "memory_limit_bytes", "torch", "cuda_devices", "torch_threads", "code")
 """What may not change between two parts of one run, unless the user allows it."""
 
 
