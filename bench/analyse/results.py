@@ -51,8 +51,9 @@ def hardware(environment: Environment) -> str:
 
 def answer_section(report: Report) -> Lines:
     """The fastest variant of each device and model, and how to get it."""
-    busy = [line for sentence in noise.busy_words(report.data) for line in (f"**{sentence}**", "")]
-    return ["## The answer", "", *answer.lines(report.data, report.steps), *busy]
+    told = [*noise.quota_words(report.data), *noise.busy_words(report.data)]
+    doubts = [line for sentence in told for line in (f"**{sentence}**", "")]
+    return ["## The answer", "", *answer.lines(report.data, report.steps), *doubts]
 
 
 def variants_section(report: Report) -> Lines:
