@@ -4,11 +4,13 @@ import ctypes.util
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.home import home
 from bench.matrix import Machine
 
 if TYPE_CHECKING:
@@ -92,7 +94,8 @@ def machine(environment: "Environment") -> Machine:
 
 def without_home(text: str) -> str:
     """The text with the user's home folder as `~`: no user's name in a record."""
-    return text.replace(str(Path.home()), "~")
+    found = home()
+    return re.sub(rf"{re.escape(str(found))}(?![\w.-])", "~", text) if found else text
 
 
 def cuda_devices() -> list[dict[str, Any]]:
@@ -133,6 +136,13 @@ def cores() -> int:
     from nin.cgroup import usable_cores  # noqa: PLC0415 - a worker must find `nin` in the tree that it measures
 
     return usable_cores()
+
+
+def cpu_quota() -> float | None:
+    """CPU seconds a second that the control groups grant; None where they set no limit."""
+    from nin.cgroup import limits  # noqa: PLC0415 - as above
+
+    return limits().cpu_quota
 
 
 def granted() -> dict[str, Any]:
@@ -200,10 +210,10 @@ def digest(root: Path, *folders: str) -> str:
 
 
 def git(root: Path, *arguments: str) -> str:
-    """What git says of the repository around a folder; OSError or SubprocessError where it says nothing."""
+    """What git says of the repository around a folder, in English; OSError or SubprocessError where it says nothing."""
     done = subprocess.run(
         ["git", "-C", str(root), *arguments],  # noqa: S607 - git is where the user has it
-        capture_output=True, check=True, text=True, timeout=60,
+        capture_output=True, check=True, text=True, timeout=60, env=os.environ | {"LC_ALL": "C"},
     )  # fmt: skip
     return done.stdout.strip()
 
