@@ -151,12 +151,11 @@ def check(context: typer.Context) -> None:
 
 
 def places(out: Path | None, reports: Path) -> None:
-    """Refuse a call whose new run, report or temporary files could not be written, before anything is measured."""
+    """Refuse a call whose new run or report could not be written, before anything is measured."""
     with refused():
         if out is not None:
             home.check(out, "--out")
         home.check(reports, "--reports")
-        home.temporary()
 
 
 def measure(chosen: Choices, resume: str | None) -> Path:

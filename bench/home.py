@@ -28,7 +28,10 @@ def temporary() -> Path:
 
 
 def private() -> Path:
-    """A folder of this user's alone among the temporary files, made if need be; UsageError where it is not safe to use."""
+    """A folder of this user's alone among the temporary files, made if need be.
+
+    UsageError where it is not safe to use.
+    """
     folder = temporary() / f"nin-bench-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)

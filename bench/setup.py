@@ -40,7 +40,11 @@ def scratch_of(folder: Path) -> Path:
 
 
 def environment() -> Environment:
-    """The machine and its software, asked of a child: the parent itself never starts torch's threads."""
+    """The machine and its software, asked of a child: the parent itself never starts torch's threads.
+
+    UsageError where torch can't be used, or no temporary file can be written.
+    """
+    home.temporary()
     variables = child.environment_of(Variant(), "", Path())
     limit_s = ASK_LIMIT_S * plan.patience(cpu_quota())
     reply = child.ask({"task": "environment"}, variables, limit_s)
