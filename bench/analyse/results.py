@@ -46,7 +46,8 @@ def profile_title(page: TracedPage) -> Lines:
 def hardware(environment: Environment) -> str:
     """The machine in one phrase."""
     gpus = [device.name for device in environment.cuda_devices]
-    return ", ".join([f"{environment.cpu} ({environment.cores} cores)", *gpus])
+    cores = "1 core" if environment.cores == 1 else f"{environment.cores} cores"
+    return ", ".join([f"{environment.cpu} ({cores})", *gpus])
 
 
 def answer_section(report: Report) -> Lines:
