@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from bench import contradictions, home
-from bench.choices import DEFAULT_STEPS, Choices, folder_of, name_run, newest
+from bench.choices import DEFAULT_STEPS, RESULTS, Choices, folder_of, name_run, newest
 from bench.environment import cores
 from bench.exits import INTERRUPTED, fail, no_verdict_from_a_crash, one_line, refused
 from bench.header import read_run
-from bench.matrix import Entry, ab_matrix, matrix
+from bench.matrix import ALL_DEVICES, Entry, ab_matrix, matrix
 from bench.options import (
     AllowChanged,
     AxisValues,
@@ -21,6 +21,7 @@ from bench.options import (
     Download,
     MemoryLimit,
     Model,
+    OrderSeed,
     Out,
     Preset,
     Reports,
@@ -47,8 +48,6 @@ from bench.records import RUN_FILE
 from bench.serve import DEFAULT_PORT, HOST
 from bench.traces import BOARD
 
-RESULTS = Path("results")
-
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 
 
@@ -67,7 +66,8 @@ def run(
     variant: VariantIds = None,
     rounds: Rounds = None,
     budget: Budget = None,
-    seed: Seed = 0,
+    seed: Seed = None,
+    order_seed: OrderSeed = None,
     model: Model = "nin",
     input_: Shape = None,
     classes: Classes = 10,
@@ -84,7 +84,7 @@ def run(
     check(context)
     chosen = Choices(
         preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
-        rounds=rounds, budget=budget, seed=seed, model=model, shape=input_, classes=classes,
+        rounds=rounds, budget=budget, seed=seed, order_seed=order_seed, model=model, shape=input_, classes=classes,
         data=data, download=download, memory_limit=memory_limit, out=out, run_id=run_id,
         allow_changed=allow_changed,
     )  # fmt: skip
@@ -109,7 +109,8 @@ def ab(
         int | None, typer.Option(min=1, help="Rounds before any that confirm.", show_default="12")
     ] = None,
     budget: Annotated[str, typer.Option(help="Time for all of it: 90s, 20m, 2h, or none.")] = "none",
-    seed: Seed = 0,
+    seed: Seed = None,
+    order_seed: OrderSeed = None,
     model: Model = "nin",
     input_: Shape = None,
     classes: Classes = 10,
@@ -134,14 +135,14 @@ def ab(
         fail("ab needs --base REF: a commit, branch or tag of this folder's git repository, or a folder")
     chosen = Choices(
         device=device, axes=tuple(axis or ()), variants=tuple(variant or ()), rounds=rounds, budget=budget,
-        seed=seed, model=model, shape=input_, classes=classes, data=data, download=download, out=out,
-        run_id=run_id, base=base, kind="ab", allow_changed=allow_changed,
+        seed=seed, order_seed=order_seed, model=model, shape=input_, classes=classes, data=data, download=download,
+        out=out, run_id=run_id, base=base, kind="ab", allow_changed=allow_changed,
     )  # fmt: skip
     places(None if resume else out, reports)
     with no_verdict_from_a_crash():
         page = finish_ab(measure(chosen, resume), reports)
         add_to_summary(page)
-        raise typer.Exit(changes.exit_code(page.changes, strict=strict))
+        raise typer.Exit(changes.exit_code(page.changes, page.deaths, strict=strict))
 
 
 def check(context: typer.Context) -> None:
@@ -188,7 +189,7 @@ def measure(chosen: Choices, resume: str | None) -> Path:
 
 def entries_of(chosen: Choices) -> list[Entry]:
     """The matrix that the options ask for."""
-    devices = ["cpu", "cuda"] if chosen.device == "all" else [chosen.device]
+    devices = list(ALL_DEVICES) if chosen.device == "all" else [chosen.device]
     if chosen.kind != "run":
         return ab_matrix(devices, chosen.axes, chosen.variants, chosen.model)
     return matrix(chosen.preset, devices, chosen.axes, chosen.variants, chosen.model, cores())
@@ -218,7 +219,8 @@ def report_(
     from bench.analyse import changes  # noqa: PLC0415
 
     with no_verdict_from_a_crash():
-        raise typer.Exit(changes.exit_code(finish_ab(folder, out).changes, strict=False))
+        page = finish_ab(folder, out)
+        raise typer.Exit(changes.exit_code(page.changes, page.deaths, strict=False))
 
 
 @app.command()
@@ -256,7 +258,7 @@ def profile(
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps in the trace of each variant.")] = DEFAULT_STEPS,
     device: Device = "all",
-    seed: Seed = 0,
+    seed: Seed = None,
     model: Model = "nin",
     input_: Shape = None,
     classes: Classes = 10,

@@ -1,6 +1,5 @@
 """The parent of `bench micro`: the suite of layers alone, in a process under the variant's own variables."""
 
-import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from bench import child
 from bench.header import read_run
+from bench.kept import call
 from bench.records import read_variants, runnable_variants
 from bench.reopen import check_models, check_same
 from bench.setup import progress, scratch_of
@@ -35,7 +35,7 @@ def measure(run: Path, variant_id: str | None, model: str, options: Sequence[str
     # The rootdir's own settings are those of the project's tests, which the suite is none of.
     arguments = ["-c", str(SUITE / "pytest.ini"), "--rootdir", str(SUITE), str(SUITE)]
     arguments += [f"--run={run}", f"--variant={variant.id}", *options]
-    return subprocess.call([sys.executable, "-m", "pytest", *arguments], env=variables)
+    return call([sys.executable, "-m", "pytest", *arguments], variables)
 
 
 def chosen(run: Path, variant_id: str | None) -> Variant:

@@ -1,11 +1,8 @@
 """One worker process: its environment, its request and reply, its time limit, its end."""
 
-import contextlib
 import json
 import os
-import select
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -13,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.environment import without_home
+from bench.kept import Kept
 from bench.records import STATUSES
 from bench.variants import ALLOCATOR_VARIABLES, Variant
 
@@ -54,48 +52,18 @@ def ask(
 ) -> dict[str, Any]:
     """The worker's reply, or a status and a reason where it gave none: timeout or error.
 
-    It is started in `folder`, here by default. Blocks without polling. Whatever happens, no process of the
-    worker's is left behind.
+    It is started in `folder`, here by default. Blocks without polling. Whatever happens, nothing that the worker
+    started is left behind.
     """
     with tempfile.TemporaryDirectory(prefix="nin-bench-") as scratch:
         paths = {name: Path(scratch) / name for name in ("request", "reply", "log")}
         paths["request"].write_text(json.dumps(request), encoding="utf-8")
-        with paths["log"].open("wb") as log:
-            process = subprocess.Popen(
-                [*worker, str(paths["request"]), str(paths["reply"])],
-                env=dict(variables), cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True,
-            )  # fmt: skip
-        try:
-            in_time = wait(process, limit_s)
-        finally:
-            end(process)
+        asked = [*worker, str(paths["request"]), str(paths["reply"])]
+        with paths["log"].open("wb") as log, Kept(asked, variables, folder=folder, log=log) as kept:
+            in_time = kept.wait(limit_s)
         if not in_time:
             return no_reply("timeout", f"no reply within {limit_s:.0f} s")
-        return read_reply(paths["reply"], paths["log"], process.returncode)
-
-
-def wait(process: "subprocess.Popen[bytes]", limit_s: float) -> bool:
-    """Whether the process ended in time. Popen.wait would wake up twenty times a second."""
-    try:
-        handle = os.pidfd_open(process.pid)
-    except (AttributeError, OSError):  # another system than Linux, or a kernel that refuses
-        try:
-            process.wait(limit_s)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
-    try:
-        return bool(select.select([handle], [], [], limit_s)[0])
-    finally:
-        os.close(handle)
-
-
-def end(process: "subprocess.Popen[bytes]") -> None:
-    """Kill what is left of the worker's session: itself if it still runs, loaders, compilers."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+        return read_reply(paths["reply"], paths["log"], kept.returncode)
 
 
 def no_reply(status: str, reason: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The options of a call: their values, and what their texts mean."""
 
 import re
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,9 @@ DEFAULT_STEPS = 3
 """Steps in a trace."""
 
 
+RESULTS = Path("results")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
     """The options of a call."""
@@ -26,14 +30,17 @@ class Choices:
     variants: tuple[str, ...] = ()
     rounds: int | None = None
     budget: str | None = None
-    seed: int = 0
+    seed: int | None = None
+    """Of weights and batches, and of the order of trials: what a call with it measures, it measures again."""
+    order_seed: int | None = None
+    """Of the order of trials alone."""
     model: str = "nin"
     shape: str | None = None
     classes: int = DATA_CLASSES
     data: str | None = None
     memory_limit: str | None = None
     download: bool = False
-    out: Path = Path("results")
+    out: Path = RESULTS
     run_id: str | None = None
     base: str | None = None
     """What `ab` holds this tree against."""
@@ -46,6 +53,16 @@ class Choices:
     def budget_s(self) -> float | None:
         """Seconds of the budget, None for an endless one; UsageError where it can't be read."""
         return parse_budget(self.budget or default_budget(None if self.variants else self.preset))
+
+    @property
+    def weights_seed(self) -> int:
+        """The seed of weights and batches, the same in every run that gives none."""
+        return 0 if self.seed is None else self.seed
+
+    def draw_order_seed(self) -> int:
+        """The seed of the order of trials: as given, else drawn anew, lest a bad order be that of every run."""
+        given = [seed for seed in (self.order_seed, self.seed) if seed is not None]
+        return given[0] if given else secrets.randbits(32)
 
     @property
     def known_preset(self) -> PresetName:
@@ -78,8 +95,11 @@ def name_run(choices: Choices) -> str:
 
 
 def folder_of(out: Path, run: str) -> Path:
-    """The folder of a run that is named by its path or by its name in `out`."""
-    return Path(run) if Path(run).is_dir() or "/" in run else out / run
+    """The folder of a run that is named by its path or by its name in `out`; UsageError for a path beside an --out."""
+    if "/" in run and out != RESULTS:
+        msg = f"{run} is a path: take back --out {out}"
+        raise UsageError(msg)
+    return Path(run) if "/" in run or (Path(run).is_dir() and not (out / run).is_dir()) else out / run
 
 
 def newest(out: Path) -> Path:

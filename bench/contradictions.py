@@ -12,6 +12,8 @@ WITH_RESUME = frozenset(
      "--strict"}
 )  # fmt: skip
 """What a run that is gone on with still takes; the other options stay as it was begun."""
+WITH_RUN = frozenset({"--variant", "--steps", "--model", "--data", "--download", "--out", "--reports", "--port"})
+"""What a run that is added to, reported or served still takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +34,7 @@ RULES = (
     Rule(option="--classes", needs=frozenset({"--input"}), why="Fashion-MNIST has 10"),
     Rule(option="--input", never=frozenset({"--data", "--download"}), why="random images take the data's place"),
     Rule(option="--data", never=frozenset({"--download"}), why="a folder that is named is not downloaded to"),
-    Rule(option="RUN", never=frozenset({"--run-id"}), why="a run that is there has its name"),
+    Rule(option="RUN", only=WITH_RUN, why="a run that is there is added to as it was begun"),
 )
 
 

@@ -25,6 +25,7 @@ Positive = Annotated[float, Meta(gt=0, le=1e9)]
 Count = Annotated[int, Meta(ge=0, le=2**31)]
 Some = Annotated[int, Meta(ge=1, le=2**31)]
 Bytes = Annotated[int, Meta(ge=0, le=2**62)]
+Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Instant = Annotated[datetime, Meta(tz=True)]
 
 Kind = Literal["run", "ab", "profile"]
@@ -65,6 +66,7 @@ class Counts(Struct, frozen=True, kw_only=True):
     plain: Some = 1
     iterations: Some = 1
     stamped: Count = 0
+    turns: Some = 1
 
 
 class Flagged(Struct, frozen=True, kw_only=True):
@@ -176,7 +178,8 @@ class Header(Struct, kw_only=True):
     kind: Kind
     run_id: Word
     command: Text
-    seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+    seed: Seed
+    """Of weights and batches."""
     preset: PresetName | None
     status: Status
     started_at: Instant
@@ -187,8 +190,15 @@ class Header(Struct, kw_only=True):
     plan: Plan
     environment: Environment
     trees: Trees | None = None
+    order_seed: Seed | None = None
+    """Of the order of trials; None where that is `seed` too."""
     changed: list[Text] = []
     """What had changed of machine, software or code when the run was gone on with, in words."""
+
+    @property
+    def order(self) -> int:
+        """The seed of the order of trials."""
+        return self.seed if self.order_seed is None else self.order_seed
 
 
 def read_run(folder: Path) -> Header:

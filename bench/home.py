@@ -56,8 +56,9 @@ def cache() -> Path:
 def settle() -> None:
     """Have matplotlib keep its files where it can, if it could not in the home; it warns at length otherwise."""
     bases = {"XDG_CONFIG_HOME": ".config", "XDG_CACHE_HOME": ".cache"}
-    usual = [Path(os.environ.get(name) or (home() or Path("/")) / folder) for name, folder in bases.items()]
-    if os.environ.get("MPLCONFIGDIR") or all(can_be_written(base / "matplotlib") for base in usual):
+    own = home()
+    usual = [os.environ.get(name) or (own and own / folder) for name, folder in bases.items()]
+    if os.environ.get("MPLCONFIGDIR") or all(base and can_be_written(Path(base) / "matplotlib") for base in usual):
         return
     with contextlib.suppress(UsageError):
         os.environ["MPLCONFIGDIR"] = str(private() / "matplotlib")

@@ -85,24 +85,32 @@ def set_status(
 def _pilot(run: Run) -> None:
     light = not run.plan.verdicts
     planned = plan.pilot_of_trees(run.entries) if run.trees else plan.pilot(run.entries, light=light)
-    done = {(t["variant_id"], t["probes"], t["tree"]) for t in run.trials if t["stage"] == "pilot"}
     for index, trial in enumerate(planned):
-        variant = trial.arm.variant
-        unfinished = trial.probes == "fit" and variant.id not in run.plan.largest
-        if (variant.id, trial.probes, trial.arm.tree) in done and not unfinished:
-            continue
-        if not _worth_piloting(run, trial):
-            continue
-        if run.left_s() <= 0:
-            return
-        left_s = _expected_s(run) * (len(planned) - index) + _rounds_expected_s(run)
-        what = " ".join(filter(None, ("pilot", trial.arm.tree, variant.id, trial.probes)))
-        run.progress.before(what, index, len(planned), left_s)
-        if trial.probes == "fit":
-            _find_largest(run, trial)
-            continue
-        counts = run.plan.counts.get(variant.id)  # both trees take the same
-        take(run, trial, counts, _pilot_limit_s(run), run.plan.largest.get(variant.id))
+        while not _piloted(run, trial) and _worth_piloting(run, trial):
+            if run.left_s() <= 0:
+                return
+            left_s = _expected_s(run) * (len(planned) - index) + _rounds_expected_s(run)
+            what = " ".join(filter(None, ("pilot", trial.arm.tree, trial.arm.variant.id, trial.probes)))
+            run.progress.before(what, index, len(planned), left_s)
+            if trial.probes == "fit":
+                _find_largest(run, trial)
+                break
+            counts = run.plan.counts.get(trial.arm.variant.id)  # both trees take the same
+            take(run, trial, counts, _pilot_limit_s(run), run.plan.largest.get(trial.arm.variant.id))
+
+
+def _piloted(run: Run, trial: plan.Planned) -> bool:
+    """Whether a trial of the pilot needs no further one. A base that died is tried again: its head is judged by it."""
+    variant_id = trial.arm.variant.id
+    if trial.probes == "fit" and variant_id not in run.plan.largest:
+        return False
+    named = (variant_id, trial.probes, trial.arm.tree)
+    seen = [
+        t["status"] for t in run.trials
+        if t["stage"] == "pilot" and (t["variant_id"], t["probes"], t["tree"]) == named
+    ]  # fmt: skip
+    tries = plan.PILOT_TRIES if trial.arm.tree == "base" else 1
+    return len(seen) >= tries or any(status not in plan.DEAD for status in seen)
 
 
 def _pilot_limit_s(run: Run) -> float:
@@ -156,14 +164,13 @@ def _find_largest(run: Run, trial: plan.Planned) -> None:
 
 def _measure(run: Run, flag: Callable[[Path], list[Flagged]] | None) -> Ended:
     """Take the rounds that are left, and those that confirm; why they ended."""
-    failed = {
-        t["variant_id"]
-        for t in run.trials
-        if t["stage"] == "pilot" and t["status"] != "ok" and plan.times_steps(t["probes"])
-    }
+    pilots = [t for t in run.trials if t["stage"] == "pilot" and plan.times_steps(t["probes"])]
     if run.trees:
-        arms = plan.arms_of_trees(run.entries, failed)
+        failed = {t["variant_id"] for t in pilots if t["status"] not in ("ok", *plan.DEAD)}
+        based = {t["variant_id"] for t in pilots if t["status"] == "ok" and t["tree"] == "base"}
+        arms = plan.arms_of_trees(run.entries, failed | {e.variant.id for e in run.entries} - based)
     else:
+        failed = {t["variant_id"] for t in pilots if t["status"] != "ok"}
         failed |= plan.very_slow((entry.variant for entry in run.entries), run.plan.step_s)
         failed |= {e.variant.id for e in run.entries if e.variant.id not in run.plan.step_s}  # the budget ended
         arms = plan.arms(run.entries, failed, twice=run.plan.verdicts)
@@ -193,35 +200,51 @@ def _confirm(run: Run, arms: list[plan.Arm], flag: Callable[[Path], list[Flagged
 def _rounds(run: Run, stage: str, arms: list[plan.Arm], wanted: int, reserve: int = 0) -> Ended:
     """Take what is left of the wanted rounds of a stage, as far as the budget lets them; why they ended.
 
-    The budget keeps room for `reserve` rounds behind them.
+    The budget keeps room for `reserve` rounds behind them. Where two trees are compared, a round in which a trial
+    died is taken again, of its variant alone and within `plan.repeats`.
     """
-    measured = [(t["round"], t["variant_id"], t["arm"]) for t in run.trials if t["stage"] == stage]
-    wanted -= len(plan.complete_rounds([(arm.variant.id, arm.name) for arm in arms], measured))
-    number = 1 + max((t["round"] for t in run.trials), default=0)
-    round_s = sum(_trial_s(run, arm.variant) for arm in arms)
-    if not arms or wanted <= 0:
+    due = _due(run, stage, arms, wanted)
+    if not due:
         return "rounds"
-    held = plan.rounds_that_fit(run.left_s() - reserve * round_s, round_s, wanted)
+    left, round_s = max(due.values()), sum(_trial_s(run, arm.variant) for arm in due)
+    held = plan.rounds_that_fit(run.left_s() - reserve * round_s, round_s, left)
     run.progress.say(
-        f"{held} of {wanted} rounds fit the budget: a round of {len(arms)} trials takes about {duration(round_s)}"
+        f"{held} of {left} rounds fit the budget: a round of {len(due)} trials takes about {duration(round_s)}"
     )
-    if run.plan.predicted_s is None and not run.trees:
-        predicted_s = round(time.monotonic() - run.started + held * round_s + plan.REPORT_RESERVE_S)
-        run.plan.predicted_s = predicted_s
-        run.progress.say(f"the whole run should take about {duration(predicted_s)}")
-        run.folder.write_run(run.header)
-    if stage == "confirm" and held < wanted:  # fewer would decide nothing
+    _predict(run, held * round_s)
+    if stage == "confirm" and held < left:  # fewer would decide nothing
         return "budget"
     seen_s: list[float] = []
-    while wanted > 0:
-        if plan.rounds_that_fit(run.left_s() - reserve * round_s, round_s, wanted) < 1:
+    while due := _due(run, stage, arms, wanted):
+        left = max(due.values())
+        if plan.rounds_that_fit(run.left_s() - reserve * round_s, round_s, left) < 1:
             return "budget"
-        began = time.monotonic()
-        _round(run, plan.round_trials(arms, run.header.seed, number, stage), round_s, wanted)
+        began, number = time.monotonic(), 1 + max((t["round"] for t in run.trials), default=0)
+        _round(run, plan.round_trials(list(due), run.header.order, number, stage), round_s, left)
         seen_s.append(time.monotonic() - began)
         round_s = max(seen_s)  # what took long once may do so again
-        number, wanted = number + 1, wanted - 1
     return "rounds"
+
+
+def _due(run: Run, stage: str, arms: list[plan.Arm], wanted: int) -> dict[plan.Arm, int]:
+    """The arms of which further rounds are to be taken, with how many; those of two trees by their variants."""
+    measured = [(t["round"], t["variant_id"], t["arm"], t["status"]) for t in run.trials if t["stage"] == stage]
+    keys = [arm.variant.id if run.trees else "" for arm in arms]
+    left = {}
+    for key in dict.fromkeys(keys):
+        names = [(arm.variant.id, arm.name) for arm, mine in zip(arms, keys, strict=True) if mine == key]
+        left[key] = plan.rounds_left(*plan.tally(names, measured), wanted, repeated=bool(run.trees))
+    return {arm: left[key] for arm, key in zip(arms, keys, strict=True) if left[key]}
+
+
+def _predict(run: Run, rounds_s: float) -> None:
+    """Say how long the whole run should take, once; nothing of two trees, whose fresh rounds can't be known."""
+    if run.plan.predicted_s is not None or run.trees:
+        return
+    predicted_s = round(time.monotonic() - run.started + rounds_s + plan.REPORT_RESERVE_S)
+    run.plan.predicted_s = predicted_s
+    run.progress.say(f"the whole run should take about {duration(predicted_s)}")
+    run.folder.write_run(run.header)
 
 
 def _round(run: Run, planned: list[plan.Planned], round_s: float, wanted: int) -> None:

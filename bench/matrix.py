@@ -203,7 +203,7 @@ def matrix(
 
     `axes` read NAME=VALUE,VALUE. VariantError for what is unknown.
     """
-    changes = dict(parse_axis(text) for text in axes)
+    changes = changes_of(axes, devices, model)
     if variant_ids:
         return with_baselines([Entry(variant=named(text, devices, model)) for text in variant_ids])
     entries = [entry for device in devices for entry in preset(preset_name, device, model, cores)]
@@ -217,7 +217,7 @@ def ab_matrix(
 
     Nothing is added: each variant is held against itself in another tree.
     """
-    changes = dict(parse_axis(text) for text in axes)
+    changes = changes_of(axes, devices, model)
     if variant_ids:
         variants = dict.fromkeys(named(text, devices, model) for text in variant_ids)
         return _at_one_size([Entry(variant=variant) for variant in variants])
@@ -248,6 +248,24 @@ def _at_one_size(entries: list[Entry]) -> list[Entry]:
         msg = "this verb seeks no largest batch: name a batch size in place of max"
         raise VariantError(msg)
     return entries
+
+
+ALL_DEVICES = ("cpu", "cuda")
+
+
+def changes_of(axes: Sequence[str], devices: Sequence[str], model: str) -> dict[str, list[str | int | None]]:
+    """The values of each axis that a call names; VariantError where it says the same twice in different words."""
+    changes: dict[str, list[str | int | None]] = {}
+    for name, values in map(parse_axis, axes):
+        if name in changes:
+            msg = f"--axis {name} is given twice: give its values in one, {name}=VALUE,VALUE"
+            raise VariantError(msg)
+        changes[name] = values
+    for name, other in (("device", tuple(devices) != ALL_DEVICES), ("model", model != DEFAULTS["model"])):
+        if name in changes and other:
+            msg = f"--axis {name} can't go with --{name}: name the {name} in one of them"
+            raise VariantError(msg)
+    return changes
 
 
 def parse_axis(text: str) -> tuple[str, list[str | int | None]]:

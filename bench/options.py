@@ -37,7 +37,14 @@ Shape = Annotated[
 ]
 Classes = Annotated[int, typer.Option(min=2, help="Classes of the random images.")]
 Data = Annotated[str | None, typer.Option(help="Folder with Fashion-MNIST's four files.")]
-Seed = Annotated[int, typer.Option(help="Of weights, batches and the order of trials.")]
+Seed = Annotated[
+    int | None,
+    typer.Option(help="Of weights and batches, and of the order of trials.", show_default="0, the order's drawn anew"),
+]
+OrderSeed = Annotated[
+    int | None,
+    typer.Option(help="Of the order of trials alone.", show_default="--seed's, else drawn anew"),
+]
 Out = Annotated[Path, typer.Option(help="Folder for runs.")]
 Reports = Annotated[Path, typer.Option(help="Folder for reports.")]
 RunId = Annotated[str | None, typer.Option(help="The run's name.")]

@@ -14,6 +14,10 @@ ROUNDS = {"look": 3, "full": 9}
 """Those of other presets: no verdicts; and as few as give them without a warning, since each takes minutes."""
 CONFIRM_ROUNDS = 20
 """Fresh rounds that alone decide about what the first rounds flagged."""
+PILOT_TRIES = 3
+"""A base whose pilot died is tried so often in all: one crash says nothing of its code."""
+DEAD = ("error", "timeout", "oom")
+"""How a trial may end that gives no number and may be chance."""
 REPORT_RESERVE_S = 15.0
 """What the budget keeps for the report."""
 PILOT_LIMIT_S = 900.0
@@ -154,7 +158,7 @@ def arms_of_trees(entries: Iterable[Entry], failed: set[str]) -> list[Arm]:
 
 
 def round_trials(arms: Sequence[Arm], seed: int, number: int, stage: str = "measure") -> list[Planned]:
-    """A round's trials: every arm once, in an order drawn from the run's seed and the round's number."""
+    """A round's trials: every arm once, in an order drawn from the run's order seed and the round's number."""
     order = list(arms)
     random.Random(f"{seed}/{number}").shuffle(order)  # noqa: S311 - no secret
     return [Planned(round=number, order=i, arm=arm, stage=stage, probes=arm.probes) for i, arm in enumerate(order)]
@@ -170,6 +174,32 @@ def complete_rounds(arms: Iterable[tuple[str, str]], trials: Iterable[tuple[int,
     for number, variant_id, name in trials:
         by_round.setdefault(number, set()).add((variant_id, name))
     return {number for number, found in by_round.items() if wanted and wanted <= found}
+
+
+def tally(arms: Iterable[tuple[str, str]], trials: Iterable[tuple[int, str, str, str]]) -> tuple[int, int]:
+    """The rounds in which every arm has a trial: how many are whole, each trial ok, and how many are not.
+
+    `arms` are (variant id, name), `trials` (round, variant id, name, status) of one stage.
+    """
+    wanted, told = set(arms), list(trials)
+    complete = complete_rounds(wanted, [trial[:3] for trial in told])
+    spoilt = {number for number, variant_id, name, status in told if (variant_id, name) in wanted and status != "ok"}
+    return len(complete - spoilt), len(complete & spoilt)
+
+
+def repeats(wanted: int) -> int:
+    """How many rounds of `ab` may be taken again because a trial died: half as many as are wanted, at least four.
+
+    Five that died in the head and never in the base are a finding (analyse/deaths.py).
+    """
+    return max(4, wanted // 2)
+
+
+def rounds_left(whole: int, spoilt: int, wanted: int, *, repeated: bool) -> int:
+    """How many rounds are to be taken; where they are repeated, none that more were spoilt than may be."""
+    if not repeated:
+        return max(0, wanted - whole - spoilt)
+    return 0 if spoilt > repeats(wanted) else max(0, wanted - whole)
 
 
 def rounds_that_fit(left_s: float, round_s: float, wanted: int) -> int:

@@ -19,10 +19,6 @@ from bench.setup import environment, find_inputs, scratch_of, trees_of
 from bench.trial import Run
 from bench.variants import UsageError, Variant
 
-FIXED = (
-    "preset", "device", "variants", "seed", "shape", "classes", "run_id", "base", "memory_limit",
-)  # fmt: skip
-"""Options that stay as a run was begun."""
 SAME = ("cpu", "cores", "cpu_quota", "memory_limit_bytes", "torch", "cuda_devices", "torch_threads", "code")
 """What may not change between two parts of one run, unless the user allows it."""
 
@@ -32,7 +28,7 @@ def go_on(choices: Choices, folder: Path, shown: RunProgress) -> Run:
 
     UsageError for options that can't be met, RecordError for a folder that can't be gone on with.
     """
-    refuse(choices, FIXED, "--resume goes on with the run as it was begun")
+    refuse_axes(choices)
     header = read_run(folder)
     budget_s = parse_budget(choices.budget or default_budget(header.preset))
     if header.kind != choices.kind:
@@ -60,8 +56,6 @@ def add_to(choices: Choices, folder: Path, shown: RunProgress) -> Run:
 
     UsageError for options that the run has already decided, RecordError for a folder that can't be added to.
     """
-    fixed = [name for name in FIXED if name != "variants"]
-    refuse(choices, fixed, "profile takes a run's variants as they were measured")
     header = read_run(folder)
     if header.kind == "ab":
         msg = f"{folder}: an ab measured two code trees; profile measures one: name a run of bench run, or none"
@@ -69,12 +63,10 @@ def add_to(choices: Choices, folder: Path, shown: RunProgress) -> Run:
     return opened(choices, header, folder, shown)
 
 
-def refuse(choices: Choices, fixed: list[str] | tuple[str, ...], why: str) -> None:
-    """UsageError for options that a run has already decided."""
-    changed = [name for name in fixed if getattr(choices, name) != getattr(Choices(), name)]
-    changed += [axis for axis in choices.axes if parse_axis(axis)[0] != "model"]
-    if changed:
-        msg = f"{why}: take back {', '.join(changed)}"
+def refuse_axes(choices: Choices) -> None:
+    """UsageError for an axis that a run has already decided: the models alone are named again."""
+    if decided := [axis for axis in choices.axes if parse_axis(axis)[0] != "model"]:
+        msg = f"--resume goes on with the run as it was begun: take back --axis {', '.join(decided)}"
         raise UsageError(msg)
 
 
@@ -109,13 +101,16 @@ def check_models(variants: list[Variant], named: set[str]) -> None:
         )
         raise UsageError(msg)
     if foreign := sorted(named - {variant.model for variant in variants} - {"nin"}):
-        msg = f"the run has no model {foreign[0]}: take it back"
+        msg = f"the run has no model {foreign[0]}: take back --model, or the axis, that names it"
         raise UsageError(msg)
 
 
 def find_again(choices: Choices, header: Header, shown: RunProgress) -> None:
     """Have the run fed by what this call finds; RecordError where that is other data than the run was begun with."""
     if header.inputs.shape is not None:
+        if choices.data or choices.download:
+            msg = "the run was begun with random images (--input): take back --data and --download"
+            raise UsageError(msg)
         return
     inputs, data = find_inputs(choices)
     if (data.is_subset, data.train_images) != (header.data.is_subset, header.data.train_images):

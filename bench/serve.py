@@ -1,12 +1,14 @@
 """TensorBoard over one run's folder: whether it can be served, how it is started, and what a person is told."""
 
+import os
+import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from bench.kept import GRACE_S, Kept
 from bench.traces import FOLDER, RAW
 from bench.variants import UsageError
 
@@ -55,10 +57,11 @@ def lines(run: Path, port: int, traced: Sequence[str]) -> list[str]:
 
 def serve(folder: Path, port: int) -> int:
     """Serve until it ends or Ctrl-C; its exit code."""
-    process = subprocess.Popen(command(folder, port))
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        process.terminate()
-        process.wait()
-        return 0
+    with Kept(command(folder, port), os.environ, foreground=True) as server:
+        try:
+            server.wait()
+        except KeyboardInterrupt:
+            server.send(signal.SIGTERM)
+            server.wait(GRACE_S)
+            return 0
+    return server.returncode

@@ -5,6 +5,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -20,7 +21,7 @@ from bench.matrix import NO_CUDA, Entry, excluded_reason
 from bench.progress import RunProgress, duration
 from bench.records import RecordError
 from bench.trial import Run, ask_in_tree, now
-from bench.variants import UsageError, Variant, as_row
+from bench.variants import LARGEST, UsageError, Variant, as_row
 
 ASK_LIMIT_S = 120.0
 """What a child may take to load torch and answer without measuring; longer under a quota below one CPU."""
@@ -97,6 +98,8 @@ def start(choices: Choices, entries: list[Entry], folder: Path, shown: RunProgre
         run_trees = trees_of(header, scratch)
         for name, root in run_trees.items():
             check_tree(f"{name} ({taken[name]['name']})", root, runnable[0].variant, header)
+        if not run_trees:
+            check_models(runnable, header, scratch, shown)
         opened = RunFolder.create(folder, header, variant_rows(entries, reasons))
         scratch.mkdir(parents=True, exist_ok=True)
         (scratch / OWNER).write_text(str(folder.resolve()), encoding="utf-8")
@@ -123,7 +126,8 @@ def new_header(choices: Choices, runnable: list[Entry], run_id: str, described: 
         kind=choices.kind,
         run_id=run_id,
         command=without_home(shlex.join(["python", "-m", "bench", *sys.argv[1:]])),
-        seed=choices.seed,
+        seed=choices.weights_seed,
+        order_seed=choices.draw_order_seed() if choices.kind != "profile" else None,
         preset=None if choices.variants or choices.kind != "run" else choices.known_preset,
         status="running",
         started_at=now(),
@@ -137,15 +141,21 @@ def new_header(choices: Choices, runnable: list[Entry], run_id: str, described: 
             verdicts=not choices.is_look,
             pilot_counts=PilotCounts(plain=1, stamped=1) if choices.is_look else PilotCounts(plain=3, stamped=2),
             pilot_only=[e.variant.id for e in runnable if e.pilot_only],
-            memory_limit_bytes=memory_limits(choices, described),
+            memory_limit_bytes=memory_limits(choices, runnable, described),
         ),
         environment=described,
     )
 
 
-def memory_limits(choices: Choices, described: Environment) -> MemoryLimits:
-    """By kind of device, the bytes under which the largest batch is sought; None for all that the device has."""
+def memory_limits(choices: Choices, runnable: list[Entry], described: Environment) -> MemoryLimits:
+    """By kind of device, the bytes under which the largest batch is sought; None for all that the device has.
+
+    UsageError where a limit is given and no variant has the largest batch.
+    """
     if choices.memory_limit is not None:
+        if all(entry.variant.batch_size != LARGEST for entry in runnable):
+            msg = "--memory-limit bounds the largest batch, and no variant has one: add --axis batch_size=max"
+            raise UsageError(msg)
         size = parse_size(choices.memory_limit)
         return {"cpu": size, "cuda": size}
     available = described.memory_available_bytes
@@ -166,16 +176,33 @@ def trees_of(header: Header, scratch: Path) -> dict[str, Path]:
 
 def check_tree(name: str, root: Path, variant: Variant, header: Header) -> None:
     """Build the variant's workload from a tree; RecordError where that fails."""
+    if reason := tried(variant, header, root.parent, root):
+        msg = f"{name} can't be measured: {reason}"
+        raise RecordError(msg)
+
+
+def check_models(runnable: list[Entry], header: Header, scratch: Path, shown: RunProgress) -> None:
+    """Build each model and show it two images; UsageError where that fails. NiN on its own images is known to work."""
+    baselines = {entry.variant.model: entry.variant.baseline for entry in reversed(runnable)}
+    for model, variant in baselines.items():
+        if model == "nin" and header.inputs.shape is None:
+            continue
+        shown.say(f"trying {model}")
+        sized = replace(variant, batch_size=2)
+        if reason := tried(sized, header, scratch, None):
+            raise UsageError(reason)
+
+
+def tried(variant: Variant, header: Header, cache: Path, tree: Path | None) -> str:
+    """Why a variant's workload can't be built and its model not answer, in a process of its own; empty if it can."""
     request = {
         "task": "trial", "variant": as_row(variant), "probes": "build",
         "inputs": msgspec.to_builtins(header.inputs), "seed": header.seed,
     }  # fmt: skip
-    variables = child.environment_of(variant, header.environment.tcmalloc or "", root.parent)
+    variables = child.environment_of(variant, header.environment.tcmalloc or "", cache)
     limit_s = ASK_LIMIT_S * plan.patience(header.environment.cpu_quota)
-    reply = ask_in_tree(request, variables, limit_s, tree=root)
-    if reply["status"] != "ok":
-        msg = f"{name} can't be measured: {reply['reason']}"
-        raise RecordError(msg)
+    reply = ask_in_tree(request, variables, limit_s, tree=tree)
+    return "" if reply["status"] == "ok" else str(reply["reason"])
 
 
 def exclusions(entries: Iterable[Entry], described: Environment) -> dict[str, str]:

@@ -28,6 +28,7 @@ def fail(message: str) -> NoReturn:
 
 @app.command()
 def main(
+    context: typer.Context,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the train images.")] = 5,
     shapes: Annotated[bool, typer.Option("--shapes", help="Print the shape behind each block, and end.")] = False,
     data: Annotated[str | None, typer.Option(help="Folder with Fashion-MNIST's four files.")] = None,
@@ -52,6 +53,7 @@ def main(
     from nin.model import NiN  # noqa: PLC0415 - --help must not wait for torch
     from nin.train import Setup  # noqa: PLC0415
 
+    refuse_contradictions(context)
     if shapes:
         print_shapes(NiN())
         return
@@ -70,6 +72,18 @@ def main(
         fail(str(error))
     if seeds > 1:
         typer.echo(share_words(ended))
+
+
+def refuse_contradictions(context: typer.Context) -> None:
+    """End with one line where an option would have no effect beside another."""
+    given = [
+        name for name in context.params if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+    ]
+    options = [f"--{name.replace('_', '-')}" for name in given]
+    if "--shapes" in options and len(options) > 1:
+        fail(f"--shapes prints and ends: take back {', '.join(o for o in options if o != '--shapes')}")
+    if {"--data", "--download"} <= set(options):
+        fail("--data can't go with --download: a folder that is named is not downloaded to")
 
 
 def choose_device(name: str | None) -> "torch.device":

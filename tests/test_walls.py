@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -47,3 +48,11 @@ def test_the_workload_knows_nothing_of_benchmarking() -> None:
 @pytest.mark.parametrize("module", ["bench.__main__", "nin.__main__"])
 def test_help_waits_for_nothing_slow(module: str) -> None:
     assert imported(module, "torch", "pandas", "scipy", "matplotlib", "numpy") == "[]"
+
+
+def test_the_keeper_needs_the_standard_library_alone_and_little_of_it() -> None:
+    slow = ("bench", "torch", "asyncio", "pathlib", "socket", "tempfile", "logging")
+    keeper = str(Path(__file__).parents[1] / "bench" / "keeper.py")
+    code = f"import sys, runpy; runpy.run_path({keeper!r}); print([m for m in {slow!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-S", "-P", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -4,6 +4,7 @@ import pandas as pd
 
 from bench.analyse import plots_rounds
 from bench.analyse.changes import Change, stage_of
+from bench.analyse.deaths import Deaths
 from bench.analyse.labels import label
 from bench.analyse.load import RunData
 from bench.analyse.noise import busy_words, quota_words
@@ -77,7 +78,17 @@ def changed_lines(page: AbPage) -> Lines:
         elif change.scope == "step" and change.verdict in (UNDECIDED, NOISY):
             why = f" ({change.reason})" if change.reason else ""
             lines.append(f"- {variant}, step: {change.verdict}{why}.{seen_words(data, change)}")
+    lines += [f"- {death_words(data, told)}" for told in page.deaths]
     return [*lines, *(f"- **{sentence}**" for sentence in (*quota_words(data), *busy_words(data)))]
+
+
+def death_words(data: RunData, told: Deaths) -> str:
+    """How many trials of a variant died in each tree; a finding where the head's are more than chance."""
+    counts = f"{told.head} of {told.head_of} trials in the head, {told.base} of {told.base_of} in the base"
+    variant = name_of(data, told.variant_id)
+    if told.more_in_head:
+        return f"**{variant} dies more often in the head**: {counts} (p {told.p:.1g}), the last with {told.reason}"
+    return f"{variant}: {counts} died, the last with {told.reason}; their rounds were taken again, within a limit."
 
 
 def change_words(data: RunData, change: Change) -> str:

@@ -38,7 +38,7 @@ def group_lines(data: RunData, steps: pd.DataFrame) -> Lines:
     """The answer among variants of one device and model."""
     best = fastest(data, steps)
     if best is None:
-        return ["No variant was measured in a complete round, so there is no answer.", ""]
+        return ["No variant was ok in every complete round, so there is no answer.", "", *died_lines(data, steps, None)]
     row = steps.set_index("variant_id").loc[best]
     axes = variant_axes(data, best)
     parts = []
@@ -56,6 +56,7 @@ def group_lines(data: RunData, steps: pd.DataFrame) -> Lines:
         standing(data, steps, best, row.verdict),
         "",
     ]
+    found += died_lines(data, steps, row.images_per_s)
     found += beyond_lines(data, steps, best) + switch_on(axes, row.epoch_s) + pilot_lines(data, steps, best)
     return found + notebook_lines(data, steps, best) + noise_lines(data, best)
 
@@ -159,15 +160,27 @@ def noise_lines(data: RunData, best: str) -> Lines:
 
 
 def fastest(data: RunData, steps: pd.DataFrame) -> str | None:
-    """The variant with the most images a second among those with complete rounds; None without any.
+    """The variant with the most images a second among those that were ok in every complete round; None without any.
 
+    A variant whose trials died is none: those that are left may be the lucky ones.
     Of a batch size that has the notebook's loop, where a run has it of some but not of all.
     """
-    valid = steps.variant_id.map(lambda variant_id: tables.outcome(data, variant_id)[0] == "ok")
-    counted = steps[(steps.n > 0) & valid]
+    sound = steps.variant_id.map(lambda v: tables.outcome(data, v)[0] == "ok" and not tables.spoilt(data, v))
+    counted = steps[(steps.n > 0) & sound]
     beside = counted[[notebook_of(data, v) in set(counted.variant_id) for v in counted.variant_id]]
     counted = counted if beside.empty else beside
     return None if counted.empty else str(counted.loc[counted.images_per_s.idxmax(), "variant_id"])
+
+
+def died_lines(data: RunData, steps: pd.DataFrame, best: float | None) -> Lines:
+    """What would have been the answer, had its trials not died; all that died where there is no answer."""
+    told = [
+        f"{label(data, row.variant_id)} is not recommended: it was ok in {row.n} of {len(data.rounds)} rounds "
+        f"({number(row.images_per_s)} images/s in those)."
+        for row in steps[steps.n > 0].itertuples()
+        if tables.spoilt(data, row.variant_id) and (best is None or row.images_per_s > best)
+    ]
+    return [line for text in told for line in (text, "")]
 
 
 def notebook_of(data: RunData, variant_id: str) -> str | None:

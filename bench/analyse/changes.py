@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from bench.analyse import tables
+from bench.analyse.deaths import Deaths
 from bench.analyse.load import RunData
 from bench.analyse.stats import LEAST_ROUNDS, LEVEL, NOTHING, Interval, as_ratio, holm, p_above, shift_interval
 from bench.analyse.verdicts import FASTER, INVALID, NOISY, SLOWER, UNDECIDED, Control, delta_of, verdict
 from bench.header import Flagged
-from bench.plan import CONFIRM_ROUNDS
+from bench.plan import CONFIRM_ROUNDS, DEAD, repeats, tally
 
 CONTROLS = ["A", "A'"]
 HEAD = "V"
@@ -24,7 +25,7 @@ KEYS = ["variant_id", "scope", "layer", "phase"]
 Key = tuple[str, str, str, str]
 """The values of KEYS: what names a cell."""
 
-REGRESSED, UNSETTLED, INCOMPARABLE = 1, 3, 4
+REGRESSED, UNSETTLED, INCOMPARABLE, DIES = 1, 3, 4, 5
 """Exit codes."""
 
 
@@ -122,9 +123,10 @@ def changes(data: RunData) -> list[Change]:
     fresh = stage_of(data, "confirm")
     cells = data.run.plan.flagged or ()
     declared: dict[Key, str] = {(c.variant_id, c.scope, c.layer, c.phase): c.flag for c in cells}
-    whole = {key for key in declared if _is_whole(fresh.cells.get(key), fresh.rounds)}
+    arms = {key: _whole(fresh.cells, key) for key in declared}
+    whole = {key for key in declared if len(arms[key]) >= CONFIRM_ROUNDS}
     # What can't be decided stays in the family: leaving it out would make the others look surer.
-    p_values = [_p_of(data, key, declared[key], fresh.cells[key]) if key in whole else 1.0 for key in declared]
+    p_values = [_p_of(data, key, declared[key], arms[key]) if key in whole else 1.0 for key in declared]
     adjusted = dict(zip(declared, holm(p_values), strict=True))
     found = [
         _decided(c, fresh, adjusted[c.key] if c.key in whole and c.flag == declared[c.key] else None) if c.flag else c
@@ -133,18 +135,21 @@ def changes(data: RunData) -> list[Change]:
     return [_doubted(c, NOISY, "") if tables.device_of(data, c.variant_id) in fresh.noisy else c for c in found]
 
 
-def exit_code(found: list[Change], *, strict: bool) -> int:
+def exit_code(found: list[Change], died: list[Deaths], *, strict: bool) -> int:
     """What CI is told.
 
     | code | where |
     | --- | --- |
     | 1 | a cell is SLOWER, confirmed |
+    | 5 | else, the head of a variant dies more often than its base |
     | 4 | else, a variant is INVALID, or nothing was measured |
     | 3 | else, with strict: a step is UNDECIDED or noisy, or a flagged cell lacks its fresh rounds |
     | 0 | else |
     """
     if any(c.verdict == SLOWER for c in found):
         return REGRESSED
+    if any(told.more_in_head for told in died):
+        return DIES
     steps = [c for c in found if c.scope == "step"]
     if not steps or any(c.verdict == INVALID for c in steps):
         return INCOMPARABLE
@@ -176,26 +181,44 @@ def frame(found: list[Change]) -> pd.DataFrame:
 
 def _of_variant(data: RunData, variant_id: str, stage: Stage) -> list[Change]:
     """The cells of one variant, or the one row that says why there are none."""
-    pilots = data.trials[(data.trials.variant_id == variant_id) & (data.trials.stage == "pilot")]
-    for trial in pilots[pilots.status != "ok"].itertuples():
-        return [Change(variant_id=variant_id, verdict=INVALID, reason=f"{trial.tree}: {trial.status}: {trial.reason}")]
-    status, reason = tables.outcome(data, variant_id)
-    if status != "ok":
-        return [Change(variant_id=variant_id, verdict=INVALID, reason=f"{status}: {reason}")]
+    if reason := _unfit(data, variant_id):
+        return [Change(variant_id=variant_id, verdict=INVALID, reason=reason)]
     mine = {key: arms for key, arms in stage.cells.items() if key[0] == variant_id}
     step = mine.get((variant_id, "step", "", ""), pd.DataFrame()).reindex(columns=[*CONTROLS, HEAD])
-    if step.dropna().empty:
+    whole = len(step.dropna())
+    if not whole:
         return [Change(variant_id=variant_id, verdict=INVALID, reason=_nothing_measured(data, variant_id))]
-    doubt = "a trial of a round was not ok" if tables.spoilt(data, variant_id) else ""
+    doubt = _spoilt(data, variant_id)
     step_s = median_s(step, CONTROLS)
     delta, noisy = delta_of(tables.device_of(data, variant_id)), tables.device_of(data, variant_id) in stage.noisy
     found = []
     for key in sorted(mine, key=lambda key: SCOPES.index(key[1])):  # stable: phases and layers keep their order
-        change = _judged(key, mine[key], step_s, len(stage.rounds), delta)
+        change = _judged(key, mine[key], step_s, whole, delta)
         if doubt or noisy:
             change = _doubted(change, UNDECIDED if doubt else NOISY, doubt)
         found.append(change)
     return found
+
+
+def _unfit(data: RunData, variant_id: str) -> str:
+    """Why nothing of a variant can be compared: a trial that is no measurement of it, or a base that never ran."""
+    mine = tables.step_trials(data, variant_id)
+    for trial in mine[~mine.status.isin(("ok", *DEAD))].itertuples():
+        return f"{trial.tree}: {trial.status}: {trial.reason}"
+    if mine.empty:
+        return "not measured: the run ended before"
+    base = mine[(mine.stage == "pilot") & (mine.tree == "base")]
+    if base.empty or (base.status == "ok").any():
+        return ""
+    return f"base: {base.iloc[-1].status}: {base.iloc[-1].reason}"
+
+
+def _spoilt(data: RunData, variant_id: str) -> str:
+    """Why the rounds of a variant are not believed though some are whole: more were spoilt than may be repeated."""
+    mine = data.trials[(data.trials.variant_id == variant_id) & (data.trials.stage == "measure")]
+    told = zip(mine["round"], mine["variant_id"], mine["arm"], mine["status"], strict=True)
+    whole, spoilt = tally([(variant_id, name) for name in data.arms_of(variant_id)], told)
+    return f"a trial died in {spoilt} of {whole + spoilt} rounds" if spoilt > repeats(whole) else ""
 
 
 def _doubted(change: Change, word: str, reason: str) -> Change:
@@ -209,9 +232,11 @@ def _doubted(change: Change, word: str, reason: str) -> Change:
 def _nothing_measured(data: RunData, variant_id: str) -> str:
     """Why a variant has no round with every arm."""
     trials = tables.step_trials(data, variant_id)
-    bad = trials[(trials.stage == "measure") & (trials.status != "ok")]
-    for trial in bad.itertuples():
-        return f"{trial.tree}: {trial.status} in round {trial.round}: {trial.reason}"
+    dead = trials[trials.status != "ok"]
+    for trial in dead.iloc[::-1].itertuples():
+        mine = trials[trials.tree == trial.tree]
+        times = f"{(mine.status != 'ok').sum()} of {len(mine)}"
+        return f"{trial.tree} died in {times} trials, the last with {trial.status}: {trial.reason}"
     return "the run ended before a round was complete"
 
 
@@ -227,7 +252,7 @@ def _judged(key: Key, arms: pd.DataFrame, step_s: float, rounds: int, delta: flo
     if change.scope != "step" and not abs(change.worth) >= LEAST_WORTH:
         return replace(change, reason=f"worth under {100 * LEAST_WORTH:g} % of the step")
     if change.n < rounds:
-        return replace(change, verdict=UNDECIDED, reason=f"only in {change.n} of {rounds} rounds")
+        return replace(change, verdict=UNDECIDED, reason=f"only in {change.n} of {rounds} whole rounds")
     if change.n < LEAST_ROUNDS:
         return replace(change, verdict=UNDECIDED, reason=f"{change.n} rounds, and {LEAST_ROUNDS} are the least")
     word = verdict(change.ratio, change.n, delta)
@@ -255,12 +280,16 @@ def median_s(arms: pd.DataFrame, names: list[str]) -> float:
     return float(np.nanmedian(arms[names].to_numpy()))
 
 
-def _is_whole(arms: pd.DataFrame | None, rounds: list[int]) -> bool:
-    """Whether a cell has a value of every arm in enough fresh rounds."""
-    if arms is None or len(rounds) < CONFIRM_ROUNDS:
-        return False
-    arms = arms.reindex(index=rounds, columns=[*CONTROLS, HEAD])
-    return bool((arms > 0).to_numpy().all())
+def _whole(cells: dict[Key, pd.DataFrame], key: Key) -> pd.DataFrame:
+    """The fresh rounds of a cell, those with a dead trial left out; none where it lacks one that its step has."""
+    step = _complete(cells.get((key[0], "step", "", "")))
+    arms = _complete(cells.get(key))
+    return arms if len(arms) == len(step) and (arms > 0).to_numpy().all() else arms.iloc[:0]
+
+
+def _complete(arms: pd.DataFrame | None) -> pd.DataFrame:
+    """A cell's rounds that have every arm."""
+    return (pd.DataFrame() if arms is None else arms).reindex(columns=[*CONTROLS, HEAD]).dropna()
 
 
 def _p_of(data: RunData, key: Key, flag: str, arms: pd.DataFrame) -> float:
@@ -273,12 +302,12 @@ def _p_of(data: RunData, key: Key, flag: str, arms: pd.DataFrame) -> float:
 def _decided(change: Change, fresh: Stage, p: float | None) -> Change:
     """A flagged cell as its fresh rounds alone decide it; `p` is None where they are not all there."""
     if p is None:
-        n = len(fresh.cells.get(change.key, pd.DataFrame()).reindex(columns=[*CONTROLS, HEAD]).dropna())
+        n = len(_complete(fresh.cells.get(change.key)))
         return replace(change, reason=f"looks {change.flag}; {n} of {CONFIRM_ROUNDS} fresh rounds measured it")
     step_s = median_s(fresh.cells[change.variant_id, "step", "", ""], CONTROLS)
     measured = replace(_measured(change, fresh.cells[change.key], step_s), p=p)
     worth = abs(measured.worth) >= LEAST_WORTH or change.scope == "step"
     measured = replace(measured, confirmed=worth and p <= 1 - LEVEL)
     if not measured.confirmed:
-        return replace(measured, reason=f"looked {change.flag}; {len(fresh.rounds)} fresh rounds did not confirm it")
+        return replace(measured, reason=f"looked {change.flag}; {measured.n} fresh rounds did not confirm it")
     return replace(measured, verdict=change.flag)

@@ -62,6 +62,10 @@ class RunData:
         """The value of a variant's cell with its interval; NaN where it was not measured."""
         return self.spreads.get((variant_id, metric, scope, layer, phase), NOTHING)
 
+    def arms_of(self, variant_id: str) -> list[str]:
+        """The names of a variant's arms."""
+        return [name for mine, name in self.run.plan.arms if mine == variant_id]
+
     @property
     def measured(self) -> pd.DataFrame:
         """The values of complete rounds."""
@@ -79,8 +83,11 @@ def load(folder: Path) -> RunData:
     check_trials(folder, trials)
     check_samples(folder, samples)
     arms: list[tuple[str, str]] = [*run.plan.arms]
-    rounds = complete_rounds(trials, arms, "measure")
+    # Variants of two trees have their own rounds: one in which a trial died is taken again for that variant alone.
+    groups = [[arm for arm in arms if arm[0] == v] for v in dict(arms)] if run.trees else [arms]
+    rounds = complete_rounds(trials, groups, "measure")
     flagged = {cell.variant_id for cell in run.plan.flagged or ()}
+    to_confirm = [group for group in groups if {v for v, _ in group} & flagged]
     values = trial_values(trials, samples)
     values = values[values.stage != STAGE]
     # What did not take effect in one trial may not have in another: such a variant has no numbers.
@@ -98,7 +105,7 @@ def load(folder: Path) -> RunData:
         steps=plain_steps(values, rounds),
         spreads=spreads(values, rounds),
         rounds=rounds,
-        confirm_rounds=complete_rounds(trials, [arm for arm in arms if arm[0] in flagged], "confirm"),
+        confirm_rounds=complete_rounds(trials, to_confirm, "confirm"),
         traced=traced_samples(trials, samples),
         warnings=warnings,
     )
@@ -146,11 +153,11 @@ def check_samples(folder: Path, samples: pd.DataFrame) -> None:
         raise RecordError(msg)
 
 
-def complete_rounds(trials: pd.DataFrame, arms: list[tuple[str, str]], stage: str) -> list[int]:
-    """The rounds of a stage that have a trial of every arm, in order."""
+def complete_rounds(trials: pd.DataFrame, groups: list[list[tuple[str, str]]], stage: str) -> list[int]:
+    """The rounds of a stage that have a trial of every arm of a group, in order."""
     mine = trials[trials.stage == stage]
-    found = plan.complete_rounds(arms, zip(mine["round"], mine["variant_id"], mine["arm"], strict=True))
-    return sorted(map(int, found))
+    told = list(zip(mine["round"], mine["variant_id"], mine["arm"], strict=True))
+    return sorted({int(number) for arms in groups for number in plan.complete_rounds(arms, told)})
 
 
 def read_frame(folder: Path, table: Table, warnings: list[str]) -> pd.DataFrame:

@@ -110,7 +110,7 @@ def how_words(data: RunData) -> str:
         f"{pilots} trials of the pilot, then {len(data.rounds)} complete rounds of {len(plan.arms)} trials: of "
         f"{in_rounds} variants, baselines twice{more}. The run ended {ended}. "
         f"{len(trials)} trials in all, each a fresh process, in an "
-        f"order drawn anew each round from seed {data.run.seed}; they took {duration(trials.duration_s.sum())}."
+        f"order drawn anew each round from seed {data.run.order}; they took {duration(trials.duration_s.sum())}."
         f"{predicted_words(data.run)}{counts_words(data)}"
     )
 

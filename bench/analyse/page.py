@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from bench.analyse import plots
 from bench.analyse.changes import Change
 from bench.analyse.compare import Match, Side
+from bench.analyse.deaths import Deaths
 from bench.analyse.load import RunData
 from bench.analyse.trace import Trace
 
@@ -72,6 +73,7 @@ class AbPage(Page):
     """The page of `bench ab`."""
 
     changes: list[Change]
+    deaths: list[Deaths]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

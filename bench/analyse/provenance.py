@@ -48,7 +48,10 @@ def environment_value(name: str, value: object) -> str:
 
 def repeat_section(page: Page) -> Lines:
     """The command that measures this again, under a name of its own."""
-    command = re.sub(r" --run-id[ =]\S+", "", page.data.run.command)
+    run = page.data.run
+    command = re.sub(r" --run-id[ =]\S+", "", run.command)
+    if run.order_seed is not None and not re.search(r" --(order-)?seed\b", command):
+        command += f" --order-seed {run.order_seed}"
     command = re.sub(r"^python -m bench run ?", "nox -s bench -- ", command).removesuffix(" -- ")
     command = re.sub(r"^python -m bench (ab|profile) ?", r"nox -s \1 -- ", command).removesuffix(" -- ")
     return [

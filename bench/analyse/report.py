@@ -2,7 +2,21 @@
 
 from pathlib import Path
 
-from bench.analyse import ab, alone, changes, checks, curves, layers, noise, provenance, results, tables, trace, traced
+from bench.analyse import (
+    ab,
+    alone,
+    changes,
+    checks,
+    curves,
+    deaths,
+    layers,
+    noise,
+    provenance,
+    results,
+    tables,
+    trace,
+    traced,
+)
 from bench.analyse.load import RunData
 from bench.analyse.page import AbPage, Report, TracedPage
 
@@ -73,7 +87,7 @@ def write_profile(data: RunData, out: Path) -> TracedPage:
 
 def write_ab(data: RunData, out: Path) -> AbPage:
     """Write reports/<run_id>/ of `bench ab`; what it was made from."""
-    page = AbPage(data=data, folder=out / data.run.run_id, changes=changes.changes(data))
+    page = AbPage(data=data, folder=out / data.run.run_id, changes=changes.changes(data), deaths=deaths.deaths(data))
     page.table("changes", changes.frame(page.changes))
     page.write([line for section in AB_SECTIONS for line in section(page)])
     return page

@@ -74,7 +74,7 @@ def variants_section(report: Report) -> Lines:
                 "CPU system": seconds(row["cpu_system_s"]),
                 "page faults": count(row["page_faults"]),
                 "epoch": epoch_words(row),
-                "rounds": row["n"] or "pilot",
+                "rounds": tables.rounds_words(data, row["n"]),
             }
         )
     lines = [
@@ -90,6 +90,8 @@ def variants_section(report: Report) -> Lines:
     ]
     if report.data.run.plan.verdicts:
         lines += [verdict_words(report), ""]
+    if any(tables.spoilt(data, v) for v in steps.variant_id):
+        lines += ["A variant whose trials died in some *rounds* stays UNDECIDED and is never called the fastest.", ""]
     lines += [line for row in steps.itertuples() if launch_bound(row) for line in (launch_bound_words(data, row), "")]
     ids = [f"`{v}` is {label(data, v)}" for v in steps.variant_id]
     lines += report.figure("throughput", plots.throughput(data, steps), "images a second, one dot a trial")

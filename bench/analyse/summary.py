@@ -53,7 +53,7 @@ def _print(data: RunData, steps: pd.DataFrame, title: str, *, with_ratio: bool) 
             ratio = interval(row["ratio"], row["ratio_lo"], row["ratio_hi"])
             status, _ = tables.outcome(data, row["variant_id"])
             verdict = row["verdict"] if status in ("ok", "invalid") else status
-            cells += [ratio, str(verdict), str(row["n"]) if row["n"] else "pilot"]
+            cells += [ratio, str(verdict), tables.rounds_words(data, row["n"])]
         shown.add_row(*cells)
     console.print(shown)
 

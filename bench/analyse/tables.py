@@ -97,6 +97,13 @@ def spoilt(data: RunData, variant_id: str) -> bool:
     return bool((mine[mine["round"].isin(data.rounds)].status != "ok").any())
 
 
+def rounds_words(data: RunData, n: int) -> str:
+    """In how many rounds a variant was ok, and of how many where that is not all."""
+    if not n:
+        return "pilot"
+    return str(n) if n == len(data.rounds) else f"{n} of {len(data.rounds)}"
+
+
 def step_trials(data: RunData, variant_id: str) -> pd.DataFrame:
     """The trials of a variant that measured its steps."""
     return data.trials[(data.trials.variant_id == variant_id) & data.trials.probes.map(times_steps).astype(bool)]

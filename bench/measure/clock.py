@@ -32,12 +32,16 @@ class Clock(Protocol):
     def reached(self, stamp: Any) -> bool:  # noqa: ANN401
         """Whether the device has come to a stamp."""
 
+    def pause(self, seconds: float) -> None:
+        """Let so much of the host's time pass."""
+
 
 class HostClock:
     """Stamps are the host's monotonic clock, in nanoseconds: what runs on the CPU is done when it returns."""
 
     mark = staticmethod(time.perf_counter_ns)
     host_s = staticmethod(time.perf_counter)
+    pause = staticmethod(time.sleep)
 
     def sync(self) -> None:
         """Nothing to wait for."""
@@ -66,6 +70,7 @@ class CudaClock:
     def __init__(self, device: torch.device, prepared: int = 4096) -> None:
         self.device = device
         self.host_s = time.perf_counter
+        self.pause = time.sleep
         self._free = [torch.cuda.Event(enable_timing=True) for _ in range(prepared)]
         for event in self._free:  # torch makes the device's event when it is first recorded
             event.record()

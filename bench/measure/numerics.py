@@ -22,8 +22,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from bench.measure.factory import build_model
 from bench.measure.samples import Samples
-from bench.measure.workload import Workload, build_model
+from bench.measure.workload import Workload
 from nin.loaders import Batch, make_loader
 from nin.train import AUTOCAST
 

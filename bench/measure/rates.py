@@ -2,11 +2,11 @@
 
 import math
 
+from bench.measure import queue
 from bench.measure.clock import Clock
 from bench.measure.samples import Samples
 from bench.measure.steps import LONG_STEP_S, MOST_ITERATIONS, SLOW_STEP_S
 from bench.measure.workload import Workload
-from nin.loaders import MAX_WORKERS
 
 LEAST_SAMPLE_S = 0.5
 SAMPLES = 3
@@ -17,12 +17,16 @@ MOST_BATCHES = 200
 def measure(work: Workload, clock: Clock, step_s: float) -> Samples:
     """Seconds a batch of the loader alone, and of the step alone on one batch that is on the device already."""
     samples = Samples("loader")
-    batches_s(work, clock, 2 * MAX_WORKERS)  # those that workers have made in advance
-    alone_s = max(batches_s(work, clock, TRIED) / TRIED, 1e-6)
-    count = max(1, min(MOST_BATCHES, math.ceil(LEAST_SAMPLE_S / alone_s)))
+    batches_s(work, clock, work.in_advance)
+    turn = max(1, work.workers)  # workers that began together end together: only whole turns have their mean
+    tried = turn * math.ceil(TRIED / turn)
+    alone_s = max(batches_s(work, clock, tried) / tried, 1e-6)
+    count = turn * math.ceil(min(MOST_BATCHES, LEAST_SAMPLE_S / alone_s) / turn)
     for index in range(SAMPLES):
         samples.add("loader_alone", "s", batches_s(work, clock, count) / count, iterations=count, index=index)
     batch = work.trainer.move(*next(work.batches))
+    if work.workers:
+        queue.fill(work, clock, alone_s)  # so that workers that fill it take no cores from the step
     count = 1 if step_s >= LONG_STEP_S else max(1, min(MOST_ITERATIONS, math.ceil(LEAST_SAMPLE_S / step_s)))
     for index in range(SAMPLES if step_s < SLOW_STEP_S else 1):
         clock.sync()

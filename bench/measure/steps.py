@@ -2,11 +2,14 @@
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import mean
 
 from bench.measure.clock import Clock, Timeline
 from bench.measure.layers import queued_stamp_cost_s, stamp_cost_s, stamped
+from bench.measure.queue import steady
 from bench.measure.samples import Samples
 from bench.measure.usage import UNITS, usage
 from bench.measure.workload import Workload
@@ -24,12 +27,21 @@ class Counts:
     iterations: int = 1
     """Steps that a plain sample averages: more than one where a step is short."""
     stamped: int = 2
+    """Stamped samples."""
+    turns: int = 1
+    """Steps that a sample of either kind averages at least, and a whole number of times: as many as there are workers
+    where steps wait for them. Workers that began together end together, and their batches come in bursts."""
 
     def __post_init__(self) -> None:
         """Raise ValueError where nothing would be measured."""
-        if self.plain < 1 or self.iterations < 1 or self.warmup < 0 or self.stamped < 0:
+        if min(self.plain, self.iterations, self.turns) < 1 or self.warmup < 0 or self.stamped < 0:
             msg = f"a trial needs at least one plain sample of one step, got {self}"
             raise ValueError(msg)
+
+    def in_turns(self, turns: int) -> "Counts":
+        """The same, but that a sample averages whole turns of so many steps, and at least the turns it had."""
+        turns = max(turns, self.turns)
+        return replace(self, iterations=turns * math.ceil(self.iterations / turns), turns=turns)
 
 
 LONG_STEP_S = 1.0
@@ -54,26 +66,33 @@ def calibrate(work: Workload, clock: Clock, first_s: float, plain: int, stamped:
     A short step is averaged until a sample lasts 0.1 s, and stamped more often.
     """
     step_s = first_s
+    turns = work.workers if steady(work, clock) else 1
     # A first step that compiles, starts workers or wakes a GPU tells nothing of the next.
-    telling = work.eager and work.device.type == "cpu" and work.variant.loader != "workers"
+    telling = work.eager and work.device.type == "cpu" and not work.workers
     if not telling or first_s < LONG_STEP_S:
         for _ in range(2):
-            clock.sync()
-            start = clock.host_s()
-            take_step(work)
-            clock.sync()
-            step_s = clock.host_s() - start
+            step_s = synced_s(work, clock, turns)
     if step_s >= SLOW_STEP_S:
-        return Counts(plain=1, stamped=0)
+        return Counts(plain=1, stamped=0).in_turns(turns)
     if step_s >= LONG_STEP_S:
-        return Counts(warmup=0 if work.eager else 1, plain=plain, stamped=stamped)
+        return Counts(warmup=0 if work.eager else 1, plain=plain, stamped=stamped).in_turns(turns)
     iterations = max(1, min(MOST_ITERATIONS, math.ceil(LEAST_SAMPLE_S / step_s)))
     return Counts(
         warmup=SHORT_WARMUP if iterations > 1 else 1,
         plain=plain,
         iterations=iterations,
-        stamped=max(stamped, min(MOST_STAMPED, iterations)),
-    )
+        stamped=max(stamped, math.ceil(min(MOST_STAMPED, iterations) / turns)),
+    ).in_turns(turns)
+
+
+def synced_s(work: Workload, clock: Clock, count: int) -> float:
+    """Seconds a step of `count` in a row, the device waited for before and after."""
+    clock.sync()
+    start = clock.host_s()
+    for _ in range(count):
+        take_step(work)
+    clock.sync()
+    return (clock.host_s() - start) / count
 
 
 def take_step(work: Workload) -> None:
@@ -91,10 +110,15 @@ def first_step(work: Workload, clock: Clock) -> Samples:
     return samples
 
 
-def warm_up(work: Workload, counts: Counts) -> None:
-    """Take the steps that a short step needs to settle."""
+def warm_up(work: Workload, clock: Clock, counts: Counts) -> Counts:
+    """How many steps to take behind it: those given, in whole turns of the workers where steps wait for them.
+
+    It brings a loader's queue to its steady state, then takes the steps that a short step needs to settle.
+    """
+    turns = work.workers if steady(work, clock) else 1
     for _ in range(counts.warmup):
         take_step(work)
+    return counts.in_turns(turns)
 
 
 def plain_steps(work: Workload, clock: Clock, counts: Counts) -> Samples:
@@ -137,20 +161,22 @@ def dispatch_s(work: Workload, clock: Clock) -> float:
     return seconds
 
 
-def stamped_steps(work: Workload, clock: Clock, count: int) -> Samples:
+def stamped_steps(work: Workload, clock: Clock, count: int, turns: int = 1) -> Samples:
     """Seconds of each phase and, in eager variants, of each layer, from the same stamped steps.
 
+    A sample is one step or, with `turns`, the mean of so many in a row.
     On a device with a queue they are its own seconds, taken behind a backlog (metric backlog, in
     seconds), where the step lets the host run ahead.
     """
     phases, layers = Samples("steps"), Samples("layers")
     timelines, backlog_s = backlogged(work, clock, count) if work.queues else ([], 0.0)
-    for index, timeline in enumerate(timelines or (stamped_step(work, clock) for _ in range(count))):
-        phases.add("stamped_wall", "s", timeline.wall_s(), index=index)
+    in_turns = ([stamped_step(work, clock) for _ in range(turns)] for _ in range(count))
+    for index, group in enumerate([[timeline] for timeline in timelines] or in_turns):
+        phases.add("stamped_wall", "s", mean(timeline.wall_s() for timeline in group), index=index)
         if backlog_s:
             phases.add("backlog", "s", backlog_s, index=index)
-        layers.add("stamps", "1", timeline.stamps, index=index)
-        add_parts(work, timeline, index, phases, layers)
+        layers.add("stamps", "1", group[0].stamps, index=index)
+        add_parts(work, group, index, phases, layers)
     if work.eager:
         phases.add_all([layers])
     return phases
@@ -201,10 +227,14 @@ def backlogged(work: Workload, clock: Clock, count: int) -> tuple[list[Timeline]
     return found, backlog_s
 
 
-def add_parts(work: Workload, timeline: Timeline, index: int, phases: Samples, layers: Samples) -> None:
-    """Add what each phase and each layer took in one stamped step."""
+def add_parts(work: Workload, group: Sequence[Timeline], index: int, phases: Samples, layers: Samples) -> None:
+    """Add what each phase and each layer took in a stamped step, the mean of a group of them."""
     by_phase: dict[str, float] = defaultdict(float)
-    for (layer, phase), seconds in timeline.seconds().items():
+    by_part: dict[tuple[str, str], float] = defaultdict(float)
+    for timeline in group:
+        for part, seconds in timeline.seconds().items():
+            by_part[part] += seconds / len(group)
+    for (layer, phase), seconds in by_part.items():
         by_phase[phase] += seconds
         if work.eager and (layer or phase in ("forward", "backward")):
             layers.add("wall", "s", seconds, scope="layer", layer=layer or "between", phase=phase, index=index)

@@ -15,6 +15,7 @@ from torch.profiler import ProfilerActivity, profile, record_function, schedule
 from bench.measure import steps as plain
 from bench.measure.clock import Clock, Timeline
 from bench.measure.layers import stamped
+from bench.measure.queue import steady
 from bench.measure.samples import Samples
 from bench.measure.workload import Workload
 from bench.traces import BETWEEN, RAW, SNAPSHOT, Owner, range_name
@@ -81,6 +82,7 @@ def measure(work: Workload, clock: Clock, count: int, folder: Path) -> Samples:
         with_stack=True,
     ) as profiler:
         timelines = []
+        steady(work, clock)  # the profiler took its time to start; what it sees before its first step it forgets
         for _ in range(WARMUP + count):
             timelines.append(traced_step(work, clock))
             profiler.step()

@@ -57,7 +57,7 @@ def trial(request: dict[str, Any]) -> dict[str, Any]:
     """
     import torch  # noqa: PLC0415 - slow, and not for the environment's parent
 
-    from bench.measure import workload  # noqa: PLC0415
+    from bench.measure import factory, workload  # noqa: PLC0415
     from nin.data import DataError  # noqa: PLC0415
 
     try:
@@ -66,7 +66,7 @@ def trial(request: dict[str, Any]) -> dict[str, Any]:
         return failed("unsupported", error)
     except (torch.OutOfMemoryError, MemoryError) as error:
         return failed("oom", error)
-    except DataError as error:
+    except (DataError, factory.ModelError) as error:
         return failed("error", error)
     except Exception as error:  # noqa: BLE001 - a trial's failure is a row, whatever it is
         traceback.print_exc()
@@ -78,7 +78,7 @@ def trial(request: dict[str, Any]) -> dict[str, Any]:
 
 def measure(request: dict[str, Any]) -> dict[str, Any]:
     """Measure the probes asked for, verified before and after."""
-    from bench.measure import clock, fit, verify, workload  # noqa: PLC0415
+    from bench.measure import clock, factory, fit, verify, workload  # noqa: PLC0415
 
     variant = from_row(request["variant"])
     shape = request["inputs"]["shape"]
@@ -90,6 +90,7 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     if reason := sources.misplaced(variant.model, request.get("tree"), request.get("caller")):
         return failed("invalid", reason)
     if "build" in probes:
+        factory.try_once(work)
         return answered([])
     if reason := verify.before_steps(work):
         return failed("invalid", reason)
@@ -129,10 +130,10 @@ def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: d
         counts = steps.Counts(**request["counts"])
     else:
         counts = steps.calibrate(work, ticker, first.rows[0]["value"], **request["pilot_counts"])
-    steps.warm_up(work, counts)
+    counts = steps.warm_up(work, ticker, counts)
     before = Effects.of(work)
     plain = steps.plain_steps(work, ticker, counts)
-    stamped = steps.stamped_steps(work, ticker, counts.stamped)
+    stamped = steps.stamped_steps(work, ticker, counts.stamped, counts.turns)
     after = Effects.of(work)
     ended = state.read(work.device)
     samples.add_all([first, plain, stamped, samples_of(work, compiled, before, after), steps.stamp_costs(work, ticker)])
@@ -176,7 +177,7 @@ def trace_trial(work: "Workload", ticker: "Clock", asked: dict[str, Any]) -> dic
     if watch:
         fusion.write(watch, work.trainer.model, Path(asked["folder"]))  # exporting a trace forgets it
     settle(work)
-    steps.warm_up(work, steps.Counts(warmup=1))
+    steps.warm_up(work, ticker, steps.Counts(warmup=1))
     before = Effects.of(work)
     found = trace.measure(work, ticker, asked["steps"], Path(asked["folder"]))
     loss_sum, after = float(work.trainer.loss_sum), Effects.of(work)

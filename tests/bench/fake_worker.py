@@ -1,8 +1,9 @@
 """Stands in for the worker: answers at once with made-up samples, or misbehaves as FAKE_WORKER says.
 
 FAKE_WORKER is a JSON object from a variant's id, or a tree's name, to one of: exit, kill, hang, garbage, list,
-wrong-rows, wrong-state, nan, oom, path, slow. Any other variant is measured in no time: a step of 1 s for baselines,
-0.8 s for others, and 25 % more in a tree whose name ends in slow.
+wrong-rows, wrong-state, nan, oom, path, slow. With a number behind it, as in oom/2, only every second trial does so.
+Any other variant is measured in no time: a step of 1 s for baselines, 0.8 s for others, and 25 % more in a tree whose
+name ends in slow.
 """
 
 import json
@@ -51,6 +52,17 @@ def step_s(variant: Variant, tree: str | None) -> float:
     return (1.0 if variant.is_baseline else 0.8) * (1.25 if (tree or "").endswith("slow") else 1)
 
 
+def this_time(how: str) -> str:
+    """What is ordered for this trial, of what is ordered for every so many; the folder it runs in keeps count."""
+    how, _, every = how.partition("/")
+    if not every:
+        return how
+    count = Path(".trials")
+    number = 1 + int(count.read_text() if count.is_file() else 0)
+    count.write_text(str(number))
+    return "" if number % int(every) else how
+
+
 def crash(how: str) -> None:
     """End, or take long, without an answer."""
     if how == "exit":
@@ -83,7 +95,7 @@ def main(request_path: str, reply_path: str) -> None:
     request = json.loads(Path(request_path).read_text())
     variant = from_row(request["variant"])
     orders = json.loads(os.environ.get("FAKE_WORKER", "{}"))
-    how = orders.get(variant.id) or orders.get(Path(request["tree"] or ".").name) or ""
+    how = this_time(orders.get(variant.id) or orders.get(Path(request["tree"] or ".").name) or "")
     crash(how)
     reply: dict[str, Any] = {
         "status": "ok", "reason": "", "layers": [], "counts": {"plain": 1, "stamped": 1},

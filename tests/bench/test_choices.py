@@ -61,5 +61,17 @@ def test_a_run_is_named_as_chosen_or_by_time_and_preset() -> None:
 def test_a_run_is_found_by_its_path_or_its_name(tmp_path: Path) -> None:
     (tmp_path / "r").mkdir()
 
-    assert choices.folder_of(Path("elsewhere"), str(tmp_path / "r")) == tmp_path / "r"
+    assert choices.folder_of(Path("results"), str(tmp_path / "r")) == tmp_path / "r"
+    with pytest.raises(UsageError, match="r is a path: take back --out elsewhere"):
+        choices.folder_of(Path("elsewhere"), str(tmp_path / "r"))
     assert choices.folder_of(tmp_path, "r") == tmp_path / "r"
+
+
+def test_the_order_of_trials_is_drawn_anew_unless_a_seed_is_given() -> None:
+    drawn = {Choices().draw_order_seed() for _ in range(20)}
+
+    assert len(drawn) > 18
+    assert Choices().weights_seed == 0
+    assert (Choices(seed=7).weights_seed, Choices(seed=7).draw_order_seed()) == (7, 7)
+    assert (Choices(order_seed=9).weights_seed, Choices(order_seed=9).draw_order_seed()) == (0, 9)
+    assert (Choices(seed=7, order_seed=9).weights_seed, Choices(seed=7, order_seed=9).draw_order_seed()) == (7, 9)

@@ -270,13 +270,50 @@ def test_where_nothing_is_flagged_the_rounds_are_all(start: Start, tmp_path: Pat
     assert read_run(run.folder.folder).plan.flagged == []
 
 
-def test_a_variant_that_fails_in_one_tree_has_no_rounds(
+@pytest.mark.parametrize(
+    ("tree", "how", "rounds"),
+    [
+        ("head", "oom", Counter({"ok": 10, "oom": 5})),  # of five that died, none in the base, no more are needed
+        ("head", "exit/2", Counter({"ok": 22, "error": 5})),  # four whole rounds among them
+        ("head", "kill/4", Counter({"ok": 17, "error": 1})),
+        ("base", "hang/99", Counter({"ok": 15})),
+    ],
+)
+def test_a_round_of_two_trees_in_which_a_trial_died_is_taken_again_within_a_limit(
+    tree: str, how: str, rounds: Counter[str], start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_WORKER", json.dumps({tree: how}))
+    folder = execute(start(BASE, trees=trees(tmp_path), rounds=5))
+    measured = [t for t in trials(folder) if t["stage"] == "measure"]
+
+    assert rounds == Counter(t["status"] for t in measured)
+    assert all(Counter({"A": 1, "A'": 1, "V": 1}) == Counter(t["arm"] for t in r) for r in by_round(measured))
+
+
+def test_a_base_whose_pilot_died_is_tried_again(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_WORKER", json.dumps({"base": "exit"}))
+    folder = execute(start(BASE, trees=trees(tmp_path), rounds=5))
+
+    assert [("base", "error")] * 3 + [("head", "ok")] == [(t["tree"], t["status"]) for t in trials(folder)]
+
+
+def test_rounds_are_taken_again_of_the_variant_alone_whose_trial_died(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FAKE_WORKER", json.dumps({"head": "oom"}))
-    folder = execute(start(BASE, trees=trees(tmp_path)))
+    monkeypatch.setenv("FAKE_WORKER", json.dumps({KEPT: "oom/9"}))
+    folder = execute(start(BASE, KEPT, trees=trees(tmp_path), rounds=6))
+    measured = Counter(t["variant_id"] for t in trials(folder) if t["stage"] == "measure")
 
-    assert [("base", "ok"), ("head", "oom")] == [(t["tree"], t["status"]) for t in trials(folder)]
+    assert Counter({BASE: 18, KEPT: 18 + 3 * died(folder)}) == measured
+    assert died(folder) > 0
+
+
+def died(folder: Path) -> int:
+    return sum(t["status"] != "ok" for t in trials(folder))
+
+
+def by_round(measured: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    return [[t for t in measured if t["round"] == number] for number in dict.fromkeys(t["round"] for t in measured)]
 
 
 def test_an_interrupt_keeps_what_is_measured_and_resume_takes_the_rest(

@@ -93,7 +93,7 @@ def test_a_base_that_does_not_import_is_one_line_and_exit_code_4(two_trees: Path
     code, output = call("ab", "--base", "../base", *AB)
 
     assert code == 4
-    assert "base (../base) can't be measured: ValueError: model ours:lenet: No module named 'nothing" in output
+    assert "base (../base) can't be measured: model ours:lenet: No module named 'nothing" in output
     assert not Path("results/small").exists()
 
 

@@ -1,5 +1,6 @@
 """Presets, what axes make of them, and why a variant can't run."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -144,5 +145,29 @@ def test_ab_measures_the_variants_asked_for_and_adds_none() -> None:
         "cpu-default-nchw-eager-b4", "cpu-default-nchw-eager-b8",
     ]  # fmt: skip
     assert len(ab_matrix(["cpu", "cuda"], ["device=cpu", "batch_size=8,8"])) == 1
-    with pytest.raises(VariantError, match="can't go with --axis"):
-        ab_matrix(["cpu"], ["batch_size=4"], [nhwc])
+
+
+def test_an_id_without_a_model_takes_the_one_that_the_call_names() -> None:
+    ids = ["cpu-default-nhwc-eager-b8", "cpu-default-nhwc-eager-b8-ours:net"]
+    for made in (matrix("quick", ["cpu"], (), ids, "ours:net"), ab_matrix(["cpu"], (), ids, "ours:net")):
+        assert {entry.variant.model for entry in made} == {"ours:net"}
+
+
+@pytest.mark.parametrize(
+    ("ids", "axes", "devices", "model", "told"),
+    [
+        (["cpu-default-nhwc-eager-b8-a:b"], [], ["cpu"], "c:d", "has the model a:b, --model says c:d"),
+        (["cuda-default-nhwc-eager-b8"], [], ["cpu"], "nin", "is of cuda, --device says cpu"),
+        (["cuda-default-nhwc-eager-b8"], [], ["cuda:1"], "nin", "is of cuda, --device says cuda:1"),
+        ([], ["precision=bf16", "precision=fp16"], ["cpu"], "nin", "--axis precision is given twice"),
+        ([], ["device=cuda"], ["cpu"], "nin", "--axis device can't go with --device"),
+        ([], ["model=a:b"], ["cpu", "cuda"], "c:d", "--axis model can't go with --model"),
+    ],
+)
+def test_a_call_that_says_two_things_is_refused(
+    ids: list[str], axes: list[str], devices: list[str], model: str, told: str
+) -> None:
+    with pytest.raises(VariantError, match=re.escape(told)):
+        matrix("quick", devices, axes, ids, model)
+    with pytest.raises(VariantError, match=re.escape(told)):
+        ab_matrix(devices, axes, ids, model)

@@ -103,8 +103,8 @@ def test_what_profile_and_micro_refuse(measured: Path, monkeypatch: pytest.Monke
     for words, code, told in (
         (("profile", "r", *MODEL, "--variant", BASE), 2, f"{BASE} is no variant that this run could measure"),
         (("profile", "r"), 2, "the run has the model 'models:lenet', which is code: name it again"),
-        (("profile", "r", "--seed", "3"), 2, "take back seed"),
-        (("profile", "r", "--device", "cpu"), 2, "take back device"),
+        (("profile", "r", "--seed", "3"), 2, "RUN can't go with --seed"),
+        (("profile", "r", "--device", "cpu"), 2, "RUN can't go with --device"),
         (("profile", "nothing"), 4, "no run"),
         (("micro", "--run", "nothing"), 4, "no run"),
         (("micro", *MODEL, "--variant", BASE), 2, f"{BASE} is no variant of"),

@@ -76,7 +76,7 @@ def test_a_model_that_is_code_is_imported_only_where_the_call_names_it(
 
     assert go_on(folder, model="ours:net")[0].entries[0].variant.id == OURS
     assert go_on(folder, axes=("model=ours:net",))[0].entries[0].variant.id == OURS
-    with pytest.raises(UsageError, match="the run has no model other:net: take it back"):
+    with pytest.raises(UsageError, match="the run has no model other:net: take back --model"):
         go_on(folder, axes=("model=ours:net,other:net",))
 
 
@@ -161,9 +161,9 @@ def test_what_a_link_leads_to_is_not_written(
         go_on(folder)
 
 
-def test_options_that_a_run_has_decided_are_refused_by_name(make_run: MakeRun) -> None:
-    with pytest.raises(UsageError, match="take back seed, precision=bf16"):
-        go_on(make_run(STEPS), seed=3, axes=("precision=bf16",))
+def test_an_axis_that_a_run_has_decided_is_refused_by_name(make_run: MakeRun) -> None:
+    with pytest.raises(UsageError, match="take back --axis precision=bf16"):
+        go_on(make_run(STEPS), axes=("precision=bf16",))
 
 
 def test_an_id_that_is_another_variants_is_damage(make_run: MakeRun, here: Callable[..., None]) -> None:

@@ -55,11 +55,12 @@ def test_equal_trees_are_told_and_an_undecided_step_says_what_it_would_have_show
 
 
 def test_the_summary_is_what_a_pull_request_shows(make_ab: MakeAb, tmp_path: Path, arms: Steps) -> None:
-    page = report.write_ab(load(make_ab(arms(9), failed={(BASE, "head"): ("error", "a | b")})), tmp_path)
+    steps = arms(9, variant_id="cpu-default-nhwc-eager-b32")
+    page = report.write_ab(load(make_ab(steps, failed={(BASE, "head"): ("error", "a | b")})), tmp_path)
     text = ab.summary(page)
 
     assert text.startswith("### bench ab: this tree (bbbb00000000) against main (aaaa00000000)\n\n- ")
-    assert "- **default settings is INVALID**: head: error: a | b." in text
+    assert "- **default settings is INVALID**: head died in 1 of 1 trials, the last with error: a | b." in text
     assert text.endswith("|\n\n")
 
 

@@ -1,5 +1,6 @@
 """A report from made-up numbers: what it says, in which order, and that it says it of the data."""
 
+import json
 import math
 import os
 import re
@@ -292,3 +293,35 @@ def test_another_batch_with_the_notebook_s_loop_has_an_answer_of_its_own(make_ru
         r"At batch 128 the fastest is nhwc \+ kept: 26\.7 images/s, 1\.5\d \[1\.\d\d, 1\.\d\d\] times the", text
     )
     assert "Faster yet, but another recipe: baseline (batch 64), 33.7 images/s." in text
+
+
+def test_a_variant_whose_trials_died_is_never_called_the_fastest(make_run: MakeRun) -> None:
+    steps_s = {
+        (BASE, "A"): [1.0] * 10,
+        (BASE, "A'"): [1.0] * 10,
+        (KEPT, "V"): [0.5] * 10,
+        ("cpu-default-nhwc-eager-b32", "V"): [0.8] * 10,
+    }
+    data = load(make_run(steps_s, bad={(KEPT, "V", number): "error" for number in range(1, 9)}))
+    text = "\n".join(answer.lines(data, tables.steps(data)))
+
+    assert text.startswith("Fastest: **nhwc** trains 40.0 images/s")
+    assert "kept is not recommended: it was ok in 1 of 9 rounds (64.0 images/s in those)." in text
+
+
+def test_where_every_variant_died_once_there_is_no_answer(make_run: MakeRun) -> None:
+    steps_s = {(BASE, "A"): [1.0] * 10, (BASE, "A'"): [1.0] * 10}
+    data = load(make_run(steps_s, bad={(BASE, "A", 3): "error"}))
+    text = "\n".join(answer.lines(data, tables.steps(data)))
+
+    assert text.startswith("No variant was ok in every complete round, so there is no answer.")
+
+
+def test_the_line_that_repeats_a_run_names_the_seed_of_its_order(make_run: MakeRun, tmp_path: Path) -> None:
+    folder = make_run({(BASE, "A"): [1.0, 1.1], (BASE, "A'"): [1.0, 1.2]})
+    whole = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(whole | {"order_seed": 4711}))
+    page = report.write(load(folder), tmp_path).path.read_text()
+
+    assert "nox -s bench -- --order-seed 4711\n" in page
+    assert "in an order drawn anew each round from seed 4711" in page

@@ -25,6 +25,8 @@ class FakeClock:
     def pass_s(self, seconds: float) -> None:
         self.now_s += seconds
 
+    pause = pass_s
+
     def host_s(self) -> float:
         return self.now_s
 

@@ -54,6 +54,9 @@ class QueueClock:
     def reached(self, stamp: float) -> bool:
         return self.host >= stamp
 
+    def pause(self, seconds: float) -> None:
+        self.host += seconds
+
 
 class Launching(nn.Module):
     """A layer that the host takes `host_s` to launch and the device `device_s` to do."""

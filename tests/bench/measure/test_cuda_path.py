@@ -18,7 +18,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from bench.matrix import PRESETS, preset
 from bench.measure import fit, memory, state, steps
 from bench.measure.clock import CudaClock
-from bench.measure.workload import Workload, build_model
+from bench.measure.factory import build_model
+from bench.measure.workload import Workload
 from bench.variants import Variant
 from nin import data
 from nin.loaders import make_loader

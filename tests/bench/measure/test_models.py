@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from bench.measure import worker
+from bench.measure.factory import build_model
 from bench.measure.layers import leaves
-from bench.measure.workload import build_model
 from bench.variants import Variant, as_row
 
 MODELS = {

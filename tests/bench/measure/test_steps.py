@@ -37,7 +37,7 @@ def test_a_plain_sample_is_the_mean_of_its_steps_loader_included(
 
 def test_no_synchronize_falls_into_a_timed_region(fake_work: Workload, clock: Any) -> None:  # noqa: ANN401
     counts = Counts(warmup=1, plain=2, iterations=3)
-    warm_up(fake_work, counts)
+    warm_up(fake_work, clock, counts)
     plain_steps(fake_work, clock, counts)
     region = ["sync", "mark", "step", "step", "step", "mark", "sync"]
     assert clock.events == ["step", *region, *region]

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bench.measure.workload import Inputs, UnsupportedError, Workload, build, build_model
+from bench.measure.factory import ModelError, build_model
+from bench.measure.workload import Inputs, UnsupportedError, Workload, build
 from bench.variants import Variant
 from nin.model import NiN
 
@@ -45,7 +46,7 @@ def test_torchvisions_models_take_grey_images(real_work: MakeWork) -> None:
     ],
 )
 def test_a_model_that_cant_be_made_is_an_error(name: str, channels: int, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ModelError, match=told):
         build_model(name, channels, 10)
 
 

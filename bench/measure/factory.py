@@ -1,0 +1,141 @@
+"""Models by their name: what makes one, and what a model must be to be measured layer by layer."""
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from nin.model import NiN
+
+if TYPE_CHECKING:
+    from bench.measure.workload import Workload
+
+
+class ModelError(Exception):
+    """The model can't be made, or not measured; the text is one line with the way out."""
+
+
+def build_model(name: str, in_channels: int, num_classes: int) -> nn.Module:
+    """The model of the axis `model`: nin, torchvision.models:NAME or package.module:factory.
+
+    A factory is called as factory(in_channels, num_classes). torchvision's take num_classes and
+    three channels: grey images are shown to them on all three. Raises ModelError where it can't be made, or is made
+    such that its layers can't be measured.
+    """
+    if name == "nin":
+        return NiN(in_channels, num_classes)
+    factory = find(name)
+    try:
+        model = (torchvision_model if name.startswith("torchvision.models:") else called)(
+            factory, name, in_channels, num_classes
+        )
+    except ModelError:
+        raise
+    except Exception as error:
+        msg = f"model {name}: its factory failed: {type(error).__name__}: {error}"
+        raise ModelError(msg) from error
+    if unfit := why_unfit(model):
+        msg = f"model {name}: {unfit}"
+        raise ModelError(msg)
+    return model
+
+
+def find(name: str) -> Any:  # noqa: ANN401 - what is found there
+    """What a model's name leads to; ModelError where there is no such thing."""
+    module_name, _, attribute = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError) as error:
+        msg = f"model {name}: {error}"
+        raise ModelError(msg) from error
+    except Exception as error:
+        msg = f"model {name}: importing {module_name} failed: {type(error).__name__}: {error}"
+        raise ModelError(msg) from error
+
+
+def called(factory: Any, name: str, in_channels: int, num_classes: int) -> Any:  # noqa: ANN401 - of the user's code
+    """What the user's own factory makes."""
+    if isinstance(factory, nn.Module) or not callable(factory):
+        msg = f"model {name}: it is no function: name one that returns the model, factory(in_channels, num_classes)"
+        raise ModelError(msg)
+    return factory(in_channels, num_classes)
+
+
+def torchvision_model(factory: Any, name: str, in_channels: int, num_classes: int) -> nn.Module:  # noqa: ANN401
+    """A model of torchvision's, which is shown grey images on three channels."""
+    if in_channels not in (1, 3):
+        msg = f"model {name} takes images of 3 channels (or 1, repeated), got {in_channels}"
+        raise ModelError(msg)
+    # With auxiliary heads these two return more than class scores in training.
+    heads = name.endswith((":googlenet", ":inception_v3"))
+    model: nn.Module = factory(
+        num_classes=num_classes, **({"aux_logits": False, "init_weights": True} if heads else {})
+    )
+    if in_channels == 1:
+        model.register_forward_pre_hook(_on_three_channels)
+    return model
+
+
+def why_unfit(model: object) -> str:
+    """Why a model can't be measured as the user's own, with the way out; empty where it can."""
+    if not isinstance(model, nn.Module):
+        return f"the factory must return an nn.Module, got {type(model).__name__}"
+    return _hidden(model) or _untrained(model)
+
+
+def _hidden(model: nn.Module) -> str:
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        return "it is scripted, which hides its layers: return the plain model"
+    if any(is_compiled(module) for module in model.modules()):
+        return "it is compiled already: return the plain model, and compile it by --axis compile_mode=inductor"
+    return ""
+
+
+def _untrained(model: nn.Module) -> str:
+    if lazy := [key for key, value in model.named_parameters() if isinstance(value, nn.UninitializedParameter)]:
+        return f"{lazy[0]} has no shape yet (a lazy layer): show the model a batch in its factory, or give the sizes"
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        return "it has no parameter to train"
+    if still := [path for path, module in model.named_modules() if not module.training]:
+        return f"{still[0] or 'it'} is in eval mode, and every layer is measured in training: call .train() on it"
+    return ""
+
+
+def is_compiled(module: nn.Module) -> bool:
+    """Whether torch.compile made the module, or compiled it in place."""
+    dynamo = sys.modules.get("torch._dynamo.eval_frame")
+    made = dynamo is not None and isinstance(module, dynamo.OptimizedModule)
+    return made or getattr(module, "_compiled_call_impl", None) is not None
+
+
+def try_once(work: "Workload") -> None:
+    """Show the model two images; ModelError where it does not answer with a score of each class for each.
+
+    It alters running statistics, so it is for a process that measures nothing.
+    """
+    x_NCHW, _ = next(work.batches)
+    x_NCHW, name, classes = x_NCHW[:2].to(work.device), work.variant.model, work.inputs.classes
+    try:
+        with torch.no_grad():
+            scores = work.trainer.model(x_NCHW)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:
+        shape = "x".join(map(str, x_NCHW.shape[1:]))
+        msg = f"model {name} fails on images of {shape} (--input sets others): {type(error).__name__}: {error}"
+        raise ModelError(msg) from error
+    expected = (len(x_NCHW), classes)
+    found = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
+    if found != expected:
+        msg = f"model {name} must return scores of shape {expected} for {len(x_NCHW)} images, returned {found}"
+        raise ModelError(msg)
+
+
+def _on_three_channels(
+    module: nn.Module,  # noqa: ARG001 - a hook's signature
+    arguments: tuple[torch.Tensor, ...],
+) -> tuple[torch.Tensor, ...]:
+    x_NCHW = arguments[0]
+    return (x_NCHW.expand(-1, 3, -1, -1), *arguments[1:])

@@ -1,0 +1,91 @@
+"""Factories whose models can't be measured as they are."""
+
+import torch
+from torch import Tensor, nn
+
+
+def plain(in_channels: int, num_classes: int) -> nn.Sequential:
+    """Nothing is wrong with it."""
+    return nn.Sequential(nn.Conv2d(in_channels, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, num_classes))
+
+
+def compiled(in_channels: int, num_classes: int) -> object:
+    """Compiled already."""
+    return torch.compile(plain(in_channels, num_classes), backend="eager")
+
+
+def partly_compiled(in_channels: int, num_classes: int) -> nn.Module:
+    """A layer of it is compiled in place."""
+    model = plain(in_channels, num_classes)
+    model[0].compile(backend="eager")
+    return model
+
+
+def evaluated(in_channels: int, num_classes: int) -> nn.Module:
+    """In eval mode."""
+    return plain(in_channels, num_classes).eval()
+
+
+def partly_frozen(in_channels: int, num_classes: int) -> nn.Module:
+    """A layer of it is in eval mode, as where a backbone is frozen."""
+    model = plain(in_channels, num_classes)
+    model[0].eval()
+    return model
+
+
+def lazy(in_channels: int, num_classes: int) -> nn.Module:  # noqa: ARG001 - a factory's signature
+    """Its sizes come with the first batch."""
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(num_classes))
+
+
+class Head(nn.Module):
+    """A layer that torch.jit can script."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The input."""
+        return x
+
+
+def untrained(in_channels: int, num_classes: int) -> nn.Module:  # noqa: ARG001 - a factory's signature
+    """It has nothing to train."""
+    return Head()
+
+
+def without_arguments() -> nn.Module:
+    """Its signature is another."""
+    return plain(1, 10)
+
+
+def nothing(in_channels: int, num_classes: int) -> None:
+    """It returns none."""
+    plain(in_channels, num_classes)
+
+
+MODEL = plain(1, 10)
+
+
+class Pair(nn.Module):
+    """Scores and something else."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Two tensors."""
+        return self.inner(x), x
+
+
+def pair(in_channels: int, num_classes: int) -> nn.Module:
+    """Its output is no tensor."""
+    return Pair(plain(in_channels, num_classes))
+
+
+def three_classes(in_channels: int, num_classes: int) -> nn.Module:  # noqa: ARG001 - a factory's signature
+    """It has its own idea of the classes."""
+    return plain(in_channels, 3)
+
+
+def large_images(in_channels: int, num_classes: int) -> nn.Module:
+    """It takes no small image."""
+    return nn.Sequential(nn.Conv2d(in_channels, 4, 99), plain(4, num_classes))

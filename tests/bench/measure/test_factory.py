@@ -1,0 +1,85 @@
+"""A model that can't be measured as it is is told of in one line, with the way out."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from typer.testing import CliRunner
+
+from bench.__main__ import app
+from bench.measure import worker
+from bench.measure.factory import ModelError, build_model, why_unfit
+from bench.variants import Variant, as_row
+
+ODD = {
+    "compiled": "it is compiled already: return the plain model, and compile it by --axis compile_mode=inductor",
+    "partly_compiled": "it is compiled already",
+    "evaluated": "it is in eval mode, and every layer is measured in training: call .train() on it",
+    "partly_frozen": "0 is in eval mode",
+    "lazy": "1.weight has no shape yet (a lazy layer): show the model a batch in its factory, or give the sizes",
+    "untrained": "it has no parameter to train",
+    "without_arguments": "its factory failed: TypeError: without_arguments() takes 0 positional arguments but 2 were",
+    "nothing": "the factory must return an nn.Module, got NoneType",
+    "MODEL": "it is no function: name one that returns the model, factory(in_channels, num_classes)",
+    "no_such": "module 'odd_models' has no attribute 'no_such'",
+}
+ODD_OUTPUTS = {
+    "pair": "must return scores of shape (2, 10) for 2 images, returned tuple",
+    "three_classes": "must return scores of shape (2, 10) for 2 images, returned (2, 3)",
+    "large_images": "fails on images of 1x28x28 (--input sets others): RuntimeError: ",
+}
+
+
+@pytest.fixture(autouse=True)
+def on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The odd models can be imported, here and in a worker."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+
+@pytest.mark.parametrize(("name", "told"), ODD.items())
+def test_an_odd_factory_is_told_of_with_the_way_out(name: str, told: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        build_model(f"odd_models:{name}", 1, 10)
+
+    assert str(caught.value).startswith(f"model odd_models:{name}: {told}")
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_a_scripted_model_hides_its_layers() -> None:
+    import odd_models  # type: ignore[import-not-found]
+
+    model = nn.Sequential(nn.Conv2d(1, 1, 1), torch.jit.script(odd_models.Head()))
+
+    assert why_unfit(model) == "it is scripted, which hides its layers: return the plain model"
+
+
+@pytest.mark.parametrize("name", ["nin", "odd_models:plain", "torchvision.models:resnet18"])
+def test_a_plain_model_is_fit(name: str) -> None:
+    assert why_unfit(build_model(name, 1, 10)) == ""
+
+
+@pytest.mark.parametrize(("name", "told"), ODD_OUTPUTS.items())
+def test_two_images_show_what_a_model_returns(name: str, told: str) -> None:
+    variant = Variant(model=f"odd_models:{name}", batch_size=2)
+    inputs = {"folder": None, "shape": [1, 28, 28], "classes": 10}
+    reply = worker.trial({"variant": as_row(variant), "probes": "build", "inputs": inputs, "seed": 0})
+
+    assert reply["status"] == "error"
+    assert reply["reason"].startswith(f"model odd_models:{name} {told}")
+
+
+@pytest.mark.parametrize("name", ["evaluated", "three_classes"])
+def test_a_run_of_an_odd_model_ends_before_anything_is_measured(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    variant = "cpu-bf16-nhwc-inductor-b8"
+    result = CliRunner().invoke(
+        app, ["run", "--variant", variant, "--model", f"odd_models:{name}", "--input", "1x28x28"]
+    )
+
+    assert result.exit_code == 2
+    assert f"bench: model odd_models:{name}" in result.output.splitlines()[-1]
+    assert not list(tmp_path.rglob("run.json"))
