@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bench import contradictions
+from bench import contradictions, home
 from bench.choices import DEFAULT_STEPS, RESULTS, Choices, folder_of, name_run, newest
 from bench.environment import cores
 from bench.exits import INTERRUPTED, fail, no_verdict_from_a_crash, one_line, refused
@@ -54,6 +54,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_
 @app.callback()
 def main() -> None:
     """Measure what training a small CNN costs: layer by layer, variant by variant."""
+    home.settle()
 
 
 @app.command()
@@ -87,6 +88,7 @@ def run(
         data=data, download=download, memory_limit=memory_limit, out=out, run_id=run_id,
         allow_changed=allow_changed,
     )  # fmt: skip
+    places(None if resume else out, reports)
     finish(measure(chosen, resume), reports)
 
 
@@ -136,6 +138,7 @@ def ab(
         seed=seed, order_seed=order_seed, model=model, shape=input_, classes=classes, data=data, download=download,
         out=out, run_id=run_id, base=base, kind="ab", allow_changed=allow_changed,
     )  # fmt: skip
+    places(None if resume else out, reports)
     with no_verdict_from_a_crash():
         page = finish_ab(measure(chosen, resume), reports)
         add_to_summary(page)
@@ -146,6 +149,14 @@ def check(context: typer.Context) -> None:
     """Refuse a call whose options contradict each other."""
     with refused():
         contradictions.refuse(context)
+
+
+def places(out: Path | None, reports: Path) -> None:
+    """Refuse a call whose new run or report could not be written, before anything is measured."""
+    with refused():
+        if out is not None:
+            home.check(out, "--out")
+        home.check(reports, "--reports")
 
 
 def measure(chosen: Choices, resume: str | None) -> Path:
@@ -197,6 +208,8 @@ def report_(
 ) -> None:
     """Write a run's report again, from its files alone; of an ab with its exit code."""
     folder = stored(run)
+    with refused():
+        home.check(out, "--out")
     with one_line():
         kind = read_run(folder).kind
     if kind == "profile":
@@ -221,6 +234,8 @@ def compare(
     folders = [folder_of(RESULTS, run) for run in runs]
     if len({folder.resolve() for folder in folders}) < max(2, len(folders)):
         fail("compare needs two runs or more, each named once")
+    with refused():
+        home.check(out, "--out")
     with one_line():
         page = compare_page.write([load.load(folder) for folder in folders], out)
     summary.show_compare(page)
@@ -259,6 +274,7 @@ def profile(
         device=device, variants=tuple(variant or ()), seed=seed, model=model, shape=input_, classes=classes,
         data=data, download=download, out=out, run_id=run_id, kind="profile",
     )  # fmt: skip
+    places(None if run else out, reports)
     finish_profile(trace(chosen, run, steps), reports)
 
 
@@ -296,6 +312,7 @@ def tensorboard(
     folder = stored(run)
     with refused():
         serve.check(port)
+        home.check(reports, "--reports")
     page = write_profile(folder, reports)
     for line in serve.lines(folder, port, [trace.variant_id for trace in page.traces]):
         typer.echo(line)
@@ -322,6 +339,7 @@ def micro(
         run = options.pop(0)  # as the other verbs take it
     folder = stored(run)
     with refused(), one_line():
+        home.check(reports, "--reports")
         code = alone.measure(folder, variant, model, options)
     if not code:
         finish_micro(folder, reports)

@@ -4,11 +4,13 @@ import ctypes.util
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.home import home
 from bench.matrix import Machine
 
 if TYPE_CHECKING:
@@ -45,10 +47,7 @@ def describe() -> dict[str, Any]:
 
     return {
         "cpu": cpu_model(),
-        "cores": cores(),
-        "cpu_quota": cpu_quota(),
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "memory_available_bytes": memory_available_bytes(),
+        **granted(),
         "page_bytes": os.sysconf("SC_PAGE_SIZE"),
         "os": f"{platform.system()} {platform.release()}",
         "architecture": platform.machine(),
@@ -95,7 +94,8 @@ def machine(environment: "Environment") -> Machine:
 
 def without_home(text: str) -> str:
     """The text with the user's home folder as `~`: no user's name in a record."""
-    return text.replace(str(Path.home()), "~")
+    found = home()
+    return re.sub(rf"{re.escape(str(found))}(?![\w.-])", "~", text) if found else text
 
 
 def cuda_devices() -> list[dict[str, Any]]:
@@ -132,24 +132,44 @@ def cpu_half() -> str | None:
 
 
 def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The threads that this process can run all the time: by its affinity mask and its control groups."""
+    from nin.cgroup import usable_cores  # noqa: PLC0415 - a worker must find `nin` in the tree that it measures
+
+    return usable_cores()
 
 
 def cpu_quota() -> float | None:
-    """CPUs that the cgroup grants; None where it sets no limit."""
-    quota, _, period = (_read("/sys/fs/cgroup/cpu.max") or "max").partition(" ")
-    return None if quota == "max" else int(quota) / int(period)
+    """CPU seconds a second that the control groups grant; None where they set no limit."""
+    from nin.cgroup import limits  # noqa: PLC0415 - as above
+
+    return limits().cpu_quota
 
 
-def memory_available_bytes() -> int | None:
-    """What new processes may have: the kernel's estimate, or what the cgroup's limit leaves if that is less."""
+def granted() -> dict[str, Any]:
+    """Processors and memory that this process may use; where a container sets limits, those."""
+    from nin import cgroup  # noqa: PLC0415 - as above
+
+    found = cgroup.limits()
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "cores": cgroup.usable_cores(found),
+        "affinity_cores": cgroup.affinity_cores(),
+        "cpu_quota": found.cpu_quota,
+        "memory_bytes": least(memory_bytes, found.memory_limit_bytes),
+        "memory_limit_bytes": found.memory_limit_bytes,
+        "memory_available_bytes": least(available_bytes(), found.memory_left_bytes),
+    }
+
+
+def available_bytes() -> int | None:
+    """What new processes may have of the machine's memory, by the kernel's estimate."""
     lines = (_read("/proc/meminfo") or "").splitlines()
-    available = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    limit, used = (_read(f"/sys/fs/cgroup/memory.{name}") or "max" for name in ("max", "current"))
-    if limit != "max" and used != "max":
-        available.append(int(limit) - int(used))
-    return min(available, default=None)
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
+
+
+def least(*found: int | None) -> int | None:
+    """The least of what is known; None where nothing is."""
+    return min((value for value in found if value is not None), default=None)
 
 
 def huge_pages() -> str | None:
@@ -190,10 +210,10 @@ def digest(root: Path, *folders: str) -> str:
 
 
 def git(root: Path, *arguments: str) -> str:
-    """What git says of the repository around a folder; OSError or SubprocessError where it says nothing."""
+    """What git says of the repository around a folder, in English; OSError or SubprocessError where it says nothing."""
     done = subprocess.run(
         ["git", "-C", str(root), *arguments],  # noqa: S607 - git is where the user has it
-        capture_output=True, check=True, text=True, timeout=60,
+        capture_output=True, check=True, text=True, timeout=60, env=os.environ | {"LC_ALL": "C"},
     )  # fmt: skip
     return done.stdout.strip()
 

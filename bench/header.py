@@ -135,8 +135,13 @@ class Environment(Struct, frozen=True, kw_only=True):
 
     cpu: Word | None = None
     cores: Some | None = None
+    """The threads that can run all the time: the least of affinity mask, cpuset and quota."""
+    affinity_cores: Some | None = None
     cpu_quota: Positive | None = None
+    """CPU seconds a second that the control groups grant."""
     memory_bytes: Bytes | None = None
+    """The machine's, or the limit of the control groups where that is less."""
+    memory_limit_bytes: Bytes | None = None
     memory_available_bytes: Bytes | None = None
     page_bytes: Annotated[int, Meta(ge=1, le=2**40)] | None = None
     os: Word | None = None

@@ -114,7 +114,8 @@ def _piloted(run: Run, trial: plan.Planned) -> bool:
 
 
 def _pilot_limit_s(run: Run) -> float:
-    return min(plan.time_limit_s(None), max(plan.LEAST_LIMIT_S, run.left_s()))
+    quota = run.header.environment.cpu_quota
+    return min(plan.time_limit_s(None, quota), max(plan.LEAST_LIMIT_S, run.left_s()))
 
 
 def _worth_piloting(run: Run, trial: plan.Planned) -> bool:

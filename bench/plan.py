@@ -209,8 +209,16 @@ def rounds_that_fit(left_s: float, round_s: float, wanted: int) -> int:
     return max(0, min(wanted, int((left_s - REPORT_RESERVE_S) // round_s)))
 
 
-def time_limit_s(pilot_s: float | None) -> float:
-    """After how many seconds a trial is ended; `pilot_s` is what its pilot took, None in the pilot."""
+def patience(cpu_quota: float | None) -> float:
+    """How many times as long anything may take under a quota of CPUs: more than once below one whole CPU."""
+    return max(1.0, 1 / cpu_quota) if cpu_quota else 1.0
+
+
+def time_limit_s(pilot_s: float | None, cpu_quota: float | None = None) -> float:
+    """After how many seconds a trial is ended; `pilot_s` is what its pilot took, None in the pilot.
+
+    What a pilot took, it took under the quota of CPUs already.
+    """
     if pilot_s is None:
-        return PILOT_LIMIT_S
+        return PILOT_LIMIT_S * patience(cpu_quota)
     return max(LEAST_LIMIT_S, LIMIT_FACTOR * pilot_s)

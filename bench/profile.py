@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench import traces
 from bench.launch import set_status
-from bench.plan import PILOT_LIMIT_S, UNSEEN_TRIAL_S, Arm, ArmName, Planned
+from bench.plan import UNSEEN_TRIAL_S, Arm, ArmName, Planned, time_limit_s
 from bench.trial import Run, now, take
 from bench.variants import LARGEST, UsageError, Variant
 
@@ -58,7 +58,8 @@ def trace(run: Run, order: int, variant: Variant, steps: int) -> None:
     planned = Planned(round=0, order=order, arm=Arm(name=ARM, variant=variant), stage=traces.STAGE, probes=PROBES)
     largest = run.plan.largest.get(variant.id)
     with tempfile.TemporaryDirectory(prefix="nin-bench-") as scratch:
-        reply = take(run, planned, None, PILOT_LIMIT_S, largest, {"trace": {"steps": steps, "folder": scratch}})
+        limit_s = time_limit_s(None, run.header.environment.cpu_quota)
+        reply = take(run, planned, None, limit_s, largest, {"trace": {"steps": steps, "folder": scratch}})
         if reply["status"] == "ok":
             keep(Path(scratch), traces.folder_of(run.folder.folder, variant.id))
 

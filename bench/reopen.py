@@ -19,7 +19,7 @@ from bench.setup import environment, find_inputs, scratch_of, trees_of
 from bench.trial import Run
 from bench.variants import UsageError, Variant
 
-SAME = ("cpu", "cores", "torch", "cuda_devices", "torch_threads", "code")
+SAME = ("cpu", "cores", "cpu_quota", "memory_limit_bytes", "torch", "cuda_devices", "torch_threads", "code")
 """What may not change between two parts of one run, unless the user allows it."""
 
 

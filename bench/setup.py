@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from bench import child, plan, trees
+from bench import child, home, plan, trees
 from bench.choices import DATA_CLASSES, Choices, parse_shape, parse_size
-from bench.environment import machine, without_home
+from bench.environment import cpu_quota, machine, without_home
 from bench.fit import AVAILABLE_SHARE
 from bench.folder import RunFolder, already_there
 from bench.header import Data, Environment, Header, Inputs, MemoryLimits, PilotCounts, Plan, Trees
@@ -23,6 +23,8 @@ from bench.records import RecordError
 from bench.trial import Run, ask_in_tree, now
 from bench.variants import LARGEST, UsageError, Variant, as_row
 
+ASK_LIMIT_S = 120.0
+"""What a child may take to load torch and answer without measuring; longer under a quota below one CPU."""
 OWNER = "run"
 """The file of a scratch folder that names its run's folder."""
 
@@ -33,17 +35,20 @@ def progress() -> RunProgress:
 
 
 def scratch_of(folder: Path) -> Path:
-    """Where compiled code and code trees of this run are kept until it is complete."""
-    from nin.data import cache_folder  # noqa: PLC0415 - imports torch
-
+    """Where compiled code and code trees of this run are kept until it is complete; UsageError where nothing can be."""
     path_hash = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
-    return cache_folder() / "runs" / f"{folder.name}-{path_hash}"
+    return home.cache() / "runs" / f"{folder.name}-{path_hash}"
 
 
 def environment() -> Environment:
-    """The machine and its software, asked of a child: the parent itself never starts torch's threads."""
+    """The machine and its software, asked of a child: the parent itself never starts torch's threads.
+
+    UsageError where torch can't be used, or no temporary file can be written.
+    """
+    home.temporary()
     variables = child.environment_of(Variant(), "", Path())
-    reply = child.ask({"task": "environment"}, variables, limit_s=120)
+    limit_s = ASK_LIMIT_S * plan.patience(cpu_quota())
+    reply = child.ask({"task": "environment"}, variables, limit_s)
     if reply["status"] != "ok":
         msg = f"torch can't be used here: {reply['reason']}"
         raise UsageError(msg)
@@ -195,7 +200,8 @@ def tried(variant: Variant, header: Header, cache: Path, tree: Path | None) -> s
         "inputs": msgspec.to_builtins(header.inputs), "seed": header.seed,
     }  # fmt: skip
     variables = child.environment_of(variant, header.environment.tcmalloc or "", cache)
-    reply = ask_in_tree(request, variables, limit_s=120, tree=tree)
+    limit_s = ASK_LIMIT_S * plan.patience(header.environment.cpu_quota)
+    reply = ask_in_tree(request, variables, limit_s, tree=tree)
     return "" if reply["status"] == "ok" else str(reply["reason"])
 
 
@@ -220,7 +226,8 @@ def variant_rows(entries: Iterable[Entry], reasons: dict[str, str]) -> list[dict
 
 def describe(choices: Choices, entries: list[Entry]) -> str:
     """The matrix in lines: what runs in rounds, what in the pilot alone, what not and why, how long."""
-    reasons = exclusions(entries, environment())
+    described = environment()
+    reasons = exclusions(entries, described)
     runnable = [entry for entry in entries if not reasons[entry.variant.id]]
     lines = []
     for entry in entries:
@@ -231,7 +238,7 @@ def describe(choices: Choices, entries: list[Entry]) -> str:
     rounds = choices.wanted_rounds
     arms = plan.arms(runnable, set(), twice=not choices.is_look)
     trials = len(plan.pilot(runnable, light=choices.is_look)) + rounds * len(arms)
-    expected_s = trials * plan.UNSEEN_TRIAL_S
+    expected_s = trials * plan.UNSEEN_TRIAL_S * plan.patience(described.cpu_quota)
     budget_s = choices.budget_s
     limit = "" if budget_s is None else f", at most {duration(budget_s)} (--budget)"
     lines.append(

@@ -1,7 +1,9 @@
 """The two code trees of `bench ab`: found, and copied to where nobody edits them while they are measured."""
 
+import contextlib
 import os
 import posixpath
+import re
 import shutil
 import subprocess
 import tarfile
@@ -25,12 +27,17 @@ def take(base: str, into: Path) -> dict[str, dict[str, Any]]:
     The ref is one of the current folder's repository, and stands for the same folder in it.
     UsageError where there is neither such a ref nor such a folder.
     """
-    here, folder, name = Path.cwd(), Path(base).expanduser(), base
+    here, folder, name = Path.cwd(), Path(base), base
+    with contextlib.suppress(RuntimeError):  # no home that ~ could mean
+        folder = folder.expanduser()
     commit = _commit(here, base)
     if commit is not None:
         _archive(here, commit, into / "base")
     elif folder.is_dir():
         commit, name = _copy(folder.resolve(), into / "base"), os.path.relpath(folder, here)
+    elif another := _owned_by_another(here):
+        msg = f"--base {base}: {another}"
+        raise UsageError(msg)
     else:
         msg = f"--base {base}: neither a commit, branch or tag of this folder's git repository nor a folder"
         raise UsageError(msg)
@@ -47,6 +54,20 @@ def _commit(folder: Path, ref: str) -> str | None:
         return git(folder, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def _owned_by_another(folder: Path) -> str:
+    """That git reads no repository of another user's, and the way out; empty where that is not the reason."""
+    try:
+        git(folder, "rev-parse", "HEAD")
+    except subprocess.CalledProcessError as error:
+        if "dubious ownership" in error.stderr:
+            told = re.search(r"git config --global --add safe\.directory \S+", error.stderr)
+            way = told[0] if told else "git config --global --add safe.directory"
+            return f"git reads no repository that belongs to another user; allow it with: {way} (needs HOME)"
+    except (OSError, subprocess.SubprocessError):
+        pass
+    return ""
 
 
 def _archive(folder: Path, commit: str, target: Path) -> None:

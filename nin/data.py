@@ -1,5 +1,6 @@
 """Fashion-MNIST: where it is found, and the images it holds."""
 
+import contextlib
 import gzip
 import hashlib
 import os
@@ -69,9 +70,12 @@ class Images:
         return Images(pixels_NCHW=self.pixels_NCHW[:count], labels_N=self.labels_N[:count], size=self.size)
 
 
-def cache_folder() -> Path:
-    """The user's cache folder of this project, which may not exist yet."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nin-bench"
+def cache_folder() -> Path | None:
+    """The user's cache folder of this project, which may not exist yet; None where the user has no home."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nin-bench"
+    except RuntimeError:  # neither HOME nor an entry in passwd
+        return None
 
 
 def find(folder: str | Path | None = None, *, download: bool = False) -> Source:
@@ -84,7 +88,7 @@ def find(folder: str | Path | None = None, *, download: bool = False) -> Source:
         return _named(Path(folder), "the folder named by --data")
     if os.environ.get("NIN_DATA"):
         return _named(Path(os.environ["NIN_DATA"]), "the folder named by NIN_DATA")
-    if cached := _holding_folder(cache_folder()):
+    if (cache := cache_folder()) and (cached := _holding_folder(cache)):
         return Source(name="the user's cache folder", folder=cached, is_subset=False)
     if debian := _holding_folder(DEBIAN_FOLDER):
         return Source(name="Debian's package dataset-fashion-mnist", folder=debian, is_subset=False)
@@ -127,7 +131,8 @@ def random_images(shape: tuple[int, int, int], classes: int, seed: int, count: i
 
 
 def _named(folder: Path, name: str) -> Source:
-    folder = folder.expanduser()
+    with contextlib.suppress(RuntimeError):  # no home that ~ could mean
+        folder = folder.expanduser()
     if held := _holding_folder(folder):
         return Source(name=name, folder=held, is_subset=False)
     problem = "has no Fashion-MNIST" if folder.is_dir() else "is not a folder"
@@ -175,9 +180,13 @@ def _read(source: Source, name: str) -> bytearray:
 def _download() -> Source:
     from torchvision.datasets import FashionMNIST  # noqa: PLC0415 - slow to import, rarely needed
 
+    cache = cache_folder()
+    if cache is None:
+        msg = "the download has no place to go: set HOME or XDG_CACHE_HOME to a folder that can be written"
+        raise DataError(msg)
     try:
-        FashionMNIST(str(cache_folder()), download=True)
+        FashionMNIST(str(cache), download=True)
     except (OSError, RuntimeError) as error:
         msg = f"the download of Fashion-MNIST failed ({error}); go on without --download, or name a folder with --data"
         raise DataError(msg) from error
-    return Source(name="torchvision's download", folder=cache_folder() / "FashionMNIST" / "raw", is_subset=False)
+    return Source(name="torchvision's download", folder=cache / "FashionMNIST" / "raw", is_subset=False)

@@ -1,6 +1,5 @@
 """The three loaders: the same batches bit for bit, made in three places."""
 
-import os
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -9,6 +8,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset, RandomSampler, Sampler, SequentialSampler
 
+from nin.cgroup import usable_cores
 from nin.data import Images
 
 LOADERS = ("resident", "notebook", "workers")
@@ -54,7 +54,7 @@ def make_loader(
             batch_size=batch_size,
             sampler=sampler,
             drop_last=drop_last,
-            num_workers=min(MAX_WORKERS, os.cpu_count() or 1),
+            num_workers=min(MAX_WORKERS, usable_cores()),
             pin_memory=device.type == "cuda",
             persistent_workers=True,
         )

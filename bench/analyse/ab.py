@@ -7,7 +7,7 @@ from bench.analyse.changes import Change, stage_of
 from bench.analyse.deaths import Deaths
 from bench.analyse.labels import label
 from bench.analyse.load import RunData
-from bench.analyse.noise import busy_words
+from bench.analyse.noise import busy_words, quota_words
 from bench.analyse.page import AbPage, Lines
 from bench.analyse.results import hardware
 from bench.analyse.tables import device_of
@@ -79,7 +79,7 @@ def changed_lines(page: AbPage) -> Lines:
             why = f" ({change.reason})" if change.reason else ""
             lines.append(f"- {variant}, step: {change.verdict}{why}.{seen_words(data, change)}")
     lines += [f"- {death_words(data, told)}" for told in page.deaths]
-    return [*lines, *(f"- **{sentence}**" for sentence in busy_words(data))]
+    return [*lines, *(f"- **{sentence}**" for sentence in (*quota_words(data), *busy_words(data)))]
 
 
 def death_words(data: RunData, told: Deaths) -> str:

@@ -159,6 +159,25 @@ def busy_words(data: RunData) -> Lines:
     ]
 
 
+def quota_words(data: RunData) -> Lines:
+    """That PyTorch takes more threads than a container's quota lets run, with what to set instead.
+
+    Nothing where no variant on the CPU leaves their number to PyTorch.
+    """
+    found = data.run.environment
+    asked = data.variants[(data.variants.threads == "unset") & (data.variants.excluded_reason == "")]
+    if not found.cpu_quota or not found.torch_threads or not asked.device.str.startswith("cpu").any():
+        return []
+    fit = max(1, min(int(found.cpu_quota), found.cores or found.torch_threads))
+    if found.torch_threads <= fit:
+        return []
+    return [
+        f"PyTorch takes {found.torch_threads} threads here, and the container's quota is {found.cpu_quota:.3g} CPUs: "
+        "threads beyond it are stopped again and again, and steps are longer and swing for it. "
+        f"Set their number: --axis threads={fit}, or OMP_NUM_THREADS={fit}."
+    ]
+
+
 def walls_of(data: RunData, control: Control, rounds: list[int]) -> pd.Series:
     """The steps of both arms of a control in some rounds."""
     walls = cell(data.values, "wall")

@@ -46,13 +46,15 @@ def profile_title(page: TracedPage) -> Lines:
 def hardware(environment: Environment) -> str:
     """The machine in one phrase."""
     gpus = [device.name for device in environment.cuda_devices]
-    return ", ".join([f"{environment.cpu} ({environment.cores} cores)", *gpus])
+    cores = "1 core" if environment.cores == 1 else f"{environment.cores} cores"
+    return ", ".join([f"{environment.cpu} ({cores})", *gpus])
 
 
 def answer_section(report: Report) -> Lines:
     """The fastest variant of each device and model, and how to get it."""
-    busy = [line for sentence in noise.busy_words(report.data) for line in (f"**{sentence}**", "")]
-    return ["## The answer", "", *answer.lines(report.data, report.steps), *busy]
+    told = [*noise.quota_words(report.data), *noise.busy_words(report.data)]
+    doubts = [line for sentence in told for line in (f"**{sentence}**", "")]
+    return ["## The answer", "", *answer.lines(report.data, report.steps), *doubts]
 
 
 def variants_section(report: Report) -> Lines:

@@ -2,6 +2,8 @@
 
 import math
 
+import pytest
+
 from bench.matrix import Entry, preset
 from bench.plan import (
     REPORT_RESERVE_S,
@@ -135,6 +137,12 @@ def test_a_trial_may_take_some_times_what_its_pilot_took() -> None:
     assert time_limit_s(None) == 900
     assert time_limit_s(1) == 120
     assert time_limit_s(60) == 360
+
+
+@pytest.mark.parametrize(("quota", "limit_s"), [(None, 900), (4.0, 900), (1.0, 900), (0.5, 1800), (0.25, 3600)])
+def test_below_one_whole_cpu_a_pilot_may_take_longer(quota: float | None, limit_s: float) -> None:
+    assert time_limit_s(None, quota) == limit_s
+    assert time_limit_s(60, quota) == 360  # its pilot was under the quota too
 
 
 def test_a_variant_for_the_pilot_alone_is_no_arm() -> None:

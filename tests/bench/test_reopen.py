@@ -99,6 +99,8 @@ def test_a_data_folder_that_a_file_names_is_not_read(make_run: MakeRun, here: Ca
     [
         ({"torch": "2.100.0"}, "torch was '2.99.0', is '2.100.0'"),
         ({"cores": 64}, "cores was 2, is 64"),
+        ({"cpu_quota": 1.5}, "cpu_quota was nothing, is 1.5"),
+        ({"memory_limit_bytes": 2**31}, "memory_limit_bytes was nothing, is 2147483648"),
         ({"code": "ffff"}, "code was 'aaaa', is 'ffff'"),
     ],
 )

@@ -125,3 +125,21 @@ def test_a_folder_that_was_not_there_at_the_ref_is_an_error(
     monkeypatch.chdir(repository / "later")
     with pytest.raises(UsageError, match="does not exist at"):
         take("main", tmp_path / "copies")
+
+
+def test_a_repository_of_another_user_is_told_with_the_way_out(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # git's own, for this
+    with pytest.raises(UsageError) as caught:
+        take("main", tmp_path / "copies")
+
+    assert str(caught.value) == (
+        "--base main: git reads no repository that belongs to another user; "
+        f"allow it with: git config --global --add safe.directory {repository} (needs HOME)"
+    )
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "model.py").write_text("old")
+    told = take("../old", tmp_path / "of-a-folder")  # needs no git
+    assert told["base"]["commit"] is None
+    assert told["head"]["commit"] is None

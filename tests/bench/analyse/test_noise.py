@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analyse import noise
+from bench.analyse import noise, plots, report
 from bench.analyse.load import load
 
 BASE = "cpu-default-nchw-eager-b32"
@@ -59,6 +60,41 @@ def test_a_busy_machine_is_told_but_not_of_variants_that_crowd_it_themselves(
 
     assert told[:2] == [[], []]
     assert "CPU pressure 20 %" in told[2][0]
+
+
+@pytest.mark.parametrize(
+    ("variant", "facts", "threads"),
+    [
+        (BASE, {"torch_threads": 8, "cores": 2, "affinity_cores": 8, "cpu_quota": 2.0}, 2),
+        (BASE, {"torch_threads": 2, "cores": 1, "cpu_quota": 1.5}, 1),
+        (BASE, {"torch_threads": 8, "cores": 1, "cpu_quota": 0.25}, 1),
+        (BASE, {"torch_threads": 8, "cores": 8, "cpu_quota": 2.0}, 2),  # a run of before cores followed the quota
+        (BASE, {"torch_threads": 2, "cores": 2, "cpu_quota": 2.0}, None),
+        (BASE, {"torch_threads": 1, "cores": 1, "cpu_quota": 0.25}, None),  # no fewer can be had
+        (BASE, {"torch_threads": 8, "cores": 2}, None),
+        (f"{BASE}-t2", {"torch_threads": 8, "cores": 2, "cpu_quota": 2.0}, None),
+        ("cuda-default-nchw-eager-b32", {"torch_threads": 8, "cores": 2, "cpu_quota": 2.0}, None),
+    ],
+)
+def test_more_threads_than_the_quota_are_told_with_what_to_set(
+    variant: str,
+    facts: dict[str, Any],
+    threads: int | None,
+    make_run: MakeRun,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(plots, "write", lambda *_: None)  # drawing is slow, and is held by a test of its own
+    data = load(make_run({(variant, "A"): [1.0] * 4, (variant, "A'"): [1.0] * 4}, environment=facts))
+    told = noise.quota_words(data)
+
+    assert len(told) == (threads is not None)
+    page = report.write(data, tmp_path / "reports").path.read_text()
+    answer = page.partition("## Variants")[0]
+    assert ("container's quota" in answer) == bool(told)
+    if threads is not None:
+        assert f"PyTorch takes {facts['torch_threads']} threads" in answer
+        assert f"--axis threads={threads}, or OMP_NUM_THREADS={threads}." in answer
 
 
 def test_usual_is_against_the_own_arm(make_run: MakeRun) -> None:
