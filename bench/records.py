@@ -196,6 +196,7 @@ LAYERS = Table(
 )
 APPENDED = (SAMPLES, LAYERS, TRIALS)  # a trial's row comes last: it vouches for the others
 
+
 def found_words(value: object) -> str:
     """A value that is not what was expected, as it may stand in one line: cut, and without what steers a terminal."""
     text = "nothing" if value in (None, "") else ascii(value)

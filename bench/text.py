@@ -28,8 +28,8 @@ HIDDEN = re.compile(
 ESCAPED = re.compile(r"\\(?:\\|[nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U000[0-9a-f]{5})")
 ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "$": "&#36;", "~": "&#126;", ":": "&#58;", ".": "&#46;"}
 MARKS = re.compile(
-    r"[\\`*|<>&$~]"
-    r"|(?<![^\W_])_|_(?![^\W_])"  # within a word Markdown lets an underscore be
+    r"[\\`*<>&$~]"
+    r"|(?<![^\W_])_"  # within and behind a word an underscore begins nothing
     r"|\[(?![-\d., ]*\](?![(\[:]))|(?<!\d)\]|\](?=[(\[:])"  # the bounds of an interval are no link
     r"|:(?=//)|(?<=www)\."  # GitHub makes a link of an address
 )
@@ -79,12 +79,12 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def markdown(text: str, most: int = MOST_SHOWN) -> str:
-    """The text, `shortened`, as Markdown that shows it and does nothing else, in a line or in a cell of a table."""
-    return marked(shortened(text, most))
+def marked(text: str, most: int = MOST_SHOWN) -> str:
+    """The text, `shortened`, as Markdown that shows it and does nothing else in a line."""
+    return escaped(shortened(text, most))
 
 
-def marked(text: str) -> str:
+def escaped(text: str) -> str:
     """The text as Markdown that shows it, whatever its length."""
     return MARKS.sub(lambda found: ENTITIES.get(found[0], f"\\{found[0]}"), visible(text))
 

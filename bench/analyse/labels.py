@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 
 from bench.analyse.load import RunData, variant_axes
+from bench.text import marked, shortened
 from bench.variants import DEFAULTS, from_row
 
 DEFAULT_WORDS = {name: "unset" if value is None else str(value) for name, value in DEFAULTS.items()}
 ALWAYS_TOLD = ("device", "batch_size", "model")
 """Axes that a label tells only where a run has more than one value of them, the usual batch size apart."""
+MOST_LETTERS = 120
+"""Of a label in a sentence, which tells every axis."""
 
 
 def label(data: RunData, variant_id: str, but: str = "") -> str:
@@ -19,6 +22,11 @@ def label(data: RunData, variant_id: str, but: str = "") -> str:
     return name_of(axes | ({but: DEFAULT_WORDS[but]} if but else {}), told)
 
 
+def named(data: RunData, variant_id: str, but: str = "") -> str:
+    """The label as Markdown."""
+    return marked(label(data, variant_id, but), MOST_LETTERS)
+
+
 def name_of(axes: dict[str, str], told: Sequence[str]) -> str:
     """The short name of a variant, with those of its other axes that must be told."""
     variant = from_row(axes)
@@ -28,7 +36,7 @@ def name_of(axes: dict[str, str], told: Sequence[str]) -> str:
         name = "notebook's loop"
     else:
         name = " + ".join(_changes(axes))
-    more = [f"batch {axes[n]}" if n == "batch_size" else axes[n] for n in told]
+    more = [f"batch {axes[n]}" if n == "batch_size" else shortened(axes[n]) for n in told]
     return f"{name} ({', '.join(more)})" if more else name
 
 

@@ -11,6 +11,7 @@ from bench.analyse.changes import Change
 from bench.analyse.compare import Match, Side
 from bench.analyse.load import RunData
 from bench.analyse.trace import Trace
+from bench.text import stored
 
 Lines = list[str]
 
@@ -32,9 +33,10 @@ class Folder:
         return [f"![{words}](figures/{name}.png)", ""]
 
     def table(self, name: str, table: pd.DataFrame) -> None:
-        """Save a table."""
+        """Save a table, its text as `stored` has it."""
         path = self.folder / "tables" / f"{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
+        table = table.map(lambda value: stored(value) if isinstance(value, str) else value)
         table.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
 
     def write(self, lines: Lines) -> None:

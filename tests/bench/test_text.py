@@ -1,15 +1,11 @@
 """Text of any kind: stored as it was, shown so that it steers nothing."""
 
-import csv
-import io
-import string
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
 
 from bench import text
 from bench.analyse.load import read_frame
@@ -82,7 +78,9 @@ def test_empty_text_is_read_back_as_empty(folder: Path) -> None:
     with RunFolder.reopen(folder)[0] as opened:
         opened.append_trial(trial(""), [], [layer("0", "")])
 
-    assert [""] == [row["reason"] for row in read_rows(folder, TRIALS)[0]] == list(read_frame(folder, TRIALS, []).reason)
+    assert (
+        [""] == [row["reason"] for row in read_rows(folder, TRIALS)[0]] == list(read_frame(folder, TRIALS, []).reason)
+    )
     assert [""] == list(read_frame(folder, LAYERS, []).kernel)
 
 
