@@ -45,6 +45,7 @@ from bench.pages import (
 )
 from bench.records import RUN_FILE
 from bench.serve import DEFAULT_PORT, HOST
+from bench.text import visible
 from bench.traces import BOARD
 
 RESULTS = Path("results")
@@ -296,7 +297,7 @@ def tensorboard(
         serve.check(port)
     page = write_profile(folder, reports)
     for line in serve.lines(folder, port, [trace.variant_id for trace in page.traces]):
-        typer.echo(line)
+        typer.echo(visible(line))
     raise typer.Exit(serve.serve(page.folder / BOARD, port))
 
 

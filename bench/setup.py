@@ -19,6 +19,7 @@ from bench.header import Data, Environment, Header, Inputs, MemoryLimits, PilotC
 from bench.matrix import NO_CUDA, Entry, excluded_reason
 from bench.progress import RunProgress, duration
 from bench.records import RecordError
+from bench.text import MOST_OF_A_REASON, shortened
 from bench.trial import Run, ask_in_tree, now
 from bench.variants import UsageError, Variant, as_row
 
@@ -198,9 +199,13 @@ def describe(choices: Choices, entries: list[Entry]) -> str:
     lines = []
     for entry in entries:
         reason = reasons[entry.variant.id]
-        note = f"excluded: {reason}" if reason else "pilot only" if entry.pilot_only else ""
+        note = (
+            f"excluded: {shortened(reason, MOST_OF_A_REASON)}" if reason else "pilot only" if entry.pilot_only else ""
+        )
         role = "baseline" if entry.variant.is_baseline else "notebook's loop" if entry.variant.is_notebook else ""
-        lines.append("  ".join(filter(None, (f"{entry.variant.id:52}", role, note))).rstrip())
+        lines.append(
+            "  ".join(filter(None, (f"{shortened(entry.variant.id, MOST_OF_A_REASON):52}", role, note))).rstrip()
+        )
     rounds = choices.wanted_rounds
     arms = plan.arms(runnable, set(), twice=not choices.is_look)
     trials = len(plan.pilot(runnable, light=choices.is_look)) + rounds * len(arms)

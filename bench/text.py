@@ -51,6 +51,11 @@ def restored(field: str) -> str:
     return ESCAPED.sub(lambda found: found[0].encode().decode("unicode_escape"), field)
 
 
+def storable(text: str) -> str:
+    """The text as UTF-8 holds it: lone surrogates, as of a path that is not UTF-8, as Python escapes them."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def shortened(text: str, most: int = MOST_SHOWN) -> str:
     """The text, `visible`; the middle of a long one is left out."""
     shown = visible(text[: most + 1] + text[most + 1 :][-most:])

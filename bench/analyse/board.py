@@ -19,6 +19,7 @@ from bench.analyse import mend, tables
 from bench.analyse.load import RunData, cell, variant_axes
 from bench.analyse.page import Report, TracedPage
 from bench.records import RecordError
+from bench.text import distinct
 
 METRICS = {
     "images_per_s": "images a second",
@@ -119,6 +120,7 @@ def write_variants(page: TracedPage, folder: Path) -> None:
     if not ids:
         return
     axes = pd.DataFrame([variant_axes(data, v) for v in ids], index=ids)
+    axes = axes.apply(lambda values: pd.Series(distinct(list(values)), index=ids))
     shown = [name for name in axes if len(axes[name].unique()) > 1] or list(axes)
     with writer(folder) as top:
         hparams = [summary_v2.HParam(name, summary_v2.Discrete(sorted(axes[name].unique()))) for name in shown]

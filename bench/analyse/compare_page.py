@@ -101,8 +101,8 @@ def canary_words(page: ComparePage) -> str:
     normalised = page.steps[page.steps.ratio_less_drift.notna()].drop_duplicates("run")
     for row in normalised.itertuples():
         text += (
-            f" {marked(row.run)} ran on the same model of device as {marked(page.first.name)}, where the canary came out "
-            f"{number(row.ratio / row.ratio_less_drift)} times as fast: *less the canary's* takes that out."
+            f" {marked(row.run)} ran on the same model of device as {marked(page.first.name)}, where the canary came "
+            f"out {number(row.ratio / row.ratio_less_drift)} times as fast: *less the canary's* takes that out."
         )
     if len(normalised) < len(page.runs) - 1:
         text += " It normalises between runs of the same model of device alone; else it is shown for its own sake."

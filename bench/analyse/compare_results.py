@@ -36,9 +36,9 @@ def throughput_section(page: ComparePage) -> Lines:
         "## Throughput",
         "",
         *markdown(pd.DataFrame(rows).fillna("")),
-        f"*Times {marked(page.first.name)}*: its seconds per image over the other run's, so above 1 the other run is faster; "
-        "a ratio of geometric means over rounds, with Welch's 95 % interval from the spread within each run, which "
-        "knows nothing of what differs between them.",
+        f"*Times {marked(page.first.name)}*: its seconds per image over the other run's, so above 1 the other run is "
+        "faster; a ratio of geometric means over rounds, with Welch's 95 % interval from the spread within each run, "
+        "which knows nothing of what differs between them.",
         "",
         *page.figure("throughput", plots_runs.throughput(page.runs, page.shared), "images a second by variant and run"),
     ]

@@ -162,7 +162,7 @@ def read_frame(folder: Path, table: Table, warnings: list[str]) -> pd.DataFrame:
     text_columns = [name for name, column in table.columns.items() if column.dtype == "str"]
     if not content.startswith(table.header().encode()):
         _explain(table, path, content)
-    # As text first: of a column of categories that all look like numbers pandas makes numbers, and of 01 and 1 one layer.
+    # As text first: pandas makes numbers of categories that all look like some, and then one layer of 01 and 1.
     dtypes = {name: column.dtype if column.is_number else "str" for name, column in table.columns.items()}
     try:
         with python_warnings.catch_warnings():

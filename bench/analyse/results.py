@@ -27,7 +27,8 @@ def title(report: Report) -> Lines:
     return [
         f"# Run {marked(run.run_id)}",
         "",
-        f"{what.capitalize()} on {hardware(run.environment)}; {marked(run.data.name)}; {run.started_at.isoformat()}.{state}",
+        f"{what.capitalize()} on {hardware(run.environment)}; {marked(run.data.name)}; {run.started_at.isoformat()}."
+        f"{state}",
         "",
         "A *trial* is a fresh process that trains a few steps of one variant. A *round* is one trial of every "
         "variant, in random order; round 0, the *pilot*, counts in no interval. The *baseline* has every setting at "

@@ -32,12 +32,13 @@ def section(page: TracedPage) -> Lines:
     """What the profiler saw of each traced variant; nothing where none was traced."""
     if not page.traces:
         return []
+    where = code(f"{page.data.folder}/{FOLDER}/VARIANT/", MOST_OF_A_REASON)
     lines: Lines = [
         "## What the profiler saw",
         "",
         "Traced in processes of their own, apart from every timed trial: the profiler costs time, so shares are of the "
         "traced step. The traces lie in "
-        f"{code(f'{page.data.folder}/{FOLDER}/VARIANT/', MOST_OF_A_REASON)}: `{RAW}` opens in Perfetto, and `nox -s tensorboard` "
+        f"{where}: `{RAW}` opens in Perfetto, and `nox -s tensorboard` "
         "serves them. Times are an operator's own, without those that it calls, and means over the traced steps.",
         "",
     ]
@@ -174,11 +175,9 @@ def memory_lines(page: Page, trace: Trace, name: str) -> Lines:
         return []
     words = "bytes that the allocator has given out over one step"
     lines += page.figure(name, plots_memory.over_a_step(trace, label(page.data, trace.variant_id)), words)
-    if (page.data.folder / FOLDER / file_name(trace.variant_id) / SNAPSHOT).is_file():
-        lines += [
-            f"{code(f'{FOLDER}/{file_name(trace.variant_id)}/{SNAPSHOT}', MOST_OF_A_REASON)} is the allocator's own history of a step.",
-            "",
-        ]
+    where = f"{FOLDER}/{file_name(trace.variant_id)}/{SNAPSHOT}"
+    if (page.data.folder / where).is_file():
+        lines += [f"{code(where, MOST_OF_A_REASON)} is the allocator's own history of a step.", ""]
     return lines
 
 

@@ -95,7 +95,7 @@ def _cells(values: list[object], most: int) -> list[object]:
     texts = [value for value in values if isinstance(value, str) and not isinstance(value, Marked)]
     cells = (escaped(text).replace("|", "\\|") for text in distinct(texts, most))
     shown = dict(zip(texts, cells, strict=True))
-    return [value if isinstance(value, Marked) else shown.get(value, value) for value in values]
+    return [shown[value] if isinstance(value, str) and not isinstance(value, Marked) else value for value in values]
 
 
 def _alignment(table: pd.DataFrame) -> tuple[str, ...]:

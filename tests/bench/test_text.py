@@ -16,7 +16,8 @@ from bench.records import LAYERS, SAMPLES, TRIALS, RecordError, read_rows
 HOSTILE = [
     "a|b", "`", "```", "<script>alert(1)</script>", "</td></tr>", "a\nb", "a\r\nb", "\r", "\n", ",", '"', 'a"b', '"a"',
     "\x1b[31mred\x1b[0m", "\x07", "\x9b31m", "$\\frac{", "$x$", "[red]x[/red]", "[link=http://evil.example]x[/link]",
-    "[x](http://evil.example)", "![x](http://evil.example/x.png)", "<http://evil.example>", "www.evil.example", ":smile:",
+    "[x](http://evil.example)", "![x](http://evil.example/x.png)", "<http://evil.example>", "www.evil.example",
+    ":smile:",
     "x" * 5000, "\ud800", "\udc80 and \ud83d\ude00", "\0", "\u202egnp.exe", "\u2066x\u2069", "e\u0301" * 200, "\ufeff",
     "NA", "nan", "None", "NULL", "-", " ", " a ", "\t", "\\", "\\n", "\\\\n", "\\ud800", "a\\", "=1+1", "# x", "- x",
     "\u2028", "\x85", "\x0b\x0c\x1c", "*x*", "__init__", "~~x~~", "&lt;", "&#124;", "\N{CJK UNIFIED IDEOGRAPH-4E2D}",
