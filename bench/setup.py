@@ -198,14 +198,11 @@ def describe(choices: Choices, entries: list[Entry]) -> str:
     runnable = [entry for entry in entries if not reasons[entry.variant.id]]
     lines = []
     for entry in entries:
-        reason = reasons[entry.variant.id]
-        note = (
-            f"excluded: {shortened(reason, MOST_OF_A_REASON)}" if reason else "pilot only" if entry.pilot_only else ""
-        )
+        reason = shortened(reasons[entry.variant.id], MOST_OF_A_REASON)
+        note = f"excluded: {reason}" if reason else "pilot only" if entry.pilot_only else ""
         role = "baseline" if entry.variant.is_baseline else "notebook's loop" if entry.variant.is_notebook else ""
-        lines.append(
-            "  ".join(filter(None, (f"{shortened(entry.variant.id, MOST_OF_A_REASON):52}", role, note))).rstrip()
-        )
+        shown = shortened(entry.variant.id, MOST_OF_A_REASON)
+        lines.append("  ".join(filter(None, (f"{shown:52}", role, note))).rstrip())
     rounds = choices.wanted_rounds
     arms = plan.arms(runnable, set(), twice=not choices.is_look)
     trials = len(plan.pilot(runnable, light=choices.is_look)) + rounds * len(arms)

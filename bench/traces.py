@@ -40,8 +40,8 @@ def file_name(name: str) -> str:
     It has letters, digits, dots, dashes and underscores, begins with no dot or dash, and takes at most MOST_BYTES.
     Where that is not the text itself, a digest of the whole stands behind.
     """
-    fit = re.sub(r"^[.-]|[^\w.-]", "_", name)
-    if name and fit == name and len(fit.encode()) <= MOST_BYTES and not DIGESTED.search(fit):
+    fit = re.sub(r"^[.-]|[^\w.-]", "_", name) or "_"
+    if fit == name and len(fit.encode()) <= MOST_BYTES and not DIGESTED.search(fit):
         return name
     cut = fit.encode()[: MOST_BYTES - DIGEST - 1].decode(errors="ignore")
     return f"{cut}-{digest(name)[:DIGEST]}"
