@@ -36,7 +36,8 @@ def test_any_text_gives_a_name_that_is_fit_for_a_file(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("a:b", "a_b"), ("a:b_c", "a_b:c"), ("a/b", "a:b"), ("", "_"), ("x" * 201, "x" * 202), (".", "_")]
+    ("one", "other"),
+    [("a:b", "a_b"), ("a:b_c", "a_b:c"), ("a/b", "a:b"), ("", "_"), ("x" * 201, "x" * 202), (".", "_")],
 )
 def test_names_that_differ_in_replaced_letters_alone_stay_apart(one: str, other: str) -> None:
     assert file_name(one) != file_name(other)
