@@ -19,7 +19,7 @@ from bench.analyse import mend, tables
 from bench.analyse.load import RunData, cell, variant_axes
 from bench.analyse.page import Report, TracedPage
 from bench.records import RecordError
-from bench.text import distinct
+from bench.text import distinct, unmarked
 
 METRICS = {
     "images_per_s": "images a second",
@@ -163,13 +163,13 @@ def write_report(page: TracedPage, folder: Path) -> None:
     """A run of TensorBoard with the report's sections as text and its figures as images."""
     with writer(folder / REPORT) as mine:
         for number, (title, text) in enumerate(sections(page.path.read_text(encoding="utf-8")), start=1):
-            mine.text(f"{number:02d} {title}", text)
+            mine.text(f"{number:02d} {unmarked(title)}", text)
         for path in sorted((page.folder / "figures").glob("*.png")):
             mine.image(path.stem, path)
 
 
 def sections(markdown: str) -> Iterator[tuple[str, str]]:
     """Title and text of each section of a page, without its figures, which have a tab of their own."""
-    for part in re.split(r"^#{1,2} (?=\S)", markdown, flags=re.MULTILINE)[1:]:
+    for part in re.split(r"(?:\A|(?<=\n\n))#{1,2} (?=\S)", markdown)[1:]:  # a command may have such a line
         title, _, text = part.partition("\n")
         yield title.strip(), re.sub(r"^!\[.*\n", "", text, flags=re.MULTILINE).strip()

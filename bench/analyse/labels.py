@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bench.analyse.load import RunData, variant_axes
-from bench.text import marked, shortened
+from bench.text import marked
 from bench.variants import DEFAULTS, from_row
 
 DEFAULT_WORDS = {name: "unset" if value is None else str(value) for name, value in DEFAULTS.items()}
@@ -36,7 +36,7 @@ def name_of(axes: dict[str, str], told: Sequence[str]) -> str:
         name = "notebook's loop"
     else:
         name = " + ".join(_changes(axes))
-    more = [f"batch {axes[n]}" if n == "batch_size" else shortened(axes[n]) for n in told]
+    more = [f"batch {axes[n]}" if n == "batch_size" else axes[n] for n in told]
     return f"{name} ({', '.join(more)})" if more else name
 
 

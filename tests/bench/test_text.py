@@ -6,22 +6,22 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from bench import text
 from bench.analyse.load import read_frame
 from bench.folder import RunFolder
-from bench.header import Header
+from bench.header import Header, read_run
 from bench.records import LAYERS, SAMPLES, TRIALS, RecordError, read_rows
 
 HOSTILE = [
-    "a|b", "`", "```", "<script>alert(1)</script>", "</td></tr>", "a\nb", "a\r\nb", "\r", "\n", ",", '"', 'a"b', '"a"',
-    "\x1b[31mred\x1b[0m", "\x07", "\x9b31m", "$\\frac{", "$x$", "[red]x[/red]", "[link=http://evil.example]x[/link]",
-    "[x](http://evil.example)", "![x](http://evil.example/x.png)", "<http://evil.example>", "www.evil.example",
-    ":smile:",
-    "x" * 5000, "\ud800", "\udc80 and \ud83d\ude00", "\0", "\u202egnp.exe", "\u2066x\u2069", "e\u0301" * 200, "\ufeff",
-    "NA", "nan", "None", "NULL", "-", " ", " a ", "\t", "\\", "\\n", "\\\\n", "\\ud800", "a\\", "=1+1", "# x", "- x",
-    "\u2028", "\x85", "\x0b\x0c\x1c", "*x*", "__init__", "~~x~~", "&lt;", "&#124;", "\N{CJK UNIFIED IDEOGRAPH-4E2D}",
-    "\N{GRINNING FACE}", "_", "..", "/etc/passwd",
+    "a|b", "`", "```", "<script>alert(1)</script>", "</td></tr>", "a\nb", "a\r\nb", "\r", "\n", ",", '"', 'a"b',
+    '"a"', "\x1b[31mred\x1b[0m", "\x07", "\x9b31m", "$\\frac{", "$x$", "[red]x[/red]",
+    "[link=http://evil.example]x[/link]", "[x](http://evil.example)", "![x](http://evil.example/x.png)",
+    "<http://evil.example>", "www.evil.example", ":smile:", "x" * 5000, "\ud800", "\udc80 and \ud83d\ude00", "\0",
+    "\u202egnp.exe", "\u2066x\u2069", "e\u0301" * 200, "\ufeff", "NA", "nan", "None", "NULL", "-", " ", " a ", "\t",
+    "\\", "\\n", "\\\\n", "\\ud800", "a\\", "=1+1", "# x", "- x", "\u2028", "\x85", "\x0b\x0c\x1c", "*x*", "__init__",
+    "~~x~~", "&lt;", "&#124;", "\N{CJK UNIFIED IDEOGRAPH-4E2D}", "\N{GRINNING FACE}", "_", "..", "/etc/passwd",
 ]  # fmt: skip
 ANY = st.text(st.characters(codec=None, exclude_categories=()), max_size=40) | st.sampled_from(HOSTILE)
 
@@ -54,7 +54,7 @@ def folder(tmp_path: Path, make_header: Callable[..., Header]) -> Path:
     return tmp_path / "r"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
 @example(names=HOSTILE)
 @given(names=st.lists(ANY.filter(bool), min_size=1, max_size=8))
 def test_text_of_any_kind_is_read_back_as_it_was_by_both_readers(names: list[str], folder: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_record_of_several_lines_that_was_written_before_is_still_read(folder:
     assert ['it said "no",\nand\n\nstopped'] == list(read_frame(folder, TRIALS, []).reason)
 
 
-@pytest.mark.parametrize("length", range(1, len(OLD)))
+@pytest.mark.parametrize("length", [*range(1, len(OLD), 5), *range(OLD.find(b'"'), OLD.rfind(b'"') + 2, 3)])
 def test_a_torn_record_of_several_lines_is_left_out_wherever_it_was_torn(length: int, folder: Path) -> None:
     with RunFolder.reopen(folder)[0] as opened:
         opened.append_trial(trial('"first"'), [])
@@ -166,3 +166,67 @@ def test_an_open_quote_with_rows_behind_it_is_damage_and_costs_no_row(folder: Pa
         read_frame(folder, TRIALS, [])
     RunFolder.reopen(folder)[0].close()
     assert damaged == path.read_bytes()
+
+
+def test_what_utf8_can_t_hold_is_escaped_in_run_json(tmp_path: Path, make_header: Callable[..., Header]) -> None:
+    header = make_header(counts={"a\udc80": {}})
+    header.command = "python -m bench run --data '\udc80'"
+    RunFolder.create(tmp_path / "r", header, []).close()
+    found = read_run(tmp_path / "r")
+
+    assert found.command == "python -m bench run --data '\\udc80'"
+    assert list(found.plan.counts) == ["a\\udc80"]
+
+
+@given(ANY)
+def test_markdown_shows_the_text_and_nothing_else(name: str) -> None:
+    [_, line, _] = MarkdownIt("commonmark", {"html": True}).parse(f"x{text.marked(name, 10**6)}x")
+    parts = line.children or []
+
+    assert {part.type for part in parts} <= {"text", "text_special"}
+    assert "".join(part.content for part in parts) == f"x{text.visible(name)}x"
+    assert text.unmarked(text.marked(name, 10**6)) == text.visible(name)
+
+
+@given(ANY.filter(lambda name: bool(text.visible(name).strip())))
+def test_code_in_markdown_is_one_span(name: str) -> None:
+    [_, line, _] = MarkdownIt("commonmark", {"html": True}).parse(f"x {text.code(name)} x")
+
+    assert [part.type for part in line.children or []] == ["text", "code_inline", "text"]
+
+
+@given(st.lists(ANY, min_size=1, max_size=4))
+def test_no_line_ends_a_block_of_code(lines: list[str]) -> None:
+    block = "\n".join(["before", "", *text.fence(lines, "sh"), "", "behind"])
+    parsed = MarkdownIt("commonmark", {"html": True}).parse(block)
+
+    assert [token.type for token in parsed if token.level == 0 and token.nesting >= 0] == [
+        "paragraph_open",
+        "fence",
+        "paragraph_open",
+    ]
+    assert parsed[3].content == "".join(f"{text.visible(line)}\n" for line in lines)
+
+
+@given(st.lists(ANY, min_size=1, max_size=8, unique=True), st.integers(20, 80))
+def test_what_differs_is_told_apart_and_short(names: list[str], most: int) -> None:
+    shown = text.distinct(names, most)
+
+    assert len(set(map(text.looks, shown))) == len(names)
+    assert max(map(len, shown)) <= most + 8
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("\x1b[0m", "\\x1b[0m"), ("\u202ea", "\\u202ea"), ("a\nb", "a\\nb"), ("é", "é"), ("x" * 60, "x" * 60),
+     ("a" * 40 + "b" * 40, "a" * 29 + "..." + "b" * 28)],
+)  # fmt: skip
+def test_text_is_shown_in_sixty_letters_its_middle_left_out(name: str, shown: str) -> None:
+    assert shown == text.shortened(name)
+
+
+@pytest.mark.parametrize(
+    ("word", "quoted"), [("a", "a"), ("a b", "'a b'"), ("~/a b", "~/'a b'"), ("$(x)", "'$(x)'"), ("~/", "~/")]
+)
+def test_a_word_for_a_shell_is_one(word: str, quoted: str) -> None:
+    assert quoted == text.shell_word(word)

