@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from rich.console import Console
@@ -69,6 +70,12 @@ def folder(make_run: MakeRun, cuda_trace: Path) -> Path:
     for variant_id in (BASE, OWN):
         add_trace(made, variant_id, cuda_trace)
     return made
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No figure is drawn, which is slow."""
+    monkeypatch.setattr(plots, "write", lambda *_: None)
 
 
 def add_trace(run: Path, variant_id: str, cuda_trace: Path) -> None:
@@ -159,6 +166,7 @@ def test_the_page_shows_every_name_and_does_nothing_else(data: RunData, tmp_path
     assert failures[1][3] == "a|b`c`<script>alert(1)</script>"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_stranger_s_command_is_text_in_one_line_that_says_so(data: RunData, tmp_path: Path) -> None:
     page = report.write(data, tmp_path).path.read_text(encoding="utf-8")
     blocks = [token for token in tokens(page) if token.type == "fence"]
@@ -187,6 +195,7 @@ def test_a_stranger_s_command_is_text_in_one_line_that_says_so(data: RunData, tm
         ("", None),
     ],
 )
+@pytest.mark.usefixtures("undrawn")
 def test_only_a_call_of_bench_is_given_to_be_copied(
     command: str, told: str | None, make_run: MakeRun, tmp_path: Path
 ) -> None:
@@ -215,6 +224,7 @@ def test_a_figure_bears_any_name(tmp_path: Path) -> None:
     assert lettering.lettered("\N{CJK UNIFIED IDEOGRAPH-4E2D}") == "\\u4e2d"
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("style", ["terminal", "file"])
 def test_no_terminal_is_steered(
     style: str, data: RunData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -232,7 +242,7 @@ def test_no_terminal_is_steered(
         progress = RunProgress(Console(file=out, force_terminal=True, width=200))
         progress.before(name, 0, 1, 1.0)
         progress.end()
-        with pytest.raises(exits.typer.Exit):
+        with pytest.raises(typer.Exit):
             exits.fail(f"{name}: no such thing")
     shown = re.sub("\x1b\\[[0-9;?]*[mKlhA]|\r", "", out.getvalue())  # rich's own
 
@@ -255,6 +265,7 @@ def test_what_is_told_of_tensorboard_steers_nothing() -> None:
     assert all(len(text.visible(line)) < 500 for line in lines)
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.filterwarnings("ignore:html5lib:DeprecationWarning")
 def test_tensorboard_is_prepared_and_its_text_escaped(
     data: RunData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
