@@ -218,7 +218,8 @@ def test_a_figure_bears_any_name(tmp_path: Path) -> None:
     plots.write(figure, tmp_path / "x.png")  # any warning is an error here
 
     assert len(HOSTILE) == len(axes.get_legend_handles_labels()[1])  # none left out for its underscore
-    assert max(len(lettering.lettered(name)) for name in HOSTILE) <= 50
+    assert max(len(lettering.lettered(name)) for name in HOSTILE) <= 65
+    assert lettering.lettered("W" * 5000) == f"{'W' * 14}...{'W' * 13}"
     assert lettering.lettered("$\\frac{") == "\\$\\frac{"
     assert lettering.lettered("0.conv") == "0.conv"
     assert lettering.lettered("\N{CJK UNIFIED IDEOGRAPH-4E2D}") == "\\u4e2d"
