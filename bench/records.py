@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.text import ELLIPSIS, MOST_SHOWN, restored, stored
+from bench.torn import end_of_records
 from bench.variants import AXES, Variant, VariantError, from_row
 
 SCHEMA_VERSION = 3
@@ -211,35 +212,17 @@ def read_rows(folder: Path, table: Table) -> tuple[list[dict[str, Value]], list[
 
 
 def whole_records(folder: Path, table: Table) -> tuple[bytes, list[str]]:
-    """A table's content up to its last whole record, and a warning where a torn one followed.
-
-    A record is one line; one that an earlier version wrote may have more, within quotes.
-    """
+    """A table's content up to its last whole record, and a warning where a torn one followed."""
     path = table.path(folder)
     try:
         content = path.read_bytes()
     except OSError as error:
         msg = f"{path}: {error.strerror}"
         raise RecordError(msg) from error
-    end = content.rfind(b"\n") + 1
-    if content.count(b'"', 0, end) % 2:
-        begin = _begin_of_last(content, end)
-        # Where a row follows, the quote was not left open by the end of a process: it is damage, to be told of.
-        if begin and not any(_is_row(table, line) for line in content[begin:end].splitlines()):
-            end = begin
+    end = end_of_records(content, lambda line: _is_row(table, line))
     if end == len(content):
         return content, []
     return content[:end], [f"{table.name}: its last line was torn and is left out"]
-
-
-def _begin_of_last(content: bytes, end: int) -> int:
-    """Where the record begins that is open at a newline within quotes: behind the last newline outside of any."""
-    is_open = True
-    while is_open and end:
-        before = content.rfind(b"\n", 0, end - 1) + 1
-        is_open ^= bool(content.count(b'"', before, end) % 2)
-        end = before
-    return end
 
 
 def _is_row(table: Table, line: bytes) -> bool:
