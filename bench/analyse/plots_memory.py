@@ -44,7 +44,7 @@ def draw(axes: Axes, mine: pd.DataFrame, device: str) -> None:
     axes.plot([top.at_s], [peak], "o", color=DOT, markersize=5)
     who = " ".join(filter(None, (top.layer, top.phase)))
     axes.annotate(f"{peak:,.0f} MiB in {lettered(who)}", (top.at_s, peak), xytext=(6, 4), textcoords="offset points")
-    axes.set_ylim(0, 1.15 * peak)
+    axes.set_ylim(0, 1.15 * peak or 1)
     axes.grid(visible=True, axis="y")
     axes.set_ylabel(f"MiB above the lowest ({lettered(device)})")
     axes.set_xlabel("seconds into the step")
