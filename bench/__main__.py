@@ -46,6 +46,7 @@ from bench.pages import (
 )
 from bench.records import RUN_FILE
 from bench.serve import DEFAULT_PORT, HOST
+from bench.text import visible
 from bench.traces import BOARD
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
@@ -315,7 +316,7 @@ def tensorboard(
         home.check(reports, "--reports")
     page = write_profile(folder, reports)
     for line in serve.lines(folder, port, [trace.variant_id for trace in page.traces]):
-        typer.echo(line)
+        typer.echo(visible(line))
     raise typer.Exit(serve.serve(page.folder / BOARD, port))
 
 

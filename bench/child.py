@@ -12,6 +12,7 @@ from typing import Any
 from bench.environment import without_home
 from bench.kept import Kept
 from bench.records import STATUSES
+from bench.traces import file_name
 from bench.variants import ALLOCATOR_VARIABLES, Variant
 
 WORKER = (sys.executable, "-m", "bench.measure.worker")
@@ -31,8 +32,9 @@ def environment_of(variant: Variant, tcmalloc: str, cache: Path) -> dict[str, st
         variables |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(variant.threads))
     if variant.compile_mode != "eager":
         # A folder of the run's own: compiled anew in the pilot (cold), found again later (warm).
-        variables["TORCHINDUCTOR_CACHE_DIR"] = str(cache / variant.id)
-        variables["TRITON_CACHE_DIR"] = str(cache / variant.id / "triton")
+        compiled = cache / file_name(variant.id)
+        variables["TORCHINDUCTOR_CACHE_DIR"] = str(compiled)
+        variables["TRITON_CACHE_DIR"] = str(compiled / "triton")
     return variables
 
 

@@ -8,6 +8,7 @@ from typing import NoReturn
 import typer
 
 from bench.records import RecordError
+from bench.text import MOST_OF_A_LINE, shortened, visible
 from bench.variants import UsageError
 
 USAGE, NOTHING = 2, 4
@@ -17,7 +18,7 @@ INTERRUPTED = 130
 
 def fail(message: object, code: int = USAGE) -> NoReturn:
     """End with one line."""
-    typer.echo(f"bench: {message}", err=True)
+    typer.echo(shortened(f"bench: {message}", MOST_OF_A_LINE), err=True)
     raise typer.Exit(code)
 
 
@@ -49,5 +50,6 @@ def no_verdict_from_a_crash() -> Iterator[None]:
     except typer.Exit:
         raise
     except Exception:  # noqa: BLE001 - whatever it is
-        traceback.print_exc()
+        for line in traceback.format_exc().splitlines():
+            typer.echo(visible(line), err=True)
         fail("an error of bench itself, told above: nothing is said of the trees", NOTHING)

@@ -18,7 +18,7 @@ from bench.records import (
     RecordError,
     Row,
     found_words,
-    whole_lines,
+    whole_records,
 )
 
 
@@ -68,7 +68,7 @@ class RunFolder:
             raise RecordError(msg)
         opened, warnings = cls(folder), []
         for table in (VARIANTS, *APPENDED):
-            content, torn = whole_lines(table.path(folder))
+            content, torn = whole_records(folder, table)
             if torn:
                 os.truncate(table.path(folder), len(content))
                 warnings += torn

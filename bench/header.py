@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from bench.plan import ArmName
 from bench.records import RUN_FILE, SCHEMA_VERSION, VARIANTS, RecordError, found_words
+from bench.text import storable
 from bench.variants import Variant
 
 Text = Annotated[str, Meta(max_length=100_000)]
@@ -262,5 +263,15 @@ def check_known(header: Header, folder: Path, known: set[str]) -> None:
 
 
 def encoded(header: Header) -> str:
-    """run.json of a record."""
-    return msgspec.json.format(msgspec.json.encode(header), indent=2).decode() + "\n"
+    """run.json of a record; what UTF-8 can't hold is escaped."""
+    whole = _storable(msgspec.to_builtins(header))
+    return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode() + "\n"
+
+
+def _storable(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """A JSON value, its texts as a file can hold them."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, dict):
+        return {storable(key): _storable(inner) for key, inner in value.items()}
+    return [_storable(inner) for inner in value] if isinstance(value, (list, tuple)) else value

@@ -5,6 +5,12 @@ Nothing is drawn while a trial runs: drawing takes time from what is measured.
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
+
+from bench.text import MOST_OF_A_LINE, shortened
+
+MOST_OF_A_BAR = 120
+"""Letters in front of the bar."""
 
 
 def duration(seconds: float) -> str:
@@ -15,16 +21,21 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def say(console: Console, text: str) -> None:
+    """Print a line as it is: no markup, no emoji, and nothing that steers the terminal."""
+    console.print(Text(shortened(text, MOST_OF_A_LINE)), soft_wrap=True)
+
+
 class RunProgress:
     """Shows how far a run is and how long it will take."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[left]}"),
+            TextColumn("{task.fields[left]}", markup=False),
             console=console,
             auto_refresh=False,
             transient=True,
@@ -37,14 +48,15 @@ class RunProgress:
         left = f"about {duration(left_s)} left"
         if self._drawn:
             self._bar.start()
-            self._bar.update(self._task, description=what, completed=done, total=total, left=left)
+            shown = shortened(what, MOST_OF_A_BAR)
+            self._bar.update(self._task, description=shown, completed=done, total=total, left=left)
             self._bar.refresh()
         else:
-            self.console.print(f"{done + 1}/{total} {what}, {left}", highlight=False, soft_wrap=True)
+            say(self.console, f"{done + 1}/{total} {what}, {left}")
 
     def say(self, text: str) -> None:
         """Print a line for good."""
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        say(self.console, text)
 
     def end(self) -> None:
         """Take the bar away."""

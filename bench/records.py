@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.text import ELLIPSIS, MOST_SHOWN, restored, stored
+from bench.torn import end_of_records
 from bench.variants import AXES, Variant, VariantError, from_row
 
 SCHEMA_VERSION = 3
@@ -103,7 +105,7 @@ class Table:
         return folder / self.name
 
     def text(self, rows: Iterable[Row]) -> str:
-        """The rows as CSV, empty where a value is None or missing.
+        """The rows as CSV, a line each, empty where a value is None or missing; text as `stored` has it.
 
         ValueError for a column that the table has not, and for a value that the column may not have.
         """
@@ -120,7 +122,7 @@ class Table:
                 except ValueError as error:
                     msg = f"{self.name}: {name}: found {found_words(row.get(name))}, expected {error}"
                     raise ValueError(msg) from error
-            writer.writerow(fields)
+            writer.writerow(map(stored, fields))
         return out.getvalue()
 
     def header(self) -> str:
@@ -195,39 +197,48 @@ LAYERS = Table(
 )
 APPENDED = (SAMPLES, LAYERS, TRIALS)  # a trial's row comes last: it vouches for the others
 
-MOST_FOUND = 60
-
 
 def found_words(value: object) -> str:
     """A value that is not what was expected, as it may stand in one line: cut, and without what steers a terminal."""
     text = "nothing" if value in (None, "") else ascii(value)
-    return text if len(text) <= MOST_FOUND else f"{text[:MOST_FOUND]}..."
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}{ELLIPSIS}"
 
 
 def read_rows(folder: Path, table: Table) -> tuple[list[dict[str, Value]], list[str]]:
     """The rows of a table, decoded, and warnings; RecordError names file and line of any damage."""
-    content, warnings = whole_lines(table.path(folder))
+    content, warnings = whole_records(folder, table)
     rows = list(checked_rows(table, table.path(folder), content))
     return rows, warnings
 
 
-def whole_lines(path: Path) -> tuple[bytes, list[str]]:
-    """A file's content up to its last newline, and a warning where a torn line followed."""
+def whole_records(folder: Path, table: Table) -> tuple[bytes, list[str]]:
+    """A table's content up to its last whole record, and a warning where a torn one followed."""
+    path = table.path(folder)
     try:
         content = path.read_bytes()
     except OSError as error:
         msg = f"{path}: {error.strerror}"
         raise RecordError(msg) from error
-    end = content.rfind(b"\n") + 1
+    end = end_of_records(content, lambda line: _is_row(table, line))
     if end == len(content):
         return content, []
-    return content[:end], [f"{path.name}: its last line was torn and is left out"]
+    return content[:end], [f"{table.name}: its last line was torn and is left out"]
+
+
+def _is_row(table: Table, line: bytes) -> bool:
+    """Whether a line by itself is a row of a table."""
+    try:
+        [fields] = csv.reader([line.decode()], strict=True)
+        _decoded(table, Path(), 0, fields)
+    except (csv.Error, ValueError, RecordError):
+        return False
+    return True
 
 
 def checked_rows(table: Table, path: Path, content: bytes) -> Iterable[dict[str, Value]]:
     """Each row of a table's text, decoded; RecordError names the first line that isn't one."""
     try:
-        lines = csv.reader(io.StringIO(content.decode("utf-8"), newline=""))
+        lines = csv.reader(io.StringIO(content.decode("utf-8"), newline=""), strict=True)
         header = next(lines, [])
         if header != list(table.columns):
             msg = f"{path}: line 1: found {found_words(','.join(header))}, expected {','.join(table.columns)}"
@@ -246,7 +257,7 @@ def _decoded(table: Table, path: Path, line: int, fields: Sequence[str]) -> dict
     row: dict[str, Value] = {}
     for (name, column), field in zip(table.columns.items(), fields, strict=True):
         try:
-            row[name] = column.decode(field)
+            row[name] = column.decode(restored(field))
         except ValueError as error:
             msg = f"{path}: line {line}: {name}: found {found_words(field)}, expected {error}"
             raise RecordError(msg) from error

@@ -9,11 +9,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bench.kept import GRACE_S, Kept
+from bench.text import shell_word, shortened
 from bench.traces import FOLDER, RAW
 from bench.variants import UsageError
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 6006
+MOST_LETTERS = 120
+"""Of a variant's id, which `--variant` takes whole."""
 
 
 def check(port: int) -> None:
@@ -42,7 +45,7 @@ def lines(run: Path, port: int, traced: Sequence[str]) -> list[str]:
     found = [f"TensorBoard: {address} (Ctrl-C ends it)"]
     found += ["Scalars, HParams, Text and Images work offline."]
     if not traced:
-        return [*found, f"No variant was traced: python -m bench profile {run} adds traces."]
+        return [*found, f"No variant was traced: python -m bench profile {shell_word(str(run))} adds traces."]
     if find_spec("torch_tb_profiler") is None:
         found.append("For the tab PyTorch Profiler install torch-tb-profiler, which is in the extra tensorboard.")
     else:
@@ -52,7 +55,7 @@ def lines(run: Path, port: int, traced: Sequence[str]) -> list[str]:
         )
     where = run / FOLDER / "VARIANT" / RAW
     found.append(f"Perfetto: open {where} at ui.perfetto.dev; the file stays in the browser.")
-    return [*found, f"Traced: {', '.join(traced)}."]
+    return [*found, f"Traced: {', '.join(shortened(v, MOST_LETTERS) for v in traced)}."]
 
 
 def serve(folder: Path, port: int) -> int:

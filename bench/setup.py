@@ -20,6 +20,7 @@ from bench.header import Data, Environment, Header, Inputs, MemoryLimits, PilotC
 from bench.matrix import NO_CUDA, Entry, excluded_reason
 from bench.progress import RunProgress, duration
 from bench.records import RecordError
+from bench.text import MOST_OF_A_REASON, shortened
 from bench.trial import Run, ask_in_tree, now
 from bench.variants import LARGEST, UsageError, Variant, as_row
 
@@ -231,10 +232,11 @@ def describe(choices: Choices, entries: list[Entry]) -> str:
     runnable = [entry for entry in entries if not reasons[entry.variant.id]]
     lines = []
     for entry in entries:
-        reason = reasons[entry.variant.id]
+        reason = shortened(reasons[entry.variant.id], MOST_OF_A_REASON)
         note = f"excluded: {reason}" if reason else "pilot only" if entry.pilot_only else ""
         role = "baseline" if entry.variant.is_baseline else "notebook's loop" if entry.variant.is_notebook else ""
-        lines.append("  ".join(filter(None, (f"{entry.variant.id:52}", role, note))).rstrip())
+        shown = shortened(entry.variant.id, MOST_OF_A_REASON)
+        lines.append("  ".join(filter(None, (f"{shown:52}", role, note))).rstrip())
     rounds = choices.wanted_rounds
     arms = plan.arms(runnable, set(), twice=not choices.is_look)
     trials = len(plan.pilot(runnable, light=choices.is_look)) + rounds * len(arms)

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from bench.text import digest
+
 FOLDER = "traces"
 STAGE = "profile"
 """The stage of trials that take a trace: apart from those that are timed, so that none of their numbers counts."""
@@ -18,6 +20,11 @@ LAYER, PHASE = "layer", "phase"
 BETWEEN = "between"
 """The row of what runs outside of every leaf."""
 
+MOST_BYTES, DIGEST = 200, 12
+"""Of a file's name; a file system takes 255, and a copy or an end may be added to it."""
+DIGESTED = re.compile(rf"-[0-9a-f]{{{DIGEST}}}$")
+"""How a name ends that is not the text itself."""
+
 Owner = tuple[str, str]
 """A layer's path and a phase; the empty path is the phase outside of every layer."""
 
@@ -27,9 +34,17 @@ def folder_of(run: Path, variant_id: str) -> Path:
     return run / FOLDER / file_name(variant_id)
 
 
-def file_name(variant_id: str) -> str:
-    """A variant's id as the name of a folder: of letters, digits, dots, dashes and underscores."""
-    return re.sub(r"[^\w.-]", "_", variant_id)
+def file_name(name: str) -> str:
+    """A variant's id, or any text, as the name of a file or folder, another one for each.
+
+    It has letters, digits, dots, dashes and underscores, begins with no dot or dash, and takes at most MOST_BYTES.
+    Where that is not the text itself, a digest of the whole stands behind.
+    """
+    fit = re.sub(r"^[.-]|[^\w.-]", "_", name) or "_"
+    if fit == name and len(fit.encode()) <= MOST_BYTES and not DIGESTED.search(fit):
+        return name
+    cut = fit.encode()[: MOST_BYTES - DIGEST - 1].decode(errors="ignore")
+    return f"{cut}-{digest(name)[:DIGEST]}"
 
 
 def range_name(owner: Owner) -> str:

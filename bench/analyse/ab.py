@@ -1,5 +1,7 @@
 """The page of `bench ab`: what changed between two code trees, in words, tables and a figure."""
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from bench.analyse import plots_rounds
@@ -15,17 +17,23 @@ from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, delta_of, smallest
 from bench.analyse.words import interval, markdown, percent, seconds
 from bench.header import Header, Tree
 from bench.plan import CONFIRM_ROUNDS
+from bench.text import MOST_OF_A_REASON, code, marked
+
+Written = Callable[..., str]
+"""How text from outside is written: `marked` into Markdown, `shortened` into a terminal."""
 
 
 def title(page: AbPage) -> Lines:
     """What was held against what, on which machine."""
     run = page.data.run
     state = "" if run.status == "complete" else f" **This run is {run.status}, not complete.**"
-    measured = "; ".join(f"`{v}`, {name_of(page.data, v)}" for v in page.data.variants.variant_id)
+    measured = "; ".join(
+        f"{code(v, MOST_OF_A_REASON)}, {marked(name_of(page.data, v))}" for v in page.data.variants.variant_id
+    )
     lines = [
-        f"# {run.run_id}: {tree_words(run, 'head')} against {tree_words(run, 'base')}",
+        f"# {marked(run.run_id)}: {tree_words(run, 'head')} against {tree_words(run, 'base')}",
         "",
-        f"On {hardware(run.environment)}; {run.data.name}; {run.started_at.isoformat()}.{state}",
+        f"On {hardware(run.environment)}; {marked(run.data.name)}; {run.started_at.isoformat()}.{state}",
         "",
         f"*Head* is {tree_words(run, 'head')}, *base* is {tree_words(run, 'base')}; a `+` tells of changes that are "
         f"not committed. Measured: {measured}.",
@@ -54,10 +62,10 @@ def part_of(data: RunData, change: Change) -> str:
 
 
 def tree_words(run: Header, name: str) -> str:
-    """A tree by its name and commit."""
+    """A tree by its name and commit, as Markdown."""
     tree: Tree = getattr(run.trees, name)
     commit = (tree.commit or "")[:12] + ("+" if (tree.commit or "").endswith("+") else "")
-    return f"{tree.name} ({commit})" if commit and commit != tree.name else tree.name
+    return marked(f"{tree.name} ({commit})" if commit and commit != tree.name else tree.name)
 
 
 def changed_section(page: AbPage) -> Lines:
@@ -65,18 +73,18 @@ def changed_section(page: AbPage) -> Lines:
     return ["## What changed", "", *changed_lines(page), ""]
 
 
-def changed_lines(page: AbPage) -> Lines:
+def changed_lines(page: AbPage, written: Written = marked) -> Lines:
     """One line a changed cell; then one for what failed, was flagged and not confirmed, or stays undecided."""
     data, found = page.data, page.changes
-    lines = [f"- {change_words(data, c)}" for c in found if c.confirmed] or ["- No change was confirmed."]
+    lines = [f"- {change_words(data, c, written)}" for c in found if c.confirmed] or ["- No change was confirmed."]
     for change in found:
-        variant = name_of(data, change.variant_id)
+        variant, reason = written(name_of(data, change.variant_id)), written(change.reason, MOST_OF_A_REASON)
         if change.verdict == INVALID:
-            lines.append(f"- **{variant} is INVALID**: {change.reason}.")
+            lines.append(f"- **{variant} is INVALID**: {reason}.")
         elif change.flag and not change.confirmed:
-            lines.append(f"- {variant}, {part_of(data, change)}: {change.verdict}: {change.reason}.")
+            lines.append(f"- {variant}, {written(part_of(data, change))}: {change.verdict}: {reason}.")
         elif change.scope == "step" and change.verdict in (UNDECIDED, NOISY):
-            why = f" ({change.reason})" if change.reason else ""
+            why = f" ({reason})" if reason else ""
             lines.append(f"- {variant}, step: {change.verdict}{why}.{seen_words(data, change)}")
     lines += [f"- {death_words(data, told)}" for told in page.deaths]
     return [*lines, *(f"- **{sentence}**" for sentence in (*quota_words(data), *busy_words(data)))]
@@ -91,11 +99,11 @@ def death_words(data: RunData, told: Deaths) -> str:
     return f"{variant}: {counts} died, the last with {told.reason}; their rounds were taken again, within a limit."
 
 
-def change_words(data: RunData, change: Change) -> str:
+def change_words(data: RunData, change: Change, written: Written = marked) -> str:
     """A confirmed change: its word, seconds, worth and certainty."""
     p = f"p {change.p:.1g}" if change.p >= 1e-6 else "p < 1e-6"
     return (
-        f"**{change.verdict}** {name_of(data, change.variant_id)}, {part_of(data, change)}: "
+        f"**{change.verdict}** {written(name_of(data, change.variant_id))}, {written(part_of(data, change))}: "
         f"{seconds(change.head_s)} where the base takes {seconds(change.base_s)}, {bounds(change)} times as fast; "
         f"{signed(change.worth)} of the step (confirmed in {change.n} fresh rounds, adjusted {p})."
     )

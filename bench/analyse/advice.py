@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analyse.labels import label
+from bench.analyse.labels import label, named
 from bench.analyse.load import RunData, variant_axes
 from bench.analyse.stats import NOTHING
 from bench.analyse.tables import baseline_of, batch_of, ratio_to
@@ -94,7 +94,7 @@ def page_fault_sentences(data: RunData, steps: pd.DataFrame) -> list[str]:
         base, kept = rows.loc[baseline], rows.loc[variant_id]
         alike = axes == variant_axes(data, baseline) | {"allocator": "kept"}
         if alike and base.page_faults > 0 and kept.page_faults <= FEWER_FAULTS * base.page_faults:
-            found.append(_page_fault_sentence(data, label(data, baseline), base, kept))
+            found.append(_page_fault_sentence(data, named(data, baseline), base, kept))
     return found
 
 

@@ -7,12 +7,13 @@ from typing import Literal
 import msgspec
 import pandas as pd
 
-from bench.analyse.labels import label
+from bench.analyse.labels import named
 from bench.analyse.load import RunData
 from bench.analyse.page import Lines, Report
 from bench.analyse.words import count, markdown, number, seconds
 from bench.header import Number, Positive, Some, Text, VariantId
 from bench.records import RecordError
+from bench.text import code
 from bench.traces import BETWEEN
 
 FOLDER = "micro"
@@ -81,7 +82,7 @@ def section(report: Report) -> Lines:
     found = read(report.data)
     lines: Lines = []
     for variant_id, (table, mine) in tables_of(report, found).items():
-        lines += [f"### {label(report.data, variant_id)}", "", *shown(table)]
+        lines += [f"### {named(report.data, variant_id)}", "", *shown(table)]
         lines += [sentences(report, variant_id, table, mine), ""]
     if not lines:
         return []
@@ -194,7 +195,9 @@ def where(table: pd.DataFrame, difference_s: float) -> str:
     most = (sign * (table.in_place - table.hot)).sort_values(ascending=False).head(MOST_TOLD)
     most = most[most > 0]
     return (
-        f" (most in {', '.join(f'`{layer}`: {seconds(value)}' for layer, value in most.items())})" if len(most) else ""
+        f" (most in {', '.join(f'{code(layer)}: {seconds(value)}' for layer, value in most.items())})"
+        if len(most)
+        else ""
     )
 
 

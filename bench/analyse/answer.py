@@ -5,13 +5,14 @@ import math
 import pandas as pd
 
 from bench.analyse import advice, tables
-from bench.analyse.labels import DEFAULT_WORDS, label
+from bench.analyse.labels import DEFAULT_WORDS, label, named
 from bench.analyse.load import RunData, cell, variant_axes
 from bench.analyse.page import Lines
 from bench.analyse.stats import NOTHING
 from bench.analyse.verdicts import FASTER, SAME
 from bench.analyse.words import interval, number
 from bench.progress import duration
+from bench.text import marked
 from bench.variants import from_row
 
 EPOCHS = 5
@@ -29,7 +30,7 @@ def lines(data: RunData, steps: pd.DataFrame) -> Lines:
     found: Lines = []
     by_group = groups(data, steps)
     for (device, model), mine in by_group.items():
-        heading = [f"On **{device}**, {model}:", ""] if len(by_group) > 1 else []
+        heading = [f"On **{device}**, {marked(model)}:", ""] if len(by_group) > 1 else []
         found += heading + group_lines(data, mine)
     return found
 
@@ -49,7 +50,7 @@ def group_lines(data: RunData, steps: pd.DataFrame) -> Lines:
         ratio, n = tables.ratio_to(data, best, reference) if reference else (NOTHING, 0)
         if n:
             parts.append(f"{interval(ratio.estimate, ratio.lo, ratio.hi)} times {name} ({n} rounds)")
-    text = f"Fastest: **{label(data, best)}** trains {number(row.images_per_s)} images/s"
+    text = f"Fastest: **{named(data, best)}** trains {number(row.images_per_s)} images/s"
     found = [
         f"{text}: {' and '.join(parts)}." if parts else f"{text}.",
         "",
@@ -74,7 +75,7 @@ def beyond_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
         ratio, n = tables.ratio_to(data, top, str(notebook_of(data, top)))
         if n:
             told = interval(ratio.estimate, ratio.lo, ratio.hi)
-            name, rate = label(data, top, but="batch_size"), number(counted.images_per_s[top])
+            name, rate = named(data, top, but="batch_size"), number(counted.images_per_s[top])
             found += [
                 f"At batch {size:.0f} the fastest is {name}: {rate} images/s, {told} times the notebook's loop at that "
                 f"batch ({n} rounds).",
@@ -83,7 +84,7 @@ def beyond_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
     faster = counted.images_per_s[counted.images_per_s > counted.images_per_s[best]]
     if len(faster):
         top = str(faster.idxmax())
-        found += [f"Faster yet, but another recipe: {label(data, top)}, {number(faster[top])} images/s.", ""]
+        found += [f"Faster yet, but another recipe: {named(data, top)}, {number(faster[top])} images/s.", ""]
     return found
 
 
@@ -104,7 +105,7 @@ def pilot_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
     both = from_row(axes | {name: value for name, value in changed.items() if value != DEFAULT_WORDS[name]})
     coarser = ", and it computes more coarsely (see below)" if both.precision in ("bf16", "fp16") else ""
     return [
-        f"**In the pilot {label(data, top)} was faster**: {number(rates[top])} images/s against this one's "
+        f"**In the pilot {named(data, top)} was faster**: {number(rates[top])} images/s against this one's "
         f"{number(own)}, each in one trial. That gives no verdict{coarser}. This measures it in rounds, together with "
         "what the fastest has:",
         "",
@@ -152,7 +153,7 @@ def noise_lines(data: RunData, best: str) -> Lines:
     """How far the same code differed from itself, in one line."""
     mine = tables.baseline_of(data, best)
     return [
-        f"How noisy it was: the {label(data, control.variant_id)} was measured twice in every round, and its first "
+        f"How noisy it was: the {named(data, control.variant_id)} was measured twice in every round, and its first "
         f"trial was {interval(control.ratio.estimate, control.ratio.lo, control.ratio.hi)} times as fast as its second."
         for control in tables.controls(data)
         if control.variant_id == mine
@@ -210,7 +211,7 @@ def standing(data: RunData, steps: pd.DataFrame, best: str, verdict: str) -> str
         ratio, n = tables.ratio_to(data, best, other)
         if n and (not ratio.known or ratio.lo <= 1):
             told = interval(ratio.estimate, ratio.lo, ratio.hi)
-            close.append(f"{label(data, other)} (it is {told} times as fast)")
+            close.append(f"{named(data, other)} (it is {told} times as fast)")
     if close:
         text += f" These rounds do not tell it apart from {', '.join(close)}."
     return text

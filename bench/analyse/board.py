@@ -19,6 +19,7 @@ from bench.analyse import mend, tables
 from bench.analyse.load import RunData, cell, variant_axes
 from bench.analyse.page import Report, TracedPage
 from bench.records import RecordError
+from bench.text import distinct, unmarked
 
 METRICS = {
     "images_per_s": "images a second",
@@ -119,6 +120,7 @@ def write_variants(page: TracedPage, folder: Path) -> None:
     if not ids:
         return
     axes = pd.DataFrame([variant_axes(data, v) for v in ids], index=ids)
+    axes = axes.apply(lambda values: pd.Series(distinct(list(values)), index=ids))
     shown = [name for name in axes if len(axes[name].unique()) > 1] or list(axes)
     with writer(folder) as top:
         hparams = [summary_v2.HParam(name, summary_v2.Discrete(sorted(axes[name].unique()))) for name in shown]
@@ -161,13 +163,13 @@ def write_report(page: TracedPage, folder: Path) -> None:
     """A run of TensorBoard with the report's sections as text and its figures as images."""
     with writer(folder / REPORT) as mine:
         for number, (title, text) in enumerate(sections(page.path.read_text(encoding="utf-8")), start=1):
-            mine.text(f"{number:02d} {title}", text)
+            mine.text(f"{number:02d} {unmarked(title)}", text)
         for path in sorted((page.folder / "figures").glob("*.png")):
             mine.image(path.stem, path)
 
 
 def sections(markdown: str) -> Iterator[tuple[str, str]]:
     """Title and text of each section of a page, without its figures, which have a tab of their own."""
-    for part in re.split(r"^#{1,2} (?=\S)", markdown, flags=re.MULTILINE)[1:]:
+    for part in re.split(r"(?:\A|(?<=\n\n))#{1,2} (?=\S)", markdown)[1:]:  # a command may have such a line
         title, _, text = part.partition("\n")
         yield title.strip(), re.sub(r"^!\[.*\n", "", text, flags=re.MULTILINE).strip()

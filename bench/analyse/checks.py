@@ -5,10 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analyse.labels import label
+from bench.analyse.labels import label, named
 from bench.analyse.load import RunData, variant_axes
 from bench.analyse.page import Lines, Report
 from bench.analyse.words import count, markdown
+from bench.text import MOST_OF_A_REASON
 
 
 def section(report: Report) -> Lines:
@@ -22,7 +23,7 @@ def section(report: Report) -> Lines:
     return [
         "## Is each variant what it says?",
         "",
-        *markdown(shown),
+        *markdown(shown, MOST_OF_A_REASON),
         "Scores and gradients of one batch, under He's initialisation, against float64: an error is the difference's "
         "norm over the exact norm, for gradients that of the parameter that is furthest off. Bounds are 8 times what "
         "plain float32 misses by (at least 2^-22 for scores and 2^-12 for gradients), scaled by the precision's "
@@ -74,7 +75,7 @@ def warnings(data: RunData, table: pd.DataFrame) -> Lines:
         return []
     by_count: dict[int, list[str]] = {}
     for row in dead.itertuples():
-        by_count.setdefault(int(row.live_logits), []).append(label(data, row.variant_id))
+        by_count.setdefault(int(row.live_logits), []).append(named(data, row.variant_id))
     worst = variant_axes(data, dead.loc[dead.live_logits.idxmin(), "variant_id"])["precision"]
     command = f"`.nox/env/bin/python -m nin --seeds 10{f' --precision {worst}' if worst != 'default' else ''}`"
     told = "; ".join(f"{live} of {classes} in {', '.join(names)}" for live, names in sorted(by_count.items()))

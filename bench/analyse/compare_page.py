@@ -12,9 +12,11 @@ from bench.analyse.load import RunData
 from bench.analyse.page import ComparePage, Lines
 from bench.analyse.provenance import environment_value
 from bench.analyse.results import hardware
-from bench.analyse.words import markdown, number, seconds
+from bench.analyse.words import Marked, markdown, number, seconds
 from bench.environment import without_home
 from bench.records import RecordError
+from bench.text import MOST_OF_A_REASON, fence, marked, shell_word
+from bench.traces import file_name
 
 
 def write(data: Sequence[RunData], out: Path) -> ComparePage:
@@ -26,7 +28,7 @@ def write(data: Sequence[RunData], out: Path) -> ComparePage:
         msg = f"{runs[0].name} has no variant in common with {', '.join(run.name for run in runs[1:])}"
         raise RecordError(msg)
     page = ComparePage(
-        folder=out / "-vs-".join(run.name for run in runs),
+        folder=out / file_name("-vs-".join(run.name for run in runs)),
         runs=runs,
         shared=shared,
         alone=[match for match in found if not match.shared],
@@ -34,7 +36,7 @@ def write(data: Sequence[RunData], out: Path) -> ComparePage:
         layers=compare.layers(runs, shared),
         memory=compare.memory(runs, shared),
         environments=compare.environments(runs),
-        command=" ".join(["nox -s compare --", *(without_home(str(run.folder)) for run in data)]),
+        command=" ".join(["nox -s compare --", *(shell_word(without_home(str(run.folder))) for run in data)]),
     )
     for name in ("steps", "layers", "memory", "environments"):
         page.table(name, getattr(page, name))
@@ -50,7 +52,7 @@ def title(page: ComparePage) -> Lines:
         rows.append(
             {
                 "run": run.name,
-                "machine": hardware(header.environment),
+                "machine": Marked(hardware(header.environment)),
                 "started": header.started_at.isoformat(),
                 "rounds": str(len(run.data.rounds)),
                 "status": header.status,
@@ -58,7 +60,7 @@ def title(page: ComparePage) -> Lines:
             }
         )
     return [
-        f"# {page.first.name} against {', '.join(run.name for run in page.runs[1:])}",
+        f"# {marked(page.first.name)} against {', '.join(marked(run.name) for run in page.runs[1:])}",
         "",
         *markdown(pd.DataFrame(rows)),
         confounded_words(page),
@@ -99,8 +101,8 @@ def canary_words(page: ComparePage) -> str:
     normalised = page.steps[page.steps.ratio_less_drift.notna()].drop_duplicates("run")
     for row in normalised.itertuples():
         text += (
-            f" {row.run} ran on the same model of device as {page.first.name}, where the canary came out "
-            f"{number(row.ratio / row.ratio_less_drift)} times as fast: *less the canary's* takes that out."
+            f" {marked(row.run)} ran on the same model of device as {marked(page.first.name)}, where the canary came "
+            f"out {number(row.ratio / row.ratio_less_drift)} times as fast: *less the canary's* takes that out."
         )
     if len(normalised) < len(page.runs) - 1:
         text += " It normalises between runs of the same model of device alone; else it is shown for its own sake."
@@ -113,8 +115,8 @@ def alone_section(page: ComparePage) -> Lines:
         return []
     lines = ["## Not compared", ""]
     for match in page.alone:
-        where = [run.name for run, variant_id in zip(page.runs, match.ids, strict=True) if variant_id]
-        lines.append(f"- {match.name}: only in {', '.join(where)}")
+        where = [marked(run.name) for run, variant_id in zip(page.runs, match.ids, strict=True) if variant_id]
+        lines.append(f"- {marked(match.name)}: only in {', '.join(where)}")
     return [*lines, ""]
 
 
@@ -128,16 +130,16 @@ def environment_section(page: ComparePage) -> Lines:
             continue
         mark = "**" if row["differs"] else ""
         name = str(row["fact"]).replace("_", " ")
-        rows.append({"": f"{mark}{name}{mark}", "differs": "differs" if row["differs"] else ""})
+        rows.append({"": Marked(f"{mark}{name}{mark}"), "differs": "differs" if row["differs"] else ""})
         for run, value in zip(page.runs, values, strict=True):
             empty = value in (None, "", [], {})
             rows[-1][run.name] = "" if empty else environment_value(str(row["fact"]), value)
-    return ["## Environments", "", *markdown(pd.DataFrame(rows))]
+    return ["## Environments", "", *markdown(pd.DataFrame(rows), MOST_OF_A_REASON)]
 
 
 def repeat_section(page: ComparePage) -> Lines:
     """The command that writes this page."""
-    return ["## Again", "", "```sh", page.command, "```", ""]
+    return ["## Again", "", *fence([page.command], "sh"), ""]
 
 
 SECTIONS = (

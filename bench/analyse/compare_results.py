@@ -10,6 +10,7 @@ from bench.analyse.compare import Match
 from bench.analyse.layers import NEEDS_BOUNDS
 from bench.analyse.page import ComparePage, Lines
 from bench.analyse.words import interval, markdown, number, percent, seconds, size, spread_seconds
+from bench.text import marked
 
 MOST_DRAWN = 30
 """Layers in a figure: the heaviest ones."""
@@ -35,9 +36,9 @@ def throughput_section(page: ComparePage) -> Lines:
         "## Throughput",
         "",
         *markdown(pd.DataFrame(rows).fillna("")),
-        f"*Times {page.first.name}*: its seconds per image over the other run's, so above 1 the other run is faster; "
-        "a ratio of geometric means over rounds, with Welch's 95 % interval from the spread within each run, which "
-        "knows nothing of what differs between them.",
+        f"*Times {marked(page.first.name)}*: its seconds per image over the other run's, so above 1 the other run is "
+        "faster; a ratio of geometric means over rounds, with Welch's 95 % interval from the spread within each run, "
+        "which knows nothing of what differs between them.",
         "",
         *page.figure("throughput", plots_runs.throughput(page.runs, page.shared), "images a second by variant and run"),
     ]
@@ -77,7 +78,7 @@ def phases_section(page: ComparePage) -> Lines:
                 ratios = {p: ratio_words(mine.loc[page.first.name, f"{p}_s"], mine.loc[run, f"{p}_s"]) for p in phases}
                 rows.append({"": f"{run}, times {page.first.name}"} | ratios)
         if rows:
-            lines += [f"**{match.name}**", "", *markdown(pd.DataFrame(rows))]
+            lines += [f"**{marked(match.name)}**", "", *markdown(pd.DataFrame(rows))]
     return [*lines, "Those of every variant are in tables/steps.csv.", ""] if len(lines) > 2 else []
 
 
@@ -101,7 +102,7 @@ def layers_section(page: ComparePage) -> Lines:
         figure = plots_runs.layers(heaviest(mine, page.first.name), names)
         name = "layers" if index == 0 else f"layers-{index + 1}"
         lines += [
-            f"**{match.name}**",
+            f"**{marked(match.name)}**",
             "",
             *markdown(pd.DataFrame(rows).fillna("")),
             *page.figure(name, figure, "layers by run"),

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 
 from bench.analyse import answer, plots, tables
-from bench.analyse.labels import label
+from bench.analyse.labels import label, named
 from bench.analyse.page import Lines, Report
 from bench.analyse.words import count, interval, markdown, number, size
 from bench.variants import LARGEST
@@ -133,7 +133,7 @@ def largest_lines(report: Report, variant_id: str) -> Lines:
     fits = [n for n, peak in tried.items() if peak is not None]
     fails = [n for n, peak in tried.items() if peak is None]
     if not fits:
-        return [f"{label(data, variant_id)}: no batch fits {under}, not even {min(fails):,} images.", ""]
+        return [f"{named(data, variant_id)}: no batch fits {under}, not even {min(fails):,} images.", ""]
     peak = f" (the peak was {size(most)})" if (most := tried[max(fits)]) else ""
     more = f"{min(fails):,} did not" if fails else "there are no more train images"
-    return [f"**The largest batch of {label(data, variant_id)} {under} is {max(fits):,} images**{peak}; {more}.", ""]
+    return [f"**The largest batch of {named(data, variant_id)} {under} is {max(fits):,} images**{peak}; {more}.", ""]

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 
 from bench.analyse.load import RunData, variant_axes
+from bench.text import marked
 from bench.variants import DEFAULTS, from_row
 
 DEFAULT_WORDS = {name: "unset" if value is None else str(value) for name, value in DEFAULTS.items()}
 ALWAYS_TOLD = ("device", "batch_size", "model")
 """Axes that a label tells only where a run has more than one value of them, the usual batch size apart."""
+MOST_LETTERS = 120
+"""Of a label in a sentence, which tells every axis."""
 
 
 def label(data: RunData, variant_id: str, but: str = "") -> str:
@@ -17,6 +20,11 @@ def label(data: RunData, variant_id: str, but: str = "") -> str:
     if "batch_size" in told and axes["batch_size"] == _usual_batch(data, axes["device"]):
         told.remove("batch_size")
     return name_of(axes | ({but: DEFAULT_WORDS[but]} if but else {}), told)
+
+
+def named(data: RunData, variant_id: str, but: str = "") -> str:
+    """The label as Markdown."""
+    return marked(label(data, variant_id, but), MOST_LETTERS)
 
 
 def name_of(axes: dict[str, str], told: Sequence[str]) -> str:

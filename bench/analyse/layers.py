@@ -5,9 +5,10 @@ from typing import Any
 import pandas as pd
 
 from bench.analyse import answer, plots, tables
-from bench.analyse.labels import label
+from bench.analyse.labels import label, named
 from bench.analyse.page import Lines, Report
-from bench.analyse.words import count, interval, markdown, percent, seconds, shortened, size, spread_seconds
+from bench.analyse.words import count, interval, markdown, percent, seconds, size, spread_seconds
+from bench.text import code, marked
 
 NEEDS_BOUNDS = 0.005
 WORTH_TELLING = 0.01
@@ -59,9 +60,9 @@ def variant_lines(report: Report, variant_id: str) -> Lines:
     """The layers of one variant, the heaviest named."""
     mine = report.layers[report.layers.variant_id == variant_id]
     heaviest = mine.dropna(subset="share_of_step").nlargest(3, "share_of_step")
-    told = ", ".join(f"`{r.layer}` {r.type} {percent(r.share_of_step)}" for r in heaviest.itertuples())
+    told = ", ".join(f"{code(r.layer)} {marked(r.type)} {percent(r.share_of_step)}" for r in heaviest.itertuples())
     return [
-        f"### {label(report.data, variant_id)}",
+        f"### {named(report.data, variant_id)}",
         "",
         f"The heaviest: {told}. Every layer of every eager variant is in tables/layers.csv.",
         "",
@@ -83,11 +84,11 @@ def difference_lines(report: Report, chosen: list[str]) -> Lines:
     parts = []
     for verb, mine in (("saves", saved[saved > 0]), ("loses", -saved[saved < 0])):
         if len(mine):
-            told = ", ".join(f"{seconds(value)} in `{layer}`" for layer, value in mine.head(MOST_TOLD).items())
+            told = ", ".join(f"{seconds(value)} in {code(str(layer))}" for layer, value in mine.head(MOST_TOLD).items())
             parts.append(f"{verb} {told}")
     if not parts:
         return []
-    names = [label(report.data, v) for v in chosen]
+    names = [named(report.data, v) for v in chosen]
     return [f"Against the {names[0]}, {names[1]} {' and '.join(parts)}, forward and backward together.", ""]
 
 
@@ -111,13 +112,9 @@ def layer_cells(row: dict[str, Any]) -> dict[str, object]:
     }
 
 
-MOST_LETTERS = 40
-
-
 def kernel_words(name: str) -> str:
-    """An operator's or kernel's name, without its namespace and no longer than a table bears."""
-    short = name.removeprefix("aten::").removeprefix("void ").partition("<")[0].partition("(")[0]
-    return shortened(short, MOST_LETTERS)
+    """An operator's or kernel's name, without its namespace."""
+    return name.removeprefix("aten::").removeprefix("void ").partition("<")[0].partition("(")[0]
 
 
 def closure_table(report: Report) -> pd.DataFrame:

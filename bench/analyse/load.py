@@ -22,8 +22,9 @@ from bench.records import (
     check_variant,
     checked_rows,
     found_words,
-    whole_lines,
+    whole_records,
 )
+from bench.text import restored
 from bench.traces import STAGE
 from bench.variants import AXES
 
@@ -163,12 +164,13 @@ def complete_rounds(trials: pd.DataFrame, groups: list[list[tuple[str, str]]], s
 def read_frame(folder: Path, table: Table, warnings: list[str]) -> pd.DataFrame:
     """A table as a frame of its columns' types; a torn last line becomes a warning."""
     path = table.path(folder)
-    content, torn = whole_lines(path)
+    content, torn = whole_records(folder, table)
     warnings += torn
     text_columns = [name for name, column in table.columns.items() if column.dtype == "str"]
     if not content.startswith(table.header().encode()):
         _explain(table, path, content)
-    dtypes = {name: column.dtype for name, column in table.columns.items()}
+    # As text first: pandas makes numbers of categories that all look like some, and then one layer of 01 and 1.
+    dtypes = {name: column.dtype if column.is_number else "str" for name, column in table.columns.items()}
     try:
         with python_warnings.catch_warnings():
             python_warnings.simplefilter("error", pd.errors.ParserWarning)  # a row that is too long
@@ -179,10 +181,19 @@ def read_frame(folder: Path, table: Table, warnings: list[str]) -> pd.DataFrame:
         _explain(table, path, content)
         msg = f"{path}: damaged ({error})"
         raise RecordError(msg) from error
+    for name, column in table.columns.items():
+        if not column.is_number:
+            frame[name] = _restored(frame[name]).astype(column.dtype)
     if not all(_is_sound(frame[name], column) for name, column in table.columns.items()):
         _explain(table, path, content)
     frame[text_columns] = frame[text_columns].fillna("")
     return frame
+
+
+def _restored(texts: pd.Series) -> pd.Series:
+    """Text as it was before it was stored."""
+    known = {text: restored(text) for text in texts.dropna().unique() if "\\" in text}
+    return texts.astype(object).map(lambda text: known.get(text, text)) if known else texts
 
 
 def _is_sound(values: pd.Series, column: Column) -> bool:

@@ -9,13 +9,14 @@ from scipy import stats
 
 from bench.analyse import plots_rounds, tables
 from bench.analyse.changes import stage_of
-from bench.analyse.labels import label
+from bench.analyse.labels import named
 from bench.analyse.load import RunData, cell
 from bench.analyse.page import Lines, Page
 from bench.analyse.verdicts import FEW_ROUNDS, Control
 from bench.analyse.words import count, interval, markdown, number, percent, seconds
 from bench.header import Header
 from bench.progress import duration
+from bench.text import MOST_OF_A_LINE, marked
 from bench.traces import STAGE
 
 
@@ -53,7 +54,7 @@ THROTTLE_REASONS = {
 
 def warnings_section(page: Page) -> Lines:
     """What of the run's files could not be read."""
-    return [f"Warning: {warning}.\n" for warning in page.data.warnings]
+    return [f"Warning: {marked(warning, MOST_OF_A_LINE)}.\n" for warning in page.data.warnings]
 
 
 def section(page: Page) -> Lines:
@@ -68,10 +69,10 @@ def section(page: Page) -> Lines:
         ]
     found = tables.controls(data)
     for control in found:
-        lines += [control_sentence(control, walls_of(data, control, data.rounds), label(data, control.variant_id)), ""]
+        lines += [control_sentence(control, walls_of(data, control, data.rounds), named(data, control.variant_id)), ""]
     for control in stage_of(data, "confirm").controls:
         walls = walls_of(data, control, data.confirm_rounds)
-        name = f"{label(data, control.variant_id)}, fresh rounds"
+        name = f"{named(data, control.variant_id)}, fresh rounds"
         lines += [control_sentence(control, walls, name), ""]
     lines += warnings_section(page)
     by_trial = state(data)
@@ -132,7 +133,7 @@ def counts_words(data: RunData) -> str:
         mine = counts[variant_id]
         each = "" if mine.iterations == 1 else f", each the mean of {mine.iterations}"
         told.append(
-            f" A trial of the {label(data, variant_id)}: {mine.plain} plain steps{each}, which give the step, "
+            f" A trial of the {named(data, variant_id)}: {mine.plain} plain steps{each}, which give the step, "
             f"then {mine.stamped} stamped ones, which give phases and layers."
         )
     return "".join(told)

@@ -12,6 +12,7 @@ from bench.analyse.compare import Match, Side
 from bench.analyse.deaths import Deaths
 from bench.analyse.load import RunData
 from bench.analyse.trace import Trace
+from bench.text import stored
 
 Lines = list[str]
 
@@ -33,9 +34,10 @@ class Folder:
         return [f"![{words}](figures/{name}.png)", ""]
 
     def table(self, name: str, table: pd.DataFrame) -> None:
-        """Save a table."""
+        """Save a table, its text as `stored` has it."""
         path = self.folder / "tables" / f"{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
+        table = table.map(lambda value: stored(value) if isinstance(value, str) else value)
         table.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
 
     def write(self, lines: Lines) -> None:

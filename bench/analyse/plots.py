@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.analyse.labels import label
+from bench.analyse.lettering import lettered
 from bench.analyse.load import RunData, cell
 from bench.analyse.tables import PHASES, batch_of
 
@@ -67,8 +68,8 @@ def rows_figure(rows: int, columns: int = 1) -> tuple[Figure, list[Axes]]:
 
 
 def name_rows(axes: Axes, names: list[str]) -> None:
-    """Label the rows from the top."""
-    axes.set_yticks(range(len(names)), names)
+    """Label the rows from the top, whatever the names hold."""
+    axes.set_yticks(range(len(names)), [lettered(name) for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
 
@@ -140,7 +141,7 @@ def layers(data: RunData, table: pd.DataFrame, variant_ids: list[str]) -> Figure
         forward, backward = (1e3 * mine[f"{p}_s"].fillna(0) for p in ("forward", "backward"))
         axes.barh(range(len(names)), forward, height=0.7, color=FORWARD, label="forward")
         axes.barh(range(len(names)), backward, left=forward, height=0.7, color=BACKWARD, label="backward")
-        axes.set_title(label(data, variant_id), fontsize=9, loc="left")
+        axes.set_title(lettered(label(data, variant_id)), fontsize=9, loc="left")
         axes.set_xlabel("ms a step")
     widest = max(axes.get_xlim()[1] for axes in panels)
     for axes in panels:
@@ -193,7 +194,7 @@ def curves(steps: pd.DataFrame, families: dict[str, list[str]], at: Callable[[st
         bounds = [mine.images_per_s - images / mine.step_s_hi, images / mine.step_s_lo - mine.images_per_s]
         axes.errorbar(
             sizes, mine.images_per_s, yerr=np.nan_to_num(np.array(bounds)).clip(min=0), marker=marker, color=colour,
-            linewidth=1.2, elinewidth=0.8, capsize=2, label=name,
+            linewidth=1.2, elinewidth=0.8, capsize=2, label=lettered(name),
         )  # fmt: skip
     ticks = sorted({at(v) for members in families.values() for v in members})
     axes.set_xscale("log", base=2)

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from bench.analyse.lettering import lettered
 from bench.analyse.plots import COLOURS, DOT, MIB, WIDTH, styled
 from bench.analyse.trace import Trace
 
@@ -19,7 +20,7 @@ def over_a_step(trace: Trace, name: str) -> Figure:
     figure = Figure(figsize=(WIDTH, 0.6 + 2.6 * len(devices)), layout="constrained")
     for axes, (device, mine) in zip(figure.subplots(len(devices), 1, squeeze=False)[:, 0], devices, strict=True):
         draw(axes, mine, str(device))
-    figure.suptitle(f"{name}: memory over a step", x=0.01, ha="left", fontsize=10)
+    figure.suptitle(f"{lettered(name)}: memory over a step", x=0.01, ha="left", fontsize=10)
     phases = [phase for phase in COLOURS if (trace.memory.phase == phase).any()]
     handles = [Patch(color=COLOURS[phase], alpha=0.25, label=phase) for phase in phases]
     figure.legend(handles=handles, loc="outside upper right", ncols=len(handles) or 1)
@@ -42,8 +43,8 @@ def draw(axes: Axes, mine: pd.DataFrame, device: str) -> None:
     peak = (top.bytes - low) / MIB
     axes.plot([top.at_s], [peak], "o", color=DOT, markersize=5)
     who = " ".join(filter(None, (top.layer, top.phase)))
-    axes.annotate(f"{peak:,.0f} MiB in {who}", (top.at_s, peak), xytext=(6, 4), textcoords="offset points")
-    axes.set_ylim(0, 1.15 * peak)
+    axes.annotate(f"{peak:,.0f} MiB in {lettered(who)}", (top.at_s, peak), xytext=(6, 4), textcoords="offset points")
+    axes.set_ylim(0, 1.15 * peak or 1)
     axes.grid(visible=True, axis="y")
-    axes.set_ylabel(f"MiB above the lowest ({device})")
+    axes.set_ylabel(f"MiB above the lowest ({lettered(device)})")
     axes.set_xlabel("seconds into the step")

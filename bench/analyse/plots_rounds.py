@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bench.analyse.changes import CONTROLS, HEAD, Change, Stage
 from bench.analyse.labels import label
+from bench.analyse.lettering import lettered
 from bench.analyse.load import RunData, cell
 from bench.analyse.plots import BACKWARD, DOT, GREY, WIDTH, name_rows, rows_figure, styled
 
@@ -33,7 +34,7 @@ def noise(data: RunData, control_ids: list[str], state: pd.DataFrame, names: dic
         mine = walls[walls.variant_id == variant_id]
         for arm, marker, colour in (("A", "o", BACKWARD), ("A'", "s", DOT)):
             rows = mine[mine.arm == arm].sort_values("round")
-            name = f"{arm}, {label(data, variant_id)}"
+            name = f"{arm}, {lettered(label(data, variant_id))}"
             panels[0].plot(rows["round"], rows["value"], line, marker=marker, color=colour, linewidth=0.8, label=name)
     panels[0].set_ylim(bottom=0)
     panels[0].set_ylabel("s a step")

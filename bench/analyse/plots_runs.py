@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.analyse.compare import Match, Side, log_rounds
+from bench.analyse.lettering import lettered
 from bench.analyse.plots import BACKWARD, FORWARD, MIB, WIDTH, name_rows, styled
 
 RUN_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -49,7 +50,7 @@ def throughput(runs: Sequence[Side], matches: Sequence[Match]) -> Figure:
             axes.scatter(dots, np.full(len(dots), y), s=9, color=colour_of(index), alpha=0.5, linewidths=0, zorder=3)
             axes.vlines(medians[variant_id], y - 0.12, y + 0.12, color=colour_of(index), linewidth=2, zorder=4)
             rates.append(float(medians[variant_id]))
-        axes.plot([], [], "|", markersize=9, markeredgewidth=2, color=colour_of(index), label=run.name)
+        axes.plot([], [], "|", markersize=9, markeredgewidth=2, color=colour_of(index), label=lettered(run.name))
     if rates and max(rates) > WIDE_RANGE * min(rates):
         axes.set_xscale("log")
     else:
@@ -75,7 +76,7 @@ def layers(table: pd.DataFrame, names: Sequence[str]) -> Figure:
         forward, backward = (1e3 * mine[f"{phase}_s"].fillna(0) for phase in ("forward", "backward"))
         axes.barh(range(len(first)), forward, height=0.7, color=FORWARD, label="forward")
         axes.barh(range(len(first)), backward, left=forward, height=0.7, color=BACKWARD, label="backward")
-        axes.set_title(name, fontsize=9, loc="left")
+        axes.set_title(lettered(name), fontsize=9, loc="left")
         axes.set_xlabel("ms a step" if one_scale else "ms a step (own scale)")
         axes.tick_params(axis="y", length=0)
     name_rows(panels[0], list(first.layer))
@@ -96,7 +97,7 @@ def memory(runs: Sequence[Side], matches: Sequence[Match], table: pd.DataFrame) 
             y = row + lift(index, len(runs))
             axes.barh(y, peaks.allocator_peak_bytes / MIB, height=0.6 / len(runs), color=colour_of(index))
             axes.scatter(peaks.process_peak_bytes / MIB, y, marker="D", s=16, color="black", zorder=3)
-        axes.barh([0], [0], color=colour_of(index), label=run.name)
+        axes.barh([0], [0], color=colour_of(index), label=lettered(run.name))
     axes.scatter([], [], marker="D", s=16, color="black", label="process's peak")
     axes.set_xlim(left=0)
     axes.set_xlabel("MiB: the allocator's peak")

@@ -1,12 +1,17 @@
 """Sections that every page of a run has: failures, environment, the command."""
 
 import re
+import shlex
 
 import pandas as pd
 
 from bench.analyse import tables
 from bench.analyse.page import Lines, Page
 from bench.analyse.words import markdown, size
+from bench.text import MOST_OF_A_LINE, MOST_OF_A_REASON, code, fence, marked, shell_word, shortened, visible
+
+OURS = re.compile(r"python -m bench (run|ab|profile)( |$)")
+"""How the command of a run begins."""
 
 
 def failures_section(page: Page) -> Lines:
@@ -19,10 +24,10 @@ def failures_section(page: Page) -> Lines:
     if failed.empty:
         lines += ["No trial failed.", ""]
     else:
-        lines += markdown(failed.rename(columns={"variant_id": "variant"}))
+        lines += markdown(failed.rename(columns={"variant_id": "variant"}), MOST_OF_A_REASON)
     for reason, rows in excluded.groupby("excluded_reason", sort=False):
-        ids = ", ".join(f"`{v}`" for v in rows.variant_id)
-        lines += [f"Not run, {reason}: {ids}.", ""]
+        ids = ", ".join(code(v, MOST_OF_A_REASON) for v in rows.variant_id)
+        lines += [f"Not run, {marked(reason, MOST_OF_A_REASON)}: {ids}.", ""]
     return lines
 
 
@@ -32,7 +37,7 @@ def environment_section(page: Page) -> Lines:
         {"": name.replace("_", " "), "value": environment_value(name, value)}
         for name, value in page.data.run.environment.facts().items()
     ]
-    return ["## Environment", "", *markdown(pd.DataFrame(rows))]
+    return ["## Environment", "", *markdown(pd.DataFrame(rows), MOST_OF_A_REASON)]
 
 
 def environment_value(name: str, value: object) -> str:
@@ -47,19 +52,35 @@ def environment_value(name: str, value: object) -> str:
 
 
 def repeat_section(page: Page) -> Lines:
-    """The command that measures this again, under a name of its own."""
+    """The command that measures this again, under a name of its own; a warning where bench did not write it so."""
     run = page.data.run
-    command = re.sub(r" --run-id[ =]\S+", "", run.command)
+    stored = run.command
+    again = f"nox -s report -- {shell_word(str(page.data.folder))}   # this page from the stored files"
+    if not is_ours(stored):
+        lead = "The run's file has this for its command, which is none that bench writes: read it before you run it."
+        return [
+            "## Again",
+            "",
+            lead,
+            "",
+            *fence([shortened(stored, MOST_OF_A_LINE)], "text"),
+            "",
+            *fence([again], "sh"),
+            "",
+        ]
+    command = re.sub(r" --run-id[ =]\S+", "", stored)
     if run.order_seed is not None and not re.search(r" --(order-)?seed\b", command):
         command += f" --order-seed {run.order_seed}"
     command = re.sub(r"^python -m bench run ?", "nox -s bench -- ", command).removesuffix(" -- ")
     command = re.sub(r"^python -m bench (ab|profile) ?", r"nox -s \1 -- ", command).removesuffix(" -- ")
-    return [
-        "## Again",
-        "",
-        "```sh",
-        command,
-        f"nox -s report -- {page.data.folder}   # this page from the stored files",
-        "```",
-        "",
-    ]
+    return ["## Again", "", *fence([command, again], "sh"), ""]
+
+
+def is_ours(command: str) -> bool:
+    """Whether it is one call of bench and nothing beside it: its words, quoted as bench quotes them."""
+    words = command.replace("~", "")  # which stands for the user's home, unquoted
+    try:
+        alike = shlex.join(shlex.split(words)) == words
+    except ValueError:  # a quote is left open
+        return False
+    return alike and OURS.match(command) is not None and visible(command) == command

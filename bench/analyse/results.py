@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analyse import advice, answer, noise, plots, tables
-from bench.analyse.labels import label
+from bench.analyse.labels import label, named
 from bench.analyse.load import RunData
 from bench.analyse.page import Lines, Report, TracedPage
 from bench.analyse.stats import Interval
@@ -14,6 +14,7 @@ from bench.analyse.verdicts import UNDECIDED, delta_of, smallest_seen
 from bench.analyse.words import count, interval, markdown, number, percent, seconds, size, spread_seconds
 from bench.header import Environment
 from bench.progress import duration
+from bench.text import MOST_OF_A_REASON, code, marked
 
 LAUNCH_BOUND_SHARE = 0.9
 
@@ -24,9 +25,10 @@ def title(report: Report) -> Lines:
     what = f"preset {run.preset}" if run.preset else "chosen variants"
     state = "" if run.status == "complete" else f" **This run is {run.status}, not complete.**"
     return [
-        f"# Run {run.run_id}",
+        f"# Run {marked(run.run_id)}",
         "",
-        f"{what.capitalize()} on {hardware(run.environment)}; {run.data.name}; {run.started_at.isoformat()}.{state}",
+        f"{what.capitalize()} on {hardware(run.environment)}; {marked(run.data.name)}; {run.started_at.isoformat()}."
+        f"{state}",
         "",
         "A *trial* is a fresh process that trains a few steps of one variant. A *round* is one trial of every "
         "variant, in random order; round 0, the *pilot*, counts in no interval. The *baseline* has every setting at "
@@ -38,16 +40,16 @@ def title(report: Report) -> Lines:
 def profile_title(page: TracedPage) -> Lines:
     """What was traced, on what."""
     run = page.data.run
-    on = f"on {hardware(run.environment)}; {run.data.name}; {run.started_at.isoformat()}."
+    on = f"on {hardware(run.environment)}; {marked(run.data.name)}; {run.started_at.isoformat()}."
     state = "" if run.status == "complete" else f" **This run is {run.status}, not complete.**"
-    return [f"# Profile {run.run_id}", "", f"Traces taken {on}{state}", ""]
+    return [f"# Profile {marked(run.run_id)}", "", f"Traces taken {on}{state}", ""]
 
 
 def hardware(environment: Environment) -> str:
-    """The machine in one phrase."""
+    """The machine in one phrase, as Markdown."""
     gpus = [device.name for device in environment.cuda_devices]
     cores = "1 core" if environment.cores == 1 else f"{environment.cores} cores"
-    return ", ".join([f"{environment.cpu} ({cores})", *gpus])
+    return marked(", ".join([f"{environment.cpu} ({cores})", *gpus]), MOST_OF_A_REASON)
 
 
 def answer_section(report: Report) -> Lines:
@@ -93,7 +95,7 @@ def variants_section(report: Report) -> Lines:
     if any(tables.spoilt(data, v) for v in steps.variant_id):
         lines += ["A variant whose trials died in some *rounds* stays UNDECIDED and is never called the fastest.", ""]
     lines += [line for row in steps.itertuples() if launch_bound(row) for line in (launch_bound_words(data, row), "")]
-    ids = [f"`{v}` is {label(data, v)}" for v in steps.variant_id]
+    ids = [f"{code(v, MOST_OF_A_REASON)} is {named(data, v)}" for v in steps.variant_id]
     lines += report.figure("throughput", plots.throughput(data, steps), "images a second, one dot a trial")
     return [*lines, "<details><summary>Ids</summary>", "", "; ".join(ids) + ".", "", "</details>", ""]
 
@@ -115,7 +117,7 @@ def launch_bound(row: Any) -> bool:  # noqa: ANN401 - a row of the steps table
 def launch_bound_words(data: RunData, row: Any) -> str:  # noqa: ANN401
     """A launch-bound variant's label."""
     told = (
-        f"**{label(data, row.variant_id)} is launch-bound**: giving the device its work takes "
+        f"**{named(data, row.variant_id)} is launch-bound**: giving the device its work takes "
         f"{seconds(row.dispatch_s)} of a step of {seconds(row.step_s)}, so "
     )
     if math.isnan(row.launch_gaps_s):
@@ -137,7 +139,7 @@ def verdict_words(report: Report) -> str:
         if ratio.known:
             delta = delta_of(tables.device_of(report.data, row.variant_id))
             text += (
-                f" For {label(report.data, row.variant_id)} a change of {percent(smallest_seen(ratio, delta))} "
+                f" For {named(report.data, row.variant_id)} a change of {percent(smallest_seen(ratio, delta))} "
                 "would have been seen in four runs of five."
             )
     return text

@@ -4,15 +4,20 @@ import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bench.analyse import ab, alone, tables
 from bench.analyse.load import RunData
 from bench.analyse.page import AbPage, ComparePage, Report, TracedPage
 from bench.analyse.words import count, interval, number, percent, seconds
+from bench.progress import say
+from bench.text import distinct, shell_word, shortened
 from bench.traces import FOLDER
 
 PLAIN_WIDTH = 130
 """Columns of a table that no terminal shows."""
+MOST_OF_AN_ID = 120
+"""Letters of a variant's id or label: `--variant` takes an id whole."""
 
 
 def wide_console() -> Console:
@@ -29,7 +34,7 @@ def show_estimates(data: RunData) -> None:
 def show(report: Report) -> None:
     """The variants table of a run and the path of its report."""
     _print(report.data, report.steps, "Variants", with_ratio=True)
-    Console().print(f"report: {report.path}", highlight=False, soft_wrap=True)
+    say(Console(), f"report: {report.path}")
 
 
 def _print(data: RunData, steps: pd.DataFrame, title: str, *, with_ratio: bool) -> None:
@@ -40,10 +45,12 @@ def _print(data: RunData, steps: pd.DataFrame, title: str, *, with_ratio: bool) 
     names += ["times baseline", "verdict", "rounds"] if with_ratio else []
     for name in names:
         shown.add_column(name, justify="left" if name == "verdict" else "right")
+    whole = list(map(str, steps.variant_id))
+    ids = dict(zip(whole, distinct(whole, MOST_OF_AN_ID), strict=True))
     for row in steps.to_dict("records"):
         system_share = row["cpu_system_s"] / (row["cpu_system_s"] + row["cpu_user_s"])
         cells = [
-            str(row["variant_id"]),
+            ids[str(row["variant_id"])],
             number(row["images_per_s"]),
             seconds(row["step_s"]),
             count(row["page_faults"]),
@@ -54,7 +61,7 @@ def _print(data: RunData, steps: pd.DataFrame, title: str, *, with_ratio: bool) 
             status, _ = tables.outcome(data, row["variant_id"])
             verdict = row["verdict"] if status in ("ok", "invalid") else status
             cells += [ratio, str(verdict), tables.rounds_words(data, row["n"])]
-        shown.add_row(*cells)
+        shown.add_row(*map(Text, cells))
     console.print(shown)
 
 
@@ -62,27 +69,26 @@ def show_profile(page: TracedPage) -> None:
     """How long each traced step was, the path of the report, and how to look at the traces."""
     console = Console()
     for trace in page.traces:
-        told = f"{trace.variant_id}: {trace.steps} steps of {seconds(trace.step_s)} under the profiler"
-        console.print(told, highlight=False, markup=False, soft_wrap=True)
-    console.print(f"traces: {page.data.folder / FOLDER}", highlight=False, soft_wrap=True)
-    console.print(f"look at them with: python -m bench tensorboard {page.data.folder}", highlight=False, soft_wrap=True)
-    console.print(f"report: {page.path}", highlight=False, soft_wrap=True)
+        say(console, f"{trace.variant_id}: {trace.steps} steps of {seconds(trace.step_s)} under the profiler")
+    say(console, f"traces: {page.data.folder / FOLDER}")
+    say(console, f"look at them with: python -m bench tensorboard {shell_word(str(page.data.folder))}")
+    say(console, f"report: {page.path}")
 
 
 def show_micro(report: Report) -> None:
     """What the layers alone sum to against the step, of each variant, and the path of the report."""
     console = Console()
     for variant_id, told in alone.told(report).items():
-        console.print(f"{variant_id}: {told}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"report: {report.path}", highlight=False, soft_wrap=True)
+        say(console, f"{variant_id}: {told}")
+    say(console, f"report: {report.path}")
 
 
 def show_ab(page: AbPage) -> None:
     """A line a changed cell, what stayed open, and the path of the page."""
     console = Console()
-    for line in ab.changed_lines(page):
-        console.print(line.removeprefix("- ").replace("**", ""), highlight=False, markup=False, soft_wrap=True)
-    console.print(f"report: {page.path}", highlight=False, soft_wrap=True)
+    for line in ab.changed_lines(page, shortened):
+        say(console, line.removeprefix("- ").replace("**", ""))
+    say(console, f"report: {page.path}")
 
 
 def show_compare(page: ComparePage) -> None:
@@ -90,10 +96,11 @@ def show_compare(page: ComparePage) -> None:
     console = wide_console()
     shown = Table(title="Images/s (measured apart: no verdicts)", title_justify="left", box=box.SIMPLE_HEAD)
     shown.add_column("variant", overflow="fold")
-    for run in page.runs:
-        shown.add_column(run.name, justify="right", overflow="fold")
-    for match in page.shared:
+    for name in distinct([run.name for run in page.runs]):
+        shown.add_column(Text(name), justify="right", overflow="fold")
+    for match, name in zip(page.shared, distinct([match.name for match in page.shared], MOST_OF_AN_ID), strict=True):
         mine = page.steps[page.steps.variant == match.name].set_index("run").images_per_s
-        shown.add_row(match.name, *(number(mine[run.name]) if run.name in mine.index else "" for run in page.runs))
+        rates = (number(mine[run.name]) if run.name in mine.index else "" for run in page.runs)
+        shown.add_row(Text(name), *map(Text, rates))
     console.print(shown)
-    console.print(f"report: {page.path}", highlight=False, soft_wrap=True)
+    say(console, f"report: {page.path}")

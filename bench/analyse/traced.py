@@ -5,14 +5,15 @@ import math
 import pandas as pd
 
 from bench.analyse import plots_memory, tables
-from bench.analyse.labels import label
+from bench.analyse.labels import label, named
 from bench.analyse.load import RunData
 from bench.analyse.page import Lines, Page, Report, TracedPage
 from bench.analyse.trace import Trace
-from bench.analyse.words import markdown, number, percent, seconds, shortened, size
+from bench.analyse.words import markdown, number, percent, seconds, size
+from bench.text import MOST_OF_A_REASON, code, marked
 from bench.traces import BETWEEN, FOLDER, RAW, SNAPSHOT, file_name
 
-MOST_SHOWN, MOST_LETTERS = 15, 60
+MOST_SHOWN = 15
 AGREE = 0.05
 """How far a layer's two times may lie apart to be called the same."""
 WAYS = {
@@ -31,17 +32,18 @@ def section(page: TracedPage) -> Lines:
     """What the profiler saw of each traced variant; nothing where none was traced."""
     if not page.traces:
         return []
+    where = code(f"{page.data.folder}/{FOLDER}/VARIANT/", MOST_OF_A_REASON)
     lines: Lines = [
         "## What the profiler saw",
         "",
         "Traced in processes of their own, apart from every timed trial: the profiler costs time, so shares are of the "
         "traced step. The traces lie in "
-        f"`{page.data.folder}/{FOLDER}/VARIANT/`: `{RAW}` opens in Perfetto, and `nox -s tensorboard` "
+        f"{where}: `{RAW}` opens in Perfetto, and `nox -s tensorboard` "
         "serves them. Times are an operator's own, without those that it calls, and means over the traced steps.",
         "",
     ]
     for index, trace in enumerate(page.traces, start=1):
-        lines += [f"### {label(page.data, trace.variant_id)}, traced", ""]
+        lines += [f"### {named(page.data, trace.variant_id)}, traced", ""]
         lines += [*overview_lines(page.data, trace), *work_lines(trace), *layer_lines(page, trace)]
         lines += memory_lines(page, trace, "memory-trace" if index == 1 else f"memory-trace-{index}")
     return lines
@@ -79,7 +81,7 @@ def work_lines(trace: Trace) -> Lines:
             continue
         rows = [
             {
-                title: shortened(row.name_, MOST_LETTERS),
+                title: row.name_,
                 "layer": row.layer,
                 "phase": row.phase or "(outside)",
                 "self time a step": seconds(row.seconds),
@@ -158,7 +160,11 @@ def memory_lines(page: Page, trace: Trace, name: str) -> Lines:
     lines: Lines = []
     for device, mine in trace.memory.groupby("device", sort=False):
         top = mine.loc[mine.bytes.idxmax()]
-        who = f"layer `{top.layer}`, {top.phase}" if top.layer else top.phase or "outside of every phase"
+        who = (
+            f"layer {code(top.layer)}, {marked(top.phase)}"
+            if top.layer
+            else marked(top.phase) or "outside of every phase"
+        )
         low = mine.bytes.min()
         lines += [
             f"Memory over the traced step that took most ({device}): at its peak, {seconds(top.at_s)} into it in "
@@ -169,8 +175,9 @@ def memory_lines(page: Page, trace: Trace, name: str) -> Lines:
         return []
     words = "bytes that the allocator has given out over one step"
     lines += page.figure(name, plots_memory.over_a_step(trace, label(page.data, trace.variant_id)), words)
-    if (page.data.folder / FOLDER / file_name(trace.variant_id) / SNAPSHOT).is_file():
-        lines += [f"`{FOLDER}/{file_name(trace.variant_id)}/{SNAPSHOT}` is the allocator's own history of a step.", ""]
+    where = f"{FOLDER}/{file_name(trace.variant_id)}/{SNAPSHOT}"
+    if (page.data.folder / where).is_file():
+        lines += [f"{code(where, MOST_OF_A_REASON)} is the allocator's own history of a step.", ""]
     return lines
 
 

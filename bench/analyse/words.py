@@ -4,6 +4,8 @@ import math
 
 import pandas as pd
 
+from bench.text import MOST_SHOWN, distinct, escaped
+
 
 def number(value: float) -> str:
     """Three significant digits, thousands set apart: 23.4, 101,000; empty for what is no number."""
@@ -69,18 +71,31 @@ def _scaled(value: float, units: tuple[tuple[str, float], ...]) -> str:
     return f"{number(value / scale)} {unit}"
 
 
-def shortened(name: str, most: int) -> str:
-    """A name, cut where it has more letters than a table bears."""
-    return name if len(name) <= most else f"{name[:most]}..."
+class Marked(str):
+    """Text that is Markdown already: `markdown` leaves it as it is."""
+
+    __slots__ = ()
 
 
-def markdown(table: pd.DataFrame) -> list[str]:
-    """A table in GitHub's Markdown, as lines with an empty one behind; numbers to the right."""
+def markdown(table: pd.DataFrame, most: int = MOST_SHOWN) -> list[str]:
+    """A table in GitHub's Markdown, as lines with an empty one behind; numbers to the right.
+
+    Text is escaped and cut to `most` letters; what differs within a column stays so.
+    """
     if table.empty:
         return []
-    escaped = table.map(lambda value: value.replace("|", "\\|") if isinstance(value, str) else value)
-    text = escaped.to_markdown(index=False, disable_numparse=True, colalign=_alignment(table))
+    shown = pd.DataFrame({at: _cells(list(table.iloc[:, at]), most) for at in range(table.shape[1])}, dtype=object)
+    shown.columns = pd.Index(_cells(list(map(str, table.columns)), most))
+    text = shown.to_markdown(index=False, disable_numparse=True, colalign=_alignment(table))
     return [*text.splitlines(), ""]
+
+
+def _cells(values: list[object], most: int) -> list[object]:
+    """The values of a column as they stand in a table."""
+    texts = [value for value in values if isinstance(value, str) and not isinstance(value, Marked)]
+    cells = (escaped(text).replace("|", "\\|") for text in distinct(texts, most))
+    shown = dict(zip(texts, cells, strict=True))
+    return [shown[value] if isinstance(value, str) and not isinstance(value, Marked) else value for value in values]
 
 
 def _alignment(table: pd.DataFrame) -> tuple[str, ...]:

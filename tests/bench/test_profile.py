@@ -148,4 +148,3 @@ def test_only_variants_of_the_run_are_traced(start: Callable[..., Run]) -> None:
 def test_a_range_s_name_tells_its_owner(owner: tuple[str, str]) -> None:
     assert owner == owner_of(range_name(owner))
     assert owner_of("Optimizer.step#Adam.step") is None
-    assert "cuda_0-x_torchvision.models_alexnet" == file_name("cuda:0-x_torchvision.models:alexnet")

@@ -22,12 +22,13 @@ from typer.testing import CliRunner
 from bench.__main__ import app
 from bench.analyse import board, mend
 from bench.serve import command
+from bench.traces import file_name
 
 pytest.importorskip("tensorboard")
 pytest.importorskip("torch_tb_profiler")
 
 VARIANT = "cpu-default-nhwc-eager-b8-models:lenet"
-RUN = "cpu-default-nhwc-eager-b8-models_lenet"
+RUN = file_name(VARIANT)
 PLUGIN = "pytorch_profiler"
 WAIT_S = 60.0
 
