@@ -1,5 +1,6 @@
 """What several tests share."""
 
+import signal
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,13 @@ import pytest
 import torch
 
 from nin import data
+
+
+@pytest.fixture(autouse=True, scope="session")
+def heard_signals() -> None:
+    """A shell has what it starts in the background ignore Ctrl-C, and nohup the terminal's end: tests send both."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -122,6 +122,10 @@ def check_variants(
     if variants.variant_id.duplicated().any():
         msg = f"{path}: {variants.variant_id[variants.variant_id.duplicated()].iloc[0]} is there twice"
         raise RecordError(msg)
+    excluded = set(variants[variants.excluded_reason != ""].variant_id)
+    if measured := sorted(excluded & set(trials.variant_id)):
+        msg = f"{path}: {found_words(measured[0])} is excluded, and was measured"
+        raise RecordError(msg)
     known = set(variants.variant_id)
     check_known(run, folder, known)
     for where, named in (

@@ -298,7 +298,8 @@ def test_an_ab_says_the_same_in_page_terminal_and_summary(
 ) -> None:
     out = StringIO()
     monkeypatch.setattr(summary, "Console", lambda: Console(file=out, force_terminal=True, width=200))
-    run = make_ab(arms(9), failed={(BASE, "head"): ("error", f"a|b `{SCRIPT}` \x1b[2J[red]")}, excluded={OWN: "[x](x)"})
+    steps = arms(9, variant_id=BASE.replace("nchw", "nhwc"))
+    run = make_ab(steps, failed={(BASE, "head"): ("error", f"a|b `{SCRIPT}` \x1b[2J[red]")}, excluded={OWN: "[x](x)"})
     raw = json.loads((run / "run.json").read_text())
     raw["trees"]["base"]["name"] = f"main|{SCRIPT}\x1b[2J`"
     (run / "run.json").write_text(json.dumps(raw))
@@ -307,7 +308,7 @@ def test_an_ab_says_the_same_in_page_terminal_and_summary(
 
     check_page(page.path.read_text(encoding="utf-8"), {"figures/noise.png", "figures/changes.png"})
     check_page(ab.summary(page), set())
-    assert f"head: error: a|b `{SCRIPT}` \\x1b[2J[red]." in re.sub("\x1b\\[[0-9;]*m", "", out.getvalue())
+    assert f"the last with error: a|b `{SCRIPT}` \\x1b[2J[red]." in re.sub("\x1b\\[[0-9;]*m", "", out.getvalue())
 
 
 def test_runs_side_by_side_with_hostile_names_of_folders(make_run: MakeRun, tmp_path: Path) -> None:

@@ -121,3 +121,12 @@ def test_a_missing_file_is_an_error_that_names_it(make_run: MakeRun) -> None:
 
     with pytest.raises(RecordError, match=r"trials\.csv: No such file"):
         load(folder)
+
+
+def test_a_variant_that_is_excluded_and_was_measured_is_damage(make_run: MakeRun) -> None:
+    folder = make_run({(BASE, "A"): [1.0, 1.1]})
+    path = folder / "variants.csv"
+    path.write_text(path.read_text().replace(",True,\n", ",True,no reason\n"))
+
+    with pytest.raises(RecordError, match="is excluded, and was measured"):
+        load(folder)

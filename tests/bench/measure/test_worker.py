@@ -73,7 +73,7 @@ def test_a_model_that_is_not_there_is_an_error_that_names_it() -> None:
     reply = worker.trial(request(model="nowhere:net"))
 
     assert (reply["status"], reply["reason"]) == (
-        "error", "ValueError: model nowhere:net: No module named 'nowhere'"
+        "error", "model nowhere:net: No module named 'nowhere'"
     )  # fmt: skip
 
 
