@@ -178,10 +178,11 @@ def read_frame(folder: Path, table: Table, warnings: list[str]) -> pd.DataFrame:
     try:
         with python_warnings.catch_warnings():
             python_warnings.simplefilter("error", pd.errors.ParserWarning)  # a row that is too long
+            python_warnings.simplefilter("error", RuntimeWarning)  # an endless number among whole ones
             frame = pd.read_csv(
                 io.BytesIO(content), dtype=dtypes, index_col=False, keep_default_na=False, na_values=[""], engine="c",
             )  # fmt: skip
-    except (ValueError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
+    except (ValueError, OverflowError, RuntimeWarning, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         _explain(table, path, content)
         msg = f"{path}: damaged ({error})"
         raise RecordError(msg) from error

@@ -1,5 +1,6 @@
 """The files of a run as they are counted."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,4 +130,17 @@ def test_a_variant_that_is_excluded_and_was_measured_is_damage(make_run: MakeRun
     path.write_text(path.read_text().replace(",True,\n", ",True,no reason\n"))
 
     with pytest.raises(RecordError, match="is excluded, and was measured"):
+        load(folder)
+
+
+@pytest.mark.parametrize("number", [str(2**80), "inf", "-inf", "1e400", str(2**64)])
+def test_a_number_that_no_whole_one_can_be_is_told_with_its_line(number: str, make_run: MakeRun) -> None:
+    folder = make_run({(BASE, "A"): [1.0, 1.1]})
+    path = folder / "samples.csv"
+    lines = path.read_text().splitlines()
+    fields = lines[4].split(",")
+    fields[lines[0].split(",").index("index")] = number
+    path.write_text("\n".join([*lines[:4], ",".join(fields), *lines[5:]]) + "\n")
+
+    with pytest.raises(RecordError, match=f"samples.csv: line 5: index: found '{re.escape(number)}'"):
         load(folder)
