@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 
-from bench import contradictions, home
-from bench.choices import DEFAULT_STEPS, RESULTS, Choices, folder_of, name_run, newest
-from bench.environment import cores
-from bench.exits import INTERRUPTED, fail, no_verdict_from_a_crash, one_line, refused
+from bench import home
+from bench.calls import check, entries_of, measure, places, stored, trace
+from bench.choices import DEFAULT_STEPS, RESULTS, Choices, folder_of
+from bench.exits import fail, no_verdict_from_a_crash, one_line, refused
 from bench.header import read_run
-from bench.matrix import ALL_DEVICES, Entry, ab_matrix, matrix
 from bench.options import (
     AllowChanged,
     AxisValues,
@@ -39,9 +38,6 @@ from bench.pages import (
     finish_ab,
     finish_micro,
     finish_profile,
-    flag,
-    print_estimates,
-    worth_tracing,
     write_profile,
 )
 from bench.records import RUN_FILE
@@ -146,62 +142,6 @@ def ab(
         raise typer.Exit(changes.exit_code(page.changes, page.deaths, strict=strict))
 
 
-def check(context: typer.Context) -> None:
-    """Refuse a call whose options contradict each other."""
-    with refused():
-        contradictions.refuse(context)
-
-
-def places(out: Path | None, reports: Path) -> None:
-    """Refuse a call whose new run or report could not be written, before anything is measured."""
-    with refused():
-        if out is not None:
-            home.check(out, "--out")
-        home.check(reports, "--reports")
-
-
-def measure(chosen: Choices, resume: str | None) -> Path:
-    """Take the trials of a new run, or what is left of one; its folder."""
-    from bench import launch, reopen, setup  # noqa: PLC0415
-
-    progress, folder = setup.progress(), None
-    with refused(), one_line():
-        try:
-            if resume:
-                folder = folder_of(chosen.out, resume)
-                under_way = reopen.go_on(chosen, folder, progress)
-            else:
-                folder = chosen.out / name_run(chosen)
-                under_way = setup.start(chosen, entries_of(chosen), folder, progress)
-            if chosen.kind == "ab":
-                launch.execute(under_way, after_pilot=lambda _: None, flag=flag)
-            else:
-                launch.execute(under_way, after_pilot=print_estimates)
-        except KeyboardInterrupt:
-            if folder is None or not folder.is_dir():
-                fail("interrupted before anything was measured", INTERRUPTED)
-            fail(
-                f"interrupted; what was measured is kept. Go on with {chosen.kind} --out {folder.parent} "
-                f"--resume {folder.name}; report what there is with: python -m bench report {folder}",
-                INTERRUPTED,
-            )
-    return folder
-
-
-def entries_of(chosen: Choices) -> list[Entry]:
-    """The matrix that the options ask for."""
-    devices = list(ALL_DEVICES) if chosen.device == "all" else [chosen.device]
-    if chosen.kind != "run":
-        return ab_matrix(devices, chosen.axes, chosen.variants, chosen.model)
-    return matrix(chosen.preset, devices, chosen.axes, chosen.variants, chosen.model, cores())
-
-
-def stored(run: str | None) -> Path:
-    """The folder of a run in results/, the newest where none is named."""
-    with refused():
-        return folder_of(RESULTS, run) if run else newest(RESULTS)
-
-
 @app.command("report")
 def report_(
     run: StoredRun = None,
@@ -279,28 +219,6 @@ def profile(
     finish_profile(trace(chosen, run, steps), reports)
 
 
-def trace(chosen: Choices, run: str | None, steps: int) -> Path:
-    """Take the traces of a new run, or of one that is there; its folder."""
-    from bench import profile as parent  # noqa: PLC0415
-    from bench import reopen, setup  # noqa: PLC0415
-
-    progress = setup.progress()
-    with refused(), one_line():
-        if run is None:
-            folder = chosen.out / name_run(chosen)
-            under_way = setup.start(chosen, entries_of(chosen), folder, progress)
-            ids = [entry.variant.id for entry in under_way.entries]
-        else:
-            folder = folder_of(chosen.out, run)
-            ids = list(chosen.variants) or worth_tracing(folder)
-            under_way = reopen.add_to(chosen, folder, progress)
-        try:
-            parent.execute(under_way, ids, steps)
-        except KeyboardInterrupt:
-            fail("interrupted; the traces that were complete are kept", INTERRUPTED)
-    return folder
-
-
 @app.command()
 def tensorboard(
     run: StoredRun = None,
@@ -315,7 +233,7 @@ def tensorboard(
         serve.check(port)
         home.check(reports, "--reports")
     page = write_profile(folder, reports)
-    for line in serve.lines(folder, port, [trace.variant_id for trace in page.traces]):
+    for line in serve.lines(folder, port, [traced.variant_id for traced in page.traces]):
         typer.echo(visible(line))
     raise typer.Exit(serve.serve(page.folder / BOARD, port))
 

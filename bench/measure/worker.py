@@ -78,7 +78,7 @@ def trial(request: dict[str, Any]) -> dict[str, Any]:
 
 def measure(request: dict[str, Any]) -> dict[str, Any]:
     """Measure the probes asked for, verified before and after."""
-    from bench.measure import clock, factory, fit, verify, workload  # noqa: PLC0415
+    from bench.measure import clock, fit, tryout, verify, workload  # noqa: PLC0415
 
     variant = from_row(request["variant"])
     shape = request["inputs"]["shape"]
@@ -90,7 +90,7 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     if reason := sources.misplaced(variant.model, request.get("tree"), request.get("caller")):
         return failed("invalid", reason)
     if "build" in probes:
-        factory.try_once(work)
+        tryout.try_once(work)
         return answered([])
     if reason := verify.before_steps(work):
         return failed("invalid", reason)
