@@ -17,6 +17,8 @@ from bench.variants import ALLOCATOR_VARIABLES, Variant
 
 WORKER = (sys.executable, "-m", "bench.measure.worker")
 
+LAST_LINES = 3
+"""Of a worker's log, in the reason of its end."""
 OVERRIDES = ("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "TORCHDYNAMO_DISABLE", "TORCH_COMPILE_DISABLE")
 """Variables that make a precision or a compile mode mean something else."""
 OURS = set(OVERRIDES) | {name for variables in ALLOCATOR_VARIABLES.values() for name in variables}
@@ -89,8 +91,9 @@ def read_reply(reply: Path, log: Path, returncode: int) -> dict[str, Any]:
         how = f"the worker ended with exit code {returncode}"
     else:
         how = "the worker gave no reply that can be read"
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return no_reply("error", f"{how}: {lines[-1]}" if lines else how)
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    last = [line.strip() for line in lines if line.strip()][-LAST_LINES:]
+    return no_reply("error", ": ".join([how, " / ".join(last)] if last else [how]))
 
 
 def _is_reply(answer: object) -> bool:

@@ -39,10 +39,11 @@ def test_the_request_reaches_the_worker_as_it_was() -> None:
     ("code", "told"),
     [
         ("raise SystemExit(3)", "ended with exit code 3"),
-        ("raise ValueError('no such kernel')", "exit code 1: ValueError: no such kernel"),
+        ("raise ValueError('no such kernel')", " / ValueError: no such kernel"),
         ("import os; os.kill(os.getpid(), 9)", "killed by SIGKILL, perhaps for want of memory"),
         ("import os; os.abort()", "killed by SIGABRT"),
         ("print('hello')", "no reply that can be read: hello"),
+        ("print('one\\n\\ntwo\\nthree\\n  four')", "no reply that can be read: two / three / four"),
         (replying(["ok"]), "no reply that can be read"),
         (replying({"status": "ok"}), "no reply that can be read"),
         (replying(OK | {"status": "fine"}), "no reply that can be read"),
