@@ -248,6 +248,8 @@ def micro(
         str | None, typer.Option(help="A variant by its id.", show_default="the run's first baseline")
     ] = None,
     model: Model = "nin",
+    data: Data = None,
+    download: Download = False,
     reports: Reports = Path("reports"),
 ) -> None:
     """Measure each layer alone with pytest-benchmark, beside a run. pytest's own options are passed on."""
@@ -259,7 +261,9 @@ def micro(
     folder = stored(run)
     with refused(), one_line():
         home.check(reports, "--reports")
-        code = alone.measure(folder, variant, model, options)
+        if extra := [name for name in options if (folder_of(RESULTS, name) / RUN_FILE).is_file()]:
+            fail(f"micro takes one run: take back {extra[0]}")
+        code = alone.measure(Choices(model=model, data=data, download=download), folder, variant, options)
     if not code:
         finish_micro(folder, reports)
     raise typer.Exit(code)

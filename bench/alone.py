@@ -5,21 +5,28 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+import msgspec
+
 from bench import child
+from bench.choices import Choices
+from bench.folder import RunFolder
 from bench.header import read_run
 from bench.kept import call
-from bench.records import read_variants, runnable_variants
-from bench.reopen import check_models, check_same
+from bench.records import RecordError, found_words, read_variants, runnable_variants
+from bench.reopen import check_models, check_same, find_again
 from bench.setup import progress, scratch_of
 from bench.variants import LARGEST, UsageError, Variant
 
-SUITE = Path(__file__).parent / "micro"
+MICRO = "micro"
+"""The folder of the suite, and that of its results within a run's."""
+SUITE = Path(__file__).parent / MICRO
 
 
-def measure(run: Path, variant_id: str | None, model: str, options: Sequence[str]) -> int:
-    """Run the suite beside a run, pytest's options passed on; its exit code.
+def measure(choices: Choices, run: Path, variant_id: str | None, options: Sequence[str]) -> int:
+    """Run the suite beside a run, on what this call names or finds, pytest's options passed on; its exit code.
 
-    UsageError for a variant that is none of the run's or has no layers, RecordError for a folder that is no run.
+    UsageError for a variant that is none of the run's or has no layers, RecordError for a folder that is no run, is
+    in use, or has links in it.
     """
     if missing := [name for name in ("pytest", "pytest_benchmark") if find_spec(name) is None]:
         msg = f"{missing[0]} is not installed: pip install 'nin-bench[micro]', or use nox -s micro"
@@ -28,14 +35,21 @@ def measure(run: Path, variant_id: str | None, model: str, options: Sequence[str
     if header.kind != "run":
         msg = f"{run}: layers alone are held against a run of bench run, this is one of bench {header.kind}"
         raise UsageError(msg)
-    here = check_same(header, run, progress())
+    shown = progress()
+    here = check_same(header, run, shown)
     variant = chosen(run, variant_id)
-    check_models([variant], {model})
+    check_models([variant], {choices.model})
+    find_again(choices, header, shown)
     variables = child.environment_of(variant, here.tcmalloc or "", scratch_of(run))
     # The rootdir's own settings are those of the project's tests, which the suite is none of.
     arguments = ["-c", str(SUITE / "pytest.ini"), "--rootdir", str(SUITE), str(SUITE)]
-    arguments += [f"--run={run}", f"--variant={variant.id}", *options]
-    return call([sys.executable, "-m", "pytest", *arguments], variables)
+    inputs = msgspec.json.encode(header.inputs).decode()
+    arguments += [f"--run={run}", f"--variant={variant.id}", f"--inputs={inputs}", *options]
+    with RunFolder(run):  # nobody else writes there meanwhile, and nothing leads out of it
+        if links := sorted(path.name for path in (run / MICRO).rglob("*") if path.is_symlink()):
+            msg = f"{run / MICRO}: {found_words(links[0])} is a link, and what a link leads to is not written to"
+            raise RecordError(msg)
+        return call([sys.executable, "-m", "pytest", *arguments], variables)
 
 
 def chosen(run: Path, variant_id: str | None) -> Variant:

@@ -11,6 +11,7 @@ from bench.exits import INTERRUPTED, fail, one_line, refused
 from bench.matrix import ALL_DEVICES, Entry, ab_matrix, matrix
 from bench.pages import flag, print_estimates, worth_tracing
 from bench.text import shell_word
+from bench.variants import DEFAULTS
 
 
 def check(context: typer.Context) -> None:
@@ -49,11 +50,17 @@ def measure(chosen: Choices, resume: str | None) -> Path:
                 fail("interrupted before anything was measured", INTERRUPTED)
             fail(
                 f"interrupted; what was measured is kept. Go on with: python -m bench {chosen.kind} "
-                f"--out {shell_word(str(folder.parent))} --resume {folder.name}; "
+                f"--out {shell_word(str(folder.parent))} --resume {folder.name}{model_again(chosen)}; "
                 f"report what there is with: python -m bench report {shell_word(str(folder))}",
                 INTERRUPTED,
             )
     return folder
+
+
+def model_again(chosen: Choices) -> str:
+    """The options that name a model of the user's own again, which a run is not gone on with otherwise."""
+    named = [f" --model {chosen.model}"] if chosen.model != DEFAULTS["model"] else []
+    return "".join([*named, *(f" --axis {axis}" for axis in chosen.axes if axis.startswith("model="))])
 
 
 def entries_of(chosen: Choices) -> list[Entry]:
@@ -84,7 +91,7 @@ def trace(chosen: Choices, run: str | None, steps: int) -> Path:
         else:
             folder = folder_of(chosen.out, run)
             ids = list(chosen.variants) or worth_tracing(folder)
-            under_way = reopen.add_to(chosen, folder, progress)
+            under_way = reopen.add_to(chosen, folder, progress, ids)
         try:
             parent.execute(under_way, ids, steps)
         except KeyboardInterrupt:

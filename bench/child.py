@@ -84,7 +84,8 @@ def read_reply(reply: Path, log: Path, returncode: int) -> dict[str, Any]:
     if returncode == 0 and _is_reply(answer):
         return answer  # type: ignore[no-any-return] # checked: an object
     if returncode < 0:
-        name = signal.Signals(-returncode).name
+        known = {number.value: number.name for number in signal.Signals}
+        name = known.get(-returncode, f"signal {-returncode}")
         hint = ", perhaps for want of memory" if name == "SIGKILL" else ""
         how = f"the worker was killed by {name}{hint}"
     elif returncode > 0:

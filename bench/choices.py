@@ -65,6 +65,11 @@ class Choices:
         return given[0] if given else secrets.randbits(32)
 
     @property
+    def names_device(self) -> bool:
+        """Whether the call says on which device to measure."""
+        return self.device != "all" or bool(self.variants) or any(axis.startswith("device=") for axis in self.axes)
+
+    @property
     def known_preset(self) -> PresetName:
         """The preset; UsageError for one that there is not."""
         if self.preset not in get_args(PresetName):
@@ -99,7 +104,8 @@ def folder_of(out: Path, run: str) -> Path:
     if "/" in run and out != RESULTS:
         msg = f"{run} is a path: take back --out {out}"
         raise UsageError(msg)
-    return Path(run) if "/" in run or (Path(run).is_dir() and not (out / run).is_dir()) else out / run
+    here = out == RESULTS and Path(run).is_dir() and not (out / run).is_dir()
+    return Path(run) if "/" in run or here else out / run
 
 
 def newest(out: Path) -> Path:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from bench import counts, fit, plan
 from bench.folder import RunFolder
@@ -105,17 +106,23 @@ def _piloted(run: Run, trial: plan.Planned) -> bool:
     if trial.probes == "fit" and variant_id not in run.plan.largest:
         return False
     named = (variant_id, trial.probes, trial.arm.tree)
-    seen = [
-        t["status"] for t in run.trials
-        if t["stage"] == "pilot" and (t["variant_id"], t["probes"], t["tree"]) == named
-    ]  # fmt: skip
+    mine = [t for t in run.trials if t["stage"] == "pilot" and (t["variant_id"], t["probes"], t["tree"]) == named]
+    seen = [t["status"] for t in mine if not _cut_short(run, t)]
     tries = plan.PILOT_TRIES if trial.arm.tree == "base" else 1
     return len(seen) >= tries or any(status not in plan.DEAD for status in seen)
 
 
+def _cut_short(run: Run, trial: dict[str, Any]) -> bool:
+    """Whether the budget, and not the trial's own limit, ended it: that says nothing of what it measures."""
+    return bool(trial["status"] == "timeout" and trial["duration_s"] < _full_limit_s(run))
+
+
+def _full_limit_s(run: Run) -> float:
+    return plan.time_limit_s(None, run.header.environment.cpu_quota)
+
+
 def _pilot_limit_s(run: Run) -> float:
-    quota = run.header.environment.cpu_quota
-    return min(plan.time_limit_s(None, quota), max(plan.LEAST_LIMIT_S, run.left_s()))
+    return min(_full_limit_s(run), max(plan.LEAST_LIMIT_S, run.left_s()))
 
 
 def _worth_piloting(run: Run, trial: plan.Planned) -> bool:
@@ -170,7 +177,8 @@ def _measure(run: Run, flag: Callable[[Path], list[Flagged]] | None) -> Ended:
         based = {t["variant_id"] for t in pilots if t["status"] == "ok" and t["tree"] == "base"}
         arms = plan.arms_of_trees(run.entries, failed | {e.variant.id for e in run.entries} - based)
     else:
-        failed = {t["variant_id"] for t in pilots if t["status"] != "ok"}
+        failed = {t["variant_id"] for t in pilots if t["status"] not in ("ok", *plan.DEAD)}
+        failed |= {t["variant_id"] for t in pilots} - {t["variant_id"] for t in pilots if t["status"] == "ok"}
         failed |= plan.very_slow((entry.variant for entry in run.entries), run.plan.step_s)
         failed |= {e.variant.id for e in run.entries if e.variant.id not in run.plan.step_s}  # the budget ended
         arms = plan.arms(run.entries, failed, twice=run.plan.verdicts)
@@ -232,8 +240,13 @@ def _rounds(run: Run, stage: str, arms: list[plan.Arm], wanted: int, reserve: in
             return "budget"
         began, number = time.monotonic(), 1 + max((t["round"] for t in run.trials), default=0)
         _round(run, plan.round_trials(list(due), run.header.order, number, stage), round_s, left)
-        seen_s.append(time.monotonic() - began)
-        round_s = max(seen_s)  # what took long once may do so again
+        if run.trees and any(t["status"] != "ok" for t in run.trials if t["round"] == number):
+            run.progress.say(
+                f"round {number} counts for nothing and is taken again: {plan.repeats(wanted)} are, at most"
+            )
+        if all(t["status"] == "ok" for t in run.trials if t["round"] == number):  # a time limit is no round's length
+            seen_s.append(time.monotonic() - began)
+            round_s = max(seen_s)  # what took long once may do so again
     return "rounds"
 
 
@@ -244,7 +257,9 @@ def _due(run: Run, stage: str, arms: list[plan.Arm], wanted: int) -> dict[plan.A
     left = {}
     for key in dict.fromkeys(keys):
         names = [(arm.variant.id, arm.name) for arm, mine in zip(arms, keys, strict=True) if mine == key]
-        left[key] = plan.rounds_left(*plan.tally(names, measured), wanted, repeated=bool(run.trees))
+        unfit = run.trees and any(v == key and status not in ("ok", *plan.DEAD) for _, v, _, status in measured)
+        whole, spoilt = plan.tally(names, measured)
+        left[key] = 0 if unfit else plan.rounds_left(whole, spoilt, wanted, repeated=bool(run.trees))
     return {arm: left[key] for arm, key in zip(arms, keys, strict=True) if left[key]}
 
 

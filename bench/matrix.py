@@ -204,6 +204,7 @@ def matrix(
     `axes` read NAME=VALUE,VALUE. VariantError for what is unknown.
     """
     changes = changes_of(axes, devices, model)
+    devices = [str(device) for device in changes.pop("device", devices)]
     if variant_ids:
         return with_baselines([Entry(variant=named(text, devices, model)) for text in variant_ids])
     entries = [entry for device in devices for entry in preset(preset_name, device, model, cores)]
@@ -218,6 +219,7 @@ def ab_matrix(
     Nothing is added: each variant is held against itself in another tree.
     """
     changes = changes_of(axes, devices, model)
+    devices = [str(device) for device in changes.pop("device", devices)]
     if variant_ids:
         variants = dict.fromkeys(named(text, devices, model) for text in variant_ids)
         return _at_one_size([Entry(variant=variant) for variant in variants])

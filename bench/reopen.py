@@ -4,6 +4,7 @@ What the run's files say of models, data and libraries is not followed: a model 
 it, data and libraries are looked for as in a first call.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -51,8 +52,8 @@ def go_on(choices: Choices, folder: Path, shown: RunProgress) -> Run:
     return run
 
 
-def add_to(choices: Choices, folder: Path, shown: RunProgress) -> Run:
-    """A run as it is, to which traces are added.
+def add_to(choices: Choices, folder: Path, shown: RunProgress, ids: Sequence[str] = ()) -> Run:
+    """A run as it is, to which traces of the variants with these ids are added; of all without any.
 
     UsageError for options that the run has already decided, RecordError for a folder that can't be added to.
     """
@@ -60,7 +61,7 @@ def add_to(choices: Choices, folder: Path, shown: RunProgress) -> Run:
     if header.kind == "ab":
         msg = f"{folder}: an ab measured two code trees; profile measures one: name a run of bench run, or none"
         raise RecordError(msg)
-    return opened(choices, header, folder, shown)
+    return opened(choices, header, folder, shown, ids)
 
 
 def refuse_axes(choices: Choices) -> None:
@@ -70,12 +71,16 @@ def refuse_axes(choices: Choices) -> None:
         raise UsageError(msg)
 
 
-def opened(choices: Choices, header: Header, folder: Path, shown: RunProgress) -> Run:
-    """The run, with models, data and libraries as this call and this machine have them."""
+def opened(choices: Choices, header: Header, folder: Path, shown: RunProgress, ids: Sequence[str] = ()) -> Run:
+    """The run, with models, data and libraries as this call and this machine have them.
+
+    `ids` are the variants whose models are needed; all without any.
+    """
     here = check_same(header, folder, shown, allowed=choices.allow_changed)
     run = resume(folder, shown, scratch_of(folder))
     try:
-        check_models([entry.variant for entry in run.entries], named_models(choices))
+        variants = [entry.variant for entry in run.entries]
+        check_models([v for v in variants if v.id in ids] or variants, named_models(choices))
         find_again(choices, run.header, shown)
     except BaseException:
         run.folder.close()
@@ -94,14 +99,14 @@ def named_models(choices: Choices) -> set[str]:
 def check_models(variants: list[Variant], named: set[str]) -> None:
     """UsageError where a run has a model of the user's own code that this call does not name, or the reverse."""
     own = {variant.model for variant in variants if variant.is_own_model}
+    if foreign := sorted(named - {variant.model for variant in variants} - {"nin"}):
+        msg = f"the run has no model {foreign[0]}: take back --model, or the axis, that names it"
+        raise UsageError(msg)
     if missing := sorted(own - named):
         msg = (
             f"the run has the model {found_words(missing[0])}, which is code: name it again, "
             "by --model or --axis model=..., so that it is imported"
         )
-        raise UsageError(msg)
-    if foreign := sorted(named - {variant.model for variant in variants} - {"nin"}):
-        msg = f"the run has no model {foreign[0]}: take back --model, or the axis, that names it"
         raise UsageError(msg)
 
 

@@ -91,9 +91,11 @@ def start(choices: Choices, entries: list[Entry], folder: Path, shown: RunProgre
         taken = trees.take(choices.base, scratch) if choices.base else {}
         described = environment()
         reasons = exclusions(entries, described)
-        if choices.kind != "run" and choices.device == "all" and not choices.variants:
+        if choices.kind != "run" and not choices.names_device:
             entries = [e for e in entries if reasons[e.variant.id] != NO_CUDA]  # nobody asked for it
         runnable = runnable_of(entries, reasons)
+        for line in not_run(entries, reasons):
+            shown.say(line)
         header = new_header(choices, runnable, folder.name, described)
         header.trees = msgspec.convert(taken, Trees) if taken else None
         run_trees = trees_of(header, scratch)
@@ -118,6 +120,15 @@ def runnable_of(entries: list[Entry], reasons: dict[str, str]) -> list[Entry]:
         msg = f"no variant can run here: {'; '.join(sorted(set(reasons.values())))}"
         raise UsageError(msg)
     return runnable
+
+
+def not_run(entries: list[Entry], reasons: dict[str, str]) -> list[str]:
+    """A line for each reason that keeps variants from running here."""
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        if reason := reasons[entry.variant.id]:
+            found.setdefault(reason, []).append(entry.variant.id)
+    return [f"not run, {reason}: {', '.join(ids)}" for reason, ids in found.items()]
 
 
 def new_header(choices: Choices, runnable: list[Entry], run_id: str, described: Environment) -> Header:
@@ -155,7 +166,7 @@ def memory_limits(choices: Choices, runnable: list[Entry], described: Environmen
     """
     if choices.memory_limit is not None:
         if all(entry.variant.batch_size != LARGEST for entry in runnable):
-            msg = "--memory-limit bounds the largest batch, and no variant has one: add --axis batch_size=max"
+            msg = "--memory-limit bounds the largest batch: add --axis batch_size=max, or name a variant with bmax in its id"
             raise UsageError(msg)
         size = parse_size(choices.memory_limit)
         return {"cpu": size, "cuda": size}

@@ -21,8 +21,9 @@ ELLIPSIS = "..."
 
 HIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f"  # C0, DEL and C1: what steers a terminal, and the ends of lines
-    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff"  # bidi controls, separators, what has no width
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"  # marks of shorthand and of musical notes
     "\ud800-\udfff]"  # lone surrogates, which no file in UTF-8 holds
 )
 """What is not seen, or changes how what stands beside it is seen (Unicode's Default_Ignorable and Bidi_Control)."""

@@ -86,17 +86,17 @@ def changed_lines(page: AbPage, written: Written = marked) -> Lines:
         elif change.scope == "step" and change.verdict in (UNDECIDED, NOISY):
             why = f" ({reason})" if reason else ""
             lines.append(f"- {variant}, step: {change.verdict}{why}.{seen_words(data, change)}")
-    lines += [f"- {death_words(data, told)}" for told in page.deaths]
+    lines += [f"- {death_words(data, told, written)}" for told in page.deaths]
     return [*lines, *(f"- **{sentence}**" for sentence in (*quota_words(data), *busy_words(data)))]
 
 
-def death_words(data: RunData, told: Deaths) -> str:
+def death_words(data: RunData, told: Deaths, written: Written = marked) -> str:
     """How many trials of a variant died in each tree; a finding where the head's are more than chance."""
     counts = f"{told.head} of {told.head_of} trials in the head, {told.base} of {told.base_of} in the base"
-    variant = name_of(data, told.variant_id)
+    variant, reason = written(name_of(data, told.variant_id)), written(told.reason, MOST_OF_A_REASON)
     if told.more_in_head:
-        return f"**{variant} dies more often in the head**: {counts} (p {told.p:.1g}), the last with {told.reason}"
-    return f"{variant}: {counts} died, the last with {told.reason}; their rounds were taken again, within a limit."
+        return f"**{variant} dies more often in the head**: {counts} (p {told.p:.1g}), the last with {reason}"
+    return f"{variant}: {counts} died, the last with {reason}; their rounds were taken again, within a limit."
 
 
 def change_words(data: RunData, change: Change, written: Written = marked) -> str:

@@ -12,6 +12,7 @@ from bench.analyse.changes import stage_of
 from bench.analyse.labels import named
 from bench.analyse.load import RunData, cell
 from bench.analyse.page import Lines, Page
+from bench.analyse.stats import LEAST_ROUNDS
 from bench.analyse.verdicts import FEW_ROUNDS, Control
 from bench.analyse.words import count, interval, markdown, number, percent, seconds
 from bench.header import Header
@@ -63,7 +64,7 @@ def section(page: Page) -> Lines:
     lines = ["## How it was measured", "", how_words(data), ""]
     if data.run.plan.verdicts and 0 < len(data.rounds) < FEW_ROUNDS:
         lines += [
-            f"**Only {len(data.rounds)} rounds: a change of 10 % may go undecided.** Give the run more time "
+            f"**Only {count_of(len(data.rounds), 'round')}: {few_words(len(data.rounds))}** Give the run more time "
             "(--rounds, --budget).",
             "",
         ]
@@ -184,6 +185,18 @@ def walls_of(data: RunData, control: Control, rounds: list[int]) -> pd.Series:
     walls = cell(data.values, "wall")
     walls = walls[(walls.variant_id == control.variant_id) & walls["round"].isin(rounds) & (walls.stage != "pilot")]
     return walls.loc[walls.arm.isin(("A", "A'")), "value"]
+
+
+def count_of(number: int, what: str) -> str:
+    """A number of things: 1 round, 3 rounds."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def few_words(rounds: int) -> str:
+    """What may not be seen in so few rounds."""
+    if rounds < LEAST_ROUNDS:
+        return f"under {LEAST_ROUNDS} no verdict is given."
+    return "a change of 10 % may go undecided."
 
 
 def control_sentence(control: Control, walls: pd.Series, name: str) -> str:

@@ -88,6 +88,8 @@ def outcome(data: RunData, variant_id: str) -> tuple[str, str]:
         mine = data.trials[(data.trials.variant_id == variant_id) & (data.trials.status != "ok")]
     if mine.empty:
         return "not measured", "the run ended before"
+    if (mine[mine.stage == "pilot"].status == "ok").any():  # one that the budget cut short was taken again
+        return "ok", ""
     return str(mine.iloc[0].status), str(mine.iloc[0].reason)
 
 

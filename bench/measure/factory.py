@@ -86,13 +86,15 @@ def _hidden(model: nn.Module) -> str:
     if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
         return "it is scripted, which hides its layers: return the plain model"
     if any(is_compiled(module) for module in model.modules()):
-        return "it is compiled already: return the plain model, and compile it by --axis compile_mode=inductor"
+        return "it is compiled already: return the plain model, and compile it by the axis compile_mode"
     return ""
 
 
 def _untrained(model: nn.Module) -> str:
     if lazy := [key for key, value in model.named_parameters() if isinstance(value, nn.UninitializedParameter)]:
         return f"{lazy[0]} has no shape yet (a lazy layer): show the model a batch in its factory, or give the sizes"
+    if any(parameter.is_meta for parameter in model.parameters()):
+        return "it is on the device meta, which holds no numbers: make it on the CPU"
     if not any(parameter.requires_grad for parameter in model.parameters()):
         return "it has no parameter to train"
     if still := [path for path, module in model.named_modules() if not module.training]:
@@ -104,7 +106,8 @@ def is_compiled(module: nn.Module) -> bool:
     """Whether torch.compile made the module, or compiled it in place."""
     dynamo = sys.modules.get("torch._dynamo.eval_frame")
     made = dynamo is not None and isinstance(module, dynamo.OptimizedModule)
-    return made or getattr(module, "_compiled_call_impl", None) is not None
+    in_place = getattr(module, "_compiled_call_impl", None) is not None
+    return made or in_place or hasattr(module.forward, "_torchdynamo_orig_callable")
 
 
 def _on_three_channels(

@@ -14,8 +14,7 @@ def try_once(work: Workload) -> None:
     x_NCHW, _ = next(work.batches)
     x_NCHW, name, classes = x_NCHW[:2].to(work.device), work.variant.model, work.inputs.classes
     try:
-        with torch.no_grad():
-            scores = work.trainer.model(x_NCHW)
+        scores = work.trainer.model(x_NCHW)
     except torch.OutOfMemoryError:
         raise
     except Exception as error:
@@ -26,4 +25,7 @@ def try_once(work: Workload) -> None:
     found = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
     if found != expected:
         msg = f"model {name} must return scores of shape {expected} for {len(x_NCHW)} images, returned {found}"
+        raise ModelError(msg)
+    if not scores.requires_grad:
+        msg = f"model {name} returns scores without a gradient (no_grad, detach or argmax): nothing could be trained"
         raise ModelError(msg)

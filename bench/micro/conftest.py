@@ -21,6 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("nin-bench")
     group.addoption("--run", help="The folder of the run beside which the results are written.")
     group.addoption("--variant", help="The variant whose layers are measured, by its id.")
+    group.addoption("--inputs", help="What its model is fed, as JSON.")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -37,7 +38,7 @@ def workload(config: pytest.Config) -> Workload:
     """The variant's workload, made once."""
     if WORK not in config.stash:
         header = read_run(Path(config.option.run))
-        inputs = Inputs(**msgspec.structs.asdict(header.inputs))
+        inputs = msgspec.json.decode(config.option.inputs, type=Inputs)
         config.stash[WORK] = build(parse_id(config.option.variant), inputs, header.seed)
     return config.stash[WORK]
 

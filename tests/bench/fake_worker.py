@@ -1,9 +1,9 @@
 """Stands in for the worker: answers at once with made-up samples, or misbehaves as FAKE_WORKER says.
 
 FAKE_WORKER is a JSON object from a variant's id, or a tree's name, to one of: exit, kill, hang, garbage, list,
-wrong-rows, wrong-state, nan, oom, path, slow. With a number behind it, as in oom/2, only every second trial does so.
-Any other variant is measured in no time: a step of 1 s for baselines, 0.8 s for others, and 25 % more in a tree whose
-name ends in slow.
+wrong-rows, wrong-state, nan, invalid, oom, path, slow. With a number behind it, as in oom/2, only every second trial
+does so. Any other variant is measured in no time: a step of 1 s for baselines, 0.8 s for others, and 25 % more in a
+tree whose name ends in slow.
 """
 
 import json
@@ -85,6 +85,7 @@ def spoil(reply: dict[str, Any], how: str) -> str:
     changes: dict[str, Any] = {
         "wrong-rows": {"samples": [{"colour": "red"}]},
         "wrong-state": {"state": {"colour": "red"}},
+        "invalid": {"status": "invalid", "reason": "no such precision", "samples": []},
         "oom": {"status": "oom", "reason": "no memory", "samples": []},
         "path": {"status": "error", "reason": f"in {Path.cwd()}/nin/model.py", "samples": []},
     }

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bench import child, launch, records
+from bench import child, launch, plan, records
 from bench.header import Flagged, encoded, read_run
 from bench.progress import RunProgress
 from bench.records import SAMPLES, TRIALS, read_rows
@@ -307,6 +307,44 @@ def test_rounds_are_taken_again_of_the_variant_alone_whose_trial_died(
 
     assert Counter({BASE: 18, KEPT: 18 + 3 * died(folder)}) == measured
     assert died(folder) > 0
+
+
+def test_a_pilot_that_the_budget_cut_short_is_taken_again(
+    start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FAKE_WORKER", json.dumps({KEPT: "hang"}))
+    monkeypatch.setattr(plan, "LEAST_LIMIT_S", 1.0)
+    run = start(BASE, KEPT, budget_s=3.0)
+    folder = execute(run)
+    monkeypatch.delenv("FAKE_WORKER")
+    resumed = launch.resume(folder, run.progress, tmp_path / "cache")
+    resumed.worker, resumed.plan.budget_s = run.worker, None
+    execute(resumed)
+
+    assert {"timeout", "ok"} == {t["status"] for t in trials(folder) if t["variant_id"] == KEPT}
+    assert (KEPT, "V") in read_run(folder).plan.arms
+
+
+def test_a_time_limit_is_no_length_of_a_round(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_WORKER", json.dumps({"head": "hang/3"}))
+    monkeypatch.setattr(plan, "LEAST_LIMIT_S", 3.0)
+    monkeypatch.setattr(plan, "LIMIT_FACTOR", 0.0)
+    run = start(BASE, trees=trees(tmp_path), rounds=4, budget_s=75.0)  # 21 rounds of 3 s would not fit
+    launch.execute(run, after_pilot=lambda _: None, flag=lambda _: [])
+    folder = run.folder.folder
+    measured = [t for t in trials(folder) if t["stage"] == "measure"]
+
+    assert "rounds" == read_run(folder).ended_because
+    assert sum(all(t["status"] == "ok" for t in r) for r in by_round(measured)) == 4
+
+
+def test_nothing_more_is_taken_of_a_variant_that_is_invalid(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_WORKER", json.dumps({"head": "invalid/2"}))
+    folder = execute(start(BASE, trees=trees(tmp_path), rounds=6))
+
+    assert Counter({"ok": 2, "invalid": 1}) == Counter(t["status"] for t in trials(folder) if t["stage"] == "measure")
 
 
 def died(folder: Path) -> int:

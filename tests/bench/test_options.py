@@ -47,7 +47,7 @@ MEASURED: dict[str, str] = {
 }  # fmt: skip
 """An example of each option, behind those that it needs."""
 OWN = {"--preset": "--preset full", "--memory-limit": "--axis batch_size=max --memory-limit 4GiB"}
-ADDED = {name: MEASURED[name] for name in ("--variant", "--model", "--reports")}
+ADDED = {name: MEASURED[name] for name in ("--variant", "--model", "--data", "--download", "--reports")}
 OPTIONS: dict[str, dict[str, str]] = {
     "run": MEASURED | OWN,
     "ab": {name: text.replace("stored", "ab").replace("changed ", "ab-changed ") for name, text in MEASURED.items()}

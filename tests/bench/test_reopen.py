@@ -11,11 +11,11 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from bench import reopen
+from bench import alone, reopen
 from bench.__main__ import app
 from bench.analyse.load import load
 from bench.choices import Choices
-from bench.header import Environment, read_run
+from bench.header import Data, Environment, Inputs, read_run
 from bench.progress import RunProgress
 from bench.records import RecordError
 from bench.variants import UsageError
@@ -174,3 +174,51 @@ def test_an_id_that_is_another_variants_is_damage(make_run: MakeRun, here: Calla
 
     with pytest.raises(RecordError, match=r"variants.csv: line 2: variant_id: found '../../outside', expected cpu-def"):
         go_on(folder)
+
+
+def test_traces_need_the_models_of_their_own_variants_alone(make_run: MakeRun, here: Callable[..., None]) -> None:
+    theirs = "cpu-default-nchw-eager-b32-theirs:net"
+    folder = make_run({(OURS, "A"): [1.0, 1.1], (theirs, "A"): [1.0, 1.1]})
+    here()
+    shown = RunProgress(Console(file=StringIO()))
+    reopen.add_to(Choices(model="ours:net", kind="profile"), folder, shown, [OURS]).folder.close()
+    with pytest.raises(UsageError, match="the run has the model 'theirs:net', which is code"):
+        reopen.add_to(Choices(model="ours:net", kind="profile"), folder, shown, [OURS, theirs])
+
+
+@pytest.mark.parametrize("name", ["micro", "micro/here"])
+def test_layers_alone_write_through_no_link(
+    name: str, make_run: MakeRun, here: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_run(STEPS)
+    here()
+    monkeypatch.setattr(alone, "check_same", lambda *_: Environment())
+    monkeypatch.setattr(alone, "call", lambda *_: pytest.fail("the suite was called"))
+    (tmp_path / "elsewhere").mkdir()
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).symlink_to(tmp_path / "elsewhere")
+    edit(folder, inputs__shape=[1, 8, 8])
+
+    with pytest.raises(RecordError, match="is a link, and what a link leads to is not written to"):
+        alone.measure(Choices(), folder, None, ())
+
+
+def test_layers_alone_are_fed_by_what_the_call_finds(
+    make_run: MakeRun, here: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_run(STEPS)
+    here()
+    edit(folder, inputs__folder="/home/stranger")
+    called: list[list[str]] = []
+    found = Inputs(folder=None, shape=None, classes=10), Data(name="x", is_subset=False, train_images=60_000)
+    monkeypatch.setattr(alone, "check_same", lambda *_: Environment())
+    monkeypatch.setattr(reopen, "find_inputs", lambda _: found)
+
+    def call(command: list[str], _variables: object) -> int:
+        called.append(command)
+        return 0
+
+    monkeypatch.setattr(alone, "call", call)
+    alone.measure(Choices(), folder, None, ())
+
+    assert '--inputs={"folder":null,"shape":null,"classes":10}' in called[0]

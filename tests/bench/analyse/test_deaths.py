@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from bench import plan
-from bench.analyse import report
+from bench.analyse import ab, report
 from bench.analyse.changes import exit_code
 from bench.analyse.deaths import DEATHS_LEVEL, Deaths, deaths, p_of
 from bench.analyse.load import load
@@ -92,3 +92,17 @@ def test_a_head_that_dies_as_often_as_its_base_is_seldom_accused(share: float, w
 @pytest.mark.parametrize(("head", "least"), [(1.0, 1.0), (0.5, 0.9)])
 def test_a_head_that_dies_often_is_found(head: float, least: float) -> None:
     assert flagged_share(0.0, head, 12) >= least
+
+
+def test_how_a_trial_died_is_text_and_does_nothing(make_ab: MakeAb, arms: Steps, tmp_path: Path) -> None:
+    folder = make_ab(arms(12), bad={(BASE, "V", 3): "error"})
+    trials = folder / "trials.csv"
+    lines = trials.read_text().splitlines()
+    at = next(i for i, line in enumerate(lines) if ",error," in line)
+    lines[at] = lines[at].replace(",error,,", ",error,\\n# Owned ![x](http://evil/x.png) <b>b</b> \\x1b[31m,")
+    trials.write_text("\n".join(lines) + "\n")
+    page = report.write_ab(load(folder), tmp_path)
+
+    for text in (page.path.read_text(), ab.summary(page)):
+        assert "\\x1b" in text
+        assert not [bad for bad in ("\n# Owned", "![x]", "<b>", "\x1b") if bad in text]

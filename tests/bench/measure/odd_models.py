@@ -89,3 +89,33 @@ def three_classes(in_channels: int, num_classes: int) -> nn.Module:  # noqa: ARG
 def large_images(in_channels: int, num_classes: int) -> nn.Module:
     """It takes no small image."""
     return nn.Sequential(nn.Conv2d(in_channels, 4, 99), plain(4, num_classes))
+
+
+def forward_compiled(in_channels: int, num_classes: int) -> nn.Module:
+    """Its forward alone is compiled."""
+    model = plain(in_channels, num_classes)
+    model.forward = torch.compile(model.forward, backend="eager")  # type: ignore[method-assign]
+    return model
+
+
+def meta(in_channels: int, num_classes: int) -> nn.Module:
+    """It holds no numbers."""
+    return plain(in_channels, num_classes).to("meta")
+
+
+class Detached(nn.Module):
+    """Scores without a gradient."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    @torch.no_grad()
+    def forward(self, x: Tensor) -> Tensor:
+        """The inner's scores."""
+        return self.inner(x)  # type: ignore[no-any-return]
+
+
+def detached(in_channels: int, num_classes: int) -> nn.Module:
+    """It can't be trained."""
+    return Detached(plain(in_channels, num_classes))

@@ -13,8 +13,10 @@ from bench.measure.factory import ModelError, build_model, why_unfit
 from bench.variants import Variant, as_row
 
 ODD = {
-    "compiled": "it is compiled already: return the plain model, and compile it by --axis compile_mode=inductor",
+    "compiled": "it is compiled already: return the plain model, and compile it by the axis compile_mode",
     "partly_compiled": "it is compiled already",
+    "forward_compiled": "it is compiled already",
+    "meta": "it is on the device meta, which holds no numbers: make it on the CPU",
     "evaluated": "it is in eval mode, and every layer is measured in training: call .train() on it",
     "partly_frozen": "0 is in eval mode",
     "lazy": "1.weight has no shape yet (a lazy layer): show the model a batch in its factory, or give the sizes",
@@ -27,6 +29,7 @@ ODD = {
 ODD_OUTPUTS = {
     "pair": "must return scores of shape (2, 10) for 2 images, returned tuple",
     "three_classes": "must return scores of shape (2, 10) for 2 images, returned (2, 3)",
+    "detached": "returns scores without a gradient (no_grad, detach or argmax): nothing could be trained",
     "large_images": "fails on images of 1x28x28 (--input sets others): RuntimeError: ",
 }
 
