@@ -94,9 +94,10 @@ def start(choices: Choices, entries: list[Entry], folder: Path, shown: RunProgre
         if choices.kind != "run" and not choices.names_device:
             entries = [e for e in entries if reasons[e.variant.id] != NO_CUDA]  # nobody asked for it
         runnable = runnable_of(entries, reasons)
-        for line in not_run(entries, reasons):
-            shown.say(line)
         header = new_header(choices, runnable, folder.name, described)
+        for line in not_run(entries, reasons):
+            if choices.names_device or NO_CUDA not in line:  # who names no device is content with those there are
+                shown.say(line)
         header.trees = msgspec.convert(taken, Trees) if taken else None
         run_trees = trees_of(header, scratch)
         for name, root in run_trees.items():
@@ -166,7 +167,7 @@ def memory_limits(choices: Choices, runnable: list[Entry], described: Environmen
     """
     if choices.memory_limit is not None:
         if all(entry.variant.batch_size != LARGEST for entry in runnable):
-            msg = "--memory-limit bounds the largest batch: add --axis batch_size=max, or name a variant with bmax in its id"
+            msg = "--memory-limit bounds the largest batch: add --axis batch_size=max, or name a variant with bmax"
             raise UsageError(msg)
         size = parse_size(choices.memory_limit)
         return {"cpu": size, "cuda": size}

@@ -66,6 +66,10 @@ STEP = "ProfilerStep#"
 MODULE = "nn.Module: "
 
 
+ALLOCATION = "[memory]"
+"""The name of an event that tells of the allocator."""
+
+
 class MendError(Exception):
     """The copy does not add up to the trace; the text says where."""
 
@@ -92,6 +96,9 @@ def read(path: Path) -> dict[str, Any]:
         for number, event in enumerate(trace["traceEvents"]):
             if event.get("cat") in TIMED and (missing := sorted(WHOLE - set(event))):
                 msg = f"event {number}: found no {missing[0]}, expected one"
+                raise ValueError(msg)
+            if event.get("name") == ALLOCATION and not ("ts" in event and "Bytes" in event.get("args", {})):
+                msg = f"event {number}: an allocation needs a ts and its Bytes"
                 raise ValueError(msg)
     except (msgspec.MsgspecError, EOFError, zlib.error, RecursionError) as error:
         raise ValueError(str(error)) from error

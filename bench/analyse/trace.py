@@ -215,7 +215,7 @@ def memory(events: list[Event], steps: list[tuple[float, float]], owners: Owners
     """The bytes that the allocator had given out since the trace began, through the step in which they were most."""
     columns = ["device", "at_s", "bytes", "layer", "phase"]
     found = pd.DataFrame(
-        [(*device_of(e), e["ts"], e["args"]["Bytes"]) for e in events if e.get("name") == "[memory]"],
+        [(*device_of(e), e["ts"], e["args"]["Bytes"]) for e in events if e.get("name") == mend.ALLOCATION],
         columns=["kind", "index", "us", "change"],
     ).sort_values("us", kind="stable")
     if found.empty:

@@ -63,3 +63,20 @@ def test_a_copy_that_does_not_add_up_is_told(
 
     assert "" == mend.difference(cuda_events, copy)
     assert word in mend.difference(cuda_events, spoil(copy))
+
+
+@pytest.mark.parametrize("gone", ["Bytes", "ts"])
+def test_an_allocation_without_its_bytes_is_damage(
+    gone: str, cuda_events: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    events = [dict(event, args=dict(event["args"])) for event in cuda_events]
+    for event in events:
+        if event["name"] == "[memory]":
+            event.pop(gone, None)
+            event["args"].pop(gone, None)
+    path = tmp_path / "trace.json.gz"
+    with gzip.open(path, "wt") as file:
+        json.dump({"traceEvents": events}, file)
+
+    with pytest.raises(ValueError, match="an allocation needs a ts and its Bytes"):
+        mend.read(path)
