@@ -1,7 +1,10 @@
 """A copy in which torch-tb-profiler finds what torch names otherwise, and nothing lost on the way."""
 
+import gzip
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
