@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.text import ELLIPSIS, MOST_SHOWN, restored, stored
+from bench.text import ELLIPSIS, MOST_OF_A_REASON, MOST_SHOWN, restored, stored
 from bench.torn import end_of_records
 from bench.variants import AXES, Variant, VariantError, from_row
 
@@ -282,7 +282,7 @@ def check_variant(path: Path, line: int, row: Mapping[str, Any]) -> None:
     try:
         variant = from_row({name: str(row[name]) for name in AXES})
     except VariantError as error:
-        msg = f"{path}: line {line}: {error}"
+        msg = f"{path}: line {line}: {shortened(str(error), MOST_OF_A_REASON)}"
         raise RecordError(msg) from error
     if variant.id != row["variant_id"]:
         msg = f"{path}: line {line}: variant_id: found {found_words(row['variant_id'])}, expected {variant.id}"

@@ -121,7 +121,7 @@ def against_place(report: Report, variant_id: str, mine: pd.DataFrame) -> pd.Dat
     place = place.set_index("layer")
     phases = mine.set_index(["layer", "cache", "phase"])["seconds"].unstack("phase")  # noqa: PD010
     phases = phases.reindex(columns=["forward", "backward"])
-    has_backward = place.backward_s.reindex(phases.index.get_level_values("layer")).to_numpy() > 0
+    has_backward = place.backward_s.reindex(phases.index.get_level_values("layer")).gt(0).to_numpy()
     whole = phases.forward + phases.backward.where(has_backward | phases.backward.notna(), 0.0)
     table = place[["type"]].assign(in_place=place.forward_s + place.backward_s.fillna(0.0))
     by_cache = whole.unstack("cache")  # noqa: PD010 - as above: two values are an error
