@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.text import ELLIPSIS, MOST_OF_A_REASON, MOST_SHOWN, restored, stored
+from bench.text import ELLIPSIS, MOST_OF_A_REASON, MOST_SHOWN, restored, shortened, stored
 from bench.torn import end_of_records
 from bench.variants import AXES, Variant, VariantError, from_row
 
