@@ -1,6 +1,6 @@
 """Which options of a call can't stand together, and which need another: one table, read by the check and its test."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import typer
@@ -41,9 +41,8 @@ RULES = (
 def refuse(context: typer.Context) -> None:
     """UsageError where the options that a call gives contradict each other, with both names and the reason."""
     given = given_options(context)
-    known = {name_of(parameter) for parameter in context.command.params}
     for rule in RULES:
-        if rule.option not in given or rule.option not in known:
+        if rule.option not in given:
             continue
         if clash := contradicting(rule, given):
             msg = f"{rule.option} can't go with {', '.join(clash)}: {rule.why}"
@@ -53,19 +52,19 @@ def refuse(context: typer.Context) -> None:
             raise UsageError(msg)
 
 
-def contradicting(rule: Rule, given: Mapping[str, object]) -> list[str]:
+def contradicting(rule: Rule, given: Sequence[str]) -> list[str]:
     """Those of the given options that can't go with a rule's."""
     others = [name for name in given if name != rule.option]
     return [name for name in others if name in rule.never or (rule.only is not None and name not in rule.only)]
 
 
-def given_options(context: typer.Context) -> dict[str, object]:
-    """The options and arguments of a call that its user gave, by name, in the order of the help."""
-    return {
-        name_of(parameter): context.params.get(str(parameter.name))
+def given_options(context: typer.Context) -> list[str]:
+    """The names of the options and arguments that the user of a call gave, in the order of the help."""
+    return [
+        name_of(parameter)
         for parameter in context.command.params
         if getattr(context.get_parameter_source(str(parameter.name)), "name", "") == "COMMANDLINE"
-    }
+    ]
 
 
 def name_of(parameter: object) -> str:

@@ -172,12 +172,11 @@ def _find_largest(run: Run, trial: plan.Planned) -> None:
 def _measure(run: Run, flag: Callable[[Path], list[Flagged]] | None) -> Ended:
     """Take the rounds that are left, and those that confirm; why they ended."""
     pilots = [t for t in run.trials if t["stage"] == "pilot" and plan.times_steps(t["probes"])]
+    failed = {t["variant_id"] for t in pilots if t["status"] not in ("ok", *plan.DEAD)}
     if run.trees:
-        failed = {t["variant_id"] for t in pilots if t["status"] not in ("ok", *plan.DEAD)}
         based = {t["variant_id"] for t in pilots if t["status"] == "ok" and t["tree"] == "base"}
         arms = plan.arms_of_trees(run.entries, failed | {e.variant.id for e in run.entries} - based)
     else:
-        failed = {t["variant_id"] for t in pilots if t["status"] not in ("ok", *plan.DEAD)}
         failed |= {t["variant_id"] for t in pilots} - {t["variant_id"] for t in pilots if t["status"] == "ok"}
         failed |= plan.very_slow((entry.variant for entry in run.entries), run.plan.step_s)
         failed |= {e.variant.id for e in run.entries if e.variant.id not in run.plan.step_s}  # the budget ended

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analyse import tables
-from bench.analyse.deaths import Deaths
+from bench.analyse.deaths import HEAD, Deaths
 from bench.analyse.load import RunData
 from bench.analyse.stats import LEAST_ROUNDS, LEVEL, NOTHING, Interval, as_ratio, holm, p_above, shift_interval
 from bench.analyse.verdicts import FASTER, INVALID, NOISY, SLOWER, UNDECIDED, Control, delta_of, verdict
@@ -16,7 +16,6 @@ from bench.header import Flagged
 from bench.plan import CONFIRM_ROUNDS, DEAD, repeats, tally
 
 CONTROLS = ["A", "A'"]
-HEAD = "V"
 LEAST_WORTH = 0.005
 """A change worth less of the step is not named."""
 SCOPES = ("step", "phase", "layer")

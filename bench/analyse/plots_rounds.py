@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bench.analyse.changes import CONTROLS, HEAD, Change, Stage
+from bench.analyse.changes import CONTROLS, Change, Stage
+from bench.analyse.deaths import HEAD
 from bench.analyse.labels import label
 from bench.analyse.lettering import lettered
 from bench.analyse.load import RunData, cell
