@@ -13,8 +13,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from bench.plan import ArmName
-from bench.records import RUN_FILE, SCHEMA_VERSION, VARIANTS, RecordError, found_words
-from bench.text import storable
+from bench.records import RUN_FILE, SCHEMA_VERSION, VARIANTS, RecordError, cause_of, found_words
+from bench.text import MOST_OF_A_REASON, shortened, storable
 from bench.variants import Variant
 
 Text = Annotated[str, Meta(max_length=100_000)]
@@ -218,7 +218,7 @@ def read_run(folder: Path) -> Header:
         msg = f"{path}: {error.strerror}"
         raise RecordError(msg) from error
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        msg = f"{path}: damaged ({error})"
+        msg = f"{path}: damaged ({cause_of(error)})"
         raise RecordError(msg) from error
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if version != SCHEMA_VERSION:
@@ -239,7 +239,7 @@ def decoded(raw: object, path: Path) -> Header:
     except msgspec.ValidationError as error:
         expected, _, where = str(error).partition(" - at `")
         keys = where.strip("`").removeprefix("$").lstrip(".")
-        msg = f"{path}: {keys or 'the file'}: found {found_words(_value_at(raw, keys))}: {expected}"
+        msg = f"{path}: {keys or 'the file'}: found {found_words(_value_at(raw, keys))}: {shortened(expected, MOST_OF_A_REASON)}"
         raise RecordError(msg) from error
 
 

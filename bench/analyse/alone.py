@@ -12,7 +12,7 @@ from bench.analyse.load import RunData
 from bench.analyse.page import Lines, Report
 from bench.analyse.words import count, markdown, number, seconds
 from bench.header import Number, Positive, Some, Text, VariantId
-from bench.records import RecordError
+from bench.records import RecordError, cause_of
 from bench.text import code
 from bench.traces import BETWEEN
 
@@ -71,7 +71,7 @@ def of_file(path: Path) -> list[tuple[object, ...]]:
     try:
         results = msgspec.json.decode(path.read_bytes(), type=Results).benchmarks
     except (OSError, msgspec.MsgspecError, ValueError, RecursionError) as error:
-        msg = f"{path}: no results of bench micro ({error})"
+        msg = f"{path}: no results of bench micro ({cause_of(error)})"
         raise RecordError(msg) from error
     infos = ((result.extra_info, result.stats) for result in results)
     return [(i.variant_id, i.layer, i.phase, i.cache, s.median, i.page_faults, s.rounds) for i, s in infos]

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from bench.analyse.mend import Event
-from bench.records import RecordError
+from bench.records import RecordError, cause_of
 from bench.traces import range_name
 
 Span = tuple[float, float, str]
@@ -35,7 +35,7 @@ def fused(path: Path, events: list[Event]) -> list[Span]:
             if layers
         ]
     except (OSError, msgspec.MsgspecError, ValueError, LookupError) as error:
-        msg = f"{path}: damaged ({error})"
+        msg = f"{path}: damaged ({cause_of(error)})"
         raise RecordError(msg) from error
 
 

@@ -19,6 +19,7 @@ from bench.records import (
     Column,
     RecordError,
     Table,
+    cause_of,
     check_variant,
     checked_rows,
     found_words,
@@ -184,7 +185,7 @@ def read_frame(folder: Path, table: Table, warnings: list[str]) -> pd.DataFrame:
             )  # fmt: skip
     except (ValueError, OverflowError, RuntimeWarning, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         _explain(table, path, content)
-        msg = f"{path}: damaged ({error})"
+        msg = f"{path}: damaged ({cause_of(error)})"
         raise RecordError(msg) from error
     for name, column in table.columns.items():
         if not column.is_number:

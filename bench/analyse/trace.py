@@ -13,7 +13,7 @@ from bench.analyse import mend
 from bench.analyse.fused import Span, fused
 from bench.analyse.load import RunData
 from bench.analyse.mend import Event
-from bench.records import RecordError
+from bench.records import RecordError, cause_of
 from bench.traces import BETWEEN, Owner, owner_of
 
 DEVICE_WORK = ("kernel", "gpu_memcpy", "gpu_memset")
@@ -60,7 +60,7 @@ def of_file(path: Path, variant_id: str) -> Trace:
     try:
         events = [event for event in mend.read(path)["traceEvents"] if "ts" in event]
     except (OSError, EOFError, ValueError) as error:
-        msg = f"{path}: damaged ({error})"
+        msg = f"{path}: damaged ({cause_of(error)})"
         raise RecordError(msg) from error
     steps = sorted((e["ts"], e["ts"] + e["dur"]) for e in events if is_step(e))
     if not steps:

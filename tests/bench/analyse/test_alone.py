@@ -81,3 +81,12 @@ def test_a_file_of_something_else_is_an_error_that_names_it(run: Path) -> None:
 
     with pytest.raises(RecordError, match=r"0001_x\.json: no results of bench micro"):
         alone.read(load(run))
+
+
+def test_a_value_of_any_length_makes_a_short_line(run: Path) -> None:
+    path = write(run, {("1", "forward", "hot"): 0.1})
+    path.write_text(path.read_text().replace('"hot"', f'"{"x" * 5000}"'))
+
+    with pytest.raises(RecordError, match="Invalid enum value 'xxx") as found:
+        alone.read(load(run))
+    assert len(str(found.value)) < len(str(path)) + 400
