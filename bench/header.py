@@ -239,7 +239,8 @@ def decoded(raw: object, path: Path) -> Header:
     except msgspec.ValidationError as error:
         expected, _, where = str(error).partition(" - at `")
         keys = where.strip("`").removeprefix("$").lstrip(".")
-        msg = f"{path}: {keys or 'the file'}: found {found_words(_value_at(raw, keys))}: {shortened(expected, MOST_OF_A_REASON)}"
+        found, wanted = found_words(_value_at(raw, keys)), shortened(expected, MOST_OF_A_REASON)
+        msg = f"{path}: {keys or 'the file'}: found {found}: {wanted}"
         raise RecordError(msg) from error
 
 
