@@ -114,3 +114,57 @@ def not_a_number(in_channels: int, num_classes: int) -> nn.Module:
 def recompiles(in_channels: int, num_classes: int) -> nn.Module:
     """Every call is another program."""
     return Block(in_channels, num_classes, Counting())
+
+
+class Residual(nn.Module):
+    """A convolution beside a skip, added in code between layers."""
+
+    share = 1.0
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__()
+        self.stem, self.conv = nn.Conv2d(in_channels, 8, 3), nn.Conv2d(8, 8, 3, padding=1)
+        self.pool, self.head = nn.AdaptiveAvgPool2d(1), nn.Linear(8, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        return self.head(self.pool(x + self.share * self.conv(x)).flatten(1))  # type: ignore[no-any-return]
+
+
+def residual(in_channels: int, num_classes: int) -> nn.Module:
+    """It has a skip."""
+    return Residual(in_channels, num_classes)
+
+
+class Times(nn.Module):
+    """Its input times a number."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.factor
+
+
+class Gated(nn.Module):
+    """A branch that does not count before it has learned to, as with a layer scale of 0."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__()
+        self.body, self.branch = Block(in_channels, num_classes, nn.Identity()), nn.Linear(num_classes, num_classes)
+        self.gate = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.body(x)
+        return x + self.branch(self.gate * x)  # type: ignore[no-any-return]
+
+
+def half_dead(in_channels: int, num_classes: int) -> nn.Module:
+    """A layer of it gets zeros, so no weights give its output a variance."""
+    return Gated(in_channels, num_classes)
+
+
+def explodes(in_channels: int, num_classes: int) -> nn.Module:
+    """Its numbers leave the range of float32, whatever its weights."""
+    return Block(in_channels, num_classes, nn.Sequential(Times(1e30), Times(1e30)))
