@@ -120,7 +120,9 @@ def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: d
     from bench.measure import canary, sources, steps, verify  # noqa: PLC0415
     from bench.measure.effects import Effects, disturbed, samples_of, settle  # noqa: PLC0415
     from bench.measure.samples import Samples  # noqa: PLC0415
+    from bench.measure.stamps import stamp_costs  # noqa: PLC0415
     from bench.measure.state import State  # noqa: PLC0415
+    from bench.measure.timed import timed_steps  # noqa: PLC0415
 
     samples, state = Samples(request["probes"]), State()
     facts, first = first_step(work, ticker)
@@ -132,18 +134,18 @@ def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: d
         counts = steps.calibrate(work, ticker, first.rows[0]["value"], **request["pilot_counts"])
     counts = steps.warm_up(work, ticker, counts)
     before = Effects.of(work)
-    plain = steps.plain_steps(work, ticker, counts)
-    stamped = steps.stamped_steps(work, ticker, counts.stamped, counts.turns)
+    timed = timed_steps(work, ticker, counts)
     after = Effects.of(work)
     ended = state.read(work.device)
-    samples.add_all([first, plain, stamped, samples_of(work, compiled, before, after), steps.stamp_costs(work, ticker)])
+    effects = samples_of(work, compiled, before, after)
+    samples.add_all([first, timed.plain, timed.stamped, effects, stamp_costs(work, ticker)])
     if "canary" in probes:
         samples.add_all([canary.measure(work.device, ticker)])
     late = sources.misplaced(work.variant.model, request.get("tree"), request.get("caller"))  # imported within a step
     loss_sum = float(work.trainer.loss_sum)
     if (
         reason := disturbed(work.variant, loss_sum, before, after)
-        or verify.after_steps(work.variant, facts, plain)
+        or verify.after_steps(work.variant, facts, timed.plain)
         or late
     ):
         return failed("invalid", reason)
