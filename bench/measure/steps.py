@@ -25,6 +25,14 @@ class Counts:
     turns: int = 1
     """Steps that a sample of either kind averages at least, and a whole number of times: as many as there are workers
     where steps wait for them. Workers that began together end together, and their batches come in bursts."""
+    varied: bool = False
+    """Whether the model's path differs from step to step: a stamped sample then averages as many steps as a plain one.
+    """
+
+    @property
+    def stamped_iterations(self) -> int:
+        """Steps that a stamped sample averages."""
+        return self.iterations if self.varied else self.turns
 
     def __post_init__(self) -> None:
         """Raise ValueError where nothing would be measured."""

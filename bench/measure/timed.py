@@ -1,10 +1,13 @@
 """The timed steps of a trial: plain and stamped samples take turns, so that both see the same machine."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from bench.measure.clock import Clock
+from bench.measure.paths import enough
 from bench.measure.samples import Samples
-from bench.measure.stamps import Group, Stamper, stamped_samples
+from bench.measure.stamps import Stamped, Stamper, paths_of, stamped_samples
 from bench.measure.steps import Counts, dispatches, plain_sample
 from bench.measure.workload import Workload
 
@@ -13,36 +16,53 @@ PLAIN, STAMPED = "plain", "stamped"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timed:
-    """The samples of both kinds."""
+    """The samples of both kinds, and how many there are."""
 
+    counts: Counts
     plain: Samples
     stamped: Samples
+    ran: set[str]
+    """The layers that a stamped step ran."""
 
 
-def timed_steps(work: Workload, clock: Clock, counts: Counts) -> Timed:
-    """The plain and the stamped samples of a trial, which take turns; and behind them, on CUDA, dispatch."""
-    stamper = Stamper(work, clock, counts.turns)
-    plain, groups = in_turn(work, clock, counts, stamper)
+def timed_steps(work: Workload, clock: Clock, counts: Counts, *, learns: bool = False) -> Timed:
+    """The plain and the stamped samples of a trial, which take turns; and behind them, on CUDA, dispatch.
+
+    A trial that `learns` takes all of them anew, and more, where it finds that the model's path differs between steps.
+    """
+    stamper = Stamper(work, clock)
+    plain, found = in_turn(work, clock, counts, stamper)
+    if learns and len(paths_of(found)) > 1:
+        step_s = median(row["value"] for row in plain.rows if row["metric"] == "wall")
+        counts = enough(counts, step_s)
+        plain, found = in_turn(work, clock, counts, stamper)
     plain.add_all([dispatches(work, clock)])
-    return Timed(plain=plain, stamped=stamped_samples(work, groups, stamper.backlog_s))
+    varied = counts.varied or len(paths_of(found)) > 1
+    stamped = stamped_samples(work, found, stamper.backlog_s, varied=varied)
+    return Timed(counts=counts, plain=plain, stamped=stamped, ran=ran(found))
 
 
-def in_turn(work: Workload, clock: Clock, counts: Counts, stamper: Stamper) -> tuple[Samples, list[Group]]:
-    """The plain samples, and the steps of the stamped ones, whose stamps are read later.
+def ran(found: Sequence[Stamped]) -> set[str]:
+    """The layers that some samples have."""
+    return {layer for sample in found for layer, _ in sample.seconds if layer}
+
+
+def in_turn(work: Workload, clock: Clock, counts: Counts, stamper: Stamper) -> tuple[Samples, list[Stamped]]:
+    """The plain and the stamped samples.
 
     Where the stamper finds that no backlog holds, both kinds are taken anew, so that no sample lies behind one.
     """
-    plain, groups = Samples("steps"), list[Group]()
+    plain, found = Samples("steps"), list[Stamped]()
     index = 0
     for kind in order(counts.plain, counts.stamped):
         if kind == PLAIN:
             plain.add_all([plain_sample(work, clock, counts.iterations, index)])
             index += 1
-        elif group := stamper.sample():
-            groups.append(group)
+        elif sample := stamper.sample(counts.stamped_iterations):
+            found.append(sample)
         else:
             return in_turn(work, clock, counts, stamper)
-    return plain, groups
+    return plain, found
 
 
 def order(plain: int, stamped: int) -> list[str]:

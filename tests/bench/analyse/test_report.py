@@ -325,3 +325,18 @@ def test_the_line_that_repeats_a_run_names_the_seed_of_its_order(make_run: MakeR
 
     assert "nox -s bench -- --order-seed 4711\n" in page
     assert "in an order drawn anew each round from seed 4711" in page
+
+
+def test_the_page_says_whose_steps_differ_and_that_means_are_shown(make_run: MakeRun, tmp_path: Path) -> None:
+    steps = {(BASE, "A"): [1.0, 1.0], (BASE, "A'"): [1.0, 1.0], (KEPT, "V"): [1.0, 1.0]}
+    alike = report.write(load(make_run(steps)), tmp_path).path.read_text()
+    differ = load(make_run(steps, once={BASE: {"step_paths": 4}, KEPT: {"step_paths": 1}}, name="differ"))
+    page = report.write(differ, tmp_path).path.read_text()
+    [line] = [line for line in page.splitlines() if line.startswith("**Steps differ**")]
+
+    assert "in baseline (4 paths in a trial)" in line
+    assert "means" in line
+    assert "kept" not in line
+    assert "Steps differ" not in alike
+    assert "1 plain steps, which give the step, and in turns with them 1 stamped ones" in page
+    assert "1 plain steps, which give the step, then 1 stamped ones" in alike

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from bench.analyse.load import closures, launch_gaps, overheads
+from bench.analyse.values import closures, launch_gaps, overheads
 from bench.measure.samples import Samples
-from bench.measure.stamps import stamped_step
+from bench.measure.stamps import timed_stamps
 from bench.measure.steps import Counts
 from bench.measure.timed import timed_steps
 from bench.measure.workload import Inputs, Workload
@@ -159,7 +159,7 @@ def test_steps_fed_by_the_host_are_stamped_from_an_idle_start(queued: MakeWork) 
 
 def test_a_step_that_the_device_came_to_too_early_is_taken_again(queued: MakeWork) -> None:
     work, clock = queued(50 * US, 5 * US)
-    stamped_step(work, clock)
+    timed_stamps(work, clock, 0.0)
     step, slow = work.trainer.step, iter([0, 0, 10_000 * US])  # the second step is plain
 
     def sometimes_slow(*arguments: Any, **options: Any) -> None:  # noqa: ANN401

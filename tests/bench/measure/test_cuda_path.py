@@ -134,7 +134,7 @@ def test_stamps_are_read_after_one_sync_and_lie_behind_a_backlog(
     clock.hold(0.01)  # tells how fast the device spins
     asked.clear()
     stamper = stamps.Stamper(work, clock)
-    stamps.stamped_samples(work, [stamper.sample()], stamper.backlog_s)
+    assert stamper.sample() is not None
 
     starts = [index for index, name in enumerate(asked) if name == "synchronize"]
     assert len(starts) == 4  # before and after each of two steps: one that tells the host's time, one that counts

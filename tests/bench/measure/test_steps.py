@@ -55,7 +55,7 @@ def test_phases_take_what_they_take_and_sum_to_the_stamped_step(
     clock: Any,  # noqa: ANN401
 ) -> None:
     stamper = Stamper(fake_work, clock)
-    samples = stamped_samples(fake_work, [stamper.sample(), stamper.sample()], 0.0)
+    samples = stamped_samples(fake_work, [sample for _ in range(2) if (sample := stamper.sample())])
     phases = {r["phase"]: r["value"] for r in samples.rows if r["scope"] == "phase" and r["index"] == 1}
 
     assert phases == {

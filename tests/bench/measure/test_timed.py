@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.analyse.load import closures
+from bench.analyse.values import closures
 from bench.measure.samples import Samples
 from bench.measure.steps import Counts
 from bench.measure.timed import PLAIN, STAMPED, order, timed_steps
