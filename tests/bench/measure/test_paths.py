@@ -1,8 +1,9 @@
 """A model whose path differs from step to step: means over enough steps, rows of every layer, and parts that add up."""
 
+import itertools
 import random
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pytest
@@ -94,7 +95,7 @@ def branching(fake_work: Workload, clock: Any) -> MakeWork:  # noqa: ANN401
 
         fake_work.trainer.step = step  # type: ignore[method-assign, assignment]
         fake_work.trainer.model = model
-        fake_work.batches = iter(lambda: (None, None), 0)  # type: ignore[assignment, arg-type]
+        fake_work.batches = cast("Any", itertools.repeat((None, None)))
         return fake_work
 
     return made
@@ -153,7 +154,7 @@ def test_a_trial_that_learns_takes_more_of_both_kinds_where_steps_differ(
 @pytest.mark.parametrize("seed", range(5))
 def test_with_stochastic_depth_parts_add_up_as_far_as_chance_lets_them(
     branching: MakeWork,
-    clock: Any,
+    clock: Any,  # noqa: ANN401
     seed: int,
 ) -> None:
     counts = Counts(plain=3, iterations=4, stamped=2)
