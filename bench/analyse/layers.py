@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analyse import answer, plots, tables
+from bench.analyse import answer, plots, tables, unlayered
 from bench.analyse.labels import label, named
 from bench.analyse.page import Lines, Report
 from bench.analyse.words import count, interval, markdown, percent, seconds, size, spread_seconds
@@ -28,16 +28,17 @@ GAP_WORDS = (
 def section(report: Report) -> Lines:
     """The layers of the baseline and of the fastest eager variant, with closure and overhead."""
     data, table = report.data, report.layers
-    if table.empty:
-        return []
     lines: Lines = ["## Layers", ""]
     figures: Lines = []
     for index, group in enumerate(answer.groups(data, report.steps).values(), start=1):
+        lines += unlayered.lines(data, group, set(table.variant_id))
         if chosen := answer.layered_variants(data, group, set(table.variant_id)):
             lines += [line for variant_id in chosen for line in variant_lines(report, variant_id)]
             lines += difference_lines(report, chosen)
             name = "layers" if index == 1 else f"layers-{index}"
             figures += report.figure(name, plots.layers(data, table, chosen), "milliseconds a step by layer")
+    if table.empty:
+        return lines if len(lines) > len(["## Layers", ""]) else []
     return [
         *lines,
         "*Forward* and *backward* are medians over rounds with 95 % intervals; a layer's backward includes the "
