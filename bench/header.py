@@ -68,6 +68,7 @@ class Counts(Struct, frozen=True, kw_only=True):
     iterations: Some = 1
     stamped: Count = 0
     turns: Some = 1
+    varied: bool = False
 
 
 class Flagged(Struct, frozen=True, kw_only=True):

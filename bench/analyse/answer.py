@@ -219,12 +219,16 @@ def standing(data: RunData, steps: pd.DataFrame, best: str, verdict: str) -> str
 
 def layered_variants(data: RunData, steps: pd.DataFrame, layered: set[str]) -> list[str]:
     """Of one group, the first baseline and the fastest variant that have layers: those whose table is shown."""
-    with_layers = steps[steps.variant_id.isin(layered)]
+    return first_and_fastest(data, steps[steps.variant_id.isin(layered)])
+
+
+def first_and_fastest(data: RunData, steps: pd.DataFrame) -> list[str]:
+    """Of some variants the first baseline and the fastest; the first of them where there is neither."""
     baselines = set(data.variants.loc[data.variants.baseline == "True", "variant_id"])
-    first = [v for v in with_layers.variant_id if v in baselines][:1]
-    best = fastest(data, with_layers)
-    shown = first + [v for v in (best,) if v and v not in first]
-    return shown or list(with_layers.variant_id[:1])
+    first = [v for v in steps.variant_id if v in baselines][:1]
+    best = None if steps.empty else fastest(data, steps)
+    found = first + [v for v in (best,) if v and v not in first]
+    return found or list(steps.variant_id[:1])
 
 
 def families(data: RunData, steps: pd.DataFrame, axis: str) -> dict[str, list[str]]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analyse import answer, plots, tables
+from bench.analyse import answer, heaviest, plots, tables, unlayered
 from bench.analyse.labels import label, named
 from bench.analyse.page import Lines, Report
 from bench.analyse.words import count, interval, markdown, percent, seconds, size, spread_seconds
@@ -28,16 +28,17 @@ GAP_WORDS = (
 def section(report: Report) -> Lines:
     """The layers of the baseline and of the fastest eager variant, with closure and overhead."""
     data, table = report.data, report.layers
-    if table.empty:
-        return []
     lines: Lines = ["## Layers", ""]
     figures: Lines = []
     for index, group in enumerate(answer.groups(data, report.steps).values(), start=1):
+        lines += unlayered.lines(data, group, set(table.variant_id))
         if chosen := answer.layered_variants(data, group, set(table.variant_id)):
             lines += [line for variant_id in chosen for line in variant_lines(report, variant_id)]
             lines += difference_lines(report, chosen)
             name = "layers" if index == 1 else f"layers-{index}"
             figures += report.figure(name, plots.layers(data, table, chosen), "milliseconds a step by layer")
+    if table.empty:
+        return lines if len(lines) > len(["## Layers", ""]) else []
     return [
         *lines,
         "*Forward* and *backward* are medians over rounds with 95 % intervals; a layer's backward includes the "
@@ -59,14 +60,17 @@ def section(report: Report) -> Lines:
 def variant_lines(report: Report, variant_id: str) -> Lines:
     """The layers of one variant, the heaviest named."""
     mine = report.layers[report.layers.variant_id == variant_id]
-    heaviest = mine.dropna(subset="share_of_step").nlargest(3, "share_of_step")
-    told = ", ".join(f"{code(r.layer)} {marked(r.type)} {percent(r.share_of_step)}" for r in heaviest.itertuples())
+    top = mine.dropna(subset="share_of_step").nlargest(3, "share_of_step")
+    told = ", ".join(f"{code(r.layer)} {marked(r.type)} {percent(r.share_of_step)}" for r in top.itertuples())
+    shown = heaviest.limited(mine, heaviest.layers_of(mine, [variant_id]))
+    left_out = len(mine) - len(shown) + 1 if len(shown) < len(mine) else 0
+    more = f" This table and the figure leave out {left_out:,}, summed in the row `(others)`." if left_out else ""
     return [
         f"### {named(report.data, variant_id)}",
         "",
-        f"The heaviest: {told}. Every layer of every eager variant is in tables/layers.csv.",
+        f"The heaviest: {told}. Every layer of every eager variant is in tables/layers.csv.{more}",
         "",
-        *markdown(pd.DataFrame([layer_cells(row) for row in mine.to_dict("records")])),
+        *markdown(pd.DataFrame([layer_cells(row) for row in shown.to_dict("records")])),
     ]
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench import plan
 from bench.analyse.stats import NOTHING, Interval, median_interval
+from bench.analyse.values import CELL, closures, launch_gaps, of_same_models, overheads, paths_of, trial_values
 from bench.header import Header, check_known, read_run
 from bench.records import (
     LAYERS,
@@ -29,9 +30,6 @@ from bench.text import restored
 from bench.traces import STAGE
 from bench.variants import AXES
 
-CELL = ["metric", "scope", "layer", "phase"]
-"""The columns that name what a sample is of."""
-
 Cell = tuple[str, str, str, str, str]
 """A variant's id and the columns of CELL."""
 
@@ -47,7 +45,9 @@ class RunData:
     layers: pd.DataFrame
     values: pd.DataFrame
     """One row a trial and cell: trial_id, variant_id, arm, round, stage, the columns of CELL, and
-    value, the median of the trial's samples. Only of trials that were ok."""
+    value, the median of the trial's samples (where steps differ, their mean). Only of trials that were ok."""
+    paths: dict[str, int]
+    """By variant id how many paths its steps took through the model, the most of a trial; only where more than one."""
     steps: dict[str, pd.DataFrame]
     """By variant id its plain steps in seconds: a row a complete round, a column an arm."""
     spreads: dict[Cell, Interval]
@@ -90,7 +90,8 @@ def load(folder: Path) -> RunData:
     rounds = complete_rounds(trials, groups, "measure")
     flagged = {cell.variant_id for cell in run.plan.flagged or ()}
     to_confirm = [group for group in groups if {v for v, _ in group} & flagged]
-    values = trial_values(trials, samples)
+    paths = paths_of(trials, samples)
+    values = trial_values(trials, samples, of_same_models(variants, paths))
     values = values[values.stage != STAGE]
     # What did not take effect in one trial may not have in another: such a variant has no numbers.
     invalid = trials[(trials.status == "invalid") & (trials.stage != STAGE)]
@@ -104,6 +105,7 @@ def load(folder: Path) -> RunData:
         trials=trials,
         layers=layers[layers.trial_id.isin(trials.trial_id)],
         values=values,
+        paths=paths,
         steps=plain_steps(values, rounds),
         spreads=spreads(values, rounds),
         rounds=rounds,
@@ -227,23 +229,6 @@ def _explain(table: Table, path: Path, content: bytes) -> None:
         pass
 
 
-def trial_values(trials: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
-    """The median of each trial's samples of a cell, with the trial's place in the run.
-
-    Samples of trials without a row, or not ok, are left out.
-    """
-    ok = trials.loc[trials.status == "ok", ["trial_id", "variant_id", "arm", "round", "stage"]]
-    for name in ("layer", "phase"):
-        categories = samples[name].cat
-        if "" not in categories.categories:
-            samples[name] = categories.add_categories("")
-        samples[name] = samples[name].fillna("")
-    medians = samples.groupby(["trial_id", *CELL], observed=True, sort=False)["value"].median().reset_index()
-    for name in ("trial_id", *CELL):
-        medians[name] = medians[name].astype(str)
-    return ok.merge(medians, on="trial_id", how="inner")
-
-
 def traced_samples(trials: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     """The samples of each variant's last trial that took a trace, with its variant_id."""
     ok = trials[(trials.stage == STAGE) & (trials.status == "ok")].drop_duplicates("variant_id", keep="last")
@@ -254,55 +239,6 @@ def cell(values: pd.DataFrame, metric: str, *, scope: str = "step", layer: str =
     """The values of one cell."""
     chosen = (values.metric == metric) & (values.scope == scope)
     return values[chosen & (values.layer == layer) & (values.phase == phase)]
-
-
-PLACE = ["trial_id", "variant_id", "arm", "round", "stage"]
-"""The columns that name a trial and its place in the run."""
-
-
-def launch_gaps(values: pd.DataFrame) -> pd.DataFrame:
-    """How long the device waits for the host in a step, as values of the metric `launch_gaps`.
-
-    What giving it the step takes the host (dispatch) beyond the step's own time on the device, at
-    least 0; only of trials whose steps were stamped behind a backlog, whose parts hold no gaps.
-    """
-    of_step = values[values.scope == "step"]
-    backlog, dispatch, device = (
-        of_step[of_step.metric == m].set_index(PLACE)["value"] for m in ("backlog", "dispatch", "stamped_wall")
-    )
-    gaps = (dispatch - device).clip(lower=0).where(backlog > 0).dropna().rename("value").reset_index()
-    return gaps.assign(metric="launch_gaps", scope="step", layer="", phase="")
-
-
-def closures(values: pd.DataFrame) -> pd.DataFrame:
-    """The closure of each trial, as values of the metric `closure`.
-
-    Its parts, summed, over its median plain step. The parts are the layers and `between` where layers
-    were measured, else forward and backward, and the other phases; and the launch gaps where told.
-    """
-    walls = values[values.metric == "wall"]
-    phases = walls[walls.scope == "phase"]
-    layered = set(walls.loc[walls.scope == "layer", "trial_id"])
-    inside = phases.trial_id.isin(layered) & phases.phase.isin(("forward", "backward"))
-    gaps = values[(values.metric == "launch_gaps") & (values.scope == "step")]
-    parts = pd.concat([walls[walls.scope == "layer"], phases[~inside], gaps])
-    plain = walls[walls.scope == "step"].set_index(PLACE)["value"]
-    found = (parts.groupby(PLACE)["value"].sum() / plain).dropna().rename("value").reset_index()
-    return found.assign(metric="closure", scope="step", layer="", phase="")
-
-
-def overheads(values: pd.DataFrame) -> pd.DataFrame:
-    """The stamped step of each trial over its plain one, less one, as values of the metric `overhead`.
-
-    Where steps were stamped behind a backlog, over the plain step's time without its launch gaps.
-    """
-    of_step = values[values.scope == "step"]
-    stamped, plain, gaps = (
-        of_step[of_step.metric == m].set_index(PLACE)["value"] for m in ("stamped_wall", "wall", "launch_gaps")
-    )
-    busy = plain.sub(gaps.reindex(plain.index).fillna(0))
-    found = (stamped / busy - 1).dropna().rename("value").reset_index()
-    return found.assign(metric="overhead", scope="step", layer="", phase="")
 
 
 def plain_steps(values: pd.DataFrame, rounds: Iterable[int]) -> dict[str, pd.DataFrame]:

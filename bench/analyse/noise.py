@@ -133,9 +133,13 @@ def counts_words(data: RunData) -> str:
     for variant_id in dict.fromkeys(v for v, arm in data.run.plan.arms if arm == "A" and v in counts):
         mine = counts[variant_id]
         each = "" if mine.iterations == 1 else f", each the mean of {mine.iterations}"
+        # Trials that do not tell their paths are of an older kind: they took one kind after the other.
+        in_turns = data.spread(variant_id, "step_paths", "process").estimate >= 1
+        joined = "and in turns with them" if in_turns else "then"
+        alike = each if mine.varied else ""
         told.append(
             f" A trial of the {named(data, variant_id)}: {mine.plain} plain steps{each}, which give the step, "
-            f"then {mine.stamped} stamped ones, which give phases and layers."
+            f"{joined} {mine.stamped} stamped ones{alike}, which give phases and layers."
         )
     return "".join(told)
 

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.analyse import heaviest
 from bench.analyse.labels import label
 from bench.analyse.lettering import lettered
 from bench.analyse.load import RunData, cell
@@ -132,12 +133,14 @@ def phases(data: RunData, steps: pd.DataFrame) -> Figure:
 
 @styled
 def layers(data: RunData, table: pd.DataFrame, variant_ids: list[str]) -> Figure:
-    """Forward and backward milliseconds of each layer, one panel a variant, on one scale."""
-    first = table[table.variant_id == variant_ids[0]]
+    """Forward and backward milliseconds of each layer, one panel a variant, on one scale; of many, of the heaviest."""
+    shown = heaviest.layers_of(table, variant_ids)
+    first = heaviest.limited(table[table.variant_id == variant_ids[0]], shown)
     names = [f"{r.layer} {r.type}".strip() for r in first.itertuples()]
     figure, panels = rows_figure(len(names), len(variant_ids))
     for axes, variant_id in zip(panels, variant_ids, strict=True):
-        mine = table[table.variant_id == variant_id].set_index("layer").reindex(first.layer)
+        mine = heaviest.limited(table[table.variant_id == variant_id], shown).drop_duplicates("layer", keep="last")
+        mine = mine.set_index("layer").reindex(first.layer)
         forward, backward = (1e3 * mine[f"{p}_s"].fillna(0) for p in ("forward", "backward"))
         axes.barh(range(len(names)), forward, height=0.7, color=FORWARD, label="forward")
         axes.barh(range(len(names)), backward, left=forward, height=0.7, color=BACKWARD, label="backward")
@@ -148,7 +151,8 @@ def layers(data: RunData, table: pd.DataFrame, variant_ids: list[str]) -> Figure
         axes.set_xlim(0, widest)
         axes.tick_params(axis="y", length=0)
     name_rows(panels[0], names)
-    panels[-1].legend(loc="lower right")
+    # The row of the others is the last, and long: a legend in its corner would lie on it.
+    panels[-1].legend(loc="best" if heaviest.OTHERS in set(first.layer) else "lower right")
     return figure
 
 

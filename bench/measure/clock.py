@@ -140,6 +140,11 @@ class Timeline:
         """How many stamps were taken."""
         return len(self._stamps)
 
+    @property
+    def path(self) -> tuple[Any, ...]:
+        """The owners in their turns: a step that runs other layers has another path."""
+        return tuple(owner for owner, _ in self._stamps)
+
     def seconds(self) -> dict[Any, float]:
         """Seconds of each owner, summed over its turns. Call after `clock.sync`.
 

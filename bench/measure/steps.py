@@ -1,19 +1,13 @@
-"""The probe of steps: plain ones without any instrument, then stamped ones by phase and layer."""
+"""How many steps a trial takes, and its plain ones: timed without any instrument."""
 
 import math
-from collections import defaultdict
-from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from statistics import mean
 
-from bench.measure.clock import Clock, Timeline
-from bench.measure.layers import queued_stamp_cost_s, stamp_cost_s, stamped
+from bench.measure.clock import Clock
 from bench.measure.queue import steady
 from bench.measure.samples import Samples
 from bench.measure.usage import UNITS, usage
 from bench.measure.workload import Workload
-from nin.train import PHASES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +25,14 @@ class Counts:
     turns: int = 1
     """Steps that a sample of either kind averages at least, and a whole number of times: as many as there are workers
     where steps wait for them. Workers that began together end together, and their batches come in bursts."""
+    varied: bool = False
+    """Whether the model's path differs from step to step: a stamped sample then averages as many steps as a plain one.
+    """
+
+    @property
+    def stamped_iterations(self) -> int:
+        """Steps that a stamped sample averages."""
+        return self.iterations if self.varied else self.turns
 
     def __post_init__(self) -> None:
         """Raise ValueError where nothing would be measured."""
@@ -53,9 +55,6 @@ MOST_ITERATIONS = 100
 MOST_STAMPED = 20
 DISPATCHES = 5
 """How often the time of giving the device a step is taken: one may be spoilt."""
-BACKLOG = 1.5
-"""Of the host's time for a stamped step, from an idle start: how long the device is held."""
-MOST_MISSES = 3
 SHORT_WARMUP = 5
 """Steps that a short step is given to settle."""
 
@@ -122,29 +121,41 @@ def warm_up(work: Workload, clock: Clock, counts: Counts) -> Counts:
 
 
 def plain_steps(work: Workload, clock: Clock, counts: Counts) -> Samples:
-    """Seconds a step (wall), and on the CPU its CPU seconds, page faults and switches.
+    """So many plain samples in a row, and behind them what dispatch takes."""
+    samples = Samples("steps")
+    samples.add_all(plain_sample(work, clock, counts.iterations, index) for index in range(counts.plain))
+    samples.add_all([dispatches(work, clock)])
+    return samples
 
-    On CUDA also device (between events at the region's ends) and dispatch (how long the host takes
-    to give the device one step's work, from an idle start, five times). The wall includes the loader.
+
+def plain_sample(work: Workload, clock: Clock, iterations: int, index: int) -> Samples:
+    """Seconds a step (wall), the mean of `iterations`; on the CPU its CPU seconds, page faults and switches too.
+
+    On CUDA also device (between events at the region's ends). The wall includes the loader.
     """
     samples = Samples("steps")
-    for index in range(counts.plain):
-        clock.sync()
-        before, start = usage(), clock.host_s()
-        began = clock.mark()
-        for _ in range(counts.iterations):
-            take_step(work)
-        ended = clock.mark()
-        clock.sync()
-        wall_s, after = clock.host_s() - start, usage()
-        values = {"wall": (wall_s, "s")}
-        if work.device.type == "cuda":
-            values["device"] = (clock.elapsed_s(began, ended), "s")
-        else:
-            used = after - before
-            values |= {name: (getattr(used, name), unit) for name, unit in UNITS.items()}
-        for metric, (value, unit) in values.items():
-            samples.add(metric, unit, value / counts.iterations, iterations=counts.iterations, index=index)
+    clock.sync()
+    before, start = usage(), clock.host_s()
+    began = clock.mark()
+    for _ in range(iterations):
+        take_step(work)
+    ended = clock.mark()
+    clock.sync()
+    wall_s, after = clock.host_s() - start, usage()
+    values = {"wall": (wall_s, "s")}
+    if work.device.type == "cuda":
+        values["device"] = (clock.elapsed_s(began, ended), "s")
+    else:
+        used = after - before
+        values |= {name: (getattr(used, name), unit) for name, unit in UNITS.items()}
+    for metric, (value, unit) in values.items():
+        samples.add(metric, unit, value / iterations, iterations=iterations, index=index)
+    return samples
+
+
+def dispatches(work: Workload, clock: Clock) -> Samples:
+    """How long the host takes to give a CUDA device one step's work, from an idle start, five times (dispatch)."""
+    samples = Samples("steps")
     if work.device.type == "cuda" and not work.waits:
         for index in range(DISPATCHES):
             samples.add("dispatch", "s", dispatch_s(work, clock), index=index)
@@ -159,93 +170,3 @@ def dispatch_s(work: Workload, clock: Clock) -> float:
     seconds = clock.host_s() - start
     clock.sync()
     return seconds
-
-
-def stamped_steps(work: Workload, clock: Clock, count: int, turns: int = 1) -> Samples:
-    """Seconds of each phase and, in eager variants, of each layer, from the same stamped steps.
-
-    A sample is one step or, with `turns`, the mean of so many in a row.
-    On a device with a queue they are its own seconds, taken behind a backlog (metric backlog, in
-    seconds), where the step lets the host run ahead.
-    """
-    phases, layers = Samples("steps"), Samples("layers")
-    timelines, backlog_s = backlogged(work, clock, count) if work.queues else ([], 0.0)
-    in_turns = ([stamped_step(work, clock) for _ in range(turns)] for _ in range(count))
-    for index, group in enumerate([[timeline] for timeline in timelines] or in_turns):
-        phases.add("stamped_wall", "s", mean(timeline.wall_s() for timeline in group), index=index)
-        if backlog_s:
-            phases.add("backlog", "s", backlog_s, index=index)
-        layers.add("stamps", "1", group[0].stamps, index=index)
-        add_parts(work, group, index, phases, layers)
-    if work.eager:
-        phases.add_all([layers])
-    return phases
-
-
-def stamped_step(work: Workload, clock: Clock, backlog_s: float = 0.0) -> Timeline:
-    """The stamps of one step, given to an idle device or, with `backlog_s`, to one that is busy for so long."""
-    timeline, _, _ = timed_stamps(work, clock, backlog_s)
-    return timeline
-
-
-def timed_stamps(work: Workload, clock: Clock, backlog_s: float) -> tuple[Timeline, float, bool]:
-    """The stamps of one step, the seconds the host took to give it, and whether the device was still held then."""
-    timeline = Timeline(clock)
-    clock.sync()
-    if backlog_s:
-        clock.hold(backlog_s)
-    start = clock.host_s()
-    with stamped(work.trainer.model, timeline) if work.eager else nullcontext():
-        timeline.enter(("", "data"))
-        x, y = next(work.batches)
-        work.trainer.step(x, y, mark=lambda phase: timeline.enter(("", phase)))
-        timeline.enter(("", "end"))
-    host_s, held = clock.host_s() - start, timeline.waiting
-    clock.sync()
-    return timeline, host_s, held
-
-
-def backlogged(work: Workload, clock: Clock, count: int) -> tuple[list[Timeline], float]:
-    """The stamps of `count` steps that a busy device was given, and the seconds that it was busy; none if it can't be.
-
-    A fast device comes to a stamp as the host takes it, so from an idle start a layer reads what the
-    host takes to launch it. Behind a backlog all of the step lies in the queue before the device
-    comes to its first stamp. A step whose first stamp was come to earlier (the host was slow, or
-    waited for the device, or the queue was full) is taken again behind twice the backlog.
-    """
-    _, host_s, _ = timed_stamps(work, clock, 0.0)
-    backlog_s, found, misses = BACKLOG * host_s, list[Timeline](), 0
-    while len(found) < count:
-        timeline, _, held = timed_stamps(work, clock, backlog_s)
-        if held:
-            found.append(timeline)
-            continue
-        misses += 1
-        if misses > MOST_MISSES:
-            return [], 0.0
-        backlog_s *= 2
-    return found, backlog_s
-
-
-def add_parts(work: Workload, group: Sequence[Timeline], index: int, phases: Samples, layers: Samples) -> None:
-    """Add what each phase and each layer took in a stamped step, the mean of a group of them."""
-    by_phase: dict[str, float] = defaultdict(float)
-    by_part: dict[tuple[str, str], float] = defaultdict(float)
-    for timeline in group:
-        for part, seconds in timeline.seconds().items():
-            by_part[part] += seconds / len(group)
-    for (layer, phase), seconds in by_part.items():
-        by_phase[phase] += seconds
-        if work.eager and (layer or phase in ("forward", "backward")):
-            layers.add("wall", "s", seconds, scope="layer", layer=layer or "between", phase=phase, index=index)
-    for phase in filter(by_phase.__contains__, PHASES):
-        phases.add("wall", "s", by_phase[phase], scope="phase", phase=phase, index=index)
-
-
-def stamp_costs(work: Workload, clock: Clock) -> Samples:
-    """Seconds that a stamp between layers costs here; nothing for compiled variants, which have none."""
-    samples = Samples("layers")
-    if work.eager:
-        cost_s = queued_stamp_cost_s(clock) if work.queues else stamp_cost_s(clock, work.device)
-        samples.add("stamp_cost", "s", cost_s, scope="process")
-    return samples

@@ -117,10 +117,12 @@ def alone(work: "Workload", ticker: "Clock", probes: list[str]) -> "Samples | No
 
 def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: dict[str, Any]) -> dict[str, Any]:
     """Time steps, and behind them what the pilot measures once; verified before, meanwhile and after."""
-    from bench.measure import canary, sources, steps, verify  # noqa: PLC0415
+    from bench.measure import canary, paths, sources, steps, verify  # noqa: PLC0415
     from bench.measure.effects import Effects, disturbed, samples_of, settle  # noqa: PLC0415
     from bench.measure.samples import Samples  # noqa: PLC0415
+    from bench.measure.stamps import stamp_costs  # noqa: PLC0415
     from bench.measure.state import State  # noqa: PLC0415
+    from bench.measure.timed import timed_steps  # noqa: PLC0415
 
     samples, state = Samples(request["probes"]), State()
     facts, first = first_step(work, ticker)
@@ -132,18 +134,20 @@ def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: d
         counts = steps.calibrate(work, ticker, first.rows[0]["value"], **request["pilot_counts"])
     counts = steps.warm_up(work, ticker, counts)
     before = Effects.of(work)
-    plain = steps.plain_steps(work, ticker, counts)
-    stamped = steps.stamped_steps(work, ticker, counts.stamped, counts.turns)
+    timed = timed_steps(work, ticker, counts, learns=not request["counts"])
     after = Effects.of(work)
     ended = state.read(work.device)
-    samples.add_all([first, plain, stamped, samples_of(work, compiled, before, after), steps.stamp_costs(work, ticker)])
+    effects = samples_of(work, compiled, before, after)
+    samples.add_all([first, timed.plain, timed.stamped, effects, stamp_costs(work, ticker)])
     if "canary" in probes:
         samples.add_all([canary.measure(work.device, ticker)])
+    if timed.counts.varied and not request["counts"]:
+        facts = paths.completed(work, facts, timed.ran)
     late = sources.misplaced(work.variant.model, request.get("tree"), request.get("caller"))  # imported within a step
     loss_sum = float(work.trainer.loss_sum)
     if (
         reason := disturbed(work.variant, loss_sum, before, after)
-        or verify.after_steps(work.variant, facts, plain)
+        or verify.after_steps(work.variant, facts, timed.plain)
         or late
     ):
         return failed("invalid", reason)
@@ -152,7 +156,7 @@ def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: d
     if reason and not reason.startswith(NOT_GATED):
         return failed("invalid", reason)
     layers = [row | {"kernel": kernels.get(row["layer"], "")} for row in verify.as_rows(facts)]
-    told = {"layers": layers, "state": ended, "counts": asdict(counts), "once_s": ticker.host_s() - began}
+    told = {"layers": layers, "state": ended, "counts": asdict(timed.counts), "once_s": ticker.host_s() - began}
     return answered(samples.rows) | told | {"reason": reason}
 
 

@@ -58,6 +58,23 @@ def test_counts_that_are_even_stay_as_they_are() -> None:
     assert made((BASE, once[BASE.id], 0.01), (NHWC, once[NHWC.id], 0.15), (LOOP, once[LOOP.id], 0.6)) == once
 
 
+VARIED = Counts(warmup=1, plain=40, iterations=1, stamped=40, varied=True)
+
+
+def test_where_steps_differ_all_take_as_many_samples_as_the_variant_that_saw_it() -> None:
+    found = made((BASE, VARIED, 0.1), (NHWC, LONG, 0.1), (OTHER, LONG, 0.1))
+
+    assert found[NHWC.id] == found[BASE.id] == VARIED
+    assert found[OTHER.id] == LONG  # another batch
+    assert made((BASE, found[BASE.id], 0.1), (NHWC, found[NHWC.id], 0.1))[NHWC.id] == VARIED
+
+
+def test_where_steps_differ_the_slowest_bounds_the_samples_by_twenty_seconds() -> None:
+    found = made((BASE, VARIED, 0.1), (LOOP, LONG, 1.0))
+
+    assert [(c.plain, c.iterations, c.stamped) for c in found.values()] == [(10, 1, 10)] * 2
+
+
 def false_slower(base: Counts, other: Counts, rounds: int = 12, draws: int = 1000) -> float:
     """How often identical code is called SLOWER, where one step in ten takes half as long again."""
     rng = np.random.default_rng(0)

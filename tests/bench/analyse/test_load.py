@@ -25,6 +25,17 @@ def test_a_trials_value_is_the_median_of_its_samples(make_run: MakeRun) -> None:
     assert load(folder).spread(BASE, "wall").estimate == 8.0  # of 9, 8 and 1, whose mean is 6
 
 
+def test_where_steps_differ_every_variant_of_the_model_has_means(make_run: MakeRun) -> None:
+    folder = make_run({(BASE, "A"): [9.0], (KEPT, "V"): [9.0]}, once={BASE: {"step_paths": 3}})
+    with (folder / "samples.csv").open("a") as file:
+        for trial in ("t00002", "t00003"):
+            file.writelines(f"{trial},steps,step,,,wall,s,1,{index},{value}\n" for index, value in ((1, 8.0), (2, 1.0)))
+    data = load(folder)
+
+    assert data.paths == {BASE: 3}
+    assert data.spread(BASE, "wall").estimate == data.spread(KEPT, "wall").estimate == 6.0  # of 9, 8 and 1
+
+
 def test_many_samples_of_a_trial_are_one_value_of_its_round(make_run: MakeRun) -> None:
     folder = make_run(STEPS)
     trial = next(t["trial_id"] for t in read_rows(folder, TRIALS)[0] if (t["round"], t["arm"]) == (1, "A"))

@@ -325,3 +325,54 @@ def test_the_line_that_repeats_a_run_names_the_seed_of_its_order(make_run: MakeR
 
     assert "nox -s bench -- --order-seed 4711\n" in page
     assert "in an order drawn anew each round from seed 4711" in page
+
+
+def test_the_page_says_whose_steps_differ_and_that_means_are_shown(make_run: MakeRun, tmp_path: Path) -> None:
+    steps = {(BASE, "A"): [1.0, 1.0], (BASE, "A'"): [1.0, 1.0], (KEPT, "V"): [1.0, 1.0]}
+    alike = report.write(load(make_run(steps)), tmp_path).path.read_text()
+    differ = load(make_run(steps, once={BASE: {"step_paths": 4}, KEPT: {"step_paths": 1}}, name="differ"))
+    page = report.write(differ, tmp_path).path.read_text()
+    [line] = [line for line in page.splitlines() if line.startswith("**Steps differ**")]
+
+    assert "in baseline (4 paths in a trial)" in line
+    assert "means" in line
+    assert "kept" not in line
+    assert "Steps differ" not in alike
+    assert "1 plain steps, which give the step, and in turns with them 1 stamped ones" in page
+    assert "1 plain steps, which give the step, then 1 stamped ones" in alike
+
+
+LAYERS = [("0.0", "Conv2d", 0.2, 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("told", "steps", "more"),
+    [
+        ("it is INVALID", {(KEPT, "V"): [1.0]}, {"failed": {BASE: ("invalid", "was not")}}),
+        ("its trial ran out of memory", {(KEPT, "V"): [1.0]}, {"failed": {BASE: ("oom", "no memory")}}),
+        ("its trial did not end in time", {(KEPT, "V"): [1.0]}, {"failed": {BASE: ("timeout", "none")}}),
+        ("its trial failed", {(KEPT, "V"): [1.0]}, {"failed": {BASE: ("error", "RuntimeError")}}),
+        ("too slow for stamped ones beside the plain ones (a step takes 9.00 s)", {(BASE, "A"): [9.0]}, {}),
+    ],
+)
+def test_a_baseline_without_a_table_of_layers_says_why(
+    make_run: MakeRun, tmp_path: Path, told: str, steps: dict[tuple[str, str], list[float]], more: dict[str, object]
+) -> None:
+    folder = make_run(steps, layers=[] if (BASE, "A") in steps else LAYERS, **more)
+    header = json.loads((folder / "run.json").read_text())
+    if (BASE, "A") in steps:
+        header["plan"]["counts"][BASE]["stamped"] = 0
+    (folder / "run.json").write_text(json.dumps(header))
+    page = report.write(load(folder), tmp_path).path.read_text()
+    layers = page.partition("## Layers")[2].partition("\n## ")[0]
+    [line] = [line for line in layers.splitlines() if "has no table of layers" in line]
+
+    assert line.startswith("**baseline** has no table of layers: ")
+    assert told in line
+    assert ("### kept" in layers) == ((KEPT, "V") in steps)
+
+
+def test_a_fastest_variant_that_is_compiled_says_why_it_has_no_table(data: RunData, tmp_path: Path) -> None:
+    page = report.write(data, tmp_path).path.read_text()
+
+    assert "**nhwc + inductor + kept** has no table of layers: it is compiled, which fuses layers." in page

@@ -10,9 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from bench.analyse.load import closures, launch_gaps, overheads
+from bench.analyse.values import closures, launch_gaps, overheads
 from bench.measure.samples import Samples
-from bench.measure.steps import Counts, plain_steps, stamped_step, stamped_steps
+from bench.measure.stamps import timed_stamps
+from bench.measure.steps import Counts
+from bench.measure.timed import timed_steps
 from bench.measure.workload import Inputs, Workload
 from bench.variants import Variant
 from nin.train import Mark, Setup, no_mark
@@ -124,8 +126,8 @@ def test_a_layer_reads_its_device_time_and_the_parts_add_up_to_the_plain_step(
     queued: MakeWork, host_us: float, device_us: float
 ) -> None:
     work, clock = queued(host_us * US, device_us * US)
-    samples = plain_steps(work, clock, Counts(plain=3, iterations=50))
-    stamped = stamped_steps(work, clock, 3)
+    timed = timed_steps(work, clock, Counts(plain=3, iterations=50, stamped=3))
+    samples, stamped = timed.plain, timed.stamped
     samples.add_all([stamped])
     values = as_values(samples)
     values = pd.concat([values, launch_gaps(values)])
@@ -141,7 +143,7 @@ def test_from_an_idle_start_the_same_layer_reads_what_the_host_takes(queued: Mak
     """What the backlog is for: shown by the way that steps which wait still take."""
     work, clock = queued(50 * US, 5 * US, waits=True)
 
-    found = stamped_steps(work, clock, 2)
+    found = timed_steps(work, clock, Counts(plain=1, stamped=2)).stamped
 
     assert layers_us(found) == {50.0}
     assert clock.held == []
@@ -150,22 +152,22 @@ def test_from_an_idle_start_the_same_layer_reads_what_the_host_takes(queued: Mak
 
 def test_steps_fed_by_the_host_are_stamped_from_an_idle_start(queued: MakeWork) -> None:
     work, clock = queued(50 * US, 5 * US, loader="notebook")
-    stamped_steps(work, clock, 2)
+    timed_steps(work, clock, Counts(plain=1, stamped=2))
 
     assert clock.held == []
 
 
 def test_a_step_that_the_device_came_to_too_early_is_taken_again(queued: MakeWork) -> None:
     work, clock = queued(50 * US, 5 * US)
-    stamped_step(work, clock)
-    step, slow = work.trainer.step, iter([0, 10_000 * US])
+    timed_stamps(work, clock, 0.0)
+    step, slow = work.trainer.step, iter([0, 0, 10_000 * US])  # the second step is plain
 
     def sometimes_slow(*arguments: Any, **options: Any) -> None:  # noqa: ANN401
         clock.host += next(slow, 0)
         step(*arguments, **options)
 
     work.trainer.step = sometimes_slow  # type: ignore[method-assign]
-    found = stamped_steps(work, clock, 3)
+    found = timed_steps(work, clock, Counts(plain=1, stamped=3)).stamped
 
     assert layers_us(found) == {5.0}
     assert len([r for r in found.rows if r["metric"] == "stamped_wall"]) == 3
@@ -181,7 +183,7 @@ def test_a_step_that_waits_unasked_is_stamped_from_an_idle_start_and_says_so(que
         clock.sync()
 
     work.trainer.step = waits  # type: ignore[method-assign]
-    found = stamped_steps(work, clock, 3)
+    found = timed_steps(work, clock, Counts(plain=1, stamped=3)).stamped
 
     assert layers_us(found) == {50.0}
     assert "backlog" not in {r["metric"] for r in found.rows}

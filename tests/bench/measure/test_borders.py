@@ -45,7 +45,7 @@ def test_each_tensor_is_shown_once_with_its_value_and_gradient() -> None:
     assert set(noted.gradients) == {("0", 0, "output"), ("1", 0, "output"), ("2", 0, "output")}
     assert torch.equal(noted.values["0", 0, "output"], model[0](x))
     assert torch.equal(noted.gradients["2", 0, "output"], torch.ones(3, 2))
-    assert torch.equal(noted.gradients["1", 0, "output"], torch.ones(3, 2) @ model[2].weight)
+    assert torch.equal(noted.gradients["1", 0, "output"], torch.ones(3, 2) @ model.get_parameter("2.weight"))
 
 
 def test_nothing_changes_where_all_goes_on_as_it_is() -> None:
@@ -76,7 +76,8 @@ class Odd(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layer, self.pair = nn.Linear(4, 4), Twin()
+        self.layer: nn.Module = nn.Linear(4, 4)
+        self.pair = Twin()
 
     def forward(self, x: Tensor) -> Tensor:
         both: Any = self.pair(self.layer(input=self.layer(x) + 1))

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from bench.measure.samples import Samples
-from bench.measure.steps import Counts, calibrate, first_step, plain_steps, stamped_steps, warm_up
+from bench.measure.stamps import Stamper, stamped_samples
+from bench.measure.steps import Counts, calibrate, first_step, plain_steps, warm_up
 from bench.measure.usage import UNITS
 from bench.measure.workload import Workload
 from bench.variants import Variant
@@ -43,7 +44,7 @@ def test_no_synchronize_falls_into_a_timed_region(fake_work: Workload, clock: An
     assert clock.events == ["step", *region, *region]
 
     clock.events.clear()
-    stamped_steps(fake_work, clock, 1)
+    Stamper(fake_work, clock).sample()
     region = clock.events[: clock.events.index("sync", 1)]
     assert region[0] == "sync"
     assert region.count("mark") == 9  # data, the seven of a step, and the end
@@ -53,7 +54,8 @@ def test_phases_take_what_they_take_and_sum_to_the_stamped_step(
     fake_work: Workload,
     clock: Any,  # noqa: ANN401
 ) -> None:
-    samples = stamped_steps(fake_work, clock, 2)
+    stamper = Stamper(fake_work, clock)
+    samples = stamped_samples(fake_work, [sample for _ in range(2) if (sample := stamper.sample())])
     phases = {r["phase"]: r["value"] for r in samples.rows if r["scope"] == "phase" and r["index"] == 1}
 
     assert phases == {

@@ -168,3 +168,22 @@ def half_dead(in_channels: int, num_classes: int) -> nn.Module:
 def explodes(in_channels: int, num_classes: int) -> nn.Module:
     """Its numbers leave the range of float32, whatever its weights."""
     return Block(in_channels, num_classes, nn.Sequential(Times(1e30), Times(1e30)))
+
+
+class Branching(nn.Module):
+    """Even steps take one layer before the head, odd ones another."""
+
+    def __init__(self, pixels: int, num_classes: int) -> None:
+        super().__init__()
+        self.even, self.odd, self.head = nn.Linear(pixels, 16), nn.Linear(pixels, 16), nn.Linear(16, num_classes)
+        self.steps = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.steps += 1
+        layer = self.odd if self.steps % 2 else self.even
+        return self.head(layer(x.flatten(1)))  # type: ignore[no-any-return]
+
+
+def branching(in_channels: int, num_classes: int) -> nn.Module:
+    """For 8x8 images."""
+    return Branching(in_channels * 8 * 8, num_classes)

@@ -1,0 +1,97 @@
+"""The values of a trial: one a cell, from its samples; and what they tell together, such as the closure."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+CELL = ["metric", "scope", "layer", "phase"]
+"""The columns that name what a sample is of."""
+
+PLACE = ["trial_id", "variant_id", "arm", "round", "stage"]
+"""The columns that name a trial and its place in the run."""
+
+
+def paths_of(trials: pd.DataFrame, samples: pd.DataFrame) -> dict[str, int]:
+    """By variant id the most paths that the steps of a trial took through the model; only where more than one."""
+    told = samples[(samples.metric == "step_paths") & (samples["value"] > 1)]
+    ok = trials.loc[trials.status == "ok", ["trial_id", "variant_id"]]
+    most = (
+        ok.merge(told[["trial_id", "value"]].astype({"trial_id": str}), on="trial_id")
+        .groupby("variant_id")["value"]
+        .max()
+    )
+    return {str(variant_id): int(value) for variant_id, value in most.items()}
+
+
+def of_same_models(variants: pd.DataFrame, variant_ids: Iterable[str]) -> set[str]:
+    """All variants of the models of some: a mean is never held against a median."""
+    models = variants.loc[variants.variant_id.isin(list(variant_ids)), "model"]
+    return set(variants.loc[variants.model.isin(models), "variant_id"])
+
+
+def trial_values(trials: pd.DataFrame, samples: pd.DataFrame, varied: set[str]) -> pd.DataFrame:
+    """The median of each trial's samples of a cell, with the trial's place in the run; of variants `varied` the mean.
+
+    Medians of parts that a step has or has not don't add up to the step; means do.
+    Samples of trials without a row, or not ok, are left out.
+    """
+    ok = trials.loc[trials.status == "ok", ["trial_id", "variant_id", "arm", "round", "stage"]]
+    for name in ("layer", "phase"):
+        categories = samples[name].cat
+        if "" not in categories.categories:
+            samples[name] = categories.add_categories("")
+        samples[name] = samples[name].fillna("")
+    of_varied = samples.trial_id.isin(ok.trial_id[ok.variant_id.isin(varied)])
+    cells = ["trial_id", *CELL]
+    found = [samples[~of_varied].groupby(cells, observed=True, sort=False)["value"].median().reset_index()]
+    if of_varied.any():
+        found.append(samples[of_varied].groupby(cells, observed=True, sort=False)["value"].mean().reset_index())
+    values = pd.concat(found, ignore_index=True)
+    for name in cells:
+        values[name] = values[name].astype(str)
+    return ok.merge(values, on="trial_id", how="inner")
+
+
+def launch_gaps(values: pd.DataFrame) -> pd.DataFrame:
+    """How long the device waits for the host in a step, as values of the metric `launch_gaps`.
+
+    What giving it the step takes the host (dispatch) beyond the step's own time on the device, at
+    least 0; only of trials whose steps were stamped behind a backlog, whose parts hold no gaps.
+    """
+    of_step = values[values.scope == "step"]
+    backlog, dispatch, device = (
+        of_step[of_step.metric == m].set_index(PLACE)["value"] for m in ("backlog", "dispatch", "stamped_wall")
+    )
+    gaps = (dispatch - device).clip(lower=0).where(backlog > 0).dropna().rename("value").reset_index()
+    return gaps.assign(metric="launch_gaps", scope="step", layer="", phase="")
+
+
+def closures(values: pd.DataFrame) -> pd.DataFrame:
+    """The closure of each trial, as values of the metric `closure`.
+
+    Its parts, summed, over its plain step. The parts are the layers and `between` where layers
+    were measured, else forward and backward, and the other phases; and the launch gaps where told.
+    """
+    walls = values[values.metric == "wall"]
+    phases = walls[walls.scope == "phase"]
+    layered = set(walls.loc[walls.scope == "layer", "trial_id"])
+    inside = phases.trial_id.isin(layered) & phases.phase.isin(("forward", "backward"))
+    gaps = values[(values.metric == "launch_gaps") & (values.scope == "step")]
+    parts = pd.concat([walls[walls.scope == "layer"], phases[~inside], gaps])
+    plain = walls[walls.scope == "step"].set_index(PLACE)["value"]
+    found = (parts.groupby(PLACE)["value"].sum() / plain).dropna().rename("value").reset_index()
+    return found.assign(metric="closure", scope="step", layer="", phase="")
+
+
+def overheads(values: pd.DataFrame) -> pd.DataFrame:
+    """The stamped step of each trial over its plain one, less one, as values of the metric `overhead`.
+
+    Where steps were stamped behind a backlog, over the plain step's time without its launch gaps.
+    """
+    of_step = values[values.scope == "step"]
+    stamped, plain, gaps = (
+        of_step[of_step.metric == m].set_index(PLACE)["value"] for m in ("stamped_wall", "wall", "launch_gaps")
+    )
+    busy = plain.sub(gaps.reindex(plain.index).fillna(0))
+    found = (stamped / busy - 1).dropna().rename("value").reset_index()
+    return found.assign(metric="overhead", scope="step", layer="", phase="")
