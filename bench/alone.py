@@ -14,7 +14,7 @@ from bench.header import read_run
 from bench.kept import call
 from bench.records import RecordError, found_words, read_variants, runnable_variants
 from bench.reopen import check_models, check_same, find_again
-from bench.setup import progress, scratch_of
+from bench.setup import dry_of, progress, scratch_of
 from bench.variants import LARGEST, UsageError, Variant
 
 MICRO = "micro"
@@ -40,6 +40,7 @@ def measure(choices: Choices, run: Path, variant_id: str | None, options: Sequen
     variant = chosen(run, variant_id)
     check_models([variant], {choices.model})
     find_again(choices, header, shown)
+    dry_of(header, scratch_of(run)).check_models([variant], shown)
     variables = child.environment_of(variant, here.tcmalloc or "", scratch_of(run))
     # The rootdir's own settings are those of the project's tests, which the suite is none of.
     arguments = ["-c", str(SUITE / "pytest.ini"), "--rootdir", str(SUITE), str(SUITE)]

@@ -137,6 +137,7 @@ def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: d
     after = Effects.of(work)
     ended = state.read(work.device)
     samples.add_all([first, plain, stamped, samples_of(work, compiled, before, after), steps.stamp_costs(work, ticker)])
+    samples.add_all([verify.weights_samples(work)])
     if "canary" in probes:
         samples.add_all([canary.measure(work.device, ticker)])
     late = sources.misplaced(work.variant.model, request.get("tree"), request.get("caller"))  # imported within a step
