@@ -52,9 +52,8 @@ def test_a_layout_lost_midway_took_effect_in_part(real_work: MakeWork) -> None:
 
     assert verify.after_steps(work.variant, facts, Samples("steps")) == ""
     # NiN has 12 convolutions, as many ReLUs and 3 poolings; its global pooling gives 1x1 planes, which tell nothing.
-    assert [s.words for s in shares(work.variant, verify.as_rows(facts)) if not s.whole][0] == (
-        "26 of 27 image layers' outputs as nhwc"
-    )
+    found = [share.words for share in shares(work.variant, verify.as_rows(facts)) if not share.whole]
+    assert found[0] == "26 of 27 image layers' outputs as nhwc"
 
 
 def test_a_layout_lost_everywhere_is_found(real_work: MakeWork) -> None:
@@ -102,7 +101,9 @@ def test_an_allocator_of_the_users_is_found(real_work: MakeWork, monkeypatch: py
 
 def test_weights_that_all_lie_in_the_other_layout_are_found(real_work: MakeWork) -> None:
     work = real_work(batch_size=2, memory_format="nhwc")
-    convs = [work.trainer.model.get_submodule(path) for path in ("2.0", "4.0", "7.0")]  # others are 1x1, or of 1 channel
+    convs = [
+        work.trainer.model.get_submodule(path) for path in ("2.0", "4.0", "7.0")
+    ]  # others are 1x1, or of 1 channel
     told = []
     for conv in convs:
         told.append((verify.before_steps(work), verify.weights(work).words))
