@@ -40,7 +40,6 @@ def measure(choices: Choices, run: Path, variant_id: str | None, options: Sequen
     variant = chosen(run, variant_id)
     check_models([variant], {choices.model})
     find_again(choices, header, shown)
-    dry_of(header, scratch_of(run)).check_models([variant], shown)
     variables = child.environment_of(variant, here.tcmalloc or "", scratch_of(run))
     # The rootdir's own settings are those of the project's tests, which the suite is none of.
     arguments = ["-c", str(SUITE / "pytest.ini"), "--rootdir", str(SUITE), str(SUITE)]
@@ -50,6 +49,7 @@ def measure(choices: Choices, run: Path, variant_id: str | None, options: Sequen
         if links := sorted(path.name for path in (run / MICRO).rglob("*") if path.is_symlink()):
             msg = f"{run / MICRO}: {found_words(links[0])} is a link, and what a link leads to is not written to"
             raise RecordError(msg)
+        dry_of(header, scratch_of(run)).check_models([variant], shown)
         return call([sys.executable, "-m", "pytest", *arguments], variables)
 
 

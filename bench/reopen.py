@@ -16,7 +16,7 @@ from bench.launch import resume
 from bench.matrix import parse_axis
 from bench.progress import RunProgress
 from bench.records import RecordError, found_words
-from bench.setup import dry_of, environment, find_inputs, scratch_of, trees_of
+from bench.setup import environment, find_inputs, scratch_of, trees_of
 from bench.trial import Run
 from bench.variants import UsageError, Variant
 
@@ -80,11 +80,8 @@ def opened(choices: Choices, header: Header, folder: Path, shown: RunProgress, i
     run = resume(folder, shown, scratch_of(folder))
     try:
         variants = [entry.variant for entry in run.entries]
-        needed = [v for v in variants if v.id in ids] or variants
-        check_models(needed, named_models(choices))
+        check_models([v for v in variants if v.id in ids] or variants, named_models(choices))
         find_again(choices, run.header, shown)
-        if not header.trees:  # a tree is a copy, and stays as it was when its models were tried
-            dry_of(run.header, run.cache).check_models(needed, shown)
     except BaseException:
         run.folder.close()
         raise

@@ -4,7 +4,7 @@ import hashlib
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -189,6 +189,20 @@ def trees_of(header: Header, scratch: Path) -> dict[str, Path]:
 def dry_of(header: Header, cache: Path) -> Dry:
     """What tries the models of a run on what it is fed."""
     return Dry(inputs=header.inputs, seed=header.seed, environment=header.environment, cache=cache)
+
+
+def try_again(run: Run, ids: Sequence[str]) -> None:
+    """UsageError, and the run closed, where a model of these variants of a run can't be measured (any more).
+
+    A code tree is not tried again: it is a copy, and stays as it was.
+    """
+    try:
+        if not run.trees:
+            needed = [entry.variant for entry in run.entries if entry.variant.id in ids]
+            dry_of(run.header, run.cache).check_models(needed, run.progress)
+    except BaseException:
+        run.folder.close()
+        raise
 
 
 def exclusions(entries: Iterable[Entry], described: Environment) -> dict[str, str]:

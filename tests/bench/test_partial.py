@@ -30,7 +30,10 @@ HALF = layer("Conv2d", dtype="bfloat16")
             {"memory_format": "nhwc"}, [NHWC, NHWC, LOST],
             ["2 of 3 image layers' outputs as nhwc", "2 of 3 gradients as nhwc"],
         ),
-        ({"memory_format": "nhwc"}, [NHWC] * 14 + [layer("Conv2d", "nhwc", gradient="nchw")], ["14 of 15 gradients as nhwc"]),
+        (
+            {"memory_format": "nhwc"}, [NHWC] * 14 + [layer("Conv2d", "nhwc", gradient="nchw")],
+            ["14 of 15 gradients as nhwc"],
+        ),
         ({"memory_format": "nhwc"}, [NHWC, layer("AdaptiveAvgPool2d", "both", gradient="both")], []),
         ({"memory_format": "nhwc"}, [layer("LayerNorm", "nchw", gradient="nchw"), NHWC], []),
         ({"memory_format": "nhwc"}, [layer("Conv2d", "other")], ["none of 1 image layers' outputs as nhwc"]),

@@ -1,5 +1,7 @@
 """A model that can't be measured as it is is told of in one line, with the way out."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ import torch
 from torch import nn
 from typer.testing import CliRunner
 
-from bench import dry
+from bench import dry, reopen
 from bench.__main__ import app
 from bench.measure import worker
 from bench.measure.factory import ModelError, build_model, why_unfit
@@ -128,3 +130,22 @@ def test_list_of_nin_starts_no_worker_but_the_one_that_tells_of_the_machine(monk
     result = CliRunner().invoke(app, ["list", "--preset", "look", "--device", "cpu"])
 
     assert "3 of 3 variants run here" in result.output
+
+
+@pytest.mark.parametrize("verb", ["run --resume made-up", "profile made-up", "micro made-up"])
+def test_a_run_that_is_there_is_not_added_to_where_its_model_no_longer_runs(
+    verb: str, make_run: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reopen, "differences", lambda *_: [])  # the made-up machine is not this one
+    monkeypatch.chdir(tmp_path)
+    model = "odd_models:losses"
+    folder = make_run({(Variant(model=model).id, "A"): [1.0, 1.1]})
+    header = json.loads((folder / "run.json").read_text())
+    header["inputs"]["shape"] = [1, 28, 28]
+    (folder / "run.json").write_text(json.dumps(header))
+    before = (folder / "trials.csv").read_bytes()
+    result = CliRunner().invoke(app, [*verb.split(), "--model", model])
+
+    assert result.exit_code == 2
+    assert f"bench: model {model} must return scores of shape (2, 10)" in " ".join(result.output.split())
+    assert (folder / "trials.csv").read_bytes() == before
