@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.analyse import answer, effect, report, summary, tables
+from bench.analyse import ab, answer, effect, report, summary, tables
 from bench.analyse.load import load
+from bench.records import LAYERS as LAYERS_TABLE
 
 BASE, NHWC = "cpu-default-nchw-eager-b32", "cpu-default-nhwc-eager-b32"
 STEPS = {(BASE, "A"): [1.0] * 13, (BASE, "A'"): [1.001] * 13, (NHWC, "V"): [0.5] * 13}
@@ -86,3 +87,17 @@ def test_what_was_faster_in_the_pilot_alone_says_so_too(make_run: MakeRun) -> No
     text = "\n".join(answer.lines(data, tables.steps(data)))
 
     assert "it took effect in part (1 of 2 computing layers in bfloat16)" in text
+
+
+def test_an_ab_tells_of_each_tree(make_ab: MakeRun, arms: Callable[..., dict[tuple[str, str], list[float]]]) -> None:
+    folder = make_ab(arms(7, variant_id=NHWC))
+    with (folder / "trials.csv").open(encoding="utf-8", newline="") as file:
+        first_of = {row["tree"]: row["trial_id"] for row in reversed(list(csv.DictReader(file)))}
+    fact = {"variant_id": NHWC, "block": "", "type": "Conv2d", "parameters": 8, "dtype": "float32"}
+    rows = [
+        fact | {"trial_id": first_of[tree], "layer": layer, "memory_format": lies}
+        for tree, layer, lies in (("base", "0", "nhwc"), ("head", "0", "nhwc"), ("head", "1", "nchw"))
+    ]
+    (folder / "layers.csv").write_text(LAYERS_TABLE.header() + LAYERS_TABLE.text(rows))
+
+    assert ab.in_part_lines(load(folder)) == [f"- nhwc took effect in part: in the head {TOLD}."]
