@@ -279,6 +279,8 @@ def list_(
     rounds: Rounds = None,
     budget: Budget = None,
     model: Model = "nin",
+    input_: Shape = None,
+    classes: Classes = 10,
 ) -> None:
     """Print the matrix: its variants, what can't run here and why, and how long a run may take."""
     from bench import setup  # noqa: PLC0415
@@ -286,7 +288,7 @@ def list_(
     check(context)
     chosen = Choices(
         preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
-        rounds=rounds, budget=budget, model=model,
+        rounds=rounds, budget=budget, model=model, shape=input_, classes=classes,
     )  # fmt: skip
     with refused():
         typer.echo(setup.describe(chosen, entries_of(chosen)))

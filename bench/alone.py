@@ -14,7 +14,7 @@ from bench.header import read_run
 from bench.kept import call
 from bench.records import RecordError, found_words, read_variants, runnable_variants
 from bench.reopen import check_models, check_same, find_again
-from bench.setup import progress, scratch_of
+from bench.setup import dry_of, progress, scratch_of
 from bench.variants import LARGEST, UsageError, Variant
 
 MICRO = "micro"
@@ -49,6 +49,7 @@ def measure(choices: Choices, run: Path, variant_id: str | None, options: Sequen
         if links := sorted(path.name for path in (run / MICRO).rglob("*") if path.is_symlink()):
             msg = f"{run / MICRO}: {found_words(links[0])} is a link, and what a link leads to is not written to"
             raise RecordError(msg)
+        dry_of(header, scratch_of(run)).check_models([variant], shown)
         return call([sys.executable, "-m", "pytest", *arguments], variables)
 
 

@@ -38,6 +38,7 @@ def measure(chosen: Choices, resume: str | None) -> Path:
             if resume:
                 folder = folder_of(chosen.out, resume)
                 under_way = reopen.go_on(chosen, folder, progress)
+                setup.try_again(under_way, [entry.variant.id for entry in under_way.entries])
             else:
                 folder = chosen.out / name_run(chosen)
                 under_way = setup.start(chosen, entries_of(chosen), folder, progress)
@@ -92,6 +93,7 @@ def trace(chosen: Choices, run: str | None, steps: int) -> Path:
             folder = folder_of(chosen.out, run)
             ids = list(chosen.variants) or worth_tracing(folder)
             under_way = reopen.add_to(chosen, folder, progress, ids)
+            setup.try_again(under_way, ids)
         try:
             parent.execute(under_way, ids, steps)
         except KeyboardInterrupt:

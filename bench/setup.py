@@ -4,8 +4,7 @@ import hashlib
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,6 +12,7 @@ from rich.console import Console
 
 from bench import child, home, plan, trees
 from bench.choices import DATA_CLASSES, Choices, parse_shape, parse_size
+from bench.dry import ASK_LIMIT_S, Dry
 from bench.environment import cpu_quota, machine, without_home
 from bench.fit import AVAILABLE_SHARE
 from bench.folder import RunFolder, already_there
@@ -21,11 +21,9 @@ from bench.matrix import NO_CUDA, Entry, excluded_reason
 from bench.progress import RunProgress, duration
 from bench.records import RecordError
 from bench.text import MOST_OF_A_REASON, shortened
-from bench.trial import Run, ask_in_tree, now
+from bench.trial import Run, now
 from bench.variants import LARGEST, UsageError, Variant, as_row
 
-ASK_LIMIT_S = 120.0
-"""What a child may take to load torch and answer without measuring; longer under a quota below one CPU."""
 OWNER = "run"
 """The file of a scratch folder that names its run's folder."""
 
@@ -100,10 +98,11 @@ def start(choices: Choices, entries: list[Entry], folder: Path, shown: RunProgre
                 shown.say(line)
         header.trees = msgspec.convert(taken, Trees) if taken else None
         run_trees = trees_of(header, scratch)
+        variants, dry = [entry.variant for entry in runnable], dry_of(header, scratch)
         for name, root in run_trees.items():
-            check_tree(f"{name} ({taken[name]['name']})", root, runnable[0].variant, header)
+            dry.check_tree(f"{name} ({taken[name]['name']})", root, variants)
         if not run_trees:
-            check_models(runnable, header, scratch, shown)
+            dry.check_models(variants, shown)
         opened = RunFolder.create(folder, header, variant_rows(entries, reasons))
         scratch.mkdir(parents=True, exist_ok=True)
         (scratch / OWNER).write_text(str(folder.resolve()), encoding="utf-8")
@@ -187,35 +186,23 @@ def trees_of(header: Header, scratch: Path) -> dict[str, Path]:
     return {name: scratch / name for name in trees.TREES} if header.trees else {}
 
 
-def check_tree(name: str, root: Path, variant: Variant, header: Header) -> None:
-    """Build the variant's workload from a tree; RecordError where that fails."""
-    if reason := tried(variant, header, root.parent, root):
-        msg = f"{name} can't be measured: {reason}"
-        raise RecordError(msg)
+def dry_of(header: Header, cache: Path) -> Dry:
+    """What tries the models of a run on what it is fed."""
+    return Dry(inputs=header.inputs, seed=header.seed, environment=header.environment, cache=cache)
 
 
-def check_models(runnable: list[Entry], header: Header, scratch: Path, shown: RunProgress) -> None:
-    """Build each model and show it two images; UsageError where that fails. NiN on its own images is known to work."""
-    baselines = {entry.variant.model: entry.variant.baseline for entry in reversed(runnable)}
-    for model, variant in baselines.items():
-        if model == "nin" and header.inputs.shape is None:
-            continue
-        shown.say(f"trying {model}")
-        sized = replace(variant, batch_size=2)
-        if reason := tried(sized, header, scratch, None):
-            raise UsageError(reason)
+def try_again(run: Run, ids: Sequence[str]) -> None:
+    """UsageError, and the run closed, where a model of these variants of a run can't be measured (any more).
 
-
-def tried(variant: Variant, header: Header, cache: Path, tree: Path | None) -> str:
-    """Why a variant's workload can't be built and its model not answer, in a process of its own; empty if it can."""
-    request = {
-        "task": "trial", "variant": as_row(variant), "probes": "build",
-        "inputs": msgspec.to_builtins(header.inputs), "seed": header.seed,
-    }  # fmt: skip
-    variables = child.environment_of(variant, header.environment.tcmalloc or "", cache)
-    limit_s = ASK_LIMIT_S * plan.patience(header.environment.cpu_quota)
-    reply = ask_in_tree(request, variables, limit_s, tree=tree)
-    return "" if reply["status"] == "ok" else str(reply["reason"])
+    A code tree is not tried again: it is a copy, and stays as it was.
+    """
+    try:
+        if not run.trees:
+            needed = [entry.variant for entry in run.entries if entry.variant.id in ids]
+            dry_of(run.header, run.cache).check_models(needed, run.progress)
+    except BaseException:
+        run.folder.close()
+        raise
 
 
 def exclusions(entries: Iterable[Entry], described: Environment) -> dict[str, str]:
@@ -237,10 +224,20 @@ def variant_rows(entries: Iterable[Entry], reasons: dict[str, str]) -> list[dict
     ]
 
 
+def listed(choices: Choices, described: Environment) -> Dry:
+    """What tries the models of `list`, without the data, whose images have the subset's shape."""
+    shape = None if choices.shape is None else parse_shape(choices.shape)
+    inputs = Inputs(folder=None, shape=shape, classes=choices.classes)
+    return Dry(inputs=inputs, seed=choices.weights_seed, environment=described, cache=Path())
+
+
 def describe(choices: Choices, entries: list[Entry]) -> str:
     """The matrix in lines: what runs in rounds, what in the pilot alone, what not and why, how long."""
     described = environment()
     reasons = exclusions(entries, described)
+    variants = [entry.variant for entry in entries if not reasons[entry.variant.id]]
+    failing = dict(listed(choices, described).failing(variants))
+    reasons |= {variant.id: failing.get(variant.model, "") for variant in variants}
     runnable = [entry for entry in entries if not reasons[entry.variant.id]]
     lines = []
     for entry in entries:

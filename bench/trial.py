@@ -137,7 +137,7 @@ def _record(run: Run, trial: plan.Planned, row: dict[str, Any], reply: dict[str,
     """Write a trial with its samples; its row. ValueError where the reply's rows are none of these files."""
     whole: dict[str, Any] = row | {"status": reply["status"], "reason": reply["reason"]} | reply.get("state", {})
     mine = {"trial_id": row["trial_id"]}
-    # What the layers are does not change from round to round: a trial that sees otherwise is invalid.
+    # What the layers are does not change from round to round: the pilot tells it for all.
     facts = reply["layers"] if trial.stage == "pilot" else []
     run.folder.append_trial(
         whole,

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from bench.analyse import plots_rounds
+from bench import trees
+from bench.analyse import effect, plots_rounds
 from bench.analyse.changes import Change, stage_of
 from bench.analyse.deaths import Deaths
 from bench.analyse.labels import label
@@ -86,8 +87,20 @@ def changed_lines(page: AbPage, written: Written = marked) -> Lines:
         elif change.scope == "step" and change.verdict in (UNDECIDED, NOISY):
             why = f" ({reason})" if reason else ""
             lines.append(f"- {variant}, step: {change.verdict}{why}.{seen_words(data, change)}")
+    lines += in_part_lines(data, written)
     lines += [f"- {death_words(data, told, written)}" for told in page.deaths]
     return [*lines, *(f"- **{sentence}**" for sentence in (*quota_words(data), *busy_words(data)))]
+
+
+def in_part_lines(data: RunData, written: Written = marked) -> Lines:
+    """The variants that took effect in part in some tree, and where."""
+    found: Lines = []
+    for v in data.variants.variant_id:
+        missed = {tree: words for tree in trees.TREES if (words := effect.words(data, v, tree))}
+        if missed:
+            told = ", ".join(f"in the {tree} {words}" for tree, words in missed.items())
+            found.append(f"- {written(name_of(data, v))} took effect in part: {told}.")
+    return found
 
 
 def death_words(data: RunData, told: Deaths, written: Written = marked) -> str:

@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from bench.analyse import advice, tables
+from bench.analyse import advice, effect, tables
 from bench.analyse.labels import DEFAULT_WORDS, label, named
 from bench.analyse.load import RunData, cell, variant_axes
 from bench.analyse.page import Lines
@@ -56,6 +56,7 @@ def group_lines(data: RunData, steps: pd.DataFrame) -> Lines:
         "",
         standing(data, steps, best, row.verdict),
         "",
+        *effect.sentence(data, best),
     ]
     found += died_lines(data, steps, row.images_per_s)
     found += beyond_lines(data, steps, best) + switch_on(axes, row.epoch_s) + pilot_lines(data, steps, best)
@@ -103,11 +104,12 @@ def pilot_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
         return []
     axes, changed = variant_axes(data, best), variant_axes(data, top)
     both = from_row(axes | {name: value for name, value in changed.items() if value != DEFAULT_WORDS[name]})
+    in_part = f", and it took effect in part ({told})" if (told := effect.words(data, top)) else ""
     coarser = ", and it computes more coarsely (see below)" if both.precision in ("bf16", "fp16") else ""
     return [
         f"**In the pilot {named(data, top)} was faster**: {number(rates[top])} images/s against this one's "
-        f"{number(own)}, each in one trial. That gives no verdict{coarser}. This measures it in rounds, together with "
-        "what the fastest has:",
+        f"{number(own)}, each in one trial. That gives no verdict{coarser}{in_part}. This measures it in rounds, "
+        "together with what the fastest has:",
         "",
         "```sh",
         f"nox -s bench -- --variant {best} --variant {both.id}",

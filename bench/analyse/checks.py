@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.analyse import effect
 from bench.analyse.labels import label, named
 from bench.analyse.load import RunData, variant_axes
 from bench.analyse.page import Lines, Report
@@ -44,6 +45,7 @@ def cells(data: RunData, row: dict[str, Any]) -> dict[str, str]:
     return {
         "variant": label(data, v),
         "gate": gate_words(row),
+        "in part": effect.words(data, v),
         "score error (bound)": bounded(row["score_error"], row["score_bound"]),
         "gradient error (bound)": bounded(row["gradient_error"], row["gradient_bound"]),
         "live logits": count(row["live_logits"]),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analyse import advice, answer, noise, plots, tables
+from bench.analyse import advice, answer, effect, noise, plots, tables
 from bench.analyse.labels import label, named
 from bench.analyse.load import RunData
 from bench.analyse.page import Lines, Report, TracedPage
@@ -62,23 +62,21 @@ def answer_section(report: Report) -> Lines:
 def variants_section(report: Report) -> Lines:
     """The variants table and the dots behind it."""
     data, steps = report.data, report.steps
-    rows = []
-    for row in steps.to_dict("records"):
-        status, _ = tables.outcome(data, row["variant_id"])
-        rows.append(
-            {
-                "variant": label(data, row["variant_id"]),
-                "images/s": number(row["images_per_s"]),
-                "step": spread_seconds(row["step_s"], row["step_s_lo"], row["step_s_hi"]),
-                "times baseline": interval(row["ratio"], row["ratio_lo"], row["ratio_hi"]),
-                "verdict": row["verdict"] if status in ("ok", "invalid") else status,
-                "CPU user": seconds(row["cpu_user_s"]),
-                "CPU system": seconds(row["cpu_system_s"]),
-                "page faults": count(row["page_faults"]),
-                "epoch": epoch_words(row),
-                "rounds": tables.rounds_words(data, row["n"]),
-            }
-        )
+    rows = [
+        {
+            "variant": label(data, row["variant_id"]),
+            "images/s": number(row["images_per_s"]),
+            "step": spread_seconds(row["step_s"], row["step_s_lo"], row["step_s_hi"]),
+            "times baseline": interval(row["ratio"], row["ratio_lo"], row["ratio_hi"]),
+            "verdict": effect.verdict_words(data, row),
+            "CPU user": seconds(row["cpu_user_s"]),
+            "CPU system": seconds(row["cpu_system_s"]),
+            "page faults": count(row["page_faults"]),
+            "epoch": epoch_words(row),
+            "rounds": tables.rounds_words(data, row["n"]),
+        }
+        for row in steps.to_dict("records")
+    ]
     lines = [
         "## Variants",
         "",
@@ -94,10 +92,17 @@ def variants_section(report: Report) -> Lines:
         lines += [verdict_words(report), ""]
     if any(tables.spoilt(data, v) for v in steps.variant_id):
         lines += ["A variant whose trials died in some *rounds* stays UNDECIDED and is never called the fastest.", ""]
+    lines += in_part_lines(data, steps)
     lines += [line for row in steps.itertuples() if launch_bound(row) for line in (launch_bound_words(data, row), "")]
     ids = [f"{code(v, MOST_OF_A_REASON)} is {named(data, v)}" for v in steps.variant_id]
     lines += report.figure("throughput", plots.throughput(data, steps), "images a second, one dot a trial")
     return [*lines, "<details><summary>Ids</summary>", "", "; ".join(ids) + ".", "", "</details>", ""]
+
+
+def in_part_lines(data: RunData, steps: pd.DataFrame) -> Lines:
+    """What the variants that took effect in part did not do."""
+    told = [f"{named(data, v)} ({words})" for v in steps.variant_id if (words := effect.words(data, v))]
+    return [f"*In part*: not all of a variant took effect: {'; '.join(told)}.", ""] if told else []
 
 
 def epoch_words(row: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.analyse import ab, alone, tables
+from bench.analyse import ab, alone, effect, tables
 from bench.analyse.load import RunData
 from bench.analyse.page import AbPage, ComparePage, Report, TracedPage
 from bench.analyse.words import count, interval, number, percent, seconds
@@ -58,9 +58,7 @@ def _print(data: RunData, steps: pd.DataFrame, title: str, *, with_ratio: bool) 
         ]
         if with_ratio:
             ratio = interval(row["ratio"], row["ratio_lo"], row["ratio_hi"])
-            status, _ = tables.outcome(data, row["variant_id"])
-            verdict = row["verdict"] if status in ("ok", "invalid") else status
-            cells += [ratio, str(verdict), tables.rounds_words(data, row["n"])]
+            cells += [ratio, effect.verdict_words(data, row), tables.rounds_words(data, row["n"])]
         shown.add_row(*map(Text, cells))
     console.print(shown)
 

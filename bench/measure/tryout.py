@@ -1,18 +1,19 @@
-"""Whether a model answers as it must, before anything is measured."""
+"""Whether a model answers as it must and can be trained, before anything is measured."""
 
 import torch
+import torch.nn.functional as F
 
 from bench.measure.factory import ModelError
 from bench.measure.workload import Workload
 
 
 def try_once(work: Workload) -> None:
-    """Show the model two images; ModelError where it does not answer with a score of each class for each.
+    """Show the model two images; ModelError where it does not answer with a score of each class, or has no backward.
 
-    It alters running statistics, so it is for a process that measures nothing.
+    It leaves gradients and alters running statistics, so it is for a process that measures nothing.
     """
-    x_NCHW, _ = next(work.batches)
-    x_NCHW, name, classes = x_NCHW[:2].to(work.device), work.variant.model, work.inputs.classes
+    x_NCHW, y_N = next(work.batches)
+    x_NCHW, name = x_NCHW[:2].to(work.device), work.variant.model
     try:
         scores = work.trainer.model(x_NCHW)
     except torch.OutOfMemoryError:
@@ -21,11 +22,26 @@ def try_once(work: Workload) -> None:
         shape = "x".join(map(str, x_NCHW.shape[1:]))
         msg = f"model {name} fails on images of {shape} (--input sets others): {type(error).__name__}: {error}"
         raise ModelError(msg) from error
-    expected = (len(x_NCHW), classes)
+    if wrong := why_no_scores(scores, (len(x_NCHW), work.inputs.classes)):
+        msg = f"model {name} {wrong}"
+        raise ModelError(msg)
+    try:
+        F.cross_entropy(scores, y_N[:2].to(work.device)).backward()
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:
+        msg = f"model {name} fails in the backward pass of a cross entropy: {type(error).__name__}: {error}"
+        raise ModelError(msg) from error
+    if all(parameter.grad is None for parameter in work.trainer.model.parameters()):
+        msg = f"model {name} hands no gradient to its parameters: nothing could be trained"
+        raise ModelError(msg)
+
+
+def why_no_scores(scores: object, expected: tuple[int, int]) -> str:
+    """Why what a model returned is not scores of a shape (N, classes) that can be trained; empty where it is."""
     found = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
-    if found != expected:
-        msg = f"model {name} must return scores of shape {expected} for {len(x_NCHW)} images, returned {found}"
-        raise ModelError(msg)
+    if not isinstance(scores, torch.Tensor) or found != expected:
+        return f"must return scores of shape {expected} for {expected[0]} images, returned {found}"
     if not scores.requires_grad:
-        msg = f"model {name} returns scores without a gradient (no_grad, detach or argmax): nothing could be trained"
-        raise ModelError(msg)
+        return "returns scores without a gradient (no_grad, detach or argmax): nothing could be trained"
+    return ""

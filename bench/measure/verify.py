@@ -10,17 +10,16 @@ from typing import Any
 import torch
 from torch import nn
 
+from bench import partial
 from bench.measure.effects import compile_counters
 from bench.measure.layers import block_of, leaves, tensors
 from bench.measure.samples import Samples
-from bench.measure.workload import AUTOCAST, Workload
+from bench.measure.workload import Workload
 from bench.variants import Variant
 from nin.train import MEMORY_FORMATS
 
 KEPT_VARIABLES = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
 OTHER_ALLOCATORS = ("libjemalloc", "libtcmalloc", "libmimalloc")
-IMAGE_LAYERS = ("Conv", "BatchNorm", "MaxPool", "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool", "ReLU")
-"""Leaves whose output must keep the format; others, such as a LayerNorm over channels, may permute."""
 HUGE_PAGE_KIBIBYTES = 2048
 KEPT_FAULTED_SHARE = 0.12
 """`kept` must have a step that maps less of the process anew: the heap still grows in the first steps (up to
@@ -107,12 +106,7 @@ def before_steps(work: Workload) -> str:
 
 def after_steps(variant: Variant, facts: list[LayerFacts], samples: Samples) -> str:
     """Why what the layers saw and the step cost does not fit the variant; empty where it does."""
-    return (
-        _dtypes(variant, facts)
-        or _formats(variant, facts)
-        or _compiled(variant.compile_mode)
-        or _allocator_effect(variant, samples)
-    )
+    return _layers(variant, facts) or _compiled(variant.compile_mode) or _allocator_effect(variant, samples)
 
 
 def _compiled(compile_mode: str) -> str:
@@ -151,13 +145,23 @@ def _threads(variant: Variant) -> str:
     return ""
 
 
+def weights(work: Workload) -> partial.Share:
+    """How many parameters lie as the variant asks: filters of one channel or of 1x1 fit either format."""
+    formats = (format_of(parameter) for parameter in work.trainer.model.parameters())
+    return partial.lying(partial.What.WEIGHTS, work.variant.memory_format, formats)
+
+
+def weights_samples(work: Workload) -> Samples:
+    """The same as samples: what lies as asked, of those that tell."""
+    samples, share = Samples("steps"), weights(work)
+    samples.add(partial.WEIGHTS_GOT, "1", share.got, scope="process")
+    samples.add(partial.WEIGHTS_OF, "1", share.of, scope="process")
+    return samples
+
+
 def _weights(work: Workload) -> str:
-    """Filters of one channel or of 1x1 lie the same way in both formats: `both` is right for either."""
-    expected = work.variant.memory_format
-    for name, parameter in work.trainer.model.named_parameters():
-        if (found := format_of(parameter)) not in (expected, "both", ""):
-            return f"parameter {name} lies as {found}, not {expected}"
-    return ""
+    share = weights(work)
+    return share.words if share.none else ""
 
 
 def _allocator_settings(allocator: str) -> str:
@@ -184,32 +188,10 @@ def _allocator_effect(variant: Variant, samples: Samples) -> str:
     return ""
 
 
-def _dtypes(variant: Variant, facts: list[LayerFacts]) -> str:
-    """Under autocast every convolution and matrix product must give its type, else float32."""
-    under_autocast = variant.precision in AUTOCAST
-    expected = str(AUTOCAST.get(variant.precision, torch.float32)).removeprefix("torch.")
-    for fact in facts:
-        computes = fact.type.startswith(("Conv", "Linear"))
-        if fact.dtype != expected and (computes or not under_autocast):
-            return f"layer {fact.layer} ({fact.type}) gave {fact.dtype}, not {expected}"
-    return ""
-
-
-def _formats(variant: Variant, facts: list[LayerFacts]) -> str:
-    """Only what was asked for is held: nchw is torch unasked, whatever a model makes of it.
-
-    A few gradients may lose the format, as that of a global pooling does in torch; the next convolution restores it.
-    """
-    for fact in facts if variant.memory_format == "nhwc" else []:
-        if not fact.type.startswith(IMAGE_LAYERS):
-            continue
-        if fact.memory_format not in ("nhwc", "both", ""):
-            return f"layer {fact.layer} ({fact.type}) gave {fact.memory_format}, not nhwc"
-    told = [f.gradient_format for f in facts if f.type.startswith(IMAGE_LAYERS) and f.gradient_format]
-    lost = sum(found not in ("nhwc", "both") for found in told)
-    if variant.memory_format == "nhwc" and lost > len(told) / 2:
-        return f"{lost} of {len(told)} gradients did not come back as nhwc"
-    return ""
+def _layers(variant: Variant, facts: list[LayerFacts]) -> str:
+    """What took effect in part is measured, and told by the report."""
+    found = partial.shares(variant, as_rows(facts))
+    return next((share.words for share in found if share.none), "")
 
 
 def _kibibytes(path: str, name: str) -> int | None:

@@ -139,6 +139,7 @@ def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: d
     ended = state.read(work.device)
     effects = samples_of(work, compiled, before, after)
     samples.add_all([first, timed.plain, timed.stamped, effects, stamp_costs(work, ticker)])
+    samples.add_all([verify.weights_samples(work)])
     if "canary" in probes:
         samples.add_all([canary.measure(work.device, ticker)])
     if timed.counts.varied and not request["counts"]:

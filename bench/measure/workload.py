@@ -14,9 +14,6 @@ from nin import data
 from nin.loaders import Batch, Loader, make_loader
 from nin.train import Setup, Trainer
 
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
-"""What autocast computes in, by precision. Not taken from `nin`, which may be an older tree's."""
-
 
 class UnsupportedError(Exception):
     """The variant can't run here; the text is the reason."""

@@ -13,6 +13,7 @@ from rich.console import Console
 from bench.folder import RunFolder
 from bench.header import Header, decoded
 from bench.matrix import Entry
+from bench.partial import COMPUTED_IN
 from bench.progress import RunProgress
 from bench.records import SCHEMA_VERSION
 from bench.setup import variant_rows
@@ -330,11 +331,13 @@ class TrialWriter:
     def layer_rows(self, trial: dict[str, Any]) -> list[dict[str, Any]]:
         if not self._layered(trial["variant_id"]):
             return []
+        variant = parse_id(str(trial["variant_id"]))
         return [
             {
-                "trial_id": trial["trial_id"], "variant_id": trial["variant_id"], "layer": layer,
+                "trial_id": trial["trial_id"], "variant_id": variant.id, "layer": layer,
                 "block": layer.partition(".")[0], "type": kind, "output_shape": "32x10", "parameters": 110,
-                "memory_format": "nchw", "dtype": "float32",
+                "memory_format": variant.memory_format, "gradient_format": variant.memory_format,
+                "dtype": COMPUTED_IN.get(variant.precision, "float32"),
             }
             for layer, kind, _, _ in self.layers
         ]  # fmt: skip

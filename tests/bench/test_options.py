@@ -22,6 +22,7 @@ from bench import __main__ as verbs
 from bench import alone, launch, profile, reopen, serve, setup, trees
 from bench.analyse import changes, compare_page, summary
 from bench.choices import Choices
+from bench.dry import Dry
 from bench.header import Data, Environment, Inputs, encoded
 from bench.trial import Run
 
@@ -58,7 +59,10 @@ OPTIONS: dict[str, dict[str, str]] = {
         if name not in ("--axis", "--order-seed", "--rounds", "--budget", "--resume", "--allow-changed")
     }
     | {"RUN": "stored", "--steps": "--steps 5"},
-    "list": {name: MEASURED[name] for name in ("--device", "--axis", "--variant", "--rounds", "--budget", "--model")}
+    "list": {
+        name: MEASURED[name]
+        for name in ("--device", "--axis", "--variant", "--rounds", "--budget", "--model", "--input", "--classes")
+    }
     | {"--preset": "--preset look"},
     "report": {"RUN": "stored", "--out": "--out pages"},
     "tensorboard": {"RUN": "stored", "--port": "--port 7001", "--reports": "--reports pages"},
@@ -117,13 +121,17 @@ def decided(stored: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
         data = Data(name="made-up images", is_subset=False, train_images=60_000)
         return msgspec.convert({"folder": choices.data, "shape": shape, "classes": choices.classes}, Inputs), data
 
+    def shown_two_images(self: Dry, *_: object) -> str:
+        seen["tried"] = str(self.inputs)
+        return ""
+
     here = msgspec.convert(HERE, Environment)
     for module in (setup, reopen):
         monkeypatch.setattr(module, "environment", lambda: here)
         monkeypatch.setattr(module, "find_inputs", inputs)
     monkeypatch.setattr(setup, "scratch_of", lambda folder: tmp_path / "scratch" / folder.name)
     monkeypatch.setattr(reopen, "scratch_of", lambda folder: tmp_path / "scratch" / folder.name)
-    monkeypatch.setattr(setup, "tried", lambda *_: "")
+    monkeypatch.setattr(Dry, "why_not", shown_two_images)
     monkeypatch.setattr(trees, "take", lambda base, _: {n: tree | {"name": base} for n, tree in TREES.items()})
     monkeypatch.setattr(launch, "execute", caught)
     monkeypatch.setattr(profile, "execute", caught)

@@ -119,3 +119,87 @@ class Detached(nn.Module):
 def detached(in_channels: int, num_classes: int) -> nn.Module:
     """It can't be trained."""
     return Detached(plain(in_channels, num_classes))
+
+
+class Detector(nn.Module):
+    """Answers as torchvision.models.detection does: losses in training with targets, else boxes of each image."""
+
+    def __init__(self, inner: nn.Module, *, losses: bool) -> None:
+        super().__init__()
+        self.inner, self.losses = inner, losses
+
+    def forward(self, x: Tensor) -> dict[str, Tensor] | list[dict[str, Tensor]]:
+        """A dict of losses, or a dict of boxes and scores for each image."""
+        scores = self.inner(x)
+        if self.losses:
+            return {"loss_classifier": scores.logsumexp(1).mean(), "loss_box_reg": scores.square().mean()}
+        return [{"boxes": torch.zeros(1, 4), "scores": row} for row in scores]
+
+
+def detections(in_channels: int, num_classes: int) -> nn.Module:
+    """Boxes for each image."""
+    return Detector(plain(in_channels, num_classes), losses=False)
+
+
+def losses(in_channels: int, num_classes: int) -> nn.Module:
+    """A dict of losses."""
+    return Detector(plain(in_channels, num_classes), losses=True)
+
+
+class Targets(nn.Module):
+    """It takes targets too."""
+
+    def forward(self, x: Tensor, targets: list[dict[str, Tensor]]) -> Tensor:
+        """The images, for so many targets."""
+        return x * len(targets)
+
+
+def needs_targets(in_channels: int, num_classes: int) -> nn.Module:
+    """Its forward can't be called with images alone."""
+    return nn.Sequential(plain(in_channels, num_classes), Targets())
+
+
+class OneWay(torch.autograd.Function):
+    """Hands on its input, and has no backward."""
+
+    @staticmethod
+    def forward(_context: object, x: Tensor) -> Tensor:
+        """The input."""
+        return x.clone()
+
+    @staticmethod
+    def backward(_context: object, _gradient: Tensor) -> Tensor:
+        """Not written yet."""
+        raise NotImplementedError("not written yet")
+
+
+class Forwards(nn.Module):
+    """A layer without a backward."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The input."""
+        return OneWay.apply(x)  # type: ignore[no-any-return]
+
+
+def no_backward(in_channels: int, num_classes: int) -> nn.Module:
+    """Its scores look trainable."""
+    return nn.Sequential(plain(in_channels, num_classes), Forwards())
+
+
+class Unmoved(nn.Module):
+    """Scores that depend on the images alone."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The inner's scores without a way back to its weights."""
+        with torch.no_grad():
+            scores = self.inner(x)
+        return scores.requires_grad_()  # type: ignore[no-any-return]
+
+
+def unmoved(in_channels: int, num_classes: int) -> nn.Module:
+    """No gradient reaches a weight."""
+    return Unmoved(plain(in_channels, num_classes))

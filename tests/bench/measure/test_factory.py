@@ -1,5 +1,7 @@
 """A model that can't be measured as it is is told of in one line, with the way out."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import torch
 from torch import nn
 from typer.testing import CliRunner
 
+from bench import dry, reopen
 from bench.__main__ import app
 from bench.measure import worker
 from bench.measure.factory import ModelError, build_model, why_unfit
@@ -30,6 +33,11 @@ ODD_OUTPUTS = {
     "pair": "must return scores of shape (2, 10) for 2 images, returned tuple",
     "three_classes": "must return scores of shape (2, 10) for 2 images, returned (2, 3)",
     "detached": "returns scores without a gradient (no_grad, detach or argmax): nothing could be trained",
+    "detections": "must return scores of shape (2, 10) for 2 images, returned list",
+    "losses": "must return scores of shape (2, 10) for 2 images, returned dict",
+    "needs_targets": "fails on images of 1x28x28 (--input sets others): TypeError: ",
+    "no_backward": "fails in the backward pass of a cross entropy: NotImplementedError: not written yet",
+    "unmoved": "hands no gradient to its parameters: nothing could be trained",
     "large_images": "fails on images of 1x28x28 (--input sets others): RuntimeError: ",
 }
 
@@ -86,3 +94,58 @@ def test_a_run_of_an_odd_model_ends_before_anything_is_measured(
     assert result.exit_code == 2
     assert f"bench: model odd_models:{name}" in result.output.splitlines()[-1]
     assert not list(tmp_path.rglob("run.json"))
+
+
+@pytest.mark.parametrize("name", ["detections", "no_backward", "evaluated"])
+def test_list_says_why_a_model_can_t_run(name: str) -> None:
+    model = f"odd_models:{name}"
+    result = CliRunner().invoke(app, ["list", "--preset", "look", "--device", "cpu", "--model", model])
+    *lines, last = result.output.splitlines()
+
+    assert result.exit_code == 0, result.output
+    assert len(lines) == 3
+    for line in lines:
+        assert f"excluded: model {model}" in line
+    assert last.startswith("0 of 3 variants run here")
+
+
+def test_list_shows_a_model_the_images_that_are_named() -> None:
+    asked = ["list", "--preset", "look", "--device", "cpu", "--model", "odd_models:large_images"]
+    small, large = (CliRunner().invoke(app, [*asked, "--input", shape]).output for shape in ("1x28x28", "3x101x101"))
+
+    assert "fails on images of 1x28x28 (--input sets others)" in small
+    assert "3 of 3 variants run here" in large
+
+
+def test_list_tries_each_model_apart() -> None:
+    models = "--axis", "model=odd_models:plain,odd_models:losses"
+    result = CliRunner().invoke(app, ["list", "--preset", "look", "--device", "cpu", *models])
+
+    assert result.output.count("excluded: model odd_models:losses must return scores of shape") == 3
+    assert "3 of 6 variants run here" in result.output
+
+
+def test_list_of_nin_starts_no_worker_but_the_one_that_tells_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dry, "ask_in_tree", lambda *_, **__: pytest.fail("NiN on its own images was tried"))
+    result = CliRunner().invoke(app, ["list", "--preset", "look", "--device", "cpu"])
+
+    assert "3 of 3 variants run here" in result.output
+
+
+@pytest.mark.parametrize("verb", ["run --resume made-up", "profile made-up", "micro made-up"])
+def test_a_run_that_is_there_is_not_added_to_where_its_model_no_longer_runs(
+    verb: str, make_run: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reopen, "differences", lambda *_: [])  # the made-up machine is not this one
+    monkeypatch.chdir(tmp_path)
+    model = "odd_models:losses"
+    folder = make_run({(Variant(model=model).id, "A"): [1.0, 1.1]})
+    header = json.loads((folder / "run.json").read_text())
+    header["inputs"]["shape"] = [1, 28, 28]
+    (folder / "run.json").write_text(json.dumps(header))
+    before = (folder / "trials.csv").read_bytes()
+    result = CliRunner().invoke(app, [*verb.split(), "--model", model])
+
+    assert result.exit_code == 2
+    assert f"bench: model {model} must return scores of shape (2, 10)" in " ".join(result.output.split())
+    assert (folder / "trials.csv").read_bytes() == before

@@ -13,7 +13,8 @@ from torch.func import functional_call
 
 from bench import child
 from bench.measure import worker
-from bench.variants import Variant, as_row
+from bench.partial import shares
+from bench.variants import Variant, as_row, from_row
 from nin import train
 from nin.train import Trainer
 
@@ -43,13 +44,57 @@ def test_an_honest_variant_passes_everything(axes: dict[str, str]) -> None:
 def test_autocast_that_is_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Trainer, "autocast", lambda _self: nullcontext())
 
-    assert ("invalid", "layer conv (Conv2d) gave float32, not bfloat16") == outcome(request(precision="bf16"))
+    assert ("invalid", "none of 3 computing layers in bfloat16") == outcome(request(precision="bf16"))
 
 
-def test_a_layout_that_is_lost_midway() -> None:
-    told = outcome(request(memory_format="nhwc", model="tests_models:loses_layout"))
+def in_part(**axes: object) -> list[str]:
+    """What a variant that is ok took effect in, in part."""
+    asked = request("steps+layers", **axes)
+    reply = worker.trial(asked)
+    assert (reply["status"], reply["reason"]) == ("ok", "")
+    return [share.words for share in shares(from_row(asked["variant"]), reply["layers"]) if not share.whole]
 
-    assert ("invalid", "layer spoil (AvgPoolOther) gave nchw, not nhwc") == told
+
+@pytest.mark.parametrize("axes", [{}, {"precision": "bf16"}])
+def test_an_honest_variant_took_effect_whole(axes: dict[str, str]) -> None:
+    assert in_part(**axes) == []
+
+
+def test_torch_gives_the_gradient_of_a_global_pooling_in_the_default_layout() -> None:
+    assert in_part(memory_format="nhwc") == ["2 of 3 gradients as nhwc"]
+
+
+def test_a_layout_that_is_lost_midway_is_measured_and_told_of() -> None:
+    found = in_part(memory_format="nhwc", model="tests_models:loses_layout")
+
+    assert found[0] == "3 of 4 image layers' outputs as nhwc"
+
+
+def test_a_layout_that_is_never_there() -> None:
+    told = outcome(request(memory_format="nhwc", model="tests_models:never_nhwc"))
+
+    assert ("invalid", "none of 3 image layers' outputs as nhwc") == told
+
+
+def test_a_mean_over_the_planes_alone_costs_no_verdict() -> None:
+    found = in_part(memory_format="nhwc", model="tests_models:means")
+
+    assert found == ["none of 1 gradients as nhwc"]
+
+
+def test_a_part_without_autocast_is_told_of() -> None:
+    assert in_part(precision="bf16", model="tests_models:partly_in_float32") == ["2 of 3 computing layers in bfloat16"]
+
+
+def test_whole_numbers_and_a_part_in_half_precision_are_no_fault() -> None:
+    assert in_part(model="tests_models:counts") == []
+    assert in_part(model="tests_models:partly_in_half") == ["2 of 3 computing layers in float32"]
+
+
+def test_a_model_that_computes_in_half_precision_unasked() -> None:
+    told = outcome(request(precision="fp32", model="tests_models:all_in_half"))
+
+    assert ("invalid", "none of 3 computing layers in float32") == told
 
 
 def scaled(layer: str, factor: float) -> Callable[[nn.Module, str], Callable[[torch.Tensor], torch.Tensor]]:

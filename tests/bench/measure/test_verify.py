@@ -12,6 +12,7 @@ from bench.measure.effects import Effects, disturbed
 from bench.measure.samples import Samples
 from bench.measure.steps import take_step
 from bench.measure.workload import Workload
+from bench.partial import shares
 from bench.variants import Variant
 
 MakeWork = Callable[..., Workload]
@@ -28,7 +29,9 @@ def test_an_honest_variant_passes(axes: dict[str, str], real_work: MakeWork) -> 
     work = real_work(batch_size=2, **axes)
 
     assert verify.before_steps(work) == ""
-    assert verify.after_steps(work.variant, observe(work), Samples("steps")) == ""
+    facts = observe(work)
+    assert verify.after_steps(work.variant, facts, Samples("steps")) == ""
+    assert all(share.whole for share in [verify.weights(work), *shares(work.variant, verify.as_rows(facts))])
 
 
 def test_facts_are_what_the_layers_saw(real_work: MakeWork) -> None:
@@ -42,11 +45,25 @@ def test_facts_are_what_the_layers_saw(real_work: MakeWork) -> None:
     assert facts["9"].memory_format == ""
 
 
-def test_a_layout_lost_midway_is_found(real_work: MakeWork) -> None:
+def test_a_layout_lost_midway_took_effect_in_part(real_work: MakeWork) -> None:
     work = real_work(batch_size=2, memory_format="nhwc")
     work.trainer.model.get_submodule("2.3").forward = lambda x: x.relu().contiguous()
+    facts = observe(work)
 
-    assert verify.after_steps(work.variant, observe(work), Samples("steps")) == ("layer 2.3 (ReLU) gave nchw, not nhwc")
+    assert verify.after_steps(work.variant, facts, Samples("steps")) == ""
+    # NiN has 12 convolutions, as many ReLUs and 3 poolings; its global pooling gives 1x1 planes, which tell nothing.
+    found = [share.words for share in shares(work.variant, verify.as_rows(facts)) if not share.whole]
+    assert found[0] == "26 of 27 image layers' outputs as nhwc"
+
+
+def test_a_layout_lost_everywhere_is_found(real_work: MakeWork) -> None:
+    work = real_work(batch_size=2, memory_format="nhwc")
+    for module in work.trainer.model.modules():
+        if isinstance(module, (nn.Conv2d, nn.ReLU, nn.MaxPool2d)):
+            module.register_forward_hook(lambda _m, _x, y: y.contiguous())
+    told = verify.after_steps(work.variant, observe(work), Samples("steps"))
+
+    assert told == "none of 27 image layers' outputs as nhwc"
 
 
 def test_a_layer_that_permutes_on_purpose_is_no_lost_layout() -> None:
@@ -82,19 +99,25 @@ def test_an_allocator_of_the_users_is_found(real_work: MakeWork, monkeypatch: py
     assert verify.before_steps(work) == "libjemalloc is loaded in place of glibc's allocator (LD_PRELOAD)"
 
 
-def test_weights_in_the_wrong_layout_are_found(real_work: MakeWork) -> None:
+def test_weights_that_all_lie_in_the_other_layout_are_found(real_work: MakeWork) -> None:
     work = real_work(batch_size=2, memory_format="nhwc")
-    conv = work.trainer.model.get_submodule("2.0")
-    conv.weight = nn.Parameter(conv.weight.detach().contiguous())  # type: ignore[operator]
+    convs = [
+        work.trainer.model.get_submodule(path) for path in ("2.0", "4.0", "7.0")
+    ]  # others are 1x1, or of 1 channel
+    told = []
+    for conv in convs:
+        told.append((verify.before_steps(work), verify.weights(work).words))
+        conv.weight = nn.Parameter(conv.weight.detach().contiguous())  # type: ignore[operator]
 
-    assert verify.before_steps(work) == "parameter 2.0.weight lies as nchw, not nhwc"
+    assert told == [("", f"{got} of 3 weights as nhwc") for got in (3, 2, 1)]
+    assert verify.before_steps(work) == "none of 3 weights as nhwc"
 
 
 def test_autocast_that_is_off_is_found(real_work: MakeWork) -> None:
     work = real_work(batch_size=2)
 
     assert verify.after_steps(Variant(precision="bf16"), observe(work), Samples("steps")) == (
-        "layer 0.0 (Conv2d) gave float32, not bfloat16"
+        "none of 12 computing layers in bfloat16"
     )
 
 

@@ -187,3 +187,82 @@ class Branching(nn.Module):
 def branching(in_channels: int, num_classes: int) -> nn.Module:
     """For 8x8 images."""
     return Branching(in_channels * 8 * 8, num_classes)
+
+
+def never_nhwc(in_channels: int, num_classes: int) -> nn.Module:
+    """Every layer of images hands on the default layout."""
+    model = honest(in_channels, num_classes)
+    for module in model.modules():
+        if isinstance(module, (nn.Conv2d, nn.ReLU)):
+            module.register_forward_hook(lambda _module, _x, y: y.contiguous())
+    return model
+
+
+class Means(nn.Module):
+    """The mean of each channel of one convolution, and a head."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(in_channels, 8, 3), nn.Linear(8, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.conv(x).mean((2, 3)))  # type: ignore[no-any-return]
+
+
+def means(in_channels: int, num_classes: int) -> nn.Module:
+    """The only gradient of an image comes back from a mean."""
+    return Means(in_channels, num_classes)
+
+
+class Autocast(nn.Module):
+    """A layer under autocast of its own, switched on or off, that hands on float32."""
+
+    def __init__(self, inner: nn.Module, *, enabled: bool) -> None:
+        super().__init__()
+        self.inner, self.enabled = inner, enabled
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.enabled):
+            return self.inner(x.float()).float()  # type: ignore[no-any-return]
+
+
+def partly_in_float32(in_channels: int, num_classes: int) -> nn.Module:
+    """Its head switches autocast off around itself."""
+    model = Block(in_channels, num_classes, nn.Identity())
+    model.head = Autocast(model.head, enabled=False)  # type: ignore[assignment]
+    return model
+
+
+def partly_in_half(in_channels: int, num_classes: int) -> nn.Module:
+    """Its head computes in bfloat16 unasked."""
+    model = Block(in_channels, num_classes, nn.Identity())
+    model.head = Autocast(model.head, enabled=True)  # type: ignore[assignment]
+    return model
+
+
+def all_in_half(in_channels: int, num_classes: int) -> nn.Module:
+    """Each of its convolutions and its head compute in bfloat16 unasked."""
+    return Autocast(honest(in_channels, num_classes), enabled=True)
+
+
+class Mask(nn.Module):
+    """Which elements are above 0: bools."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x > 0
+
+
+class Masked(nn.Module):
+    """What a layer of bools lets through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mask = Mask()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.mask(x)  # type: ignore[no-any-return]
+
+
+def counts(in_channels: int, num_classes: int) -> nn.Module:
+    """A leaf of it gives bools."""
+    return Block(in_channels, num_classes, Masked())
