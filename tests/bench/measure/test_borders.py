@@ -80,7 +80,8 @@ class Odd(nn.Module):
         self.pair = Twin()
 
     def forward(self, x: Tensor) -> Tensor:
-        both: Any = self.pair(self.layer(input=self.layer(x) + 1))
+        layer: Any = self.layer
+        both: Any = self.pair(layer(input=layer(x) + 1))
         return both["found"].first * both["found"].second  # type: ignore[no-any-return]
 
 
