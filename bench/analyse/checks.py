@@ -12,6 +12,24 @@ from bench.analyse.page import Lines, Report
 from bench.analyse.words import count, markdown
 from bench.text import MOST_OF_A_REASON
 
+GATE_WORDS = (
+    "One batch against float64, on the same images and weights. Eager variants are held layer by layer, each layer "
+    "given exactly what float64 has there: *value* is the result that is off by most of what it may be off by, "
+    "*gradient* the same of gradients. Compiled variants are held as a whole, by their scores and their parameters' "
+    "gradients. An error is the difference's norm over the exact norm (or how far a whole result is off by a factor); "
+    "its bound follows from what rounding was seen to do to this model in this precision (docs/variants.md). A variant "
+    "beyond a bound is invalid. *Not gated*: the gate can't tell, and the measurement stands. *Live logits* are the "
+    "classes whose score differs between images under the model's own initialisation. *Conversions* and *casts* are "
+    "the operators of a step that change a tensor's layout or float type."
+)
+OLDER_GATE_WORDS = (
+    "Scores and gradients of one batch, under He's initialisation, against float64: an error is the difference's norm "
+    "over the exact norm, for gradients that of the parameter that is furthest off. The bounds are those of the "
+    "version that measured. *Live logits* are the classes whose score differs between images under the model's own "
+    "initialisation. *Conversions* and *casts* are the operators of a step that change a tensor's layout or float type."
+)
+"""Of runs that were measured before variants were held layer by layer."""
+
 
 def section(report: Report) -> Lines:
     """Errors against float64 with their bounds, and what each variant was found to do."""
@@ -25,14 +43,7 @@ def section(report: Report) -> Lines:
         "## Is each variant what it says?",
         "",
         *markdown(shown, MOST_OF_A_REASON),
-        "Scores and gradients of one batch, under He's initialisation, against float64: an error is the difference's "
-        "norm over the exact norm, for gradients that of the parameter that is furthest off. Bounds are 8 times what "
-        "plain float32 misses by (at least 2^-22 for scores and 2^-12 for gradients), scaled by the precision's "
-        "roundoff for scores and by its root for gradients, which jump where rounding tips a ReLU over; and never more "
-        "than 0.2 and 1.5, so that in half precision passing says no more than that nothing is plainly wrong "
-        "(docs/variants.md). A variant beyond one is invalid. *Live logits* are "
-        "the classes whose score differs between images under the model's own initialisation. *Conversions* and "
-        "*casts* are the operators of a step that change a tensor's layout or float type.",
+        GATE_WORDS if table.own_weights.notna().any() else OLDER_GATE_WORDS,
         "",
         *[line for sentence in warnings(data, table) for line in (sentence, "")],
     ]
@@ -46,8 +57,9 @@ def cells(data: RunData, row: dict[str, Any]) -> dict[str, str]:
         "variant": label(data, v),
         "gate": gate_words(row),
         "in part": effect.words(data, v),
-        "score error (bound)": bounded(row["score_error"], row["score_bound"]),
+        "value error (bound)": bounded(row["score_error"], row["score_bound"]),
         "gradient error (bound)": bounded(row["gradient_error"], row["gradient_bound"]),
+        "weights": "the model's own" if row["own_weights"] == 1 else "",
         "live logits": count(row["live_logits"]),
         "conversions": count(data.spread(v, "conversions").estimate),
         "casts": count(data.spread(v, "casts").estimate),
@@ -59,8 +71,8 @@ def gate_words(row: dict[str, Any]) -> str:
     """What the gate said of a variant; it is the last of the checks, so that others end before it."""
     if not math.isnan(row["gradient_bound"]):
         return "passed"
-    if row["status"] == "ok":
-        return str(row["reason"])  # not gated, and why
+    if row["not_gated"] == 1:
+        return f"not gated: {row['reason'].removeprefix('not gated: ')}"  # older runs have it in the reason
     return "failed" if "rounding explains" in row["reason"] else "not reached"
 
 

@@ -240,15 +240,21 @@ def memory(data: RunData) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-NUMERICS = ("loss_error", "score_error", "score_bound", "gradient_error", "gradient_bound", "live_logits")
+NUMERICS = (
+    "loss_error", "score_error", "score_bound", "gradient_error", "gradient_bound", "live_logits", "own_weights",
+    "not_gated",
+)  # fmt: skip
 
 
 def numerics(data: RunData) -> pd.DataFrame:
-    """numerics.csv: a row a variant that came as far as the gate, with status and reason of those that failed it."""
+    """numerics.csv: a row a variant that came as far as the gate; why it failed there, or could not be gated."""
     rows = []
     for v in data.variants[data.variants.excluded_reason == ""].variant_id:
         status, reason = outcome(data, v)
         values = {name: data.spread(v, name, "process").estimate for name in NUMERICS}
+        if values["not_gated"] == 1:
+            mine = step_trials(data, v)
+            reason = next((told for told in mine[mine.status == "ok"].reason if told), "")
         if status == "invalid" or reason or not math.isnan(values["gradient_bound"]):
             rows.append({"variant_id": v} | values | {"status": status, "reason": reason})
     return pd.DataFrame(rows, columns=["variant_id", *NUMERICS, "status", "reason"])

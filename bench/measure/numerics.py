@@ -44,7 +44,7 @@ class Attempt:
 
 
 def measure(work: Workload) -> tuple[Samples, str]:
-    """Errors of a variant with their bounds and the live logits, as samples; and why it is invalid, else empty.
+    """Errors of a variant with their bounds, as samples; and why it is invalid, else empty.
 
     It changes the weights: nothing is measured behind it. Raises NotGatedError where it can't tell: of a model that
     draws at random by itself, that has no numbers in float32, or whose baseline misses (which is what its code does).
@@ -58,7 +58,7 @@ def measure(work: Workload) -> tuple[Samples, str]:
         raise NotGatedError(msg)
     values = {"loss_error": found.loss_error, "score_error": found.values.error, "score_bound": found.values.bound}
     values |= {"gradient_error": found.gradients.error, "gradient_bound": found.gradients.bound}
-    values |= {"gate_attempts": attempt + 1, "own_weights": int(found.own_weights), "live_logits": live_logits(work)}
+    values |= {"gate_attempts": attempt + 1, "own_weights": int(found.own_weights)}
     samples = Samples("numerics")
     for name, value in values.items():
         samples.add(name, "1", value, scope="process")

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from bench.measure.verify import LayerFacts
     from bench.measure.workload import Workload
 
-NOT_GATED = "not gated: "
-"""How the reason begins of a trial that is ok but for the gate, which could not tell."""
 WHOLE_EPOCHS = 2
 """Whole epochs behind the first one."""
 
@@ -153,12 +151,13 @@ def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: d
     ):
         return failed("invalid", reason)
     began = ticker.host_s()
-    reason, kernels = once(work, ticker, probes, samples)
-    if reason and not reason.startswith(NOT_GATED):
-        return failed("invalid", reason)
+    kernels = once(work, ticker, probes, samples)
+    wrong, not_gated = gate(work, samples) if "numerics" in probes else ("", "")
+    if wrong:
+        return failed("invalid", wrong)
     layers = [row | {"kernel": kernels.get(row["layer"], "")} for row in verify.as_rows(facts)]
     told = {"layers": layers, "state": ended, "counts": asdict(timed.counts), "once_s": ticker.host_s() - began}
-    return answered(samples.rows) | told | {"reason": reason}
+    return answered(samples.rows) | told | {"reason": not_gated}
 
 
 def first_step(work: "Workload", ticker: "Clock") -> "tuple[list[LayerFacts], Samples]":
@@ -190,8 +189,8 @@ def trace_trial(work: "Workload", ticker: "Clock", asked: dict[str, Any]) -> dic
     return failed("invalid", reason) if reason else answered(found.rows)
 
 
-def once(work: "Workload", ticker: "Clock", probes: list[str], samples: "Samples") -> tuple[str, dict[str, str]]:
-    """Measure what the pilot measures once; why the variant is invalid, and the kernels by layer."""
+def once(work: "Workload", ticker: "Clock", probes: list[str], samples: "Samples") -> dict[str, str]:
+    """Measure what the pilot measures once; the kernels by layer."""
     from bench.measure import kernels, rates  # noqa: PLC0415
 
     found: dict[str, str] = {}
@@ -201,21 +200,22 @@ def once(work: "Workload", ticker: "Clock", probes: list[str], samples: "Samples
     if "kernels" in probes:
         copies, found = kernels.measure(work)
         samples.add_all([copies])
-    return gate(work, samples) if "numerics" in probes else "", found
+    return found
 
 
-def gate(work: "Workload", samples: "Samples") -> str:
-    """Hold the variant against float64; why it is invalid. Where the gate itself fails, the measurement stands."""
+def gate(work: "Workload", samples: "Samples") -> tuple[str, str]:
+    """Hold the variant against float64; why it is invalid, and why the gate can't tell: then the measurement stands."""
     from bench.measure import numerics  # noqa: PLC0415
 
     try:
-        errors, reason = numerics.measure(work)
+        samples.add("live_logits", "1", numerics.live_logits(work), scope="process")
+        errors, wrong = numerics.measure(work)
     except Exception as error:  # noqa: BLE001 - such as a model that has no float64, or no memory for it
         traceback.print_exc()
         samples.add("not_gated", "1", 1, scope="process")
-        return f"{NOT_GATED}{failed('', error)['reason']}"
+        return "", str(failed("", error)["reason"])
     samples.add_all([errors])
-    return reason
+    return wrong, ""
 
 
 def answered(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def test_what_a_visitor_lets_go_on_is_what_the_next_layer_gets() -> None:
     with visited(model, Noting(blocked=("1",))):
         scores = model(torch.rand(3, 4))
 
-    assert torch.equal(scores, model[2].bias.expand(3, 2))
+    assert torch.equal(scores, model.get_parameter("2.bias").expand(3, 2))
 
 
 class Odd(nn.Module):
