@@ -10,6 +10,7 @@ from bench.analyse.load import RunData, cell
 from bench.analyse.stats import NOTHING, Interval, as_ratio, inverse, shift_interval
 from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, Control, delta_of, verdict
 from bench.plan import times_steps
+from bench.traces import BETWEEN
 from bench.variants import LARGEST
 
 EPOCH_IMAGES = 60_000
@@ -197,7 +198,7 @@ def layers(data: RunData) -> pd.DataFrame:
     """layers.csv: a row a layer of every variant whose layers were timed, in the model's order, `between` last."""
     timed = {variant_id for variant_id, metric, scope, *_ in data.spreads if (metric, scope) == ("wall", "layer")}
     facts = data.layers[data.layers.variant_id.isin(timed)].drop_duplicates(["variant_id", "layer"])
-    between = {"layer": "between", "block": "", "type": "", "output_shape": "", "parameters": 0}
+    between = {"layer": BETWEEN, "block": "", "type": "", "output_shape": "", "parameters": 0}
     rows: list[Row] = []
     for variant_id, mine in facts.groupby("variant_id", sort=False):
         rows += [layer_row(data, str(variant_id), fact) for fact in [*mine.to_dict("records"), between]]

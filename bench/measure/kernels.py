@@ -10,7 +10,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench.measure.clock import HostClock
-from bench.measure.layers import tensors
+from bench.measure.leaves import tensors
 from bench.measure.samples import Samples
 from bench.measure.trace import traced_step
 from bench.measure.verify import format_of

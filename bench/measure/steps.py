@@ -13,6 +13,7 @@ from bench.measure.queue import steady
 from bench.measure.samples import Samples
 from bench.measure.usage import UNITS, usage
 from bench.measure.workload import Workload
+from bench.traces import BETWEEN
 from nin.train import PHASES
 
 
@@ -237,7 +238,7 @@ def add_parts(work: Workload, group: Sequence[Timeline], index: int, phases: Sam
     for (layer, phase), seconds in by_part.items():
         by_phase[phase] += seconds
         if work.eager and (layer or phase in ("forward", "backward")):
-            layers.add("wall", "s", seconds, scope="layer", layer=layer or "between", phase=phase, index=index)
+            layers.add("wall", "s", seconds, scope="layer", layer=layer or BETWEEN, phase=phase, index=index)
     for phase in filter(by_phase.__contains__, PHASES):
         phases.add("wall", "s", by_phase[phase], scope="phase", phase=phase, index=index)
 

@@ -40,8 +40,6 @@ class Ranges(Timeline):
         """From now on the time is `owner`'s."""
         self.leave()
         layer, phase = owner
-        if self._phase[0] == "backward" and phase == "forward":  # a checkpoint computes its layers anew in backward
-            layer, phase = layer or BETWEEN, "backward"
         if not layer and phase != self._phase[0]:
             if self._phase[1] is not None:
                 self._phase[1].__exit__(None, None, None)
