@@ -173,6 +173,18 @@ class Block(nn.Module):
         return self.plant.at(BETWEEN, x) if self.tail else x
 
 
+class ByName(nn.Module):
+    """Functional code, and a layer that is called by keyword arguments only."""
+
+    def __init__(self, plant: Plant) -> None:
+        super().__init__()
+        self.plant, self.layer = plant, plant.layer("part.layer")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The input."""
+        return cast("Tensor", self.layer(x=self.plant.at(BETWEEN, x)))
+
+
 class Waiting(nn.Module):
     """A parametrization that waits, and gives the parameter."""
 
@@ -253,7 +265,7 @@ CASES = [
     anew("checkpoint, no early stop", tail=False, reentrant=False, around=lambda: set_checkpoint_early_stop(False)),
     anew("checkpoint, reentrant", tail=False, reentrant=True),
     anew("checkpoint, reentrant, functional end", tail=True, reentrant=True),
-    Case(name="keyword arguments only", part=lambda p: p.layer("part"), use=lambda part, x: part(x=x + 0)),
+    Case(name="keyword arguments only", part=ByName, spot="part.layer", calls={BETWEEN: 2}),
     giving("a tuple", lambda x: (x, 1), lambda y: y[0]),
     giving("a dict of lists", lambda x: {"a": [x]}, lambda y: y["a"][0]),
     giving("a named tuple", lambda x: Pair(x, x), lambda y: y.one),
