@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from bench.plan import ArmName
-from bench.records import RUN_FILE, SCHEMA_VERSION, VARIANTS, RecordError, found_words
+from bench.records import READABLE, RUN_FILE, SCHEMA_VERSION, VARIANTS, RecordError, found_words
 from bench.text import storable
 from bench.variants import Variant
 
@@ -221,8 +221,8 @@ def read_run(folder: Path) -> Header:
         msg = f"{path}: damaged ({error})"
         raise RecordError(msg) from error
     version = raw.get("schema_version") if isinstance(raw, dict) else None
-    if version != SCHEMA_VERSION:
-        msg = f"{path}: schema version {found_words(version)}, this bench reads {SCHEMA_VERSION}"
+    if version not in READABLE:
+        msg = f"{path}: schema version {found_words(version)}, this bench reads {' and '.join(map(str, READABLE))}"
         raise RecordError(msg)
     header = decoded(raw, path)
     if header.kind == "ab" and header.trees is None:

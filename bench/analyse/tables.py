@@ -192,6 +192,8 @@ LAYER_COLUMNS = (
     "forward_s_hi", "backward_s", "backward_s_lo", "backward_s_hi", "share_of_step", "saved_bytes",
     "memory_format", "gradient_format", "dtype", "kernel",
 )  # fmt: skip
+COUNTED = ["calls", "paths"]
+"""What runs of the first schemas did not note."""
 
 
 def layers(data: RunData) -> pd.DataFrame:
@@ -202,7 +204,9 @@ def layers(data: RunData) -> pd.DataFrame:
     rows: list[Row] = []
     for variant_id, mine in facts.groupby("variant_id", sort=False):
         rows += [layer_row(data, str(variant_id), fact) for fact in [*mine.to_dict("records"), between]]
-    return pd.DataFrame(rows, columns=list(LAYER_COLUMNS))
+    counted = [name for name in COUNTED if name in data.layers]
+    table = pd.DataFrame(rows, columns=[*LAYER_COLUMNS, *counted])
+    return table.astype({name: "Int64" for name in counted if name == "calls"})
 
 
 def layer_row(data: RunData, variant_id: str, fact: Row) -> Row:
@@ -222,7 +226,8 @@ def layer_row(data: RunData, variant_id: str, fact: Row) -> Row:
             "share_of_step": (forward.estimate + backward.estimate) / stamped_s,
             "saved_bytes": data.spread(variant_id, "saved", "layer", layer).estimate,
         }
-        | {name: fact.get(name, "") for name in ("memory_format", "gradient_format", "dtype", "kernel")}
+        | {name: fact.get(name, "") for name in ("memory_format", "gradient_format", "dtype", "kernel", "paths")}
+        | {"calls": fact.get("calls")}
     )
 
 

@@ -60,7 +60,9 @@ class Watch:
             mine = found.setdefault("backward" if str(graph).endswith("True)") else "forward", [])
             for name, told in sorted(kernels.items(), key=lambda item: int(item[0].rpartition(":")[2])):
                 covered = {layers.get(noted.get(node, "")) for node in told["post_grad_nodes"]}
-                mine.append((name.rpartition(":")[0], [layer for layer in dict.fromkeys(layers.values()) if layer in covered]))
+                mine.append(
+                    (name.rpartition(":")[0], [layer for layer in dict.fromkeys(layers.values()) if layer in covered])
+                )
         return found
 
 

@@ -4,8 +4,9 @@ A stamp says whose time begins (`clock.Timeline`). Forward: hooks before and beh
 Backward: autograd calls a prehook on the node that made a leaf's output as that leaf's backward
 begins, and a prehook on the node that made its input, where no leaf made it, as functional code
 between leaves begins. So a leaf's backward runs until the next border and includes the gradients of
-its parameters. What a checkpoint computes anew in backward is its layers' backward. Module backward hooks would not do: they fire too early for the first layer and fail
-on in-place layers (pytorch issues 100528 and 61519).
+its parameters. What a checkpoint computes anew in backward is its layers' backward too. Module backward
+hooks would not do: they fire too early for the first layer and fail on in-place layers (pytorch issues
+100528 and 61519).
 """
 
 import time

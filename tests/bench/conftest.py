@@ -334,7 +334,7 @@ class TrialWriter:
             {
                 "trial_id": trial["trial_id"], "variant_id": trial["variant_id"], "layer": layer,
                 "block": layer.partition(".")[0], "type": kind, "output_shape": "32x10", "parameters": 110,
-                "memory_format": "nchw", "dtype": "float32",
+                "memory_format": "nchw", "dtype": "float32", "calls": 1,
             }
             for layer, kind, _, _ in self.layers
         ]  # fmt: skip
