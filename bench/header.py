@@ -13,9 +13,12 @@ import msgspec
 from msgspec import Meta, Struct
 
 from bench.plan import ArmName
-from bench.records import READABLE, RUN_FILE, SCHEMA_VERSION, VARIANTS, RecordError, found_words
+from bench.records import RUN_FILE, SCHEMA_VERSION, VARIANTS, RecordError, found_words
 from bench.text import storable
 from bench.variants import Variant
+
+READABLE = (3, SCHEMA_VERSION)
+"""The schemas of runs that are read."""
 
 Text = Annotated[str, Meta(max_length=100_000)]
 Word = Annotated[str, Meta(max_length=1000)]

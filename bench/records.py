@@ -10,17 +10,16 @@ import io
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench.text import ELLIPSIS, MOST_OF_A_REASON, MOST_SHOWN, restored, shortened, stored
 from bench.torn import end_of_records
-from bench.variants import AXES, Variant, VariantError, from_row
+from bench.variants import AXES, VariantError, from_row
 
 SCHEMA_VERSION = 4
-READABLE = (3, SCHEMA_VERSION)
-
 RUN_FILE = "run.json"
 
 STATUSES = ("ok", "oom", "timeout", "unsupported", "invalid", "error")
@@ -107,7 +106,7 @@ class Table:
     def of(self, content: bytes) -> "Table":
         """The table as a file has it: without the later columns where its header has none of them."""
         columns = {name: column for name, column in self.columns.items() if name not in self.later}
-        earlier = Table(name=self.name, columns=columns)
+        earlier = replace(self, columns=columns, later=())
         return earlier if self.later and content.startswith(earlier.header().encode()) else self
 
     def path(self, folder: Path) -> Path:
@@ -232,8 +231,7 @@ def whole_records(folder: Path, table: Table) -> tuple[bytes, list[str]]:
     except OSError as error:
         msg = f"{path}: {error.strerror}"
         raise RecordError(msg) from error
-    held = table.of(content)
-    end = end_of_records(content, lambda line: _is_row(held, line))
+    end = end_of_records(content, partial(_is_row, table.of(content)))
     if end == len(content):
         return content, []
     return content[:end], [f"{table.name}: its last line was torn and is left out"]
@@ -285,11 +283,6 @@ def read_variants(folder: Path) -> list[dict[str, Value]]:
     for line, row in enumerate(rows, start=2):
         check_variant(path, line, row)
     return rows
-
-
-def runnable_variants(rows: Iterable[Mapping[str, Any]]) -> list[Variant]:
-    """The variants of some rows that nothing was known against."""
-    return [from_row({name: str(row[name]) for name in AXES}) for row in rows if not row["excluded_reason"]]
 
 
 def check_variant(path: Path, line: int, row: Mapping[str, Any]) -> None:
