@@ -71,10 +71,11 @@ class Stamps:
         self.made_input = {x.grad_fn for x in tensors(inputs) if x.grad_fn is not None}
         for node in self.made_input:
             self.watch(node, NOBODY)
-        if computed_anew() and self.tail is None:
+        phase = "backward" if computed_anew() else "forward"
+        if phase == "backward" and self.tail is None:
             self.interrupted = self.timeline.owner
         self.tail = None
-        self.timeline.enter((path, "backward" if computed_anew() else "forward"))
+        self.timeline.enter((path, phase))
 
     def behind(self, path: str, output: object) -> None:
         """A leaf has ended; without an output where its checkpoint stopped it, having all that it needs."""
@@ -108,7 +109,7 @@ def stamped(model: nn.Module, timeline: Timeline, leave: Callable[[], None] | No
     for path, leaf in leaves(model).items():
         handles += [
             leaf.register_forward_pre_hook(
-                lambda _m, x, named, path=path: stamps.before(path, (x, named)), prepend=True, with_kwargs=True
+                lambda _m, x, named, path=path: stamps.before(path, (*x, *named.values())), prepend=True, with_kwargs=True
             ),
             leaf.register_forward_hook(lambda _m, _x, y, path=path: stamps.behind(path, y), always_call=True),
         ]
