@@ -109,7 +109,9 @@ def stamped(model: nn.Module, timeline: Timeline, leave: Callable[[], None] | No
     for path, leaf in leaves(model).items():
         handles += [
             leaf.register_forward_pre_hook(
-                lambda _m, x, named, path=path: stamps.before(path, (*x, *named.values())), prepend=True, with_kwargs=True
+                lambda _m, x, named, path=path: stamps.before(path, (*x, *named.values())),
+                prepend=True,
+                with_kwargs=True,
             ),
             leaf.register_forward_hook(lambda _m, _x, y, path=path: stamps.behind(path, y), always_call=True),
         ]

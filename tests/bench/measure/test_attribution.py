@@ -38,6 +38,37 @@ def test_each_row_is_its_own_waits_and_nothing_else(case: Case, clock: Any) -> N
     assert {layer for layer, _ in found} <= {*case.spots(), BETWEEN, "part.1"}
 
 
+class Checkpointed(nn.Module):
+    def __init__(self, *parts: nn.Module, reentrant: bool) -> None:
+        super().__init__()
+        self.whole, self.reentrant = nn.Sequential(*parts), reentrant
+
+    def forward(self, x: Tensor) -> Tensor:
+        return checkpoint(self.whole, x, use_reentrant=self.reentrant)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("outer", [True, False])
+@pytest.mark.parametrize("inner", [True, False])
+def test_a_checkpoint_within_a_checkpoint_is_its_layers_backward(outer: bool, inner: bool, clock: Any) -> None:  # noqa: ANN401
+    """What the inner one holds is computed three times: in forward, with the outer one, and for itself."""
+    plant = Plant(clock.pass_s)
+    within = Checkpointed(plant.layer("b"), plant.layer("c"), reentrant=inner)
+    model = nn.Sequential(
+        plant.layer("first"),
+        Checkpointed(plant.layer("a"), within, plant.layer("d"), reentrant=outer),
+        plant.layer("last"),
+    )
+    spots = ("first", "a", "b", "c", "d", "last")
+    plant.delays_s = {(spot, "forward"): float(10**index) for index, spot in enumerate(spots)}
+    plant.delays_s |= {(spot, "backward"): 5.0 * 10**index for index, spot in enumerate(spots)}
+    found = {row: s for row, s in step_of(model, clock).items() if s}
+    names = ("0", "1.whole.0", "1.whole.1.whole.0", "1.whole.1.whole.1", "1.whole.2", "2")
+
+    assert [1, 10, 100, 1000, 10_000, 100_000] == [found.pop((name, "forward")) for name in names]
+    assert [5, 60, 700, 7000, 60_000, 500_000] == [found.pop((name, "backward")) for name in names]
+    assert not found
+
+
 OUTSIDE_OF_RANGES = {"parametrized", "checkpoint, no early stop"}
 """In these a layer's backward has more than the node that made its output, or comes behind what is computed anew."""
 
