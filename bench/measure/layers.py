@@ -109,7 +109,7 @@ def stamped(model: nn.Module, timeline: Timeline, leave: Callable[[], None] | No
     for path, leaf in leaves(model).items():
         handles += [
             leaf.register_forward_pre_hook(
-                lambda _m, x, named, path=path: stamps.before(path, (*x, *named.values())),
+                lambda _m, x, more, path=path: stamps.before(path, (*x, *more.values())),
                 prepend=True,
                 with_kwargs=True,
             ),

@@ -47,6 +47,7 @@ class Checkpointed(nn.Module):
         return checkpoint(self.whole, x, use_reentrant=self.reentrant)  # type: ignore[no-any-return]
 
 
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")  # an inner one runs without gradients first
 @pytest.mark.parametrize("outer", [True, False])
 @pytest.mark.parametrize("inner", [True, False])
 def test_a_checkpoint_within_a_checkpoint_is_its_layers_backward(outer: bool, inner: bool, clock: Any) -> None:  # noqa: ANN401
