@@ -24,7 +24,8 @@ def paths(model: nn.Module) -> dict[nn.Module, list[str]]:
     found: dict[nn.Module, list[str]] = {}
 
     def visit(module: nn.Module, path: str) -> None:
-        children = {name: child for name, child in module._modules.items() if child is not None}  # noqa: SLF001 - a module that has two names is there twice
+        # Not named_children: it leaves out the second name of a module.
+        children = {name: child for name, child in module._modules.items() if child is not None}  # noqa: SLF001
         if is_parametrized(module):
             children.pop(PARAMETRIZATIONS)
         if not children or isinstance(module, torch.jit.ScriptModule):
@@ -57,13 +58,19 @@ def type_of(leaf: nn.Module) -> str:
     return str(type_before_parametrizations(leaf).__name__)
 
 
-def tensors(value: object, depth: int = DEEPEST) -> Iterator[torch.Tensor]:
-    """The tensors in a module's input or output: in tuples, lists, mappings and what objects hold."""
+def tensors(value: object, depth: int = DEEPEST, seen: set[int] | None = None) -> Iterator[torch.Tensor]:
+    """The tensors in a module's input or output: in tuples, lists, mappings and what objects hold.
+
+    `seen` are the ids of what was looked into: objects may hold each other.
+    """
     if isinstance(value, torch.Tensor):
         yield value
-    elif depth:
+        return
+    seen = set() if seen is None else seen
+    if depth and id(value) not in seen:
+        seen.add(id(value))
         for item in _held(value):
-            yield from tensors(item, depth - 1)
+            yield from tensors(item, depth - 1, seen)
 
 
 def _held(value: object) -> list[object]:

@@ -1,6 +1,7 @@
 """Time goes to the code that took it: on a clock that only planted waits move, every row is exact."""
 
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from bench.measure import trace
 from bench.measure.clock import HostClock, Timeline
 from bench.measure.layers import stamped
-from bench.measure.leaves import leaves, paths, type_of
+from bench.measure.leaves import leaves, paths, tensors, type_of
 from bench.measure.verify import observed
 from bench.traces import BETWEEN, Owner
 from benchmarks.attribution import PHASES, step_of
@@ -175,3 +176,14 @@ def test_leaves_are_found_by_every_path() -> None:
     assert [["left.0", "right.0"], ["unused"], ["between"]] == list(paths(model).values())
     assert ["left.0", "unused", ".between"] == list(leaves(model))
     assert ["ReLU", "Linear", "Conv2d"] == [type_of(leaf) for leaf in leaves(model).values()]
+
+
+def test_tensors_are_found_in_objects_that_hold_each_other_and_each_once() -> None:
+    x, y = torch.ones(1), torch.zeros(1)
+    many = [SimpleNamespace(number=number) for number in range(100)]
+    for one in many:
+        one.others = many
+    whole = SimpleNamespace(x=x, many=many, deep={"y": (y, None, "z", 1)}, model=nn.Linear(2, 2))
+    whole.itself = whole
+
+    assert [id(x), id(y)] == [id(found) for found in tensors(((whole, whole), {}))]
