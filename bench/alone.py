@@ -12,10 +12,10 @@ from bench.choices import Choices
 from bench.folder import RunFolder
 from bench.header import read_run
 from bench.kept import call
-from bench.records import RecordError, found_words, read_variants, runnable_variants
+from bench.records import RecordError, found_words, read_variants
 from bench.reopen import check_models, check_same, find_again
 from bench.setup import dry_of, progress, scratch_of
-from bench.variants import LARGEST, UsageError, Variant
+from bench.variants import LARGEST, UsageError, Variant, runnable_variants
 
 MICRO = "micro"
 """The folder of the suite, and that of its results within a run's."""

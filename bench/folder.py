@@ -69,6 +69,10 @@ class RunFolder:
         opened, warnings = cls(folder), []
         for table in (VARIANTS, *APPENDED):
             content, torn = whole_records(folder, table)
+            if table.of(content) is not table:
+                opened.close()
+                msg = f"{folder}: {table.name} is of an earlier schema, which is read but not added to: begin a new run"
+                raise RecordError(msg)
             if torn:
                 os.truncate(table.path(folder), len(content))
                 warnings += torn

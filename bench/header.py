@@ -17,6 +17,9 @@ from bench.records import RUN_FILE, SCHEMA_VERSION, VARIANTS, RecordError, cause
 from bench.text import MOST_OF_A_REASON, shortened, storable
 from bench.variants import Variant
 
+READABLE = (3, SCHEMA_VERSION)
+"""The schemas of runs that are read."""
+
 Text = Annotated[str, Meta(max_length=100_000)]
 Word = Annotated[str, Meta(max_length=1000)]
 VariantId = Annotated[str, Meta(min_length=1, max_length=1000)]
@@ -222,8 +225,8 @@ def read_run(folder: Path) -> Header:
         msg = f"{path}: damaged ({cause_of(error)})"
         raise RecordError(msg) from error
     version = raw.get("schema_version") if isinstance(raw, dict) else None
-    if version != SCHEMA_VERSION:
-        msg = f"{path}: schema version {found_words(version)}, this bench reads {SCHEMA_VERSION}"
+    if version not in READABLE:
+        msg = f"{path}: schema version {found_words(version)}, this bench reads {' and '.join(map(str, READABLE))}"
         raise RecordError(msg)
     header = decoded(raw, path)
     if header.kind == "ab" and header.trees is None:

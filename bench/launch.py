@@ -15,9 +15,9 @@ from bench.folder import RunFolder
 from bench.header import Ended, Flagged, Status, check_known, read_run
 from bench.matrix import Entry
 from bench.progress import RunProgress, duration
-from bench.records import SAMPLES, TRIALS, RecordError, read_rows, read_variants, runnable_variants
+from bench.records import SAMPLES, TRIALS, RecordError, read_rows, read_variants
 from bench.trial import Run, now, take
-from bench.variants import CPU_BATCH, CUDA_BATCH, LARGEST, Variant
+from bench.variants import CPU_BATCH, CUDA_BATCH, LARGEST, Variant, runnable_variants
 
 
 def resume(folder: Path, progress: RunProgress, cache: Path) -> Run:

@@ -73,7 +73,7 @@ def shares(variant: Variant, layers: Iterable[Facts]) -> list[Share]:
 
 
 def _computing(asked: str, rows: list[Facts]) -> Share:
-    types = [row["dtype"] for row in rows if row["type"].startswith(COMPUTING_LAYERS)]
+    types = [row["dtype"] for row in rows if row["dtype"] and row["type"].startswith(COMPUTING_LAYERS)]
     return Share(what=What.COMPUTING, asked=asked, got=types.count(asked), of=len(types))
 
 

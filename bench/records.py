@@ -1,7 +1,8 @@
 """The tables of a run: their names, their columns with units and ranges, and how they are read.
 
-History of the schema: 3 adds gradient_format and kernel to layers.csv, and to run.json what is known of the largest
-batches; 2 added pressure_s to trials.csv, and to run.json its kind (run or ab); 1 was the first.
+History of the schema: 4 adds calls and paths to layers.csv, and runs of 3 are read without them; 3 added
+gradient_format and kernel to layers.csv, and to run.json what is known of the largest batches; 2 added pressure_s to
+trials.csv, and to run.json its kind (run or ab); 1 was the first.
 """
 
 import csv
@@ -9,16 +10,16 @@ import io
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench.text import ELLIPSIS, MOST_OF_A_REASON, MOST_SHOWN, restored, shortened, stored
 from bench.torn import end_of_records
-from bench.variants import AXES, Variant, VariantError, from_row
+from bench.variants import AXES, VariantError, from_row
 
-SCHEMA_VERSION = 3
-
+SCHEMA_VERSION = 4
 RUN_FILE = "run.json"
 
 STATUSES = ("ok", "oom", "timeout", "unsupported", "invalid", "error")
@@ -99,6 +100,14 @@ class Table:
 
     name: str
     columns: dict[str, Column]
+    later: tuple[str, ...] = ()
+    """The last columns, which runs of an earlier schema have not."""
+
+    def of(self, content: bytes) -> "Table":
+        """The table as a file has it: without the later columns where its header has none of them."""
+        columns = {name: column for name, column in self.columns.items() if name not in self.later}
+        earlier = replace(self, columns=columns, later=())
+        return earlier if self.later and content.startswith(earlier.header().encode()) else self
 
     def path(self, folder: Path) -> Path:
         """Where the table lies in a run's folder."""
@@ -193,7 +202,10 @@ LAYERS = Table(
         "dtype": TEXT,
         "gradient_format": TEXT,
         "kernel": TEXT,
+        "calls": whole(),
+        "paths": TEXT,
     },
+    later=("calls", "paths"),
 )
 APPENDED = (SAMPLES, LAYERS, TRIALS)  # a trial's row comes last: it vouches for the others
 
@@ -224,7 +236,7 @@ def whole_records(folder: Path, table: Table) -> tuple[bytes, list[str]]:
     except OSError as error:
         msg = f"{path}: {error.strerror}"
         raise RecordError(msg) from error
-    end = end_of_records(content, lambda line: _is_row(table, line))
+    end = end_of_records(content, partial(_is_row, table.of(content)))
     if end == len(content):
         return content, []
     return content[:end], [f"{table.name}: its last line was torn and is left out"]
@@ -242,6 +254,7 @@ def _is_row(table: Table, line: bytes) -> bool:
 
 def checked_rows(table: Table, path: Path, content: bytes) -> Iterable[dict[str, Value]]:
     """Each row of a table's text, decoded; RecordError names the first line that isn't one."""
+    table = table.of(content)
     try:
         lines = csv.reader(io.StringIO(content.decode("utf-8"), newline=""), strict=True)
         header = next(lines, [])
@@ -275,11 +288,6 @@ def read_variants(folder: Path) -> list[dict[str, Value]]:
     for line, row in enumerate(rows, start=2):
         check_variant(path, line, row)
     return rows
-
-
-def runnable_variants(rows: Iterable[Mapping[str, Any]]) -> list[Variant]:
-    """The variants of some rows that nothing was known against."""
-    return [from_row({name: str(row[name]) for name in AXES}) for row in rows if not row["excluded_reason"]]
 
 
 def check_variant(path: Path, line: int, row: Mapping[str, Any]) -> None:

@@ -19,6 +19,10 @@ FUSION = "fusion.json"
 LAYER, PHASE = "layer", "phase"
 BETWEEN = "between"
 """The row of what runs outside of every leaf."""
+ALL = "all"
+"""The row of their sum."""
+RESERVED = (BETWEEN, ALL)
+"""The names of rows that are no layer's: a layer whose path is one of them has a dot in front of it."""
 
 MOST_BYTES, DIGEST = 200, 12
 """Of a file's name; a file system takes 255, and a copy or an end may be added to it."""

@@ -1,8 +1,9 @@
 """Variant, the axes it is a point of, and its id. No torch here."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 CPU_BATCH = 32
 CUDA_BATCH = 128
@@ -171,3 +172,8 @@ def as_row(variant: Variant) -> dict[str, str]:
 def from_row(row: dict[str, str]) -> Variant:
     """The variant of a row of variants.csv."""
     return Variant(**{name: parse_value(name, row[name]) for name in AXES})  # type: ignore[arg-type]
+
+
+def runnable_variants(rows: Iterable[Mapping[str, Any]]) -> list[Variant]:
+    """The variants of some rows of variants.csv that nothing was known against."""
+    return [from_row({name: str(row[name]) for name in AXES}) for row in rows if not row["excluded_reason"]]

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from bench.measure import numerics
-from bench.measure.layers import leaves as leaves_of
+from bench.measure.leaves import leaves as leaves_of
 from bench.measure.weights import NotGatedError
 from bench.measure.workload import Inputs, Workload, build
 from bench.variants import Variant

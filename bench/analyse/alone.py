@@ -14,7 +14,7 @@ from bench.analyse.words import count, markdown, number, seconds
 from bench.header import Number, Positive, Some, Text, VariantId
 from bench.records import RecordError, cause_of
 from bench.text import code
-from bench.traces import BETWEEN
+from bench.traces import ALL, BETWEEN
 
 FOLDER = "micro"
 COLUMNS = ["variant_id", "layer", "phase", "cache", "seconds", "page_faults", "rounds"]
@@ -146,7 +146,7 @@ def shown(table: pd.DataFrame) -> Lines:
     whole = table[["in_place", "hot", "cold"]].sum(min_count=len(table))
     rows.append(
         {
-            "layer": "all",
+            "layer": ALL,
             "type": "",
             "in place": seconds(whole.in_place),
             "alone, hot": seconds(whole.hot),
@@ -161,6 +161,7 @@ def sentences(report: Report, variant_id: str, table: pd.DataFrame, mine: pd.Dat
     """What lies between the sum of the layers alone and the measured step."""
     step = report.steps.set_index("variant_id").loc[variant_id]
     all_layers = report.layers[(report.layers.variant_id == variant_id) & (report.layers.layer != BETWEEN)]
+    all_layers = all_layers.dropna(subset="forward_s")  # a step calls the others not at all
     if missing := len(all_layers) - int(table.hot.notna().sum()):
         told = f"{missing} of {len(all_layers)} layers were not measured whole"
         return f"Alone and hot, {told}, so there is no sum of them."

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from bench.traces import BETWEEN
+
 MOST_ROWS = 40
 """Layers that a page's table or a figure shows, `between` and the row of the rest among them."""
 OTHERS = "(others)"
@@ -15,7 +17,7 @@ def layers_of(table: pd.DataFrame, variant_ids: Sequence[str]) -> set[str]:
     share = mine.groupby("layer", sort=False)["share_of_step"].max()
     if len(share) <= MOST_ROWS:
         return set(share.index)
-    return {"between", *share.drop("between", errors="ignore").nlargest(MOST_ROWS - 2).index}
+    return {BETWEEN, *share.drop(BETWEEN, errors="ignore").nlargest(MOST_ROWS - 2).index}
 
 
 def limited(mine: pd.DataFrame, layers: set[str]) -> pd.DataFrame:
@@ -25,7 +27,7 @@ def limited(mine: pd.DataFrame, layers: set[str]) -> pd.DataFrame:
     if rest.empty:
         return mine
     summed = rest[["parameters", "forward_s", "backward_s", "share_of_step", "saved_bytes"]].sum(min_count=1)
-    texts = dict.fromkeys(("block", "output_shape", "memory_format", "gradient_format", "dtype", "kernel"), "")
+    texts = dict.fromkeys(("block", "output_shape", "memory_format", "gradient_format", "dtype", "kernel", "paths"), "")
     row = texts | summed.to_dict() | {"layer": OTHERS, "type": f"{len(rest):,} layers"}
     row |= {"variant_id": rest.variant_id.iloc[0], "parameters": int(summed.parameters)}
     return pd.concat([mine[kept], pd.DataFrame([row], columns=list(mine.columns))], ignore_index=True)

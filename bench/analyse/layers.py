@@ -70,7 +70,7 @@ def variant_lines(report: Report, variant_id: str) -> Lines:
         "",
         f"The heaviest: {told}. Every layer of every eager variant is in tables/layers.csv.{more}",
         "",
-        *markdown(pd.DataFrame([layer_cells(row) for row in shown.to_dict("records")])),
+        *markdown(pd.DataFrame([layer_cells(row) for row in shown.to_dict("records")]).join(calls(shown))),
     ]
 
 
@@ -114,6 +114,17 @@ def layer_cells(row: dict[str, Any]) -> dict[str, object]:
         "kernel": kernel_words(row["kernel"]),
         "saved": size(row["saved_bytes"]),
     }
+
+
+def calls(mine: pd.DataFrame) -> pd.DataFrame:
+    """How often a step calls each layer, and by which paths: the columns that tell more than once and one."""
+    told = mine.reset_index(drop=True)
+    shown = {
+        name: told[name].astype(object).fillna("").astype(str)
+        for name, plain in (("calls", 1), ("paths", ""))
+        if name in told and told[name].dropna().ne(plain).any()
+    }
+    return pd.DataFrame(shown, index=told.index)
 
 
 def kernel_words(name: str) -> str:

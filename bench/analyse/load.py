@@ -173,6 +173,7 @@ def read_frame(folder: Path, table: Table, warnings: list[str]) -> pd.DataFrame:
     path = table.path(folder)
     content, torn = whole_records(folder, table)
     warnings += torn
+    table = table.of(content)
     text_columns = [name for name, column in table.columns.items() if column.dtype == "str"]
     if not content.startswith(table.header().encode()):
         _explain(table, path, content)

@@ -10,6 +10,7 @@ from bench.analyse.load import RunData, cell
 from bench.analyse.stats import NOTHING, Interval, as_ratio, inverse, shift_interval
 from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, Control, delta_of, verdict
 from bench.plan import times_steps
+from bench.traces import BETWEEN
 from bench.variants import LARGEST
 
 EPOCH_IMAGES = 60_000
@@ -191,17 +192,21 @@ LAYER_COLUMNS = (
     "forward_s_hi", "backward_s", "backward_s_lo", "backward_s_hi", "share_of_step", "saved_bytes",
     "memory_format", "gradient_format", "dtype", "kernel",
 )  # fmt: skip
+COUNTED = ["calls", "paths"]
+"""What runs of the first schemas did not note."""
 
 
 def layers(data: RunData) -> pd.DataFrame:
     """layers.csv: a row a layer of every variant whose layers were timed, in the model's order, `between` last."""
     timed = {variant_id for variant_id, metric, scope, *_ in data.spreads if (metric, scope) == ("wall", "layer")}
     facts = data.layers[data.layers.variant_id.isin(timed)].drop_duplicates(["variant_id", "layer"])
-    between = {"layer": "between", "block": "", "type": "", "output_shape": "", "parameters": 0}
+    between = {"layer": BETWEEN, "block": "", "type": "", "output_shape": "", "parameters": 0}
     rows: list[Row] = []
     for variant_id, mine in facts.groupby("variant_id", sort=False):
         rows += [layer_row(data, str(variant_id), fact) for fact in [*mine.to_dict("records"), between]]
-    return pd.DataFrame(rows, columns=list(LAYER_COLUMNS))
+    counted = [name for name in COUNTED if name in data.layers]
+    table = pd.DataFrame(rows, columns=[*LAYER_COLUMNS, *counted])
+    return table.astype({name: "Int64" for name in counted if name == "calls"})
 
 
 def layer_row(data: RunData, variant_id: str, fact: Row) -> Row:
@@ -221,7 +226,8 @@ def layer_row(data: RunData, variant_id: str, fact: Row) -> Row:
             "share_of_step": (forward.estimate + backward.estimate) / stamped_s,
             "saved_bytes": data.spread(variant_id, "saved", "layer", layer).estimate,
         }
-        | {name: fact.get(name, "") for name in ("memory_format", "gradient_format", "dtype", "kernel")}
+        | {name: fact.get(name, "") for name in ("memory_format", "gradient_format", "dtype", "kernel", "paths")}
+        | {"calls": fact.get("calls")}
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from bench.measure.layers import leaves
+from bench.measure.leaves import leaves
 
 MARK = "_border"
 """The attribute of a tensor that comes from a border: its version there, which changes where something writes to it."""

@@ -130,6 +130,15 @@ class Timeline:
         """From now on the time is `owner`'s."""
         self._stamps.append((owner, self.clock.mark()))
 
+    def give(self, stamp: int, owner: Any) -> None:  # noqa: ANN401
+        """The time that began at a stamp, by its number from 0, was `owner`'s after all."""
+        self._stamps[stamp] = (owner, self._stamps[stamp][1])
+
+    @property
+    def owner(self) -> Any:  # noqa: ANN401
+        """Whose time it is now."""
+        return self._stamps[-1][0]
+
     @property
     def waiting(self) -> bool:
         """Whether the device has yet to come to the first stamp."""

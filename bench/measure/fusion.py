@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.measure.layers import leaves
+from bench.measure.leaves import named, paths
 from bench.traces import FUSION
 
 Kernels = dict[str, list[tuple[str, list[str]]]]
@@ -54,13 +54,15 @@ class Watch:
         graphs = get_kernel_information_jsons()
         if len(graphs) != len(self.noted):
             return {}
-        known, found = set(leaves(model)), Kernels()
-        for (graph, kernels), paths in zip(graphs.items(), self.noted, strict=True):
+        found, layers = Kernels(), {path: named(own[0]) for own in paths(model).values() for path in own}
+        for (graph, kernels), noted in zip(graphs.items(), self.noted, strict=True):
             # A graph's key is the text of a pair: its region, and whether it is the backward one.
             mine = found.setdefault("backward" if str(graph).endswith("True)") else "forward", [])
             for name, told in sorted(kernels.items(), key=lambda item: int(item[0].rpartition(":")[2])):
-                covered = {paths[node] for node in told["post_grad_nodes"] if node in paths} & known
-                mine.append((name.rpartition(":")[0], [path for path in leaves(model) if path in covered]))
+                covered = {layers.get(noted.get(node, "")) for node in told["post_grad_nodes"]}
+                mine.append(
+                    (name.rpartition(":")[0], [layer for layer in dict.fromkeys(layers.values()) if layer in covered])
+                )
         return found
 
 

@@ -10,7 +10,8 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench.measure.clock import HostClock
-from bench.measure.layers import stamped, tensors
+from bench.measure.layers import stamped
+from bench.measure.leaves import tensors
 from bench.measure.samples import Samples
 from bench.measure.steps import take_step
 from bench.measure.trace import Ranges

@@ -10,10 +10,11 @@ import torch
 from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
-from bench.measure.layers import leaves
+from bench.measure.leaves import leaves
 from bench.measure.samples import Samples
 from bench.measure.steps import take_step
 from bench.measure.workload import Workload
+from bench.traces import BETWEEN
 
 
 def measure(work: Workload) -> Samples:
@@ -101,7 +102,7 @@ def saved_bytes(work: Workload) -> dict[str, int]:
     model = work.trainer.model
     own = {t.untyped_storage().data_ptr() for t in (*model.parameters(), *model.buffers())}
     by_layer: dict[str, int] = defaultdict(int, dict.fromkeys(leaves(model), 0))
-    owner = ["between"]
+    owner = [BETWEEN]
     seen: dict[int, torch.Tensor] = {}  # holds every tensor, so that no address is used twice
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
@@ -118,7 +119,7 @@ def saved_bytes(work: Workload) -> dict[str, int]:
     handles = []
     for path, leaf in leaves(model).items():
         handles.append(leaf.register_forward_pre_hook(lambda _m, _x, path=path: set_owner(path)))
-        handles.append(leaf.register_forward_hook(lambda _m, _x, _y: set_owner("between")))
+        handles.append(leaf.register_forward_hook(lambda _m, _x, _y: set_owner(BETWEEN)))
     x, y = work.trainer.move(*next(work.batches))
     try:
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t), work.trainer.autocast():

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bench.measure.layers import leaves
 from bench.measure.steps import Counts, take_step
 from bench.measure.verify import LayerFacts, observed
 from bench.measure.workload import Workload
@@ -31,9 +30,9 @@ def completed(work: Workload, facts: Iterable[LayerFacts], ran: set[str]) -> lis
     """
     found = {fact.layer: fact for fact in facts}
     for _ in range(MORE_STEPS):
-        if ran <= found.keys():
+        if all(found[layer].calls for layer in ran):
             break
         with observed(work.trainer.model) as more:
             take_step(work)
-        found = {fact.layer: fact for fact in more} | found
-    return [found[layer] for layer in leaves(work.trainer.model) if layer in found]
+        found |= {fact.layer: fact for fact in more if not found[fact.layer].calls}
+    return list(found.values())

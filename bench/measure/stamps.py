@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from statistics import mean
 
 from bench.measure.clock import Clock, Timeline
-from bench.measure.layers import leaves, queued_stamp_cost_s, stamp_cost_s, stamped
+from bench.measure.layers import queued_stamp_cost_s, stamp_cost_s, stamped
+from bench.measure.leaves import leaves
 from bench.measure.samples import Samples
 from bench.measure.workload import Workload
+from bench.traces import BETWEEN
 from nin.train import PHASES
 
 BACKLOG = 1.5
@@ -137,7 +139,7 @@ def add_parts(work: Workload, seconds: dict[Part, float], index: int, phases: Sa
     for (layer, phase), part_s in seconds.items():
         by_phase[phase] += part_s
         if work.eager and (layer or phase in ("forward", "backward")):
-            layers.add("wall", "s", part_s, scope="layer", layer=layer or "between", phase=phase, index=index)
+            layers.add("wall", "s", part_s, scope="layer", layer=layer or BETWEEN, phase=phase, index=index)
     for phase in filter(by_phase.__contains__, PHASES):
         phases.add("wall", "s", by_phase[phase], scope="phase", phase=phase, index=index)
 

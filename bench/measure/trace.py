@@ -28,7 +28,8 @@ class Ranges(Timeline):
     """A timeline that the profiler sees: a range for each phase, and within it one for each layer.
 
     In backward a layer's range covers the node that made its output; what autograd does until the next border
-    belongs to the layer as well, and has no range.
+    belongs to the layer as well, and has no range. Of a node that a checkpoint without early stop interrupts, its own
+    work behind what is computed anew lies in no range of its layer: only the stamps give it back.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -40,8 +41,6 @@ class Ranges(Timeline):
         """From now on the time is `owner`'s."""
         self.leave()
         layer, phase = owner
-        if self._phase[0] == "backward" and phase == "forward":  # a checkpoint computes its layers anew in backward
-            layer, phase = layer or BETWEEN, "backward"
         if not layer and phase != self._phase[0]:
             if self._phase[1] is not None:
                 self._phase[1].__exit__(None, None, None)

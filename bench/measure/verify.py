@@ -12,7 +12,8 @@ from torch import nn
 
 from bench import partial
 from bench.measure.effects import compile_counters
-from bench.measure.layers import block_of, leaves, tensors
+from bench.measure.layers import computed_anew
+from bench.measure.leaves import block_of, leaves, named, paths, tensors, type_of
 from bench.measure.samples import Samples
 from bench.measure.workload import Workload
 from bench.variants import Variant
@@ -42,26 +43,30 @@ class LayerFacts:
     """The format of the gradient that came back to its output; empty without one."""
     kernel: str = ""
     """What took most of its forward: the operator on the CPU, the kernel on CUDA; empty where not looked at."""
+    calls: int = 1
+    """How often the step called it; 0 where it never did, and then nothing is known of an output."""
+    paths: str = ""
+    """Its attribute paths, by commas, where it has more than one; it is named by the first."""
 
 
 @contextmanager
 def observed(model: nn.Module) -> Iterator[list[LayerFacts]]:
-    """Within, the first call of each leaf is noted; the list is complete behind the context."""
-    facts: dict[str, LayerFacts] = {}
+    """Within, the calls of each leaf are counted, and the first output noted; complete behind the context."""
+    facts = {fact.layer: fact for fact in unobserved(model)}
     gradient_formats: dict[str, str] = {}
 
     def note_gradient(path: str, gradient: torch.Tensor) -> None:
         gradient_formats[path] = format_of(gradient)
 
-    def note(path: str, leaf: nn.Module, output: object) -> None:
-        y = next(tensors(output), None)
-        if y is not None and path not in facts:
-            facts[path] = LayerFacts(
-                layer=path,
-                block=block_of(path),
-                type=type(leaf).__name__,
+    def note(path: str, output: object) -> None:
+        if computed_anew():
+            return
+        fact, y = facts[path], next(tensors(output), None)
+        facts[path] = replace(fact, calls=fact.calls + 1)
+        if y is not None and not fact.dtype:
+            facts[path] = replace(
+                facts[path],
                 output_shape="x".join(map(str, y.shape)),
-                parameters=sum(p.numel() for p in leaf.parameters()),
                 memory_format=format_of(y),
                 dtype=str(y.dtype).removeprefix("torch."),
             )
@@ -69,7 +74,7 @@ def observed(model: nn.Module) -> Iterator[list[LayerFacts]]:
                 y.register_hook(lambda gradient: note_gradient(path, gradient))
 
     handles = [
-        leaf.register_forward_hook(lambda m, _x, y, path=path: note(path, m, y)) for path, leaf in leaves(model).items()
+        leaf.register_forward_hook(lambda _m, _x, y, path=path: note(path, y)) for path, leaf in leaves(model).items()
     ]
     found: list[LayerFacts] = []
     try:
@@ -78,6 +83,24 @@ def observed(model: nn.Module) -> Iterator[list[LayerFacts]]:
         for handle in handles:
             handle.remove()
         found += [replace(fact, gradient_format=gradient_formats.get(path, "")) for path, fact in facts.items()]
+
+
+def unobserved(model: nn.Module) -> list[LayerFacts]:
+    """What is known of the leaves of a model before it is called."""
+    return [
+        LayerFacts(
+            layer=named(own[0]),
+            block=block_of(own[0]),
+            type=type_of(leaf),
+            output_shape="",
+            parameters=sum(p.numel() for p in leaf.parameters()),
+            memory_format="",
+            dtype="",
+            calls=0,
+            paths=", ".join(own) if len(own) > 1 else "",
+        )
+        for leaf, own in paths(model).items()
+    ]
 
 
 def format_of(tensor: torch.Tensor) -> str:
@@ -106,6 +129,7 @@ def before_steps(work: Workload) -> str:
 
 def after_steps(variant: Variant, facts: list[LayerFacts], samples: Samples) -> str:
     """Why what the layers saw and the step cost does not fit the variant; empty where it does."""
+    facts = [fact for fact in facts if fact.dtype]  # those that gave a tensor
     return _layers(variant, facts) or _compiled(variant.compile_mode) or _allocator_effect(variant, samples)
 
 

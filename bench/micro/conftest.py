@@ -46,10 +46,10 @@ def workload(config: pytest.Config) -> Workload:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test for each leaf of the model."""
     if "path" in metafunc.fixturenames:
-        from bench.measure.layers import leaves  # noqa: PLC0415
+        from bench.measure.leaves import leaves, type_of  # noqa: PLC0415
 
         found = leaves(workload(metafunc.config).trainer.model)
-        metafunc.parametrize("path", found, ids=[f"{path} {type(leaf).__name__}" for path, leaf in found.items()])
+        metafunc.parametrize("path", found, ids=[f"{path} {type_of(leaf)}" for path, leaf in found.items()])
 
 
 @pytest.fixture(scope="session")

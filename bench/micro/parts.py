@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.measure.layers import leaves, tensors
+from bench.measure.leaves import leaves, tensors
 from bench.measure.steps import take_step
 from bench.measure.workload import Workload
 

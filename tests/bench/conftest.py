@@ -337,7 +337,7 @@ class TrialWriter:
                 "trial_id": trial["trial_id"], "variant_id": variant.id, "layer": layer,
                 "block": layer.partition(".")[0], "type": kind, "output_shape": "32x10", "parameters": 110,
                 "memory_format": variant.memory_format, "gradient_format": variant.memory_format,
-                "dtype": COMPUTED_IN.get(variant.precision, "float32"),
+                "dtype": COMPUTED_IN.get(variant.precision, "float32"), "calls": 1,
             }
             for layer, kind, _, _ in self.layers
         ]  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 from bench import folder as folder_module
 from bench.folder import RunFolder
 from bench.header import Header, read_run
-from bench.records import SAMPLES, TRIALS, RecordError, read_rows
+from bench.records import LAYERS, SAMPLES, TRIALS, RecordError, read_rows
 
 
 @pytest.fixture
@@ -136,6 +136,41 @@ def test_a_missing_damaged_or_foreign_run_is_an_error(content: str | None, told:
 
     with pytest.raises(RecordError, match=told):
         read_run(folder)
+
+
+FACT = "t00001,cpu-default-nchw-eager-b32,0,0,Conv2d,32x10,110,nchw,float32,nchw,aten::mm"
+EARLIER = "trial_id,variant_id,layer,block,type,output_shape,parameters,memory_format,dtype,gradient_format,kernel"
+
+
+def test_a_run_of_schema_3_is_read_and_not_added_to(folder: Path) -> None:
+    (folder / "layers.csv").write_text(f"{EARLIER}\n{FACT}\n")
+    header = (folder / "run.json").read_text()
+    (folder / "run.json").write_text(header.replace('"schema_version": 4', '"schema_version": 3'))
+    [row], warnings = read_rows(folder, LAYERS)
+
+    assert read_run(folder).schema_version == 3
+    assert ("Conv2d", "aten::mm") == (row["type"], row["kernel"])
+    assert {"calls", "paths"}.isdisjoint(row)
+    assert warnings == []
+    for _ in range(2):  # the first refusal lets the folder go
+        with pytest.raises(RecordError, match=r"layers.csv is of an earlier schema.*begin a new run"):
+            RunFolder.reopen(folder)
+
+
+@pytest.mark.parametrize(
+    ("header", "fields", "told"),
+    [
+        (EARLIER, f"{FACT},1,", "line 2: found 13 fields, expected 11"),
+        (f"{EARLIER},calls,paths", FACT, "line 2: found 11 fields, expected 13"),
+        (f"{EARLIER},calls,paths", f"{FACT},,", "line 2: calls: found nothing, expected a value"),
+        (f"{EARLIER},calls", f"{FACT},1", "line 1: found .*, expected trial_id"),
+    ],
+)
+def test_a_row_fits_the_header_of_its_file(header: str, fields: str, told: str, folder: Path) -> None:
+    (folder / "layers.csv").write_text(f"{header}\n{fields}\n")
+
+    with pytest.raises(RecordError, match=f"layers.csv: {told}"):
+        read_rows(folder, LAYERS)
 
 
 def test_a_full_disk_ends_with_a_clear_error_and_files_as_they_were(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analyse import tables
+from bench.analyse import report, tables
 from bench.analyse.load import load
 
 BASE = "cpu-default-nchw-eager-b32"
@@ -154,6 +154,42 @@ def test_layers_come_in_the_models_order_with_their_share(make_run: MakeRun) -> 
     assert list(table.forward_s) == pytest.approx([0.4, 0.2, 0.0])
     assert list(table.backward_s) == pytest.approx([1.0, 0.34, 0.0])
     assert table.share_of_step[0] == pytest.approx(0.7 / 1.01)
+
+
+ODD = [("0", "Conv2d", 0.2, 0.5), ("1", "ReLU", 0.1, 0.17), ("2", "Linear", 0.0, 0.0)]
+
+
+@pytest.fixture
+def odd(make_run: MakeRun) -> Path:
+    """A run with a layer that has two paths and two calls, and one that is never called."""
+    folder = make_run({(BASE, "A"): [2.0] * 8}, layers=ODD)
+    facts = (folder / "layers.csv").read_text().splitlines()
+    told = [facts[0], facts[1], facts[2].removesuffix("1,") + '2,"1, twin.1"', facts[3].removesuffix("1,") + "0,"]
+    (folder / "layers.csv").write_text("\n".join(told) + "\n")
+    samples = (folder / "samples.csv").read_text().splitlines(keepends=True)
+    (folder / "samples.csv").write_text("".join(line for line in samples if ",layer,2," not in line))
+    return folder
+
+
+def test_a_layer_that_is_never_called_has_a_row_without_times(odd: Path) -> None:
+    table = tables.layers(load(odd)).set_index("layer")
+
+    assert [1, 2, 0] == list(table.calls.iloc[:3])
+    assert table.calls.isna().loc["between"]
+    assert list(table.paths) == ["", "1, twin.1", "", ""]
+    assert table.loc["2", ["forward_s", "backward_s", "share_of_step"]].isna().all()
+
+
+def test_calls_and_paths_are_shown_where_they_say_something(odd: Path, make_run: MakeRun, tmp_path: Path) -> None:
+    page = report.write(load(odd), tmp_path / "odd").path
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.read_text().splitlines()]
+    by_layer = {row[0]: row for row in rows if len(row) == 11}
+
+    assert ["calls", "paths"] == by_layer["layer"][-2:]
+    assert [["1", ""], ["2", "1, twin.1"], ["0", ""]] == [by_layer[layer][-2:] for layer in "012"]
+    assert ["", "", ""] == by_layer["2"][4:7]
+    plain = load(make_run({(BASE, "A"): [2.0] * 8}, layers=ODD[:2], name="plain"))
+    assert " calls |" not in report.write(plain, tmp_path / "plain").path.read_text()
 
 
 def test_memory_is_blank_where_it_was_not_measured(make_run: MakeRun) -> None:

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torchvision.models import resnet18
 
 from bench.measure.clock import Clock, HostClock, Timeline
-from bench.measure.layers import block_of, leaves, stamp_cost_s, stamped
+from bench.measure.layers import stamp_cost_s, stamped
+from bench.measure.leaves import block_of, leaves
 from bench.traces import Owner
 from nin.model import NiN
 

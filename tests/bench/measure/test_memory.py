@@ -57,6 +57,13 @@ def test_a_storage_that_two_layers_save_counts_for_the_first(real_work: MakeWork
     assert saved == {"relu": 4 * 28 * 28 * 4, "square": 0, "head": 4 * 784 * 4, "between": 4 * 48 + 4}
 
 
+def test_what_layers_save_is_told_by_the_names_of_their_times(real_work: MakeWork) -> None:
+    saved = memory.saved_bytes(real_work(shape=(1, 28, 28), batch_size=4, model="tests_models:odd"))
+    image = 4 * 784 * 4
+
+    assert saved == {"relu": 2 * image, "unused": 0, ".between": 0, "between": 4 * 48 + 4}
+
+
 def test_parameters_gradients_and_optimizer_are_exact(real_work: MakeWork) -> None:
     samples = memory.measure(real_work(batch_size=2))
     found = {r["metric"]: r["value"] for r in samples.rows if r["scope"] == "process"}

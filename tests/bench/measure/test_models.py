@@ -6,7 +6,7 @@ import pytest
 
 from bench.measure import worker
 from bench.measure.factory import build_model
-from bench.measure.layers import leaves
+from bench.measure.leaves import leaves
 from bench.variants import Variant, as_row
 
 MODELS = {

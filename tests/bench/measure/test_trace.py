@@ -10,7 +10,7 @@ import pytest
 from bench.analyse import trace as read
 from bench.measure import fusion, steps, trace
 from bench.measure.clock import HostClock
-from bench.measure.layers import leaves
+from bench.measure.leaves import leaves
 from bench.measure.samples import Samples
 from bench.measure.workload import Workload
 from bench.traces import FUSION, RAW

@@ -23,6 +23,24 @@ class Twice(nn.Module):
         return self.head(self.square(self.relu(x.requires_grad_())).flatten(1))  # type: ignore[no-any-return]
 
 
+class Odd(nn.Module):
+    """A ReLU called by a keyword twice, by two names; one that is never called; a head whose name is ours."""
+
+    def __init__(self, pixels: int, num_classes: int) -> None:
+        super().__init__()
+        self.relu, self.unused, self.between = nn.ReLU(), nn.ReLU(), nn.Linear(pixels, num_classes)
+        self.again = self.relu
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.again(input=self.relu(input=x.requires_grad_()))
+        return self.between(x.flatten(1))  # type: ignore[no-any-return]
+
+
+def odd(in_channels: int, num_classes: int) -> nn.Module:
+    """For 28x28 images."""
+    return Odd(in_channels * 28 * 28, num_classes)
+
+
 def twice(in_channels: int, num_classes: int) -> nn.Module:
     """For 28x28 images."""
     return Twice(in_channels * 28 * 28, num_classes)

@@ -1,0 +1,291 @@
+"""Tiny models in which each row waits as long as it is told: what benchmarks/attribution.py and the tests measure."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations, parametrize, rnn, weight_norm
+from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
+
+from bench.measure.leaves import tensors
+from bench.traces import BETWEEN, Owner
+
+SHAPE = (2, 4, 4, 4)
+
+
+class Wait(torch.autograd.Function):
+    """Waits each way. Its backward asks for what forward saved before it waits, as that of a convolution does."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, plant: "Plant", spot: str) -> Tensor:  # noqa: ANN401
+        """A copy of the input."""
+        plant.wait(plant.delays_s.get((spot, "forward"), 0.0))
+        ctx.plant, ctx.spot = plant, spot
+        ctx.save_for_backward(x)
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
+        """The gradient as it came."""
+        assert ctx.saved_tensors  # noqa: S101 - here a checkpoint computes them anew
+        ctx.plant.wait(ctx.plant.delays_s.get((ctx.spot, "backward"), 0.0))
+        return gradients[0], None, None
+
+
+@dataclass(slots=True)
+class Plant:
+    """How to wait, and how long in each row; rows without a delay do not wait."""
+
+    wait: Callable[[float], None]
+    delays_s: dict[Owner, float] = field(default_factory=dict)
+
+    def at(self, spot: str, x: Tensor) -> Tensor:
+        """The input, behind the waits of a row."""
+        return cast("Tensor", Wait.apply(x, self, spot))
+
+    def layer(self, spot: str, give: Callable[[Tensor], Any] = lambda x: x) -> nn.Module:
+        """A layer that waits, and what it gives."""
+        return Layer(self, spot, give)
+
+    def slowed(self, module: nn.Module, spot: str) -> nn.Module:
+        """A module of torch's that waits in the user's own hooks."""
+
+        def behind(_module: nn.Module, _inputs: object, output: object) -> None:
+            node = next(tensors(output)).grad_fn
+            if node is not None:
+                node.register_hook(lambda _new, _old: self.wait(self.delays_s.get((spot, "backward"), 0.0)))
+
+        module.register_forward_pre_hook(lambda _m, _x: self.wait(self.delays_s.get((spot, "forward"), 0.0)))
+        module.register_forward_hook(behind)
+        return module
+
+
+class Layer(nn.Module):
+    """A leaf that waits, then gives its input in some form."""
+
+    def __init__(self, plant: Plant, spot: str, give: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.plant, self.spot, self.give = plant, spot, give
+
+    def forward(self, x: Tensor) -> Any:  # noqa: ANN401
+        """The input, behind its waits."""
+        return self.give(self.plant.at(self.spot, x))
+
+
+Use = Callable[[nn.Module, Tensor], Tensor]
+
+
+class Net(nn.Module):
+    """A layer, the part that a case is about, functional code, and a layer."""
+
+    def __init__(self, plant: Plant, part: nn.Module, use: Use) -> None:
+        super().__init__()
+        self.plant, self.use = plant, use
+        self.first, self.part, self.last = plant.layer("first"), part, plant.layer("last")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A tensor of the input's shape."""
+        y = self.use(self.part, self.first(x))
+        return cast("Tensor", self.last(self.plant.at(BETWEEN, y)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A model, and what it is about."""
+
+    name: str
+    part: Callable[[Plant], nn.Module]
+    use: Use = lambda part, x: part(x)
+    spot: str = "part"
+    """The row that is planted."""
+    calls: dict[str, int] = field(default_factory=dict)
+    """How often a step calls a layer, where that is not once."""
+    again: dict[str, int] = field(default_factory=dict)
+    """How often backward computes a row's forward anew."""
+    forward_only: tuple[str, ...] = ()
+    """The layers that have no backward."""
+    around: Callable[[], Any] = nullcontext
+
+    def net(self, plant: Plant) -> nn.Module:
+        """The model."""
+        return Net(plant, self.part(plant), self.use)
+
+    def spots(self) -> list[str]:
+        """The rows that wait."""
+        return list(dict.fromkeys(("first", self.spot, *self.again, *self.calls, BETWEEN, "last")))
+
+    def expected(self, delays_s: dict[Owner, float]) -> dict[Owner, float]:
+        """What each row reads where nothing but the waits takes time."""
+        found = {}
+        for (spot, phase), delay_s in delays_s.items():
+            seconds = delay_s * self.calls.get(spot, 1)
+            if phase == "backward" and spot in self.forward_only:
+                seconds = 0.0
+            elif phase == "backward":
+                seconds += delays_s[spot, "forward"] * self.again.get(spot, 0)
+            found[spot, phase] = seconds
+        return found
+
+
+class Pair(NamedTuple):
+    """Two tensors by name."""
+
+    one: Tensor
+    two: Tensor
+
+
+@dataclass
+class Output:
+    """A tensor in a record."""
+
+    hidden: Tensor
+
+
+class Twins(nn.Module):
+    """One layer under two parents, a functional line between its calls, and one that is never called."""
+
+    def __init__(self, plant: Plant) -> None:
+        super().__init__()
+        shared = plant.layer("part.left.0")
+        self.plant, self.left, self.right = plant, nn.Sequential(shared), nn.Sequential(shared)
+        self.unused = plant.layer("part.unused")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The input."""
+        return cast("Tensor", self.right(self.plant.at(BETWEEN, self.left(x))))
+
+
+class Block(nn.Module):
+    """Two layers with functional code between and, where asked for, behind them."""
+
+    def __init__(self, plant: Plant, *, tail: bool) -> None:
+        super().__init__()
+        self.plant, self.tail = plant, tail
+        self.a, self.b = plant.layer("part.a"), plant.layer("part.b")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The input."""
+        x = self.b(self.plant.at(BETWEEN, self.a(x)))
+        return self.plant.at(BETWEEN, x) if self.tail else x
+
+
+class ByName(nn.Module):
+    """Functional code, and a layer that is called by keyword arguments only."""
+
+    def __init__(self, plant: Plant) -> None:
+        super().__init__()
+        self.plant, self.layer = plant, plant.layer("part.layer")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The input."""
+        return cast("Tensor", self.layer(x=self.plant.at(BETWEEN, x)))
+
+
+class Waiting(nn.Module):
+    """A parametrization that waits, and gives the parameter."""
+
+    def __init__(self, plant: Plant) -> None:
+        super().__init__()
+        self.plant = plant
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """The weight, behind its waits."""
+        return self.plant.at("part", weight)
+
+
+def convolution() -> nn.Conv2d:
+    """A small one that keeps the shape."""
+    return nn.Conv2d(4, 4, 3, padding=1)
+
+
+def parametrized(plant: Plant) -> nn.Module:
+    """A convolution whose weight a parametrization of the user's makes."""
+    module = convolution()
+    parametrize.register_parametrization(module, "weight", Waiting(plant))
+    return module
+
+
+def packed(part: nn.Module, x: Tensor) -> Tensor:
+    """Sequences of two lengths through an LSTM."""
+    output, _ = part(rnn.pack_padded_sequence(x.flatten(2), [4, 3], batch_first=True))
+    return rnn.pad_packed_sequence(output, batch_first=True)[0].reshape(SHAPE)
+
+
+def untold(plant: Plant) -> nn.Module:
+    """A layer that gives nothing, and leaves its result with itself."""
+
+    def keep(x: Tensor) -> None:
+        layer.kept = x.detach()
+
+    layer = plant.layer("part", keep)
+    return layer
+
+
+def kept(part: nn.Module, x: Tensor) -> Tensor:
+    """What such a layer has left."""
+    part(x)
+    return x + part.kept  # type: ignore[operator]
+
+
+def no_grad(part: nn.Module, x: Tensor) -> Tensor:
+    """Frozen."""
+    with torch.no_grad():
+        y = part(x)
+    return cast("Tensor", x + y)
+
+
+def replaced(plant: Plant) -> nn.Module:
+    """A layer whose output a hook of the user's replaces."""
+    layer = nn.ReLU()
+    layer.register_forward_hook(lambda _m, _x, y: plant.at("part", y))
+    return layer
+
+
+def giving(name: str, give: Callable[[Tensor], Any], use: Callable[[Any], Tensor]) -> Case:
+    """A layer that gives something, of which the rest takes a tensor."""
+    return Case(name=name, part=lambda plant: plant.layer("part", give), use=lambda part, x: use(part(x)))
+
+
+def anew(name: str, *, tail: bool, reentrant: bool, around: Callable[[], Any] = nullcontext) -> Case:
+    """A block behind a checkpoint, which computes all of it anew."""
+    return Case(
+        name=name, part=lambda plant: Block(plant, tail=tail), spot="part.b", around=around,
+        calls={BETWEEN: 3 if tail else 2}, again={"part.a": 1, "part.b": 1, BETWEEN: 2 if tail else 1},
+        use=lambda part, x: cast("Tensor", checkpoint(part, x, use_reentrant=reentrant)),
+    )  # fmt: skip
+
+
+CASES = [
+    anew("checkpoint", tail=False, reentrant=False),
+    anew("checkpoint, functional end", tail=True, reentrant=False),
+    anew("checkpoint, no early stop", tail=False, reentrant=False, around=lambda: set_checkpoint_early_stop(False)),
+    anew("checkpoint, reentrant", tail=False, reentrant=True),
+    anew("checkpoint, reentrant, functional end", tail=True, reentrant=True),
+    Case(name="keyword arguments only", part=ByName, spot="part.layer", calls={BETWEEN: 2}),
+    giving("a tuple", lambda x: (x, 1), lambda y: y[0]),
+    giving("a dict of lists", lambda x: {"a": [x]}, lambda y: y["a"][0]),
+    giving("a named tuple", lambda x: Pair(x, x), lambda y: y.one),
+    giving("a dataclass", Output, lambda y: y.hidden),
+    giving("an object", lambda x: SimpleNamespace(deep=SimpleNamespace(y=x)), lambda y: y.deep.y),
+    giving("a distribution", lambda x: torch.distributions.Normal(x, 1.0), lambda y: y.rsample()),
+    Case(name="nothing", part=untold, use=kept, forward_only=("part",)),
+    Case(name="called three times", part=lambda p: p.layer("part"), use=lambda part, x: part(part(part(x))),
+         calls={"part": 3}),
+    Case(name="shared by two parents, and one never called", part=Twins, spot="part.left.0",
+         calls={"part.left.0": 2, "part.unused": 0, BETWEEN: 2}),
+    Case(name="parametrized", part=parametrized),
+    Case(name="weight norm", part=lambda p: parametrizations.weight_norm(p.slowed(convolution(), "part"))),
+    Case(name="weight norm, old", part=lambda p: p.slowed(weight_norm(convolution()), "part")),
+    Case(name="spectral norm", part=lambda p: parametrizations.spectral_norm(p.slowed(convolution(), "part"))),
+    Case(name="an LSTM of packed sequences", use=packed,
+         part=lambda p: p.slowed(nn.LSTM(16, 16, batch_first=True), "part")),
+    Case(name="without gradients", part=lambda p: p.layer("part"), use=no_grad, forward_only=("part",)),
+    Case(name="the output replaced by a hook", part=replaced),
+    Case(name="a traced part", part=lambda p: p.slowed(
+        torch.jit.trace(nn.Sequential(convolution(), nn.Tanh()), torch.ones(SHAPE)), "part")),
+    Case(name="behind an Identity", part=lambda p: nn.Sequential(p.layer("part.0"), nn.Identity()), spot="part.0"),
+]  # fmt: skip
