@@ -94,7 +94,7 @@ def pilot_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
     if not data.rounds:
         return []
     pilots = cell(data.values, "wall")
-    pilots = pilots[pilots.stage == "pilot"].set_index("variant_id")["value"]
+    pilots = pilots[pilots.stage == "pilot"].drop_duplicates("variant_id", keep="last").set_index("variant_id")["value"]
     rates = {v: tables.batch_of(data, v) / pilots[v] for v in steps.variant_id[steps.n == 0] if v in pilots.index}
     rates = {v: rate for v, rate in rates.items() if tables.outcome(data, v)[0] == "ok"}
     if best not in pilots.index or not rates:

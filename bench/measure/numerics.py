@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from bench.measure import numerics_layers, numerics_whole
+from bench.measure.borders import Passing, visited
 from bench.measure.numerics_layers import Finding
 from bench.measure.samples import Samples
 from bench.measure.weights import NotGatedError, new_model, unit_variance, without_noise
@@ -47,7 +48,8 @@ def measure(work: Workload) -> tuple[Samples, str]:
     """Errors of a variant with their bounds, as samples; and why it is invalid, else empty.
 
     It changes the weights: nothing is measured behind it. Raises NotGatedError where it can't tell: of a model that
-    draws at random by itself, that has no numbers in float32, or whose baseline misses (which is what its code does).
+    does not compute the same twice, that has no numbers in float32, or whose baseline misses (which is what its code
+    does).
     """
     for attempt in range(ATTEMPTS):
         found = attempted(work, attempt)
@@ -80,9 +82,7 @@ def attempted(work: Workload, attempt: int) -> Attempt:
     own = not unit_variance(model, x, work.seed + attempt)
     if own:
         model = new_model(work)
-    if differs_from_itself(model, x):
-        msg = "two calculations of the same batch differ: the model draws at random by itself"
-        raise NotGatedError(msg)
+    check_steady(model, x)
     take_weights(work, model)
     if not work.eager:
         scores, gradients, loss_error = numerics_whole.findings(work, model, x, y)
@@ -108,10 +108,25 @@ def fixed_batch(work: Workload, attempt: int) -> Batch:
 
 
 @torch.no_grad()
-def differs_from_itself(model: nn.Module, x: torch.Tensor) -> bool:
-    """Whether two calculations of a batch differ by more than threads that add up in another order."""
+def check_steady(model: nn.Module, x: torch.Tensor) -> None:
+    """Raise NotGatedError where a model does not compute the same from one batch twice, or between borders."""
     first, second = model(x), model(x)
-    return bool((first - second).norm() > MOST_NOISE * first.norm())  # false where there are no numbers to compare
+    with visited(model, Passing()):
+        bordered = model(x)
+    if differ(first, second):
+        msg = "two calculations of a batch differ: the model draws at random, or minds what it computed before"
+        raise NotGatedError(msg)
+    if differ(first, bordered):
+        msg = "a layer writes to its input, and the model goes on with that and not with what the layer returns"
+        raise NotGatedError(msg)
+    if any(parameter.is_complex() for parameter in model.parameters()):
+        msg = "it has complex parameters"
+        raise NotGatedError(msg)
+
+
+def differ(first: torch.Tensor, second: torch.Tensor) -> bool:
+    """Whether two results differ by more than threads do that add up in another order; no numbers do not."""
+    return bool((first - second).norm() > MOST_NOISE * first.norm())
 
 
 @torch.no_grad()

@@ -220,10 +220,10 @@ def yardsticks(work: Workload, model: nn.Module, reference: Reference, batch: Ba
     if is_coarse(precision):
         plain = copy.deepcopy(model).to(work.device)
         eager = held(work, plain, reference, batch[0].to(work.device), batch[1].to(work.device)).misses
-        if endless := [key for key, missed in eager.items() if not math.isfinite(missed.distance)]:
-            msg = f"{words(endless[0])} can't be held in {precision}, nor by plain eager code"
-            raise NotGatedError(msg)
         found.append(eager)
+    if endless := [key for misses in found for key, missed in misses.items() if not math.isfinite(missed.distance)]:
+        msg = f"{words(endless[0])} can't be held in {precision}, nor by plain eager code"
+        raise NotGatedError(msg)
     return {key: Yard.of(GRAIN[precision] / 2, [misses[key] for misses in found if key in misses]) for key in found[0]}
 
 

@@ -25,9 +25,12 @@ def new_model(work: Workload) -> nn.Module:
 def without_noise(model: nn.Module) -> nn.Module:
     """The model, its dropouts and stochastic depths switched off, whatever they are called.
 
-    These are the leaves that hold neither parameters nor buffers and mind whether they are in training.
+    These are the leaves that hold neither parameters nor buffers and mind whether they are in training; attention and
+    recurrent layers have a dropout within.
     """
     for module in model.modules():
+        if isinstance(module, nn.MultiheadAttention | nn.RNNBase):
+            module.dropout = 0.0
         if not any(True for _ in (*module.children(), *module.parameters(), *module.buffers())):
             module.eval()
     return model

@@ -29,7 +29,7 @@ ANY = st.text(st.characters(codec=None, exclude_categories=()), max_size=40) | s
 def layer(name: str, kernel: str = "") -> dict[str, object]:
     return {
         "trial_id": "t00001", "variant_id": "cpu-default-nchw-eager-b32", "layer": name, "type": "x", "parameters": 0,
-        "kernel": kernel,
+        "calls": 1, "kernel": kernel,
     }  # fmt: skip
 
 

@@ -93,7 +93,7 @@ def test_an_ab_tells_of_each_tree(make_ab: MakeRun, arms: Callable[..., dict[tup
     folder = make_ab(arms(7, variant_id=NHWC))
     with (folder / "trials.csv").open(encoding="utf-8", newline="") as file:
         first_of = {row["tree"]: row["trial_id"] for row in reversed(list(csv.DictReader(file)))}
-    fact = {"variant_id": NHWC, "block": "", "type": "Conv2d", "parameters": 8, "dtype": "float32"}
+    fact = {"variant_id": NHWC, "block": "", "type": "Conv2d", "parameters": 8, "dtype": "float32", "calls": 1}
     rows = [
         fact | {"trial_id": first_of[tree], "layer": layer, "memory_format": lies}
         for tree, layer, lies in (("base", "0", "nhwc"), ("head", "0", "nhwc"), ("head", "1", "nchw"))

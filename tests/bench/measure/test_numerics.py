@@ -182,8 +182,22 @@ def test_a_bias_in_front_of_a_batch_norm_has_no_gradient_to_hold(precision: str,
 def test_a_model_that_draws_at_random_is_not_gated(real_work: MakeWork) -> None:
     work = real_work(shape=(1, 28, 28), batch_size=8, model="tests_models:random")
 
-    with pytest.raises(NotGatedError, match="draws at random by itself"):
+    with pytest.raises(NotGatedError, match="draws at random, or minds what it computed before"):
         numerics.measure(work)
+
+
+@pytest.mark.parametrize("model", ["ignores_what_is_returned", "complex_parameter"])
+def test_a_model_that_borders_would_change_is_not_gated(model: str, real_work: MakeWork) -> None:
+    work = real_work(shape=(1, 28, 28), batch_size=4, model=f"tests_models:{model}")
+
+    with pytest.raises(NotGatedError, match=r"a layer writes to its input|complex parameters"):
+        numerics.measure(work)
+
+
+def test_attention_is_gated_without_its_dropout(real_work: MakeWork) -> None:
+    work = real_work(shape=(1, 8, 8), batch_size=4, model="tests_models:attends", memory_format="nhwc")
+
+    assert numerics.measure(work)[1] == ""
 
 
 def test_a_baseline_that_misses_is_not_gated(real_work: MakeWork) -> None:

@@ -284,3 +284,55 @@ class Masked(nn.Module):
 def counts(in_channels: int, num_classes: int) -> nn.Module:
     """A leaf of it gives bools."""
     return Block(in_channels, num_classes, Masked())
+
+
+class IgnoresWhatIsReturned(nn.Module):
+    """An in-place ReLU whose output is not looked at: it wrote to its input."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__()
+        self.conv, self.relu, self.head = nn.Conv2d(in_channels, 8, 3), nn.ReLU(inplace=True), nn.Linear(8, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x) + 1
+        self.relu(x)
+        return self.head(x.mean((2, 3)))  # type: ignore[no-any-return]
+
+
+def ignores_what_is_returned(in_channels: int, num_classes: int) -> nn.Module:
+    """Its code goes on with what a layer wrote to."""
+    return IgnoresWhatIsReturned(in_channels, num_classes)
+
+
+class ComplexParameter(nn.Module):
+    """A filter in the frequency domain."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(28, 15, dtype=torch.complex64))
+        self.body = Block(in_channels, num_classes, nn.Identity())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(torch.fft.irfft2(torch.fft.rfft2(x) * self.weight))  # type: ignore[no-any-return]
+
+
+def complex_parameter(in_channels: int, num_classes: int) -> nn.Module:
+    """Its gradients have two parts."""
+    return ComplexParameter(in_channels, num_classes)
+
+
+class Attends(nn.Module):
+    """Rows of an image that attend to each other, with torch's own layer and its dropout."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(8 * in_channels, 2, 16, batch_first=True)
+        self.head = nn.Linear(8 * in_channels, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.layer(x.transpose(1, 2).flatten(2)).mean(1))  # type: ignore[no-any-return]
+
+
+def attends(in_channels: int, num_classes: int) -> nn.Module:
+    """A Transformer's layer, for images 8 wide."""
+    return Attends(in_channels, num_classes)
