@@ -13,14 +13,14 @@ from bench.analyse.words import count, markdown
 from bench.text import MOST_OF_A_REASON
 
 GATE_WORDS = (
-    "One batch against float64, on the same images and weights. Eager variants are held layer by layer, each layer "
-    "given exactly what float64 has there: *value* is the result that is off by most of what it may be off by, "
-    "*gradient* the same of gradients. Compiled variants are held as a whole, by their scores and their parameters' "
-    "gradients. An error is the difference's norm over the exact norm (or how far a whole result is off by a factor); "
-    "its bound follows from what rounding was seen to do to this model in this precision (docs/variants.md). A variant "
-    "beyond a bound is invalid. *Not gated*: the gate can't tell, and the measurement stands. *Live logits* are the "
-    "classes whose score differs between images under the model's own initialisation. *Conversions* and *casts* are "
-    "the operators of a step that change a tensor's layout or float type."
+    "One batch against float64, on the same images and weights. Eager variants are held layer by layer, and each layer "
+    "is given exactly what float64 has there. *Value* is the layer's result that comes nearest to its bound, or beyond "
+    "it; *gradient* is the same of gradients. Compiled variants are held as a whole, by their scores and by the "
+    "gradients of their parameters. An error is relative to the exact result. Its bound follows from what rounding was "
+    "seen to do to this model in this precision; it is narrower for a result that is off by a factor "
+    "(docs/variants.md). A variant beyond a bound is invalid. *Not gated*: the gate can't tell, and the measurement "
+    "stands. *Live logits* are the classes whose score differs between images under the model's own initialisation. "
+    "*Conversions* and *casts* are the operators of a step that change a tensor's layout or float type."
 )
 OLDER_GATE_WORDS = (
     "Scores and gradients of one batch, under He's initialisation, against float64: an error is the difference's norm "

@@ -20,7 +20,8 @@ def try_once(work: Workload) -> None:
         raise
     except Exception as error:
         shape = "x".join(map(str, x_NCHW.shape[1:]))
-        msg = f"model {name} fails on images of {shape} (--input sets others): {type(error).__name__}: {error}"
+        told = f"{type(error).__name__}: {error}"
+        msg = f"model {name} fails on images of {shape} alone, without targets (--input sets other images): {told}"
         raise ModelError(msg) from error
     if wrong := why_no_scores(scores, (len(x_NCHW), work.inputs.classes)):
         msg = f"model {name} {wrong}"
@@ -39,9 +40,12 @@ def try_once(work: Workload) -> None:
 
 def why_no_scores(scores: object, expected: tuple[int, int]) -> str:
     """Why what a model returned is not scores of a shape (N, classes) that can be trained; empty where it is."""
-    found = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
-    if not isinstance(scores, torch.Tensor) or found != expected:
-        return f"must return scores of shape {expected} for {expected[0]} images, returned {found}"
+    lead = f"must return scores of shape {expected} for {expected[0]} images, returned"
+    if not isinstance(scores, torch.Tensor):
+        way = "name a factory whose model returns one score a class, and no loss or box"
+        return f"{lead} {type(scores).__name__}: {way}"
+    if scores.shape != expected:
+        return f"{lead} {tuple(scores.shape)}"
     if not scores.requires_grad:
         return "returns scores without a gradient (no_grad, detach or argmax): nothing could be trained"
     return ""

@@ -35,10 +35,10 @@ ODD_OUTPUTS = {
     "detached": "returns scores without a gradient (no_grad, detach or argmax): nothing could be trained",
     "detections": "must return scores of shape (2, 10) for 2 images, returned list",
     "losses": "must return scores of shape (2, 10) for 2 images, returned dict",
-    "needs_targets": "fails on images of 1x28x28 (--input sets others): TypeError: ",
+    "needs_targets": "fails on images of 1x28x28 alone, without targets (--input sets other images): TypeError: ",
     "no_backward": "fails in the backward pass of a cross entropy: NotImplementedError: not written yet",
     "unmoved": "hands no gradient to its parameters: nothing could be trained",
-    "large_images": "fails on images of 1x28x28 (--input sets others): RuntimeError: ",
+    "large_images": "fails on images of 1x28x28 alone, without targets (--input sets other images): RuntimeError: ",
 }
 
 
@@ -113,7 +113,7 @@ def test_list_shows_a_model_the_images_that_are_named() -> None:
     asked = ["list", "--preset", "look", "--device", "cpu", "--model", "odd_models:large_images"]
     small, large = (CliRunner().invoke(app, [*asked, "--input", shape]).output for shape in ("1x28x28", "3x101x101"))
 
-    assert "fails on images of 1x28x28 (--input sets others)" in small
+    assert "fails on images of 1x28x28 alone, without targets (--input sets other images)" in small
     assert "3 of 3 variants run here" in large
 
 
