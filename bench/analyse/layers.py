@@ -13,6 +13,8 @@ from bench.text import code, marked
 NEEDS_BOUNDS = 0.005
 WORTH_TELLING = 0.01
 MOST_TOLD = 3
+MOST_OPEN = 0.1
+"""How far a closure may be from 1 before the page warns of it."""
 CLOSURE_WORDS = (
     "*Closure* is the sum of layers, loss, optimizer, data and the rest in stamped steps over the median "
     "plain step of the same trial: 1 is a perfect account. *Overhead* is the stamped step over the plain "
@@ -51,6 +53,7 @@ def section(report: Report) -> Lines:
         *figures,
         "### Do the parts add up?",
         "",
+        *open_lines(report),
         *markdown(closure_table(report)),
         CLOSURE_WORDS + (GAP_WORDS if report.steps.launch_gaps_s.notna().any() else ""),
         "",
@@ -132,13 +135,31 @@ def kernel_words(name: str) -> str:
     return name.removeprefix("aten::").removeprefix("void ").partition("<")[0].partition("(")[0]
 
 
+def closed(report: Report) -> pd.DataFrame:
+    """The variants that have a closure: those of rounds, or of the pilot where no round has one."""
+    found = report.steps.dropna(subset="closure")
+    return found[found.n > 0] if (found.n > 0).any() else found
+
+
+def open_lines(report: Report) -> Lines:
+    """That the parts of some variants don't add up, if so."""
+    wide = [row for row in closed(report).itertuples() if abs(row.closure - 1) > MOST_OPEN]
+    told = ", ".join(f"{named(report.data, row.variant_id)} {row.closure:.2f}" for row in wide)
+    if not wide:
+        return []
+    return [
+        f"**Not for all variants** (the sum of the parts over the step: {told}). Their stamped steps and their plain "
+        "ones met another machine, as beside other work; don't rely on the shares of their parts, and measure again "
+        "on a quiet machine.",
+        "",
+    ]
+
+
 def closure_table(report: Report) -> pd.DataFrame:
     """Closure, overhead and stamps of every variant that has them."""
     stamps = tables.stamps(report.data).set_index("variant_id")
     rows = []
-    shown = report.steps.dropna(subset="closure")
-    shown = shown[shown.n > 0] if (shown.n > 0).any() else shown
-    for row in shown.to_dict("records"):
+    for row in closed(report).to_dict("records"):
         mine = stamps.loc[row["variant_id"]] if row["variant_id"] in stamps.index else None
         rows.append(
             {

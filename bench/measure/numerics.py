@@ -48,8 +48,8 @@ def measure(work: Workload) -> tuple[Samples, str]:
     """Errors of a variant with their bounds, as samples; and why it is invalid, else empty.
 
     It changes the weights: nothing is measured behind it. Raises NotGatedError where it can't tell: of a model that
-    does not compute the same twice, that has no numbers in float32, or whose baseline misses (which is what its code
-    does).
+    does not compute the same twice, that has no numbers in float32, that amplifies rounding to the size of its scores,
+    or whose baseline misses (which is what its code does).
     """
     for attempt in range(ATTEMPTS):
         found = attempted(work, attempt)
@@ -57,6 +57,9 @@ def measure(work: Workload) -> tuple[Samples, str]:
             break
     if found.reason and work.variant.is_baseline:
         msg = f"plain eager code itself misses: {found.reason}"
+        raise NotGatedError(msg)
+    if not found.reason and found.values.bound >= 1:
+        msg = "of this model as a whole nothing can be told: rounding alone moves its scores by their own size"
         raise NotGatedError(msg)
     values = {"loss_error": found.loss_error, "score_error": found.values.error, "score_bound": found.values.bound}
     values |= {"gradient_error": found.gradients.error, "gradient_bound": found.gradients.bound}
@@ -69,9 +72,9 @@ def measure(work: Workload) -> tuple[Samples, str]:
 
 def wrong_words(found: Finding) -> str:
     """How a result is off, in words."""
-    how = "are off by a factor, by" if found.by_a_factor else "differ from float64 by"
-    if not found.what.endswith("s"):
-        how = how.replace("are", "is").replace("differ", "differs")
+    many = found.what.startswith(("gradients", "the scores"))
+    be, differ = ("are", "differ") if many else ("is", "differs")
+    how = f"{be} off by a factor, by" if found.by_a_factor else f"{differ} from float64 by"
     return f"{found.what} {how} {found.error:.1e} of its size; rounding explains {found.bound:.1e}"
 
 

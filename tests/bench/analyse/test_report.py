@@ -73,6 +73,20 @@ def test_the_page_is_the_golden_one(data: RunData, tmp_path: Path) -> None:
     assert page == GOLDEN.read_text()
 
 
+@pytest.mark.parametrize(("backward_share", "told"), [(0.67, False), (0.2, True)])
+def test_parts_that_do_not_add_up_are_told_of(
+    backward_share: float,
+    told: bool,
+    make_run: MakeRun,
+    tmp_path: Path,
+) -> None:
+    arms = {(BASE, "A"): around(1.6, 0), (BASE, "A'"): around(1.6, 3)}
+    folder = make_run(arms, layers=[("0", "Conv2d", 0.3, backward_share)])
+    page = report.write(load(folder), tmp_path).path.read_text()
+
+    assert ("**Not for all variants**" in page) == told
+
+
 def test_sections_come_in_the_designs_order(data: RunData, tmp_path: Path) -> None:
     page = report.write(data, tmp_path).path.read_text()
 

@@ -222,6 +222,22 @@ def test_a_model_whose_numbers_float32_does_not_hold_is_not_gated(real_work: Mak
         numerics.measure(real_work(shape=(1, 28, 28), batch_size=8, model="tests_models:explodes"))
 
 
+def test_what_rounding_alone_explains_is_not_gated(real_work: MakeWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a deep compiled network in half precision, whose scores rounding moves by their own size."""
+    work = real_work(batch_size=2, model="tests_models:honest", shape=(1, 28, 28))
+    wide = Finding(what="the scores", error=0.3, bound=3.0, by_a_factor=False)
+    lost = Finding(what="gradients of conv.weight", error=math.inf, bound=5.0, by_a_factor=False)
+    for gradients, told in ((wide, ""), (lost, "gradients of conv.weight differ from float64 by inf")):
+        attempt = numerics.Attempt(values=wide, gradients=gradients, loss_error=0.0, own_weights=False)
+        monkeypatch.setattr(numerics, "attempted", lambda _work, _attempt, found=attempt: found)
+        monkeypatch.setattr(type(work.variant), "is_baseline", False)
+        if told:
+            assert numerics.measure(work)[1].startswith(told)
+        else:
+            with pytest.raises(NotGatedError, match="as a whole nothing can be told"):
+                numerics.measure(work)
+
+
 def test_what_misses_once_is_tried_again(real_work: MakeWork, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
     honest = numerics.attempted
