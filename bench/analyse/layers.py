@@ -148,9 +148,9 @@ def open_lines(report: Report) -> Lines:
     if not wide:
         return []
     return [
-        f"**Not for all variants** (the sum of the parts over the step: {told}). Their stamped steps and their plain "
-        "ones met another machine, as beside other work; don't rely on the shares of their parts, and measure again "
-        "on a quiet machine.",
+        f"**Not for all variants** (the sum of the parts over the step: {told}). Either the stamps cost much of so "
+        "short a step, as the table says, or stamped and plain steps met another machine, as beside other work: then "
+        "don't rely on the shares of their parts, and measure again on a quiet machine.",
         "",
     ]
 
