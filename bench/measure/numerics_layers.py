@@ -155,7 +155,7 @@ def reference_of(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> Referenc
     """What float64 has at each border, and its gradients of parameters, in float32."""
     exact, found = copy.deepcopy(model).double(), Reference()
     with visited(exact, found):
-        found.loss = train(exact, x.double(), y)
+        _, found.loss = train(exact, x.double(), y)
     found.parameters = {n: p.grad.float() for n, p in exact.named_parameters() if p.grad is not None}
     return found
 
@@ -167,13 +167,14 @@ def train(
     forward: Callable[[torch.Tensor], torch.Tensor] | None = None,
     context: AbstractContextManager[object] | None = None,
     scale: float = 1.0,
-) -> float:
-    """The loss of a batch, forward under a context; its gradients, scaled, are in the parameters."""
+) -> tuple[torch.Tensor, float]:
+    """Scores and loss of a batch, forward under a context; the gradients, scaled, are in the parameters."""
     model.zero_grad(set_to_none=True)
     with context or nullcontext():
-        loss = F.cross_entropy((forward or model)(x), y)
+        scores_NK = (model if forward is None else forward)(x)
+        loss = F.cross_entropy(scores_NK, y)
     (loss * scale).backward()
-    return float(loss.detach())
+    return scores_NK.detach(), float(loss.detach())
 
 
 def drawn(model: nn.Module, reference: Reference, batch: Batch, grain: float, seed: int) -> dict[Key, Miss]:
@@ -204,7 +205,7 @@ def held(
     for _ in range(MOST_HALVINGS):
         visitor = Held(reference, scale=scale)
         with visited(model, visitor):
-            visitor.loss = train(model, x, y, forward, work.trainer.autocast(), scale)
+            _, visitor.loss = train(model, x, y, forward, work.trainer.autocast(), scale)
         visitor.hold_parameters(model)
         model.zero_grad(set_to_none=True)
         if scale == 1 or all(math.isfinite(found.distance) for found in visitor.misses.values()):

@@ -8,14 +8,13 @@ amplifies every rounding, so in half precision this tells only what is plainly w
 import copy
 import math
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from bench.measure.numerics_layers import DRAWS, MOST_HALVINGS, Finding
+from bench.measure.numerics_layers import DRAWS, MOST_HALVINGS, Finding, train
 from bench.measure.rounding import ROUNDOFF, moved, precision_of
 from bench.measure.workload import Workload
 
@@ -49,19 +48,15 @@ def result_of(
     scale: float = 1.0,
 ) -> Result:
     """Loss and gradients of a batch under a context; the loss is multiplied by `scale` for backward alone."""
-    model.zero_grad(set_to_none=True)
-    with context or nullcontext():
-        scores_NK = (model if forward is None else forward)(x)
-        loss = F.cross_entropy(scores_NK, y)
-    scores_NK = scores_NK.detach().to("cpu", torch.float64)
-    (loss * scale).backward()
+    scores_NK, loss = train(model, x, y, forward, context, scale)
+    scores_NK = scores_NK.to("cpu", torch.float64)
     gradients = {
         name: p.grad.detach().to("cpu", torch.float64) / scale
         for name, p in model.named_parameters()
         if p.grad is not None
     }
     model.zero_grad(set_to_none=True)
-    return Result(scores_NK=scores_NK, loss=float(loss.detach()), gradients=gradients)
+    return Result(scores_NK=scores_NK, loss=loss, gradients=gradients)
 
 
 def without_overflow(

@@ -231,6 +231,7 @@ def test_what_rounding_alone_explains_is_not_gated(real_work: MakeWork, monkeypa
         attempt = numerics.Attempt(values=wide, gradients=gradients, loss_error=0.0, own_weights=False)
         monkeypatch.setattr(numerics, "attempted", lambda _work, _attempt, found=attempt: found)
         monkeypatch.setattr(type(work.variant), "is_baseline", False)
+        monkeypatch.setattr(type(work), "eager", False)
         if told:
             assert numerics.measure(work)[1].startswith(told)
         else:
