@@ -43,6 +43,8 @@ class Shape(TypedDict, total=False):
     name: str
     ts: Microseconds
     dur: Duration
+    pid: Integer | str
+    tid: Integer | str
     args: Arguments
 
 
@@ -56,7 +58,7 @@ FILE = "nin-bench.pt.trace.json.gz"
 """The plugin takes files that end so, and calls the worker by what stands in front."""
 CATEGORIES = {"cuda_runtime": "Runtime", "cuda_driver": "Runtime"}
 TIMED = {"user_annotation", "cpu_op", "kernel", "gpu_memcpy", "gpu_memset", "python_function", *CATEGORIES}
-"""The categories whose events have a begin and a duration."""
+"""The categories whose events have a begin and a duration, as every event of `ph` X has."""
 WHOLE = {"ph", "name", "ts", "dur", "pid", "tid", "args"}
 """What such an event has."""
 DATA = range_name(("", "data"))
@@ -94,7 +96,8 @@ def read(path: Path) -> dict[str, Any]:
             trace: dict[str, Any] = msgspec.json.decode(file.read())
         msgspec.convert(trace, TraceShape)
         for number, event in enumerate(trace["traceEvents"]):
-            if event.get("cat") in TIMED and (missing := sorted(WHOLE - set(event))):
+            timed = event.get("cat") in TIMED or event.get("ph") == "X"
+            if timed and (missing := sorted(WHOLE - set(event))):
                 msg = f"event {number}: found no {missing[0]}, expected one"
                 raise ValueError(msg)
             if event.get("name") == ALLOCATION and not ("ts" in event and "Bytes" in event.get("args", {})):

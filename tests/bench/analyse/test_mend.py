@@ -83,3 +83,29 @@ def test_an_allocation_without_its_bytes_is_damage(
 
     with pytest.raises(ValueError, match="an allocation needs a ts and its Bytes"):
         mend.read(path)
+
+
+@pytest.mark.parametrize("key", ["pid", "tid"])
+@pytest.mark.parametrize("value", [[], {}, None, 1.5])
+def test_a_thread_of_another_type_is_damage(
+    key: str, value: object, cuda_events: list[mend.Event], tmp_path: Path
+) -> None:
+    path = tmp_path / "trace.json.gz"
+    with gzip.open(path, "wt") as file:
+        json.dump({"traceEvents": [cuda_events[2] | {key: value}]}, file)
+
+    with pytest.raises(ValueError, match=rf"Expected `int \| str`.*\.{key}"):
+        mend.read(path)
+
+
+@pytest.mark.parametrize("gone", ["ts", "dur", "pid", "tid", "args", "name"])
+def test_a_range_without_a_category_is_read_by_its_form(
+    gone: str, cuda_events: list[mend.Event], tmp_path: Path
+) -> None:
+    path = tmp_path / "trace.json.gz"
+    module = cuda_events[4]
+    with gzip.open(path, "wt") as file:
+        json.dump({"traceEvents": [{key: module[key] for key in module if key not in ("cat", gone)}]}, file)
+
+    with pytest.raises(ValueError, match=f"event 0: found no {gone}, expected one"):
+        mend.read(path)

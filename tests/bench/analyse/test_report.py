@@ -133,6 +133,23 @@ def test_what_was_faster_in_the_pilot_alone_is_told_with_the_way_to_measure_it(m
         assert (command in text) == told
 
 
+def test_of_a_pilot_taken_twice_the_later_counts(make_run: MakeRun) -> None:
+    """As in a damaged file; a whole run takes it once."""
+    folder = make_run({(BASE, "A"): around(1.6, 0), (BEST, "V"): around(1.0, 2), (BF16, "V"): [0.5]})
+    trials = (folder / "trials.csv").read_text()
+    (trial,) = [line for line in trials.splitlines() if BF16 in line]
+    first, second = trial.split(",")[0], "t99999"
+    samples = [line for line in (folder / "samples.csv").read_text().splitlines() if line.startswith(first)]
+    with (folder / "trials.csv").open("a") as file:
+        file.write(trial.replace(first, second) + "\n")
+    with (folder / "samples.csv").open("a") as file:
+        file.writelines(line.replace(first, second).replace(",0.5", ",0.25") + "\n" for line in samples)
+    data = load(folder)
+    text = "\n".join(answer.lines(data, tables.steps(data)))
+
+    assert "In the pilot bf16 was faster**: 128 images/s against this one's 32.0" in text
+
+
 def test_page_faults_are_named_the_cause_only_where_the_numbers_say_so(data: RunData) -> None:
     steps = tables.steps(data)
     [told] = advice.page_fault_sentences(data, steps)
