@@ -93,7 +93,7 @@ def test_what_is_off_is_held_against_the_yardstick(miss: Miss, share: float, by_
     found = numerics_layers.finding(("parameter", "w"), miss, Yard(distance=1.0, along=0.0))
 
     assert found.share == pytest.approx(share)
-    assert found.by_a_factor == by_a_factor or share == 0.25
+    assert found.by_a_factor == by_a_factor
 
 
 def test_a_gradient_that_is_exactly_0_is_held_against_what_rounding_leaves_of_it() -> None:
@@ -291,7 +291,8 @@ def test_a_compiled_variant_is_held_as_a_whole(factor: float, wrong: bool, real_
     numerics.take_weights(work, model)
     scores, gradients, _ = numerics_whole.findings(work, model, x, y)
 
-    assert (scores.share > 1, gradients.share > 1) == (wrong, wrong and gradients.share > 1)
+    assert (scores.share > 1) == wrong
+    assert wrong or gradients.share <= 1
 
 
 def test_a_compiled_variant_s_lost_gradient_is_found_in_half_precision(real_work: MakeWork) -> None:
