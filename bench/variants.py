@@ -78,6 +78,11 @@ class Variant:
         """Whether it runs on a CUDA device."""
         return self.device.startswith("cuda")
 
+    @property
+    def replays(self) -> bool:
+        """Whether its steps replay CUDA graphs that were recorded before."""
+        return self.on_cuda and self.compile_mode in ("reduce-overhead", "max-autotune")
+
 
 DEFAULTS = {field.name: field.default for field in fields(Variant)}
 ALWAYS_IN_ID = ("device", "precision", "memory_format", "compile_mode", "batch_size")

@@ -20,6 +20,8 @@ from bench.header import Environment
 from bench.records import RecordError
 
 CANARIES = ("convolution", "matmul", "copy")
+CANARIES_ON_DEVICE = 4
+"""The schema from which on a GPU's canaries are timed by its own work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,8 +158,14 @@ def drift(ours: dict[str, float], theirs: dict[str, float]) -> float:
 
 
 def drift_of(first: Side, other: Side, devices: tuple[str, str]) -> float:
-    """The drift between a device of each run; NaN between different models of device, or unknown ones."""
+    """The drift between a device of each run; NaN between different models of device, or unknown ones.
+
+    Also between a GPU's canaries that were timed on the device and others, that were timed on the host.
+    """
     if not first.model_of(devices[0]) or first.model_of(devices[0]) != other.model_of(devices[1]):
+        return math.nan
+    on_host = {run.data.run.schema_version < CANARIES_ON_DEVICE for run in (first, other)}
+    if devices[0].startswith("cuda") and len(on_host) > 1:
         return math.nan
     return drift(canaries(first, devices[0]), canaries(other, devices[1]))
 

@@ -11,16 +11,21 @@ from bench.measure.samples import Samples
 
 LEAST_SAMPLE_S = 0.02
 SAMPLES = 3
+BACKLOG = 2.0
+"""Of the host's time for the calls: how long a device with a queue is held, so that it does them without a gap."""
+MOST_CALLS = 300
+"""A queue takes some 1,000 launches; beyond that the host waits for the device."""
 
 
 def measure(device: torch.device, clock: Clock) -> Samples:
     """Seconds of a convolution, a matrix product and a copy, in three samples each: metrics canary_*."""
     samples = Samples("canary")
     for name, work in tasks(device).items():
-        run_s(work, clock, 1)  # warms up
-        calls = max(1, math.ceil(LEAST_SAMPLE_S / run_s(work, clock, 1)))
+        run(work, clock, 1)  # warms up
+        seconds, host_s = run(work, clock, 1)
+        calls = min(MOST_CALLS, math.ceil(LEAST_SAMPLE_S / seconds))
         for index in range(SAMPLES):
-            seconds = run_s(work, clock, calls) / calls
+            seconds = run(work, clock, calls, BACKLOG * calls * host_s)[0] / calls
             samples.add(f"canary_{name}", "s", seconds, scope="process", iterations=calls, index=index)
     return samples
 
@@ -43,12 +48,19 @@ def tasks(device: torch.device) -> dict[str, Callable[[], object]]:
     }
 
 
-def run_s(work: Callable[[], object], clock: Clock, calls: int) -> float:
-    """Seconds of so many calls, without gradients."""
+def run(work: Callable[[], object], clock: Clock, calls: int, held_s: float = 0.0) -> tuple[float, float]:
+    """Seconds of so many calls, without gradients, in the device's own order of work; and those the host took.
+
+    A device with a queue is held for `held_s` first.
+    """
     with torch.no_grad():
         clock.sync()
-        start = clock.host_s()
+        clock.hold(held_s)
+        start, host_s = clock.mark(), clock.host_s()
         for _ in range(calls):
             work()
+        end, host_s = clock.mark(), clock.host_s() - host_s
         clock.sync()
-    return clock.host_s() - start
+    seconds = clock.elapsed_s(start, end)
+    clock.give_back((start, end))
+    return seconds, host_s

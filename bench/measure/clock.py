@@ -1,6 +1,7 @@
 """The one seam through which time is read: on the host, or by events on a CUDA device."""
 
 import time
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -35,6 +36,9 @@ class Clock(Protocol):
     def pause(self, seconds: float) -> None:
         """Let so much of the host's time pass."""
 
+    def give_back(self, stamps: Iterable[Any]) -> None:
+        """Take stamps that are read no more, so that none has to be made in a timed region."""
+
 
 class HostClock:
     """Stamps are the host's monotonic clock, in nanoseconds: what runs on the CPU is done when it returns."""
@@ -56,6 +60,9 @@ class HostClock:
     def reached(self, stamp: int) -> bool:  # noqa: ARG002 - the protocol's
         """True: a stamp is taken where its work is done."""
         return True
+
+    def give_back(self, stamps: Iterable[int]) -> None:
+        """Nothing to keep: a stamp is a number."""
 
 
 SPIN_CYCLES = 20_000_000
@@ -97,6 +104,10 @@ class CudaClock:
         """Whether the device has come to an event."""
         return bool(stamp.query())
 
+    def give_back(self, stamps: Iterable[torch.cuda.Event]) -> None:
+        """Keep events to record them again."""
+        self._free.extend(stamps)
+
     @cached_property
     def _cycles_per_s(self) -> float:
         """The speed at which the device spins, once it rises no more: an idle chip's clock takes a while to rise."""
@@ -111,7 +122,9 @@ class CudaClock:
         torch.cuda._sleep(SPIN_CYCLES)  # noqa: SLF001
         end = self.mark()
         self.sync()
-        return SPIN_CYCLES / self.elapsed_s(start, end)
+        speed = SPIN_CYCLES / self.elapsed_s(start, end)
+        self.give_back((start, end))
+        return speed
 
 
 def clock_for(device: torch.device) -> Clock:
@@ -167,3 +180,8 @@ class Timeline:
     def wall_s(self) -> float:
         """Seconds from the first stamp to the last. Call after `clock.sync`."""
         return self.clock.elapsed_s(self._stamps[0][1], self._stamps[-1][1])
+
+    def give_back(self) -> None:
+        """Give the clock its stamps back. Nothing can be read behind that."""
+        self.clock.give_back(stamp for _, stamp in self._stamps)
+        self._stamps = []

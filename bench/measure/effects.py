@@ -75,7 +75,7 @@ def disturbed(variant: Variant, loss_sum: float, before: Effects, after: Effects
         return f"{after.graphs - before.graphs} graphs were compiled anew in the timed region"
     if after.graph_breaks > before.graph_breaks:
         return "the compiled graph broke in the timed region"
-    if after.cudagraph_skips and variant.on_cuda and variant.compile_mode in ("reduce-overhead", "max-autotune"):
+    if after.cudagraph_skips and variant.replays:
         return "CUDA graphs were skipped"
     skipped, steps = after.skipped - before.skipped, after.steps - before.steps
     if skipped and (skipped > max(1, MOST_SKIPPED_SHARE * steps) or skipped == steps):

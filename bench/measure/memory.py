@@ -44,7 +44,8 @@ def measure(work: Workload) -> Samples:
     for metric, value in held.items():
         add(metric, value)
     if work.device.type == "cuda":
-        add("allocator_peak", torch.cuda.max_memory_allocated(work.device))
+        if not work.variant.replays:  # a replay allocates nothing: it has what its recording took
+            add("allocator_peak", torch.cuda.max_memory_allocated(work.device))
         add("reserved", torch.cuda.max_memory_reserved(work.device))
     else:
         add("allocator_peak", sum(held.values()) + allocated_peak_bytes(work))

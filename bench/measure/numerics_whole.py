@@ -67,11 +67,10 @@ def without_overflow(
     forward: Callable[[torch.Tensor], torch.Tensor] | None = None,
 ) -> Result:
     """Loss and gradients under the variant's autocast, its loss scaled and the scale halved until none overflows."""
-    graphs = work.device.type == "cuda" and work.variant.compile_mode in ("reduce-overhead", "max-autotune")
     scale = work.loss_scale
     for _ in range(MOST_HALVINGS):
-        for _ in range(GRAPH_CALLS if graphs and forward else 1):
-            if graphs:
+        for _ in range(GRAPH_CALLS if work.variant.replays and forward else 1):
+            if work.variant.replays:
                 torch.compiler.cudagraph_mark_step_begin()
             found = result_of(model, x, y, forward, work.trainer.autocast(), scale)
         if scale == 1 or all(bool(g.isfinite().all()) for g in found.gradients.values()):

@@ -58,9 +58,13 @@ class Stamper:
 
     def __init__(self, work: Workload, clock: Clock) -> None:
         self.work, self.clock = work, clock
-        self.backlog_s = BACKLOG * timed_stamps(work, clock, 0.0)[1] if work.queues else 0.0
+        self.backlog_s = 0.0
         """How long the device is held before a step; 0 where it is not."""
         self._misses = 0
+        if work.queues:
+            timeline, host_s, _ = timed_stamps(work, clock, 0.0)
+            timeline.give_back()
+            self.backlog_s = BACKLOG * host_s
 
     def sample(self, iterations: int = 1) -> Stamped | None:
         """One sample; None where it turns out that no backlog holds: from then on, there is none.
@@ -74,12 +78,16 @@ class Stamper:
             if held or not self.backlog_s:
                 group.append(timeline)
                 continue
+            timeline.give_back()
             self._misses += 1
             if self._misses > MOST_MISSES:
                 self.backlog_s = 0.0
                 return None
             self.backlog_s *= 2
-        return stamped_sample(group)
+        sample = stamped_sample(group)
+        for timeline in group:
+            timeline.give_back()
+        return sample
 
 
 def timed_stamps(work: Workload, clock: Clock, backlog_s: float) -> tuple[Timeline, float, bool]:

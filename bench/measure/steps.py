@@ -145,6 +145,7 @@ def plain_sample(work: Workload, clock: Clock, iterations: int, index: int) -> S
     values = {"wall": (wall_s, "s")}
     if work.device.type == "cuda":
         values["device"] = (clock.elapsed_s(began, ended), "s")
+        clock.give_back((began, ended))
     else:
         used = after - before
         values |= {name: (getattr(used, name), unit) for name, unit in UNITS.items()}

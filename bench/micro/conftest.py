@@ -7,8 +7,10 @@ import msgspec
 import pytest
 
 from bench.header import read_run
+from bench.measure.clock import Clock, clock_for
 from bench.measure.workload import Inputs, Workload, build
 from bench.micro.parts import Caches, Part, capture
+from bench.micro.stopwatch import stopwatch
 from bench.traces import file_name
 from bench.variants import parse_id
 
@@ -62,6 +64,18 @@ def parts(request: pytest.FixtureRequest) -> dict[str, Part]:
 def caches(request: pytest.FixtureRequest) -> Caches:
     """The device's caches."""
     return Caches(workload(request.config).device)
+
+
+@pytest.fixture(scope="session")
+def clock(request: pytest.FixtureRequest) -> Clock:
+    """The clock of the device."""
+    return clock_for(workload(request.config).device)
+
+
+@pytest.fixture(autouse=True)
+def timed(clock: Clock) -> None:
+    """Have each test timed in the device's own order of work."""
+    stopwatch.begin(clock)
 
 
 @pytest.fixture

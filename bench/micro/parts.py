@@ -1,6 +1,5 @@
 """A layer taken out of a step: its module with the very tensors that it had in place, ready to run alone."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +14,6 @@ from bench.measure.workload import Workload
 
 DEFAULT_CACHE_BYTES = 64 * 2**20
 """What is flushed where the size of the last cache is not known."""
-
-
-def synchronised_s() -> float:
-    """Seconds of the host's monotonic clock, once a CUDA device that is in use has done its work."""
-    if torch.cuda.is_initialized():
-        torch.cuda.synchronize()
-    return time.perf_counter()
 
 
 @dataclass(slots=True, kw_only=True)

@@ -7,11 +7,12 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.measure.usage import usage
-from bench.micro.parts import Caches, Part, synchronised_s
+from bench.micro.parts import Caches, Part
+from bench.micro.stopwatch import stopwatch
 
 ROUNDS = 15
 pytestmark = [
-    pytest.mark.benchmark(timer=synchronised_s),
+    pytest.mark.benchmark(timer=stopwatch.seconds),
     pytest.mark.parametrize("cache", ["hot", "cold"]),
 ]
 

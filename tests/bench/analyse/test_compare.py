@@ -120,6 +120,17 @@ def test_the_canary_normalises_between_equal_devices_alone(
     )
 
 
+def test_a_gpu_s_canary_of_an_earlier_schema_was_timed_otherwise(made: Callable[..., RunData]) -> None:
+    """On the host, where now the device's own work is timed."""
+    canary = {"convolution": 1e-3, "matmul": 2e-3, "copy": 4e-3}
+    runs = compare.sides([made(name, "X", 1.0, canary=canary) for name in ("one", "two")])
+    runs[0].data.run.schema_version = 3
+
+    assert math.isnan(compare.drift_of(runs[0], runs[1], ("cuda", "cuda")))
+    runs[1].data.run.schema_version = 3
+    assert compare.drift_of(runs[0], runs[1], ("cuda", "cuda")) == pytest.approx(1)
+
+
 def test_layers_and_memory_stand_side_by_side_with_ratios(made: Callable[..., RunData]) -> None:
     held = {"parameter": 2**23, "saved": 2**27, "allocator_peak": 2**28, "process_peak": 2**30}
     layers = [("0.0", "Conv2d", 0.2, 0.5), ("0.1", "ReLU", 0.1, 0.17)]

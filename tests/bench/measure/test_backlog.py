@@ -1,7 +1,6 @@
 """On a device with a queue a layer reads what the device takes, whoever is slower."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -18,58 +17,10 @@ from bench.measure.timed import timed_steps
 from bench.measure.workload import Inputs, Workload
 from bench.variants import Variant
 from nin.train import Mark, Setup, no_mark
+from tests.bench.measure.queue_clock import Launching, QueueClock
 
 US = 1e-6
 LAYERS = 20
-
-
-@dataclass
-class QueueClock:
-    """A host that launches work and a device that does it in order: a stamp is taken when the device comes to it."""
-
-    host: float = 0.0
-    free: float = 0.0
-    """When the device is done with all that it was given."""
-    held: list[float] = field(default_factory=list)
-
-    def launch(self, host_s: float, device_s: float) -> None:
-        """The host takes `host_s` to give the device work of `device_s`."""
-        self.host += host_s
-        self.free = max(self.host, self.free) + device_s
-
-    def host_s(self) -> float:
-        return self.host
-
-    def mark(self) -> float:
-        return max(self.host, self.free)
-
-    def sync(self) -> None:
-        self.host = max(self.host, self.free)
-
-    def elapsed_s(self, start: float, end: float) -> float:
-        return end - start
-
-    def hold(self, seconds: float) -> None:
-        self.held.append(seconds)
-        self.free = max(self.host, self.free) + seconds
-
-    def reached(self, stamp: float) -> bool:
-        return self.host >= stamp
-
-    def pause(self, seconds: float) -> None:
-        self.host += seconds
-
-
-class Launching(nn.Module):
-    """A layer that the host takes `host_s` to launch and the device `device_s` to do."""
-
-    def __init__(self, clock: QueueClock, host_s: float, device_s: float) -> None:
-        super().__init__()
-        self.clock, self.host_s, self.device_s = clock, host_s, device_s
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        self.clock.launch(self.host_s, self.device_s)
-        return x
 
 
 MakeWork = Callable[..., tuple[Workload, QueueClock]]

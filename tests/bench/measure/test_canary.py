@@ -1,9 +1,11 @@
 """The canary: fixed work, whatever is measured beside it."""
 
+import pytest
 import torch
 
 from bench.measure import canary
 from bench.measure.clock import HostClock
+from tests.bench.measure.queue_clock import QueueClock
 
 
 def test_each_task_has_three_samples_of_seconds_a_call() -> None:
@@ -19,3 +21,13 @@ def test_the_work_is_the_same_every_time() -> None:
 
     for name in ("convolution", "matmul"):
         assert torch.equal(first[name](), again[name]())  # type: ignore[arg-type]
+
+
+def test_a_device_with_a_queue_is_timed_by_its_own_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call of 5 us of the host's and 2 us of the device's is no call of 5."""
+    clock = QueueClock()
+    monkeypatch.setattr(canary, "tasks", lambda _device: {"matmul": lambda: clock.launch(5e-6, 2e-6)})
+    rows = canary.measure(torch.device("cuda"), clock).rows
+
+    assert [round(row["value"] * 1e6, 3) for row in rows] == [2.0] * 3
+    assert {row["iterations"] for row in rows} == {canary.MOST_CALLS}

@@ -75,6 +75,27 @@ def test_the_cuda_clock_only_records_events_until_it_is_read(monkeypatch: pytest
     synchronize.assert_called_once_with(torch.device("cuda"))
 
 
+def test_no_event_is_made_in_a_timed_region_where_stamps_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[RecordedEvent] = []
+
+    class Counted(RecordedEvent):
+        def __init__(self, **options: object) -> None:
+            super().__init__(**options)
+            made.append(self)
+
+    monkeypatch.setattr(RecordedEvent, "asked", [], raising=False)
+    monkeypatch.setattr(torch.cuda, "Event", Counted)
+    clock = CudaClock(torch.device("cuda"), prepared=8)
+    for _ in range(5):
+        timeline = Timeline(clock)
+        for owner in range(8):
+            timeline.enter(owner)
+        assert len(timeline.seconds()) == 7
+        timeline.give_back()
+
+    assert len(made) == 8
+
+
 def test_a_spin_is_held_against_the_speed_of_a_warm_chip(monkeypatch: pytest.MonkeyPatch) -> None:
     """An H100 rose from 0.35 to 1.98 GHz: a speed read on the way up makes every hold too short."""
     rising_hz = itertools.chain([0.35e9] * 3, [1.2e9, 1.5e9, 1.8e9], itertools.repeat(1.98e9))

@@ -26,8 +26,13 @@ def test_the_loader_and_the_step_are_timed_apart(clock: FakeClock, fake_work: Wo
     assert pytest.approx([STEP_S - PHASE_S["data"]] * 3) == values(found, "compute_alone")
 
 
-def test_a_whole_epoch_has_every_image_and_the_first_is_apart(clock: FakeClock) -> None:
+@pytest.mark.parametrize("replays", [False, True])
+def test_a_whole_epoch_has_every_image_and_the_first_is_apart(
+    replays: bool, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where CUDA graphs are replayed so is the second, which records that of the partial batch."""
     work = build(Variant(batch_size=100, model="tests_models:twice"), Inputs(shape=(1, 28, 28)), seed=0)
+    monkeypatch.setattr(Variant, "replays", replays)
     seen: list[int] = []
     step = work.trainer.step
 
@@ -39,7 +44,7 @@ def test_a_whole_epoch_has_every_image_and_the_first_is_apart(clock: FakeClock) 
     work.trainer.step = counting  # type: ignore[method-assign, assignment]
     found = rates.whole_epochs(work, cast("Clock", clock), 2)
 
-    assert seen == 3 * [*[100] * 10, 24]
+    assert seen == (4 if replays else 3) * [*[100] * 10, 24]
     assert [11.0] == values(found, "first_epoch")
     assert [11.0, 11.0] == values(found, "epoch")
     assert [1024.0] == values(found, "epoch_images")
