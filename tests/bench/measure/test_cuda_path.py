@@ -243,6 +243,7 @@ def fake_cuda() -> Iterator[None]:
         mock.patch("torch.cuda.is_available", return_value=True),
         mock.patch("torch.cuda.is_bf16_supported", return_value=True),
         mock.patch("torch._subclasses.fake_tensor.init_gpu_context"),  # it would make a real tensor
+        mock.patch.object(torch.Tensor, "pin_memory", lambda tensor: tensor),
         mock.patch.object(nn.Module, "_apply", replace_parameters),
     ):
         yield
@@ -274,6 +275,35 @@ def test_all_tensors_of_a_forward_are_on_the_device(variant: Variant) -> None:
 
     assert logits.device.type == loss.device.type == "cuda"
     assert logits.dtype == halves.get(variant.precision, torch.float32)
+
+
+class Copies(TorchDispatchMode):
+    """Counts the copies to the device that the host waits for, and those that it does not."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.waited = self.unwaited = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
+        kwargs = kwargs or {}
+        if func is torch.ops.aten._to_copy.default and str(kwargs.get("device")).startswith("cuda"):
+            self.unwaited += bool(kwargs.get("non_blocking"))
+            self.waited += not kwargs.get("non_blocking")
+        return func(*args, **kwargs)
+
+
+def test_the_resident_loader_waits_for_nothing_at_an_epoch_s_begin() -> None:
+    """An epoch of one batch would wait in every step, and no step could lie behind others in the queue."""
+    copies = Copies()
+    with fake_cuda():
+        images = data.random_images((1, 28, 28), 10, seed=0, count=8)
+        stored = data.Images(pixels_NCHW=images.pixels_NCHW, labels_N=images.labels_N, size=224)
+        loader = make_loader("resident", stored, 8, device=CUDA)
+        with copies:
+            for _ in range(3):
+                next(iter(loader))
+
+    assert (copies.waited, copies.unwaited) == (0, 3)
 
 
 def test_a_tensor_on_the_wrong_device_is_seen() -> None:
