@@ -79,6 +79,12 @@ class Variant:
         return self.device.startswith("cuda")
 
     @property
+    def queues(self) -> bool:
+        """Whether its host can give whole steps to a device that is busy with something else."""
+        waits = self.sync == "step" or (self.precision == "fp16" and self.optimizer != "fused")
+        return self.on_cuda and self.loader == "resident" and not waits
+
+    @property
     def replays(self) -> bool:
         """Whether its steps replay CUDA graphs that were recorded before."""
         return self.on_cuda and self.compile_mode in ("reduce-overhead", "max-autotune")

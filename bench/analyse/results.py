@@ -7,7 +7,7 @@ import pandas as pd
 
 from bench.analyse import advice, answer, effect, noise, plots, tables
 from bench.analyse.labels import label, named
-from bench.analyse.load import RunData
+from bench.analyse.load import RunData, variant_axes
 from bench.analyse.page import Lines, Report, TracedPage
 from bench.analyse.stats import Interval
 from bench.analyse.verdicts import UNDECIDED, delta_of, smallest_seen
@@ -15,8 +15,11 @@ from bench.analyse.words import count, interval, markdown, number, percent, seco
 from bench.header import Environment
 from bench.progress import duration
 from bench.text import MOST_OF_A_REASON, code, marked
+from bench.variants import from_row
 
 LAUNCH_BOUND_SHARE = 0.9
+BACKLOGS = 4
+"""The schema from which on steps are stamped behind a backlog where the device has a queue."""
 
 
 def title(report: Report) -> Lines:
@@ -93,7 +96,8 @@ def variants_section(report: Report) -> Lines:
     if any(tables.spoilt(data, v) for v in steps.variant_id):
         lines += ["A variant whose trials died in some *rounds* stays UNDECIDED and is never called the fastest.", ""]
     lines += in_part_lines(data, steps)
-    lines += [line for row in steps.itertuples() if launch_bound(row) for line in (launch_bound_words(data, row), "")]
+    bound = [row for row in steps.itertuples() if launch_bound(data, row)]
+    lines += [line for row in bound for line in (launch_bound_words(data, row), "")]
     ids = [f"{code(v, MOST_OF_A_REASON)} is {named(data, v)}" for v in steps.variant_id]
     lines += report.figure("throughput", plots.throughput(data, steps), "images a second, one dot a trial")
     return [*lines, "<details><summary>Ids</summary>", "", "; ".join(ids) + ".", "", "</details>", ""]
@@ -112,18 +116,27 @@ def epoch_words(row: dict[str, Any]) -> str:
     return seconds(row["epoch_s"]) + ", measured" if row["epoch_kind"] == "measured" else duration(row["epoch_s"])
 
 
-def launch_bound(row: Any) -> bool:  # noqa: ANN401 - a row of the steps table
+def launch_bound(data: RunData, row: Any) -> bool:  # noqa: ANN401 - a row of the steps table
     """Whether the device waits for the host in a good part of the step, so far as it is known."""
-    if math.isnan(row.launch_gaps_s):  # stamped from an idle start: gaps and layers can't be told apart
-        return bool(row.dispatch_s >= LAUNCH_BOUND_SHARE * row.step_s)
-    return bool(row.launch_gaps_s >= (1 - LAUNCH_BOUND_SHARE) * row.step_s)
+    if not math.isnan(row.launch_gaps_s):
+        return bool(row.launch_gaps_s >= (1 - LAUNCH_BOUND_SHARE) * row.step_s)
+    # Stamped from an idle start, where gaps and layers can't be told apart. If no backlog held, the host waited
+    # for the device, or for room in its queue: then the time that it took tells nothing.
+    no_backlog_held = data.run.schema_version >= BACKLOGS and from_row(variant_axes(data, row.variant_id)).queues
+    return not no_backlog_held and bool(given_s(data, row) >= LAUNCH_BOUND_SHARE * row.step_s)
+
+
+def given_s(data: RunData, row: Any) -> float:  # noqa: ANN401
+    """How long the host takes to give the device a step's work, without making a batch that is made on the host."""
+    on_device = variant_axes(data, row.variant_id)["loader"] == "resident" or math.isnan(row.data_s)
+    return float(row.dispatch_s - (0.0 if on_device else row.data_s))
 
 
 def launch_bound_words(data: RunData, row: Any) -> str:  # noqa: ANN401
     """A launch-bound variant's label."""
     told = (
         f"**{named(data, row.variant_id)} is launch-bound**: giving the device its work takes "
-        f"{seconds(row.dispatch_s)} of a step of {seconds(row.step_s)}, so "
+        f"{seconds(given_s(data, row))} of a step of {seconds(row.step_s)}, so "
     )
     if math.isnan(row.launch_gaps_s):
         return told + "its layers' times are mostly gaps."
@@ -168,7 +181,7 @@ def where_section(report: Report) -> Lines:
             shares["launch gaps"] = f"+{percent(row['launch_gaps_s'] / total)}"
         rows.append({"variant": label(data, row["variant_id"]), "stamped step": seconds(total)} | shares)
     figure = report.figure("phases", plots.phases(data, shown), "seconds a step by phase")
-    words = PHASE_WORDS + (GAP_WORDS if shown.launch_gaps_s.notna().any() else "")
+    words = PHASE_WORDS + gap_words(data, shown)
     return ["## Where a step goes", "", *markdown(pd.DataFrame(rows).fillna("")), words, "", *told, *figure]
 
 
@@ -178,10 +191,21 @@ PHASE_WORDS = (
     "and the number of right answers, read at every step where `sync` is `step`."
 )
 
-GAP_WORDS = (
-    " Stamped steps lie in the device's queue before it comes to them, so every part is the device's own time. "
-    "*Launch gaps* come on top in plain steps: the device waits while the host still gives it work."
-)
+
+def gap_words(data: RunData, shown: pd.DataFrame) -> str:
+    """What launch gaps are, and which steps have none; nothing where none has any."""
+    if not shown.launch_gaps_s.notna().any():
+        return ""
+    on_cuda = shown.variant_id.map(lambda variant_id: tables.device_of(data, variant_id).startswith("cuda"))
+    idle = shown[on_cuda & shown.launch_gaps_s.isna()]
+    told = (
+        " Stamped steps lie in the device's queue before it comes to them, so every part is the device's own time. "
+        "*Launch gaps* come on top in plain steps: the device waits while the host still gives it work."
+    )
+    if len(idle):
+        names = ", ".join(named(data, variant_id) for variant_id in idle.variant_id)
+        told += f" Not so for {names}: stamped from an idle device, their parts hold such gaps."
+    return told
 
 
 def memory_section(report: Report) -> Lines:

@@ -1,6 +1,7 @@
 """What a trace tells: which operator or kernel took how long for which layer and phase, and the memory of a step."""
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +32,8 @@ class Trace:
     work: pd.DataFrame
     """What worked for whom: on (cpu or device), name, layer, phase, seconds, calls. On the CPU operators by themselves,
     without those that they called; on a device its kernels, copies and sets, with the owner that launched them."""
-    device_idle: float
-    """The share of the steps in which no device worked; NaN where no device did."""
+    device_busy_s: float
+    """How long a device worked in a step; NaN where none did."""
     memory: pd.DataFrame
     """The allocator in the step that took most: device, at_s since the step's begin, bytes since the trace's begin,
     layer, phase."""
@@ -72,7 +73,7 @@ def of_file(path: Path, variant_id: str) -> Trace:
         steps=len(steps),
         step_s=sum(end - start for start, end in steps) / len(steps) / 1e6,
         work=work(events, steps, owners),
-        device_idle=device_idle(events, steps),
+        device_busy_s=device_busy_s(events, len(steps)),
         memory=memory(events, steps, owners),
     )
 
@@ -198,17 +199,14 @@ def end_of(event: Event) -> float:
     return float(event["ts"] + event["dur"])
 
 
-def device_idle(events: list[Event], steps: list[tuple[float, float]]) -> float:
-    """The share of the steps in which no kernel, copy or set was under way; NaN where there is none at all."""
+def device_busy_s(events: list[Event], steps: int) -> float:
+    """Seconds a step in which a kernel, copy or set was under way; NaN where there is none at all."""
     spans = sorted((e["ts"], e["ts"] + e["dur"]) for e in events if e.get("cat") in DEVICE_WORK)
-    if not spans:
-        return float("nan")
-    begin, end = steps[0][0], max(steps[-1][1], spans[-1][1])
-    busy, reached = 0.0, begin
+    busy_us, reached = 0.0, -math.inf
     for start, stop in spans:
-        busy += max(0.0, min(stop, end) - max(start, reached))
+        busy_us += max(0.0, stop - max(start, reached))
         reached = max(reached, stop)
-    return float(1 - busy / (end - begin))
+    return busy_us / steps / 1e6 if spans else math.nan
 
 
 def memory(events: list[Event], steps: list[tuple[float, float]], owners: Owners) -> pd.DataFrame:

@@ -50,20 +50,21 @@ def section(page: TracedPage) -> Lines:
 
 
 def overview_lines(data: RunData, trace: Trace) -> Lines:
-    """How long the traced step was beside plain ones of the same process, and how idle the machine."""
+    """How long the traced step was beside plain ones of the same process, and how idle the machine was in those."""
     plain = plain_steps(data, trace.variant_id)
     told = f"{trace.steps} steps of {seconds(trace.step_s)} under the profiler"
-    if len(plain):
-        plain_s = plain.wall.median()
-        told += f", against {seconds(plain_s)} without it in the same process"
-    idle = ""
-    if not math.isnan(trace.device_idle):
-        idle = f" The device was idle for {percent(trace.device_idle)} of the traced steps."
+    if plain.empty:
+        return [f"{told}.", ""]
+    plain_s = plain.wall.median()
+    told += f", against {seconds(plain_s)} without it in the same process."
+    if not math.isnan(trace.device_busy_s):
+        idle = percent(max(0.0, 1 - trace.device_busy_s / plain_s))
+        told += f" The device worked for {seconds(trace.device_busy_s)} a step: of a plain one it was idle for {idle}."
     elif {"cpu_user", "cpu_system"} <= set(plain.columns):
         cores = float(data.run.environment.cores or math.nan)
         used = ((plain.cpu_user + plain.cpu_system) / (cores * plain.wall)).median()
-        idle = f" In the plain steps the {cores:.0f} cores were idle for {percent(max(0.0, 1 - used))} of the time."
-    return [f"{told}.{idle}", ""]
+        told += f" In the plain steps the {cores:.0f} cores were idle for {percent(max(0.0, 1 - used))} of the time."
+    return [told, ""]
 
 
 def plain_steps(data: RunData, variant_id: str) -> pd.DataFrame:

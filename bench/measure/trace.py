@@ -20,6 +20,8 @@ from bench.measure.samples import Samples
 from bench.measure.workload import Workload
 from bench.traces import BETWEEN, RAW, SNAPSHOT, Owner, range_name
 
+IN_A_ROW = 10
+"""Plain steps that a sample averages on a device with a queue: the first one's launch, into an empty queue, is long."""
 WARMUP = 1
 """Steps in which the profiler is on and keeps nothing: its first step is a slow one."""
 
@@ -66,7 +68,7 @@ def opened(owner: Owner) -> Any:  # noqa: ANN401 - a context of torch's
 def measure(work: Workload, clock: Clock, count: int, folder: Path) -> Samples:
     """The trace of `count` steps, written to the folder; the seconds that the stamps give of the same steps.
 
-    Before it as many plain steps with their loss; after it, on CUDA, the allocator's history of one step.
+    Before it as many samples of plain steps with their loss; after it, on CUDA, the allocator's history of one step.
     """
     samples = plain_losses(work, clock, count)
     activities = [ProfilerActivity.CPU]
@@ -93,12 +95,13 @@ def measure(work: Workload, clock: Clock, count: int, folder: Path) -> Samples:
 
 
 def plain_losses(work: Workload, clock: Clock, count: int) -> Samples:
-    """Seconds and what else a plain step is measured by, and its loss, of `count` steps in a row."""
+    """Seconds and what else a plain step is measured by, and its loss, `count` times."""
     samples = Samples("trace")
     for index in range(count):
         trainer = work.trainer
         before, taken_before = float(trainer.loss_sum), trainer.steps
-        taken = plain.plain_steps(work, clock, plain.Counts(plain=1))
+        iterations = IN_A_ROW if work.device.type == "cuda" else 1
+        taken = plain.plain_steps(work, clock, plain.Counts(plain=1, iterations=iterations))
         samples.rows += [row | {"probe": "trace", "index": index} for row in taken.rows if row["metric"] != "dispatch"]
         loss = (float(trainer.loss_sum) - before) / (trainer.steps - taken_before)  # CUDA's dispatch takes one more
         samples.add("loss", "1", loss, index=index)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.analyse import advice, answer, report, tables
+from bench.analyse import advice, answer, report, results, tables
 from bench.analyse.labels import label
 from bench.analyse.load import RunData, load
 from bench.variants import DEFAULTS, parse_id
@@ -291,13 +291,52 @@ def test_devices_are_answered_apart_and_both_drawn(make_run: MakeRun, tmp_path: 
     assert set(answer.families(data, tables.steps(data), "batch_size")) == {"baseline (cpu)", "baseline (cuda)"}
 
 
-def test_a_launch_bound_variant_is_labelled(make_run: MakeRun, tmp_path: Path) -> None:
-    gpu = "cuda-default-nchw-eager-b8"
-    data = load(make_run({(gpu, "A"): [0.01] * 8}, metrics={gpu: {"dispatch": 0.0095}}))
+QUEUED = {"dispatch": 0.0125, "backlog": 0.02}
+"""A stamped step takes the device 10.1 ms here, so it waits for 2.4 ms."""
 
-    assert "is launch-bound**: giving the device its work takes 9.50 ms of a step of 10.0 ms" in (
-        report.write(data, tmp_path).path.read_text()
-    )
+
+@pytest.mark.parametrize(
+    ("variant_id", "metrics", "told"),
+    [
+        (GPU, QUEUED, "12.5 ms of a step of 10.0 ms, so the device waits for the host for 2.40 ms of it."),
+        (GPU, QUEUED | {"dispatch": 0.0105}, ""),  # it waits for 0.4 ms
+        (GPU, {"dispatch": 0.0095}, ""),  # no backlog held: the host waited, or its queue was full
+        (f"{GPU}-syncstep", {"dispatch": 0.0095}, "9.50 ms of a step of 10.0 ms, so its layers' times are mostly gaps"),
+        (f"{GPU}-notebook", {"dispatch": 0.0095}, "9.40 ms of a step of 10.0 ms, so its layers' times are mostly gaps"),
+    ],
+)
+def test_a_launch_bound_variant_is_labelled(
+    variant_id: str, metrics: dict[str, float], told: str, make_run: MakeRun, tmp_path: Path
+) -> None:
+    data = load(make_run({(variant_id, "A"): [0.01] * 8}, metrics={variant_id: metrics}))
+    page = report.write(data, tmp_path).path.read_text()
+
+    assert ("is launch-bound**: giving the device its work takes " in page) == bool(told)
+    assert told in page
+
+
+def test_a_step_that_makes_its_batch_on_the_host_is_bound_by_that_and_not_by_launches(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    loop = f"{GPU}-notebook"
+    folder = make_run({(loop, "A"): [0.01] * 8}, metrics={loop: {"dispatch": 0.0095}})
+    rows = (folder / "samples.csv").read_text().splitlines()
+    in_data = re.compile(r"(,phase,,data,wall,.*),0\.0001$")
+    assert sum(map(bool, map(in_data.search, rows))) == 8
+    (folder / "samples.csv").write_text("\n".join(in_data.sub(r"\1,0.007", row) for row in rows) + "\n")
+
+    assert "launch-bound" not in report.write(load(folder), tmp_path).path.read_text()
+
+
+def test_steps_that_were_stamped_from_an_idle_device_are_named_beside_those_behind_a_backlog(
+    make_run: MakeRun,
+) -> None:
+    loop = f"{GPU}-notebook"
+    data = load(make_run({(GPU, "A"): [0.01] * 8, (loop, "V"): [0.02] * 8}, metrics={GPU: QUEUED}))
+    told = results.gap_words(data, tables.steps(data))
+
+    assert told.endswith(" Not so for PIL images: stamped from an idle device, their parts hold such gaps.")
+    assert results.gap_words(data, tables.steps(data)[1:]) == ""
 
 
 def test_a_reason_with_a_bar_stays_in_its_cell(make_run: MakeRun, tmp_path: Path) -> None:

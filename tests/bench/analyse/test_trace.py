@@ -1,7 +1,9 @@
 """What a trace tells, on a made-up trace of a CUDA device whose times are known."""
 
 import gzip
+import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -35,9 +37,16 @@ def test_operators_count_by_themselves(found: trace.Trace) -> None:
     } == rows(found.work, "cpu")
 
 
-def test_a_device_idles_where_nothing_runs_on_it(found: trace.Trace) -> None:
+def test_a_device_is_busy_where_something_runs_on_it(found: trace.Trace) -> None:
     assert 1000e-6 == pytest.approx(found.step_s)
-    assert 0.5 == pytest.approx(found.device_idle)
+    assert 500e-6 == pytest.approx(found.device_busy_s)
+
+
+def test_what_runs_at_once_is_busy_once_and_none_is_no_number(cuda_events: list[dict[str, Any]]) -> None:
+    overlapping = cuda_events[10] | {"ts": 400, "dur": 200}  # 100 us beyond the kernel that runs from 200 to 500
+
+    assert 600e-6 == pytest.approx(trace.device_busy_s([*cuda_events, overlapping], 1))
+    assert math.isnan(trace.device_busy_s(cuda_events[:10], 1))
 
 
 def test_the_peak_of_memory_has_an_owner(found: trace.Trace) -> None:
