@@ -84,7 +84,7 @@ def set_status(
 
 
 def _pilot(run: Run) -> None:
-    light = not run.plan.verdicts
+    light = plan.light(verdicts=run.plan.verdicts, budget_s=run.plan.budget_s)
     planned = plan.pilot_of_trees(run.entries) if run.trees else plan.pilot(run.entries, light=light)
     for index, trial in enumerate(planned):
         while not _piloted(run, trial) and _worth_piloting(run, trial):

@@ -30,6 +30,8 @@ EPOCH_LIMIT_S = 30.0
 """Whole epochs are run where one should end in that time; elsewhere they are projected."""
 VERY_SLOW_S, VERY_SLOW_TIMES = 8.0, 4.0
 """A variant whose step takes longer, and that many times its baseline's, is measured in the pilot alone."""
+SHORT_BUDGET_S = 600.0
+"""Under a budget shorter than this whole epochs would take the time of rounds."""
 UNSEEN_TRIAL_S = 15.0
 """What a trial is expected to take before any was seen."""
 
@@ -71,6 +73,11 @@ class Planned:
 def step_probes(variant: Variant) -> str:
     """Steps and layers share a trial; compiled layers fuse, so there it is steps alone."""
     return "steps+layers" if variant.compile_mode == "eager" else "steps"
+
+
+def light(*, verdicts: bool, budget_s: float | None) -> bool:
+    """Whether the pilot measures only what the rounds and the answer need: a look, or one short of time."""
+    return not verdicts or (budget_s is not None and budget_s < SHORT_BUDGET_S)
 
 
 def pilot_probes(entry: Entry, *, light: bool = False) -> list[str]:

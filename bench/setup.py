@@ -248,7 +248,8 @@ def describe(choices: Choices, entries: list[Entry]) -> str:
         lines.append("  ".join(filter(None, (f"{shown:52}", role, note))).rstrip())
     rounds = choices.wanted_rounds
     arms = plan.arms(runnable, set(), twice=not choices.is_look)
-    trials = len(plan.pilot(runnable, light=choices.is_look)) + rounds * len(arms)
+    light = plan.light(verdicts=not choices.is_look, budget_s=choices.budget_s)
+    trials = len(plan.pilot(runnable, light=light)) + rounds * len(arms)
     expected_s = trials * plan.UNSEEN_TRIAL_S * plan.patience(described.cpu_quota)
     budget_s = choices.budget_s
     limit = "" if budget_s is None else f", at most {duration(budget_s)} (--budget)"

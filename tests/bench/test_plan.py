@@ -10,6 +10,7 @@ from bench.plan import (
     arms,
     arms_of_trees,
     complete_rounds,
+    light,
     pilot,
     pilot_of_trees,
     pilot_probes,
@@ -38,6 +39,16 @@ def test_a_light_pilot_takes_the_memory_of_baselines_alone() -> None:
     memory = [t.arm.variant for t in pilot(ENTRIES, light=True) if t.probes == "memory"]
 
     assert memory == [Variant()]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "budget_s", "expected"),
+    [(True, None, False), (True, 1200.0, False), (True, 540.0, True), (False, None, True)],
+)
+def test_a_look_and_a_run_short_of_time_have_a_light_pilot(
+    verdicts: bool, budget_s: float | None, expected: bool
+) -> None:
+    assert light(verdicts=verdicts, budget_s=budget_s) == expected
 
 
 def test_compiled_variants_have_no_layers() -> None:
