@@ -19,8 +19,9 @@ GATE_WORDS = (
     "gradients of their parameters. An error is relative to the exact result. Its bound follows from what rounding was "
     "seen to do to this model in this precision; it is narrower for a result that is off by a factor "
     "(docs/variants.md). What plain eager code of that precision computes is no fault of a variant's. A variant beyond "
-    "a bound is invalid. *Not gated*: the gate can't tell, and the measurement stands. *Live logits* are the classes whose score differs between images under the model's own initialisation. "
-    "*Conversions* and *casts* are the operators of a step that change a tensor's layout or float type."
+    "a bound is invalid. *Not gated*: the gate can't tell, and the measurement stands. *Live logits* are the classes "
+    "whose score differs between images under the model's own initialisation. *Conversions* and *casts* are the "
+    "operators of a step that change a tensor's layout or float type."
 )
 OLDER_GATE_WORDS = (
     "Scores and gradients of one batch, under He's initialisation, against float64: an error is the difference's norm "

@@ -108,8 +108,9 @@ def how_words(data: RunData) -> str:
     ended = ENDS.get(data.run.ended_because or "", "early")
     more = f", {len(data.confirm_rounds)} fresh ones of what they flagged" if data.confirm_rounds else ""
     in_rounds, pilots = len({v for v, _ in plan.arms}), int((trials.stage == "pilot").sum())
+    rounds = count_of(len(data.rounds), "complete round")
     return (
-        f"{pilots} trials of the pilot, then {count_of(len(data.rounds), 'complete round')} of {len(plan.arms)} trials: of "
+        f"{pilots} trials of the pilot, then {rounds} of {len(plan.arms)} trials: of "
         f"{in_rounds} variants, baselines twice{more}. The run ended {ended}. "
         f"{len(trials)} trials in all, each a fresh process, in an "
         f"order drawn anew each round from seed {data.run.order}; they took {duration(trials.duration_s.sum())}."
