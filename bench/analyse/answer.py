@@ -10,7 +10,7 @@ from bench.analyse.load import RunData, cell, variant_axes
 from bench.analyse.page import Lines
 from bench.analyse.stats import NOTHING
 from bench.analyse.verdicts import FASTER, SAME
-from bench.analyse.words import interval, number
+from bench.analyse.words import count_of, interval, number
 from bench.progress import duration
 from bench.text import marked
 from bench.variants import from_row
@@ -39,7 +39,7 @@ def group_lines(data: RunData, steps: pd.DataFrame) -> Lines:
     """The answer among variants of one device and model."""
     best = fastest(data, steps)
     if best is None:
-        return ["No variant was ok in every complete round, so there is no answer.", "", *died_lines(data, steps, None)]
+        return [no_answer(data), "", *died_lines(data, steps, None), *invalid_lines(data, steps)]
     row = steps.set_index("variant_id").loc[best]
     axes = variant_axes(data, best)
     parts = []
@@ -49,7 +49,7 @@ def group_lines(data: RunData, steps: pd.DataFrame) -> Lines:
     ):
         ratio, n = tables.ratio_to(data, best, reference) if reference else (NOTHING, 0)
         if n:
-            parts.append(f"{interval(ratio.estimate, ratio.lo, ratio.hi)} times {name} ({n} rounds)")
+            parts.append(f"{interval(ratio.estimate, ratio.lo, ratio.hi)} times {name} ({count_of(n, 'round')})")
     text = f"Fastest: **{named(data, best)}** trains {number(row.images_per_s)} images/s"
     found = [
         f"{text}: {' and '.join(parts)}." if parts else f"{text}.",
@@ -57,10 +57,38 @@ def group_lines(data: RunData, steps: pd.DataFrame) -> Lines:
         standing(data, steps, best, row.verdict),
         "",
         *effect.sentence(data, best),
+        *not_gated_lines(data, best),
     ]
     found += died_lines(data, steps, row.images_per_s)
+    found += invalid_lines(data, steps)
     found += beyond_lines(data, steps, best) + switch_on(axes, row.epoch_s) + pilot_lines(data, steps, best)
     return found + notebook_lines(data, steps, best) + noise_lines(data, best)
+
+
+def no_answer(data: RunData) -> str:
+    """Why there is no answer."""
+    if not data.rounds:
+        return "No round was completed, so there is no answer: the pilot has one trial of each variant."
+    return "No variant was ok in every complete round, so there is no answer."
+
+
+def not_gated_lines(data: RunData, best: str) -> Lines:
+    """That the gate could not tell what a recommended variant computes, if so."""
+    reason = tables.not_gated(data, best)
+    return (
+        [f"It is **not gated**: {marked(reason)}. So hold its accuracy against the baseline's.", ""] if reason else []
+    )
+
+
+def invalid_lines(data: RunData, steps: pd.DataFrame) -> Lines:
+    """The variants that have no speed since they are not what they say, each with the reason."""
+    outcomes = {v: tables.outcome(data, v) for v in steps.variant_id}
+    told = [
+        f"**{named(data, v)}** is INVALID, so it has no speed: {marked(reason)}."
+        for v, (status, reason) in outcomes.items()
+        if status == "invalid"
+    ]
+    return [line for text in told for line in (text, "")]
 
 
 def beyond_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
@@ -79,7 +107,7 @@ def beyond_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
             name, rate = named(data, top, but="batch_size"), number(counted.images_per_s[top])
             found += [
                 f"At batch {size:.0f} the fastest is {name}: {rate} images/s, {told} times the notebook's loop at that "
-                f"batch ({n} rounds).",
+                f"batch ({count_of(n, 'round')}).",
                 "",
             ]
     faster = counted.images_per_s[counted.images_per_s > counted.images_per_s[best]]

@@ -44,11 +44,11 @@ def section(report: Report) -> Lines:
     return [
         *lines,
         "*Forward* and *backward* are medians over rounds with 95 % intervals; a layer's backward includes the "
-        "gradients of its parameters. `between` is what runs outside of every leaf: functional code, and in "
-        "backward the loss. *Share* is of the stamped step. *Saved* are bytes kept for backward, a shared "
-        "storage counted once, for the layer that saved it first. *Kernel* is what took most of a layer's forward, "
-        "seen once in the pilot: the operator on a CPU, the device's kernel on CUDA. Bounds are shown for layers "
-        "of 0.5 % or more.",
+        "gradients of its parameters, and what a checkpoint computes anew. `between` is what runs outside of every "
+        "leaf: functional code, and in backward the loss. *Share* is of the stamped step. *Saved* are bytes kept for "
+        "backward, a shared storage counted once, for the layer that saved it first. *Kernel* is what took most of a "
+        "layer's forward, seen once in the pilot: the operator on a CPU, the device's kernel on CUDA. Bounds are shown "
+        "for layers of 0.5 % or more.",
         "",
         *figures,
         "### Do the parts add up?",

@@ -14,7 +14,7 @@ from bench.analyse.load import RunData, cell
 from bench.analyse.page import Lines, Page
 from bench.analyse.stats import LEAST_ROUNDS
 from bench.analyse.verdicts import FEW_ROUNDS, Control
-from bench.analyse.words import count, interval, markdown, number, percent, seconds
+from bench.analyse.words import count, count_of, interval, markdown, number, percent, seconds
 from bench.header import Header
 from bench.progress import duration
 from bench.text import MOST_OF_A_LINE, marked
@@ -108,8 +108,9 @@ def how_words(data: RunData) -> str:
     ended = ENDS.get(data.run.ended_because or "", "early")
     more = f", {len(data.confirm_rounds)} fresh ones of what they flagged" if data.confirm_rounds else ""
     in_rounds, pilots = len({v for v, _ in plan.arms}), int((trials.stage == "pilot").sum())
+    rounds = count_of(len(data.rounds), "complete round")
     return (
-        f"{pilots} trials of the pilot, then {len(data.rounds)} complete rounds of {len(plan.arms)} trials: of "
+        f"{pilots} trials of the pilot, then {rounds} of {len(plan.arms)} trials: of "
         f"{in_rounds} variants, baselines twice{more}. The run ended {ended}. "
         f"{len(trials)} trials in all, each a fresh process, in an "
         f"order drawn anew each round from seed {data.run.order}; they took {duration(trials.duration_s.sum())}."
@@ -189,11 +190,6 @@ def walls_of(data: RunData, control: Control, rounds: list[int]) -> pd.Series:
     walls = cell(data.values, "wall")
     walls = walls[(walls.variant_id == control.variant_id) & walls["round"].isin(rounds) & (walls.stage != "pilot")]
     return walls.loc[walls.arm.isin(("A", "A'")), "value"]
-
-
-def count_of(number: int, what: str) -> str:
-    """A number of things: 1 round, 3 rounds."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def few_words(rounds: int) -> str:

@@ -12,6 +12,7 @@ def section(page: Page) -> Lines:
     told = ", ".join(f"{named(data, v)} ({most} paths in a trial)" for v, most in data.paths.items())
     return [
         f"**Steps differ**: not every step runs the same layers in {told}. So the numbers of a trial are the means of "
-        "its steps, not their medians, for every variant of the model; a layer took 0 s in a step that did not run it.",
+        "its steps, not their medians, for every variant of the model; a layer took 0 s in a step that did not run it. "
+        "Calls, kernels, gradients and memory are those of single steps, so a layer that those did not run has none.",
         "",
     ]

@@ -258,12 +258,19 @@ def numerics(data: RunData) -> pd.DataFrame:
     for v in data.variants[data.variants.excluded_reason == ""].variant_id:
         status, reason = outcome(data, v)
         values = {name: data.spread(v, name, "process").estimate for name in NUMERICS}
-        if values["not_gated"] == 1:
-            mine = step_trials(data, v)
-            reason = next((told for told in mine[mine.status == "ok"].reason if told), "")
+        reason = reason or not_gated(data, v)
         if status == "invalid" or reason or not math.isnan(values["gradient_bound"]):
             rows.append({"variant_id": v} | values | {"status": status, "reason": reason})
     return pd.DataFrame(rows, columns=["variant_id", *NUMERICS, "status", "reason"])
+
+
+def not_gated(data: RunData, variant_id: str) -> str:
+    """Why the gate could not tell what a variant computes, in words; empty where it could, or never came to it."""
+    if data.spread(variant_id, "not_gated", "process").estimate != 1:
+        return ""
+    mine = step_trials(data, variant_id)
+    reason = next((told for told in mine[mine.status == "ok"].reason if told), "for no reason that is known")
+    return reason.removeprefix("not gated: ")  # older runs have it in the reason
 
 
 def stamps(data: RunData) -> pd.DataFrame:

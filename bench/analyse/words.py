@@ -23,6 +23,11 @@ def count(value: float) -> str:
     return "" if math.isnan(value) else f"{float(f'{value:.2e}'):,.0f}"
 
 
+def count_of(number: int, what: str) -> str:
+    """A number of things: 1 round, 3 rounds."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def seconds(value: float) -> str:
     """Seconds in the unit that fits: 1.38 s, 458 ms, 32.0 us."""
     return _scaled(value, (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)))

@@ -117,7 +117,7 @@ def check_steady(model: nn.Module, x: torch.Tensor) -> None:
     with visited(model, Passing()):
         bordered = model(x)
     if differ(first, second):
-        msg = "two calculations of a batch differ: the model draws at random, or minds what it computed before"
+        msg = "two calculations of a batch differ: it draws at random, or what it computes depends on earlier calls"
         raise NotGatedError(msg)
     if differ(first, bordered):
         msg = "a layer writes to its input, and the model goes on with that and not with what the layer returns"

@@ -133,6 +133,34 @@ def test_what_was_faster_in_the_pilot_alone_is_told_with_the_way_to_measure_it(m
         assert (command in text) == told
 
 
+def test_the_answer_names_what_is_invalid_and_that_the_fastest_is_not_gated(make_run: MakeRun) -> None:
+    folder = make_run(
+        {(BASE, "A"): around(1.6, 0), (BEST, "V"): around(1.0, 2)},
+        failed={BF16: ("invalid", "the output of 3 is off by a factor")},
+        once={BEST: {"not_gated": 1.0}},
+    )
+    path = folder / "trials.csv"
+    lines = path.read_text().splitlines()
+    reason, status = (lines[0].split(",").index(name) for name in ("reason", "status"))
+    for at, line in enumerate(lines):
+        fields = line.split(",")
+        if BEST in fields and fields[status] == "ok":
+            lines[at] = ",".join([*fields[:reason], "the model draws at random", *fields[reason + 1 :]])
+    path.write_text("\n".join(lines) + "\n")
+    data = load(folder)
+    text = "\n".join(answer.lines(data, tables.steps(data)))
+
+    assert "It is **not gated**: the model draws at random. So hold its accuracy against the baseline's." in text
+    assert "**bf16** is INVALID, so it has no speed: the output of 3 is off by a factor." in text
+
+
+def test_without_a_complete_round_there_is_no_answer_and_it_says_so(make_run: MakeRun) -> None:
+    data = load(make_run({(BASE, "A"): [1.6], (BEST, "V"): [1.0]}))
+    text = "\n".join(answer.lines(data, tables.steps(data)))
+
+    assert text.startswith("No round was completed, so there is no answer: the pilot has one trial of each variant.")
+
+
 def test_of_a_pilot_taken_twice_the_later_counts(make_run: MakeRun) -> None:
     """As in a damaged file; a whole run takes it once."""
     folder = make_run({(BASE, "A"): around(1.6, 0), (BEST, "V"): around(1.0, 2), (BF16, "V"): [0.5]})

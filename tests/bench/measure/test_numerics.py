@@ -183,7 +183,7 @@ def test_a_bias_in_front_of_a_batch_norm_has_no_gradient_to_hold(precision: str,
 def test_a_model_that_draws_at_random_is_not_gated(real_work: MakeWork) -> None:
     work = real_work(shape=(1, 28, 28), batch_size=8, model="tests_models:random")
 
-    with pytest.raises(NotGatedError, match="draws at random, or minds what it computed before"):
+    with pytest.raises(NotGatedError, match="it draws at random, or what it computes depends on earlier calls"):
         numerics.measure(work)
 
 
