@@ -98,6 +98,7 @@ def variants_section(report: Report) -> Lines:
     lines += in_part_lines(data, steps)
     bound = [row for row in steps.itertuples() if launch_bound(data, row)]
     lines += [line for row in bound for line in (launch_bound_words(data, row), "")]
+    lines += device_bound_lines(data, [row for row in steps.itertuples() if not launch_bound(data, row)])
     ids = [f"{code(v, MOST_OF_A_REASON)} is {named(data, v)}" for v in steps.variant_id]
     lines += report.figure("throughput", plots.throughput(data, steps), "images a second, one dot a trial")
     return [*lines, "<details><summary>Ids</summary>", "", "; ".join(ids) + ".", "", "</details>", ""]
@@ -124,6 +125,21 @@ def launch_bound(data: RunData, row: Any) -> bool:  # noqa: ANN401 - a row of th
     # for the device, or for room in its queue: then the time that it took tells nothing.
     no_backlog_held = data.run.schema_version >= BACKLOGS and from_row(variant_axes(data, row.variant_id)).queues
     return not no_backlog_held and bool(given_s(data, row) >= LAUNCH_BOUND_SHARE * row.step_s)
+
+
+def device_bound_lines(data: RunData, rows: list[Any]) -> Lines:
+    """The variants whose device has work all the time, in one sentence; nothing where launch gaps are not known."""
+    told = [
+        f"{named(data, row.variant_id)} (given in {seconds(row.dispatch_s)}, done in {seconds(row.step_s)})"
+        for row in rows
+        if not math.isnan(row.launch_gaps_s)
+    ]
+    if not told:
+        return []
+    return [
+        f"**Bound by the device's own work**: the host gives it a step before it needs one, in {', '.join(told)}.",
+        "",
+    ]
 
 
 def given_s(data: RunData, row: Any) -> float:  # noqa: ANN401

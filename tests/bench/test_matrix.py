@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from bench.calls import entries_of
+from bench.choices import Choices
 from bench.matrix import Machine, ab_matrix, excluded_reason, matrix, preset, thread_counts
 from bench.variants import AXES, Variant, VariantError
 
@@ -171,3 +173,11 @@ def test_a_call_that_says_two_things_is_refused(
         matrix("quick", devices, axes, ids, model)
     with pytest.raises(VariantError, match=re.escape(told)):
         ab_matrix(devices, axes, ids, model)
+
+
+def test_a_gpu_is_measured_before_the_cpu() -> None:
+    """So that a short budget cuts off the slower one."""
+    found = [entry.variant.on_cuda for entry in entries_of(Choices())]
+
+    assert found == sorted(found, reverse=True)
+    assert set(found) == {True, False}

@@ -341,6 +341,10 @@ def test_a_launch_bound_variant_is_labelled(
 
     assert ("is launch-bound**: giving the device its work takes " in page) == bool(told)
     assert told in page
+    by_device = (
+        "**Bound by the device's own work**: the host gives it a step before it needs one, in baseline (given in "
+    )
+    assert (by_device in page) == ("backlog" in metrics and not told)
 
 
 def test_a_step_that_makes_its_batch_on_the_host_is_bound_by_that_and_not_by_launches(
