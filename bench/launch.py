@@ -122,7 +122,8 @@ def _full_limit_s(run: Run) -> float:
 
 
 def _pilot_limit_s(run: Run) -> float:
-    return min(_full_limit_s(run), max(plan.LEAST_LIMIT_S, run.left_s()))
+    """Seconds that a trial of the pilot may take: no more than the budget has left."""
+    return min(_full_limit_s(run), max(0.0, run.left_s()))
 
 
 def _worth_piloting(run: Run, trial: plan.Planned) -> bool:
@@ -140,7 +141,8 @@ def _worth_piloting(run: Run, trial: plan.Planned) -> bool:
     if trial.probes == "memory":
         return bool(step_s <= plan.MEMORY_STEP_S)
     batch = int(run.plan.largest.get(variant.id, variant.batch_size))
-    return bool(run.header.data.train_images * step_s / batch <= plan.EPOCH_LIMIT_S)
+    epoch_s = run.header.data.train_images * step_s / batch
+    return bool(plan.passes(variant) * epoch_s <= plan.EPOCHS_LIMIT_S)
 
 
 def _find_largest(run: Run, trial: plan.Planned) -> None:

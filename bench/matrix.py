@@ -60,8 +60,9 @@ INDUCTOR, OVERHEAD, AUTOTUNE = (
 PIL, WORKERS = ({"loader": value} for value in ("notebook", "workers"))
 FOREACH, FUSED = ({"optimizer": value} for value in ("foreach", "fused"))
 STEPWISE: Change = {"sync": "step"}
+CUDNN_BENCHMARK: Change = {"cudnn_benchmark": "on"}
 ONE_BY_ONE: list[Change] = [FP32, TF32, BF16, FP16, NHWC, INDUCTOR, OVERHEAD, AUTOTUNE, PIL, WORKERS, STEPWISE]
-"""Every axis, one value at a time; the allocator, threads and batch sizes go by the device."""
+"""Every axis, one value at a time; those that only one kind of device has, threads and batch sizes go by the device."""
 
 
 def _cpu_changes(name: str, cores: int) -> tuple[list[Change], list[Change]]:
@@ -86,9 +87,9 @@ def _cuda_changes(name: str, cores: int) -> tuple[list[Change], list[Change]]:  
     if name == "look":
         return [{}, NOTEBOOK, half], []
     if name == "quick":
-        return [{}, NOTEBOOK, NHWC, BF16, half, half | INDUCTOR, half | OVERHEAD], [PIL, WORKERS]
+        return [{}, NOTEBOOK, NHWC, BF16, CUDNN_BENCHMARK, half, half | INDUCTOR, half | OVERHEAD], [PIL, WORKERS]
     pairs = [half, NHWC | FP16, BF16 | INDUCTOR, half | INDUCTOR, half | OVERHEAD, half | AUTOTUNE]
-    pairs += [half | FUSED, half | INDUCTOR | FUSED, half | WORKERS, half | STEPWISE]
+    pairs += [half | FUSED, half | INDUCTOR | FUSED, half | WORKERS, half | STEPWISE, half | CUDNN_BENCHMARK]
     batches = [change | {"batch_size": size} for size in (32, 64, 256, 512, 1024) for change in ({}, half)]
     rounds = [{}, NOTEBOOK, *ONE_BY_ONE, FOREACH, FUSED, *pairs, *batches]
     return rounds, [{"batch_size": LARGEST}, half | {"batch_size": LARGEST}]
@@ -152,6 +153,8 @@ def excluded_reason(variant: Variant, machine: Machine) -> str:
     """Why the variant can't run on the machine, in words; empty where nothing is known against it."""
     if variant.on_cuda:
         reason = _cuda_reason(variant, machine)
+    elif variant.cudnn_benchmark == "on":
+        reason = "cuDNN runs on CUDA devices only"
     elif variant.precision == "tf32":
         reason = "TF32 exists on CUDA devices only"
     elif variant.compile_mode == "reduce-overhead":

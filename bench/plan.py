@@ -26,8 +26,10 @@ LIMIT_FACTOR = 6.0
 """A trial in a round may take this many times what its pilot took."""
 MEMORY_STEP_S = 5.0
 """No memory trial for a variant that is slower: it would cost a minute of the budget."""
-EPOCH_LIMIT_S = 30.0
-"""Whole epochs are run where one should end in that time; elsewhere they are projected."""
+WHOLE_EPOCHS = 2
+"""Whole epochs that count."""
+EPOCHS_LIMIT_S = 30.0
+"""Whole epochs are run where all of them should end in that time; elsewhere they are projected."""
 VERY_SLOW_S, VERY_SLOW_TIMES = 8.0, 4.0
 """A variant whose step takes longer, and that many times its baseline's, is measured in the pilot alone."""
 SHORT_BUDGET_S = 600.0
@@ -110,6 +112,11 @@ def pilot(entries: Iterable[Entry], *, light: bool = False) -> list[Planned]:
         )
         for order, (entry, probes) in enumerate(trials)
     ]
+
+
+def passes(variant: Variant) -> int:
+    """How many whole epochs are run of a variant: one apart, one more to record CUDA graphs, and those that count."""
+    return 1 + variant.replays + WHOLE_EPOCHS
 
 
 def times_steps(probes: str) -> bool:

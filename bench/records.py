@@ -1,8 +1,8 @@
 """The tables of a run: their names, their columns with units and ranges, and how they are read.
 
-History of the schema: 4 adds calls and paths to layers.csv, and runs of 3 are read without them; 3 added
-gradient_format and kernel to layers.csv, and to run.json what is known of the largest batches; 2 added pressure_s to
-trials.csv, and to run.json its kind (run or ab); 1 was the first.
+History of the schema: 4 adds calls and paths to layers.csv and cudnn_benchmark to variants.csv, and runs of 3 are read
+without them; 3 added gradient_format and kernel to layers.csv, and to run.json what is known of the largest batches; 2
+added pressure_s to trials.csv, and to run.json its kind (run or ab); 1 was the first.
 """
 
 import csv
@@ -101,7 +101,7 @@ class Table:
     name: str
     columns: dict[str, Column]
     later: tuple[str, ...] = ()
-    """The last columns, which runs of an earlier schema have not."""
+    """The columns that runs of an earlier schema have not."""
 
     def of(self, content: bytes) -> "Table":
         """The table as a file has it: without the later columns where its header has none of them."""
@@ -147,6 +147,7 @@ VARIANTS = Table(
         "baseline": Column(required=True, among=("True", "False")),
         "excluded_reason": TEXT,
     },
+    later=("cudnn_benchmark",),
 )
 TRIALS = Table(
     name="trials.csv",
@@ -293,7 +294,7 @@ def read_variants(folder: Path) -> list[dict[str, Value]]:
 def check_variant(path: Path, line: int, row: Mapping[str, Any]) -> None:
     """RecordError for a row of variants.csv whose axes have no such values, or whose id is another variant's."""
     try:
-        variant = from_row({name: str(row[name]) for name in AXES})
+        variant = from_row(row)
     except VariantError as error:
         msg = f"{path}: line {line}: {shortened(str(error), MOST_OF_A_REASON)}"
         raise RecordError(msg) from error

@@ -85,6 +85,8 @@ def take(
     started_at, began = now(), time.monotonic()
     reply = ask_in_tree(request, variables, limit_s, run.trees.get(trial.arm.tree), run.worker)
     duration_s = round(time.monotonic() - began, 3)
+    if trial.stage == "pilot" and reply["status"] == "timeout" and run.left_s() <= 0:
+        reply["reason"] += ", when the budget ended"
     if batch is not None and reply["status"] != "ok":
         reply["reason"] = f"batch {batch}: {reply['reason']}"
     row = {
@@ -102,8 +104,8 @@ def take(
     run.next_trial += 1
     try:
         # The plan first: a pilot whose row is written must have left what the rounds need of it.
-        if trial.stage == "pilot" and plan.times_steps(trial.probes) and reply["status"] == "ok":
-            _learn(run, variant, reply, duration_s)
+        if trial.stage == "pilot" and reply["status"] == "ok":
+            _learn(run, trial, reply, duration_s)
         row = _record(run, trial, row, reply)
     except (ValueError, LookupError, TypeError, msgspec.ValidationError) as error:
         reply = child.no_reply("error", f"the worker's reply is not what was asked: {error}")
@@ -147,7 +149,18 @@ def _record(run: Run, trial: plan.Planned, row: dict[str, Any], reply: dict[str,
     return whole
 
 
-def _learn(run: Run, variant: Variant, reply: dict[str, Any], duration_s: float) -> None:
+def _learn(run: Run, trial: plan.Planned, reply: dict[str, Any], duration_s: float) -> None:
+    """Keep what a pilot's trial tells of those to come."""
+    variant = trial.arm.variant
+    if plan.times_steps(trial.probes):
+        _learn_steps(run, variant, reply, duration_s)
+    elif trial.probes == "memory" and variant.compile_mode != "eager":
+        # The first that found compiled code, as those to come will: they too trace, load and record.
+        run.plan.trial_s[variant.id] = max(duration_s, run.plan.trial_s.get(variant.id, 0.0))
+        run.folder.write_run(run.header)
+
+
+def _learn_steps(run: Run, variant: Variant, reply: dict[str, Any], duration_s: float) -> None:
     """Keep what a pilot tells of the trials to come: step, duration, and how many steps to take."""
     walls = [s["value"] for s in reply["samples"] if s["scope"] == "step" and s["metric"] == "wall"]
     first_s = next(s["value"] for s in reply["samples"] if s["metric"] == "first_step")

@@ -32,6 +32,7 @@ class Variant:
     loader: str = "resident"
     sync: str = "epoch"
     optimizer: str = "default"
+    cudnn_benchmark: str = "off"
     threads: int | None = None
     allocator: str = "default"
     model: str = "nin"
@@ -135,6 +136,7 @@ AXES: dict[str, Axis] = {
     "loader": Axis(values=("resident", "notebook", "workers")),
     "sync": Axis(values=("epoch", "step"), in_id="sync{}".format),
     "optimizer": Axis(values=("default", "foreach", "fused")),
+    "cudnn_benchmark": Axis(values=("off", "on"), in_id="cudnnbench{}".format),
     "threads": Axis(pattern=r"unset|[1-9]\d*", what="unset or a whole number of at least 1", in_id="t{}".format),
     "allocator": Axis(values=("default", "kept", "hugepages", "tcmalloc")),
     "model": Axis(
@@ -180,11 +182,16 @@ def as_row(variant: Variant) -> dict[str, str]:
     return {name: "unset" if value is None else str(value) for name, value in asdict(variant).items()}
 
 
-def from_row(row: dict[str, str]) -> Variant:
+def axes_of(row: Mapping[str, object]) -> dict[str, str]:
+    """The axes of a row of variants.csv as text; one that a row of an earlier schema has not is at its default."""
+    return as_row(Variant()) | {name: str(row[name]) for name in AXES if name in row}
+
+
+def from_row(row: Mapping[str, object]) -> Variant:
     """The variant of a row of variants.csv."""
-    return Variant(**{name: parse_value(name, row[name]) for name in AXES})  # type: ignore[arg-type]
+    return Variant(**{name: parse_value(name, text) for name, text in axes_of(row).items()})  # type: ignore[arg-type]
 
 
 def runnable_variants(rows: Iterable[Mapping[str, Any]]) -> list[Variant]:
     """The variants of some rows of variants.csv that nothing was known against."""
-    return [from_row({name: str(row[name]) for name in AXES}) for row in rows if not row["excluded_reason"]]
+    return [from_row(row) for row in rows if not row["excluded_reason"]]

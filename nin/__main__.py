@@ -46,6 +46,7 @@ def main(
     memory_format: Annotated[str, typer.Option(help="nchw or nhwc (channels_last).")] = "nchw",
     compile_mode: Annotated[str, typer.Option(help="eager, inductor, reduce-overhead or max-autotune.")] = "eager",
     optimizer: Annotated[str, typer.Option(help="default, foreach or fused (of Adam).")] = "default",
+    cudnn_benchmark: Annotated[str, typer.Option(help="on: cuDNN tries its algorithms for each shape; off.")] = "off",
     seed: Annotated[int, typer.Option(help="Of the weights, the order and the dropout.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="Train so many times, from seed on, and tell which learn.")] = 1,
 ) -> None:
@@ -65,7 +66,9 @@ def main(
             compile_mode=compile_mode,
             optimizer=optimizer,
             sync=sync,
+            cudnn_benchmark=cudnn_benchmark,
         )
+        refuse_without_cuda(setup)
         batches = find_batches(data, loader, batch_size, limit, setup.device, download=download)
         ended = [train(setup, batches, epochs, number) for number in range(seed, seed + seeds)]
     except ValueError as error:
@@ -84,6 +87,13 @@ def refuse_contradictions(context: typer.Context) -> None:
         fail(f"--shapes prints and ends: take back {', '.join(o for o in options if o != '--shapes')}")
     if {"--data", "--download"} <= set(options):
         fail("--data can't go with --download: a folder that is named is not downloaded to")
+
+
+def refuse_without_cuda(setup: "Setup") -> None:
+    """Raise ValueError for a choice that would have no effect on a device other than CUDA's."""
+    if setup.cudnn_benchmark == "on" and setup.device.type != "cuda":
+        msg = f"--cudnn-benchmark on would do nothing on {setup.device}: cuDNN runs on CUDA devices only"
+        raise ValueError(msg)
 
 
 def choose_device(name: str | None) -> "torch.device":

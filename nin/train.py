@@ -18,6 +18,7 @@ MEMORY_FORMATS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
 COMPILE_MODES = ("eager", "inductor", "reduce-overhead", "max-autotune")
 OPTIMIZERS = ("default", "foreach", "fused")
 SYNCS = ("epoch", "step")
+CUDNN_BENCHMARKS = ("off", "on")
 
 LEARNING_RATE = 0.002
 PHASES = ("data", "h2d", "forward", "loss", "backward", "scaler", "optimizer", "read")
@@ -40,6 +41,8 @@ class Setup:
     compile_mode: str = "eager"
     optimizer: str = "default"
     sync: str = "epoch"
+    cudnn_benchmark: str = "off"
+    """Whether cuDNN tries its algorithms for each new shape, and keeps the fastest."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for a value that is none of its axis."""
@@ -49,6 +52,7 @@ class Setup:
             ("compile_mode", COMPILE_MODES),
             ("optimizer", OPTIMIZERS),
             ("sync", SYNCS),
+            ("cudnn_benchmark", CUDNN_BENCHMARKS),
         ):
             if getattr(self, name) not in values:
                 msg = f"{name} must be one of {', '.join(values)}, got {getattr(self, name)!r}"
@@ -59,8 +63,8 @@ class Trainer:
     """A model in training under one setup: the same code trains, and is measured.
 
     `model` stays as it was given (its leaves can be hooked); `forward` is what a step calls, the
-    compiled model where the setup compiles. The precision flags of torch are process-wide: a
-    process holds one Trainer.
+    compiled model where the setup compiles. The flags of torch for precision and cuDNN are
+    process-wide: a process holds one Trainer.
     """
 
     def __init__(self, model: nn.Module, setup: Setup, lr: float = LEARNING_RATE) -> None:
@@ -68,6 +72,7 @@ class Trainer:
         self.format = MEMORY_FORMATS[setup.memory_format]
         self.model = model.to(setup.device).to(memory_format=self.format)
         set_precision(setup.precision)
+        torch.backends.cudnn.benchmark = setup.cudnn_benchmark == "on"
         self.forward = compiled(self.model, setup.compile_mode)
         self.optimizer = optim.Adam(
             self.model.parameters(),

@@ -44,12 +44,13 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def own_flags() -> Iterator[None]:
-    """Torch's process-wide precision flags, as they were before the test."""
+    """Torch's process-wide flags of precision and cuDNN, as they were before the test."""
     cudnn, mkldnn, matmul = torch.backends.cudnn, torch.backends.mkldnn, torch.backends.cuda.matmul
     holders = (matmul, cudnn.conv, cudnn.rnn, mkldnn.matmul, mkldnn.conv)  # type: ignore[attr-defined]
     older = torch.get_float32_matmul_precision(), cudnn.allow_tf32
-    before = [holder.fp32_precision for holder in holders]
+    before, benchmark = [holder.fp32_precision for holder in holders], cudnn.benchmark
     yield
+    cudnn.benchmark = benchmark
     if before == [holder.fp32_precision for holder in holders]:
         return
     with warnings.catch_warnings():

@@ -56,6 +56,7 @@ PYTHON = {
     ("sync", "step"): ("loss_sum += loss.item()  # at every step",),
     ("optimizer", "foreach"): ("optimizer = Adam(model.parameters(), lr, foreach=True)",),
     ("optimizer", "fused"): ("optimizer = Adam(model.parameters(), lr, fused=True)",),
+    ("cudnn_benchmark", "on"): ("torch.backends.cudnn.benchmark = True",),
 }  # fmt: skip
 
 
@@ -74,7 +75,8 @@ def nin_command(axes: dict[str, str]) -> str:
     """The `python -m nin` call that trains under a variant; empty for other models and for the largest batch."""
     if axes["model"] != "nin" or axes["batch_size"] == LARGEST:
         return ""
-    told = ("device", "precision", "memory_format", "compile_mode", "batch_size", "loader", "sync", "optimizer")
+    told = ["device", "precision", "memory_format", "compile_mode", "batch_size", "loader", "sync", "optimizer"]
+    told += ["cudnn_benchmark"] if axes["cudnn_benchmark"] == "on" else []
     options = [f"--{name.replace('_', '-')} {axes[name]}" for name in told]
     return " ".join([*lines_of(axes)[1], ".nox/env/bin/python -m nin", *options])
 

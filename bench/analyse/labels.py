@@ -42,6 +42,7 @@ def name_of(axes: dict[str, str], told: Sequence[str]) -> str:
 
 def _changes(axes: dict[str, str]) -> list[str]:
     words = {"threads": "{} thread" if axes["threads"] == "1" else "{} threads", "sync": "sync {}"}
+    words |= {"cudnn_benchmark": "cudnn.benchmark"}
     loaders = {"notebook": "PIL images", "workers": "PIL images in workers"}
     return [
         words.get(name, "{}").format(loaders.get(value, value))

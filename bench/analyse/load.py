@@ -28,7 +28,7 @@ from bench.records import (
 )
 from bench.text import restored
 from bench.traces import STAGE
-from bench.variants import AXES
+from bench.variants import axes_of
 
 Cell = tuple[str, str, str, str, str]
 """A variant's id and the columns of CELL."""
@@ -271,4 +271,4 @@ def spreads(values: pd.DataFrame, rounds: Iterable[int]) -> dict[Cell, Interval]
 def variant_axes(data: RunData, variant_id: str) -> dict[str, str]:
     """The axes of a variant by name."""
     row = data.variants.set_index("variant_id").loc[variant_id]
-    return {name: str(row[name]) for name in AXES}
+    return axes_of(row.to_dict())

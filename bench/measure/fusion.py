@@ -28,6 +28,7 @@ class Watch:
     def __init__(self) -> None:
         from torch._inductor import config  # noqa: PLC0415 - slow, and eager does without
         from torch._inductor.custom_graph_pass import CustomGraphPass  # noqa: PLC0415
+        from torch._inductor.debug import get_kernel_information_jsons  # noqa: PLC0415
 
         noted: list[dict[str, str]] = []
 
@@ -42,16 +43,14 @@ class Watch:
             def uuid(self) -> None:
                 """None: code from a cache would pass by without being noted."""
 
-        self.noted = noted
+        self.noted, self.told = noted, get_kernel_information_jsons
+        config.trace.provenance_tracking_to_timeline = True  # first: an older torch has it not, and nothing is changed
         config.cpp.enable_kernel_profile = True
-        config.trace.provenance_tracking_to_timeline = True
         config.post_grad_custom_post_pass = Note()
 
     def kernels(self, model: nn.Module) -> Kernels:
         """The kernels of everything compiled since; empty where inductor's notes can't be matched."""
-        from torch._inductor.debug import get_kernel_information_jsons  # noqa: PLC0415
-
-        graphs = get_kernel_information_jsons()
+        graphs = self.told()
         if len(graphs) != len(self.noted):
             return {}
         found, layers = Kernels(), {path: named(own[0]) for own in paths(model).values() for path in own}

@@ -120,6 +120,7 @@ def before_steps(work: Workload) -> str:
     """Why the settings of this process are not the variant's; empty where they are."""
     return (
         _precision_flags(work.variant.precision)
+        or _cudnn_benchmark(work.variant)
         or _scaler(work)
         or _allocator_settings(work.variant.allocator)
         or _threads(work.variant)
@@ -130,7 +131,12 @@ def before_steps(work: Workload) -> str:
 def after_steps(variant: Variant, facts: list[LayerFacts], samples: Samples) -> str:
     """Why what the layers saw and the step cost does not fit the variant; empty where it does."""
     facts = [fact for fact in facts if fact.dtype]  # those that gave a tensor
-    return _layers(variant, facts) or _compiled(variant.compile_mode) or _allocator_effect(variant, samples)
+    return (
+        _layers(variant, facts)
+        or _compiled(variant.compile_mode)
+        or _cudnn_benchmark(variant)  # a model's own code may have set it in a step
+        or _allocator_effect(variant, samples)
+    )
 
 
 def _compiled(compile_mode: str) -> str:
@@ -152,6 +158,13 @@ def _precision_flags(precision: str) -> str:
         for what, flag in flags.items():
             if flag != expected:
                 return f"{precision} asks for {expected} {what}, torch has {flag}"
+    return ""
+
+
+def _cudnn_benchmark(variant: Variant) -> str:
+    has = "on" if torch.backends.cudnn.benchmark else "off"
+    if variant.on_cuda and has != variant.cudnn_benchmark:
+        return f"cudnn_benchmark {variant.cudnn_benchmark} asked, torch has it {has}"
     return ""
 
 

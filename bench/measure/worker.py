@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench import plan
 from bench.environment import without_home
 from bench.measure import sources
 from bench.variants import from_row
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from bench.measure.samples import Samples
     from bench.measure.verify import LayerFacts
     from bench.measure.workload import Workload
-
-WHOLE_EPOCHS = 2
-"""Whole epochs behind the first one."""
 
 
 def main(request_path: str, reply_path: str) -> None:
@@ -109,7 +107,7 @@ def alone(work: "Workload", ticker: "Clock", probes: list[str]) -> "Samples | No
     if "fit" in probes:
         return fit.measure(work, ticker)
     if "epoch" in probes:
-        return rates.whole_epochs(work, ticker, WHOLE_EPOCHS)
+        return rates.whole_epochs(work, ticker, plan.WHOLE_EPOCHS)
     return None
 
 

@@ -1,7 +1,7 @@
 """What a trial trains: the model, the batches and the trainer of one variant."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,13 @@ import torch
 from torch.utils.data import DataLoader, Sampler
 
 from bench.measure.factory import build_model
-from bench.variants import Variant
+from bench.variants import DEFAULTS, Variant
 from nin import data
 from nin.loaders import Batch, Loader, make_loader
 from nin.train import Setup, Trainer
+
+SETTINGS = ("precision", "memory_format", "compile_mode", "optimizer", "sync", "cudnn_benchmark")
+"""The axes that are choices of a trainer."""
 
 
 class UnsupportedError(Exception):
@@ -113,14 +116,7 @@ def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
     images = inputs.images(seed)
     torch.manual_seed(seed)
     model = build_model(variant.model, images.pixels_NCHW.shape[1], inputs.classes)
-    setup = Setup(
-        device=device,
-        precision=variant.precision,
-        memory_format=variant.memory_format,
-        compile_mode=variant.compile_mode,
-        optimizer=variant.optimizer,
-        sync=variant.sync,
-    )
+    setup = setup_of(variant, device)
     loader = make_loader(variant.loader, images, int(variant.batch_size), device=device, seed=seed, drop_last=True)
     if not len(loader):
         msg = f"a batch of {variant.batch_size} is more than the {len(images)} train images there are"
@@ -133,6 +129,18 @@ def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
     return Workload(
         trainer=Trainer(model, setup), batches=endless(loader), variant=variant, loader=loader, inputs=inputs, seed=seed
     )
+
+
+def setup_of(variant: Variant, device: torch.device) -> Setup:
+    """The setup of a variant. That of an older tree has fewer settings: it does by itself what is at its default.
+
+    Raises UnsupportedError where it lacks one that is not.
+    """
+    known = {field.name for field in fields(Setup)}
+    if missing := [name for name in SETTINGS if name not in known and getattr(variant, name) != DEFAULTS[name]]:
+        msg = f"nin of this tree has no {', '.join(missing)}"
+        raise UnsupportedError(msg)
+    return Setup(device=device, **{name: getattr(variant, name) for name in SETTINGS if name in known})
 
 
 def endless(loader: Loader) -> Iterator[Batch]:

@@ -43,6 +43,19 @@ def test_look_has_three_variants_on_either_device() -> None:
     assert [3, 3] == [len(preset("look", d)) for d in ("cpu", "cuda")]
 
 
+def test_cudnn_s_trials_are_measured_on_cuda_by_the_longer_presets() -> None:
+    tried = {
+        (name, device): [i for i in ids(preset(name, device)) if "cudnnbench" in i]
+        for name in ("look", "quick", "full")
+        for device in ("cpu", "cuda")
+    }
+
+    assert {
+        ("quick", "cuda"): ["cuda-default-nchw-eager-b128-cudnnbenchon"],
+        ("full", "cuda"): ["cuda-bf16-nhwc-eager-b128-cudnnbenchon"],
+    } == {key: found for key, found in tried.items() if found}
+
+
 def test_full_has_every_value_of_every_axis() -> None:
     for device in ("cpu", "cuda"):
         variants = [e.variant for e in preset("full", device, cores=6)]
@@ -121,6 +134,8 @@ def test_a_wrong_axis_is_an_error(text: str) -> None:
             "tf32 needs compute capability 8.0, this device has 7.5",
         ),
         ({"precision": "tf32"}, LINUX, "TF32 exists on CUDA devices only"),
+        ({"cudnn_benchmark": "on"}, GPU, "cuDNN runs on CUDA devices only"),
+        ({"cudnn_benchmark": "on", "device": "cuda"}, GPU, ""),
         ({"compile_mode": "reduce-overhead"}, LINUX, "reduce-overhead is CUDA graphs"),
         ({"compile_mode": "inductor"}, replace(LINUX, cxx_compiler=False), "no C++ compiler"),
         ({"compile_mode": "inductor"}, LINUX, ""),

@@ -11,7 +11,10 @@ import pytest
 from bench import folder as folder_module
 from bench.folder import RunFolder
 from bench.header import Header, read_run
-from bench.records import LAYERS, SAMPLES, TRIALS, RecordError, read_rows
+from bench.matrix import Entry
+from bench.records import LAYERS, SAMPLES, TRIALS, RecordError, read_rows, read_variants
+from bench.setup import variant_rows
+from bench.variants import Variant, runnable_variants
 
 
 @pytest.fixture
@@ -155,6 +158,21 @@ def test_a_run_of_schema_3_is_read_and_not_added_to(folder: Path) -> None:
     for _ in range(2):  # the first refusal lets the folder go
         with pytest.raises(RecordError, match=r"layers.csv is of an earlier schema.*begin a new run"):
             RunFolder.reopen(folder)
+
+
+def test_variants_from_before_there_was_an_axis_are_read_and_not_added_to(
+    tmp_path: Path, make_header: Callable[..., Header]
+) -> None:
+    entry = Entry(variant=Variant(device="cuda", batch_size=128))
+    rows = variant_rows([entry], {entry.variant.id: ""})
+    RunFolder.create(tmp_path / "r", make_header(entry), rows).close()
+    path = tmp_path / "r" / "variants.csv"
+    path.write_text(path.read_text().replace("cudnn_benchmark,", "").replace("default,off,", "default,"))
+
+    assert "cudnn" not in path.read_text()
+    assert [entry.variant] == runnable_variants(read_variants(tmp_path / "r"))
+    with pytest.raises(RecordError, match=r"variants.csv is of an earlier schema.*begin a new run"):
+        RunFolder.reopen(tmp_path / "r")
 
 
 @pytest.mark.parametrize(

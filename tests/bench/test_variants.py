@@ -15,7 +15,7 @@ from bench.variants import (
 
 EVERYTHING = Variant(
     device="cuda:1", precision="bf16", memory_format="nhwc", compile_mode="max-autotune", batch_size=256,
-    loader="workers", sync="step", optimizer="fused", threads=3, allocator="tcmalloc",
+    loader="workers", sync="step", optimizer="fused", cudnn_benchmark="on", threads=3, allocator="tcmalloc",
     model="torchvision.models:resnet18",
 )  # fmt: skip
 
@@ -26,7 +26,7 @@ def test_an_id_has_five_axes_always_and_the_others_off_their_default() -> None:
     assert Variant().id == "cpu-default-nchw-eager-b32"
     assert kept.id == "cpu-fp32-nhwc-inductor-b32-kept"
     assert EVERYTHING.id == (
-        "cuda:1-bf16-nhwc-max-autotune-b256-workers-syncstep-fused-t3-tcmalloc-torchvision.models:resnet18"
+        "cuda:1-bf16-nhwc-max-autotune-b256-workers-syncstep-fused-cudnnbenchon-t3-tcmalloc-torchvision.models:resnet18"
     )
 
 
@@ -34,6 +34,13 @@ def test_an_id_has_five_axes_always_and_the_others_off_their_default() -> None:
 def test_ids_and_rows_lead_back_to_the_variant(variant: Variant) -> None:
     assert parse_id(variant.id) == variant
     assert from_row(as_row(variant)) == variant
+
+
+def test_a_row_from_before_there_was_an_axis_has_it_at_its_default() -> None:
+    row = as_row(Variant(device="cuda", precision="bf16"))
+    del row["cudnn_benchmark"]
+
+    assert from_row(row) == Variant(device="cuda", precision="bf16", cudnn_benchmark="off")
 
 
 @pytest.mark.parametrize("text", ["", "cpu", "cpu-default-nchw-eager", "cpu-default-nchw-eager-b0",

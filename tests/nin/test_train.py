@@ -171,7 +171,13 @@ def test_bf16_is_autocast(images: data.Images) -> None:
 
 @pytest.mark.parametrize(
     ("axis", "value"),
-    [("precision", "fp64"), ("memory_format", "nwhc"), ("compile_mode", "jit"), ("sync", "never")],
+    [
+        ("precision", "fp64"),
+        ("memory_format", "nwhc"),
+        ("compile_mode", "jit"),
+        ("sync", "never"),
+        ("cudnn_benchmark", "yes"),
+    ],
 )
 def test_an_unknown_choice_is_an_error_that_lists_them(axis: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"{axis} must be one of .*, got '{value}'"):
@@ -198,6 +204,14 @@ def test_precision_flags_agree_in_torchs_older_and_newer_calls(
         torch.backends.cudnn.rnn.fp32_precision,  # type: ignore[attr-defined]
     }
     assert older == (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32)
+
+
+@pytest.mark.parametrize(("value", "flag"), [("on", True), ("off", False)])
+def test_cudnn_tries_its_algorithms_where_it_is_told_to(value: str, flag: bool) -> None:
+    torch.backends.cudnn.benchmark = not flag
+    Trainer(nn.Linear(2, 2), Setup(device=CPU, cudnn_benchmark=value))
+
+    assert torch.backends.cudnn.benchmark is flag
 
 
 @pytest.mark.parametrize("precision", ["default", "bf16"])

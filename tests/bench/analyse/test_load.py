@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.analyse.load import load
+from bench.analyse.load import load, variant_axes
 from bench.records import TRIALS, RecordError, read_rows
 
 BASE = "cpu-default-nchw-eager-b32"
@@ -23,6 +23,13 @@ def test_a_trials_value_is_the_median_of_its_samples(make_run: MakeRun) -> None:
             file.write(f"t00001,steps,step,,,wall,s,1,{index + 1},{value}\n")
 
     assert load(folder).spread(BASE, "wall").estimate == 8.0  # of 9, 8 and 1, whose mean is 6
+
+
+def test_a_stored_run_from_before_there_was_an_axis_has_it_at_its_default() -> None:
+    data = load(Path(__file__).parents[3] / "results" / "h100-2026-11-27")
+    axes = [variant_axes(data, variant_id) for variant_id in data.variants.variant_id]
+
+    assert [("cuda", "off")] * 3 == [(a["device"], a["cudnn_benchmark"]) for a in axes if a["device"] == "cuda"]
 
 
 def test_where_steps_differ_every_variant_of_the_model_has_means(make_run: MakeRun) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from bench.analyse import advice, answer, report, results, tables
-from bench.analyse.labels import label
+from bench.analyse.labels import label, name_of
 from bench.analyse.load import RunData, load
-from bench.variants import DEFAULTS, parse_id
+from bench.variants import DEFAULTS, as_row, parse_id
 
 BASE = "cpu-default-nchw-eager-b32"
 NOTEBOOK = "cpu-default-nchw-eager-b32-notebook-syncstep"
@@ -27,7 +27,7 @@ B64 = "cpu-default-nchw-eager-b64"
 GATE = {"loss_error": 1e-7, "score_error": 4e-7, "score_bound": 3e-6, "gradient_error": 1e-3, "gradient_bound": 8e-3,
         "live_logits": 5}  # fmt: skip
 MakeRun = Callable[..., Path]
-TOLD_IN_PYTHON = ("precision", "memory_format", "compile_mode", "loader", "sync", "optimizer")
+TOLD_IN_PYTHON = ("precision", "memory_format", "compile_mode", "loader", "sync", "optimizer", "cudnn_benchmark")
 GOLDEN = Path(__file__).parent / "golden.md"
 
 
@@ -238,11 +238,12 @@ def test_every_way_to_get_a_variant_is_known() -> None:
         BF16,
         "cuda-tf32-nchw-max-autotune-b8-fused",
         "cuda-fp32-nchw-reduce-overhead-b8-workers-foreach",
+        "cuda-bf16-nhwc-eager-b8-cudnnbenchon",
     ):
         variant = parse_id(text)
         axes = {"device": variant.device, "batch_size": str(variant.batch_size)} | {
             name: str(getattr(variant, name))
-            for name in ("precision", "memory_format", "compile_mode", "loader", "sync", "optimizer")
+            for name in TOLD_IN_PYTHON
         } | {
             "allocator": variant.allocator, "model": variant.model,
             "threads": "unset",
@@ -251,6 +252,15 @@ def test_every_way_to_get_a_variant_is_known() -> None:
         assert changed <= set(advice.PYTHON)
         python, _ = advice.lines_of(axes)
         compile("\n".join(["if True:", *(f"    {line}" for line in python)]), text, "exec")
+
+
+def test_cudnn_s_trials_are_named_and_told_how_to_switch_on() -> None:
+    axes = as_row(parse_id("cuda-bf16-nhwc-eager-b8-cudnnbenchon"))
+
+    assert name_of(axes, []) == "bf16 + nhwc + cudnn.benchmark"
+    assert "torch.backends.cudnn.benchmark = True" in advice.lines_of(axes)[0]
+    assert advice.nin_command(axes).endswith("--optimizer default --cudnn-benchmark on")
+    assert "cudnn" not in advice.nin_command(axes | {"cudnn_benchmark": "off"})
 
 
 def test_a_run_in_which_all_failed_has_a_page_that_says_so(make_run: MakeRun, tmp_path: Path) -> None:

@@ -205,7 +205,7 @@ class Reads(TorchDispatchMode):
 def setup_of(variant: Variant, device: str) -> Setup:
     return Setup(
         device=torch.device(device), precision=variant.precision, memory_format=variant.memory_format,
-        optimizer=variant.optimizer, sync=variant.sync,
+        optimizer=variant.optimizer, sync=variant.sync, cudnn_benchmark=variant.cudnn_benchmark,
     )  # fmt: skip
 
 

@@ -1,14 +1,17 @@
 """The trace of real steps: ranges by layer and phase, and times that agree with the probe of layers."""
 
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from torch.profiler.profiler import _KinetoProfile
 
 from bench.analyse import trace as read
-from bench.measure import fusion, steps, trace
+from bench.measure import fusion, kernels, steps, trace
 from bench.measure.clock import HostClock
 from bench.measure.leaves import leaves
 from bench.measure.samples import Samples
@@ -90,6 +93,42 @@ def test_ranges_of_one_thread_lie_within_each_other_or_apart(
             under_way.pop()
         assert not under_way or start - duration <= under_way[-1] + 1e-3, name
         under_way.append(start - duration)
+
+
+@pytest.mark.parametrize("gone", ["trace.provenance_tracking_to_timeline", "get_kernel_information_jsons"])
+def test_a_torch_without_book_keeping_of_kernels_is_left_as_it_was(gone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch 2.11 has neither the setting nor the function."""
+    from torch import _inductor
+    from torch._inductor import custom_graph_pass, debug
+
+    assert custom_graph_pass is not None  # imported while the settings are torch's own
+    trace_settings = type("Settings", (), {"__slots__": ()} if gone.startswith("trace") else {})()
+    config = SimpleNamespace(
+        cpp=SimpleNamespace(enable_kernel_profile=False), trace=trace_settings, post_grad_custom_post_pass=None
+    )
+    monkeypatch.setattr(_inductor, "config", config)
+    if gone == "get_kernel_information_jsons":
+        monkeypatch.delattr(debug, gone)
+
+    assert fusion.watch() is None
+    assert (config.cpp.enable_kernel_profile, config.post_grad_custom_post_pass) == (False, None)
+    assert not hasattr(trace_settings, "provenance_tracking_to_timeline")
+
+
+def test_an_older_profiler_may_say_that_it_clears_events(
+    real_work: Callable[..., Workload], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch 2.11 does of every profile, and a warning ends a test; it is no error of ours."""
+    prepare = _KinetoProfile.prepare_trace
+
+    def older(profiler: _KinetoProfile) -> None:
+        warnings.warn("Warning: Profiler clears events at the end of each cycle.", stacklevel=2)
+        prepare(profiler)
+
+    monkeypatch.setattr(_KinetoProfile, "prepare_trace", older)
+    work = real_work((1, 28, 28), batch_size=4, model="tests_models:twice")
+
+    assert kernels.measure(work)[1]
 
 
 @pytest.mark.slow

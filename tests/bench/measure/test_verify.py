@@ -129,6 +129,17 @@ def test_flags_of_another_precision_are_found(real_work: MakeWork) -> None:
     assert verify.before_steps(work) == "fp32 asks for ieee convolutions, torch has tf32"
 
 
+@pytest.mark.parametrize(("asked", "has"), [("on", "off"), ("off", "on")])
+def test_cudnn_s_trials_that_are_not_as_asked_are_found(asked: str, has: str, real_work: MakeWork) -> None:
+    work = real_work(batch_size=2)
+    work.variant = Variant(device="cuda", batch_size=2, cudnn_benchmark=asked)
+    told = f"cudnn_benchmark {asked} asked, torch has it {has}"
+    for flag, expected in ((asked, ""), (has, told)):
+        torch.backends.cudnn.benchmark = flag == "on"
+        assert verify.before_steps(work) == expected
+        assert verify.after_steps(work.variant, [], Samples("steps")) == expected
+
+
 def test_threads_that_were_not_taken_are_found(real_work: MakeWork, one_thread: None) -> None:  # noqa: ARG001
     work = real_work(batch_size=2)
     work.variant = Variant(batch_size=2, threads=2)

@@ -1,13 +1,14 @@
 """What a trial trains: any model, any images, and clear refusals."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import make_dataclass, replace
 
 import pytest
 import torch
 
+from bench.measure import workload
 from bench.measure.factory import ModelError, build_model
-from bench.measure.workload import Inputs, UnsupportedError, Workload, build
+from bench.measure.workload import Inputs, UnsupportedError, Workload, build, setup_of
 from bench.variants import Variant
 from nin.model import NiN
 
@@ -69,5 +70,21 @@ def test_a_setup_is_the_variants() -> None:
     assert torch.get_num_threads() == 2
     assert work.trainer.setup.precision == "bf16"
     assert work.trainer.optimizer.param_groups[0]["foreach"]
+    assert work.trainer.setup.cudnn_benchmark == "off"
     assert work.eager
     assert not replace(work, variant=replace(variant, compile_mode="inductor")).eager
+
+
+@pytest.mark.parametrize("value", ["off", "on"])
+def test_a_setup_says_whether_cudnn_tries_its_algorithms(value: str) -> None:
+    assert setup_of(Variant(device="cuda", cudnn_benchmark=value), torch.device("cuda")).cudnn_benchmark == value
+
+
+def test_an_older_tree_s_setup_gets_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("device", "precision", "memory_format", "compile_mode", "optimizer", "sync")
+    monkeypatch.setattr(workload, "Setup", make_dataclass("Setup", names))
+    cuda = torch.device("cuda")
+
+    assert setup_of(Variant(device="cuda", precision="bf16"), cuda).precision == "bf16"
+    with pytest.raises(UnsupportedError, match="nin of this tree has no cudnn_benchmark"):
+        setup_of(Variant(device="cuda", cudnn_benchmark="on"), cuda)
