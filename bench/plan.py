@@ -26,6 +26,8 @@ LIMIT_FACTOR = 6.0
 """A trial in a round may take this many times what its pilot took."""
 MEMORY_STEP_S = 5.0
 """No memory trial for a variant that is slower: it would cost a minute of the budget."""
+SUSTAINED, SUSTAINED_S = "sustained", 10.0
+"""How long a CUDA device trains in one stretch, to show what the short trials of rounds do not."""
 EPOCH_LIMIT_S = 30.0
 """Whole epochs are run where one should end in that time; elsewhere they are projected."""
 VERY_SLOW_S, VERY_SLOW_TIMES = 8.0, 4.0
@@ -78,7 +80,8 @@ def pilot_probes(entry: Entry, *, light: bool = False) -> list[str]:
 
     First the largest batch, where that is asked for; the steps, and in the same process what is needed once: the
     operators that ran, the numerics gate, and what the loader does alone; then, in processes of their own, memory and
-    whole epochs, if the variant has further rounds. A light pilot has memory for baselines alone and no epochs.
+    whole epochs, if the variant has further rounds, and of a baseline on CUDA a sustained stretch. A light pilot has
+    memory for baselines alone, and none of the others.
     """
     variant = entry.variant
     once = ["kernels"] if variant.compile_mode == "eager" else []
@@ -87,6 +90,7 @@ def pilot_probes(entry: Entry, *, light: bool = False) -> list[str]:
     first = ["fit"] if variant.batch_size == LARGEST else []
     later = [] if entry.pilot_only or (light and not variant.is_baseline) else ["memory"]
     later += [] if light else ["epoch"]
+    later += [SUSTAINED] if variant.on_cuda and variant.is_baseline and not (entry.pilot_only or light) else []
     return [*first, "+".join([step_probes(variant), *once, "numerics"]), *later]
 
 
@@ -103,6 +107,17 @@ def pilot(entries: Iterable[Entry], *, light: bool = False) -> list[Planned]:
         )
         for order, (entry, probes) in enumerate(trials)
     ]
+
+
+def sustained(variant: Variant) -> Planned:
+    """The sustained stretch of a variant, taken behind the rounds."""
+    return Planned(
+        round=0,
+        order=0,
+        arm=Arm(name="A" if variant.is_baseline else "V", variant=variant),
+        stage="pilot",
+        probes=SUSTAINED,
+    )
 
 
 def times_steps(probes: str) -> bool:
