@@ -9,7 +9,7 @@ from bench.choices import RESULTS, Choices, folder_of, name_run, newest
 from bench.environment import cores
 from bench.exits import INTERRUPTED, fail, one_line, refused
 from bench.matrix import ALL_DEVICES, Entry, ab_matrix, matrix
-from bench.pages import flag, print_estimates, worth_tracing
+from bench.pages import fastest, flag, print_estimates, worth_tracing
 from bench.text import shell_word
 from bench.variants import DEFAULTS
 
@@ -45,7 +45,7 @@ def measure(chosen: Choices, resume: str | None) -> Path:
             if chosen.kind == "ab":
                 launch.execute(under_way, after_pilot=lambda _: None, flag=flag)
             else:
-                launch.execute(under_way, after_pilot=print_estimates)
+                launch.execute(under_way, after_pilot=print_estimates, fastest=fastest)
         except KeyboardInterrupt:
             if folder is None or not folder.is_dir():
                 fail("interrupted before anything was measured", INTERRUPTED)

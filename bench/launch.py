@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import counts, fit, plan
+from bench import counts, fit, plan, sustained
 from bench.folder import RunFolder
 from bench.header import Ended, Flagged, Status, check_known, read_run
 from bench.matrix import Entry
@@ -38,11 +38,17 @@ def resume(folder: Path, progress: RunProgress, cache: Path) -> Run:
     return run
 
 
-def execute(run: Run, after_pilot: Callable[[Path], None], flag: Callable[[Path], list[Flagged]] | None = None) -> None:
+def execute(
+    run: Run,
+    after_pilot: Callable[[Path], None],
+    flag: Callable[[Path], list[Flagged]] | None = None,
+    fastest: Callable[[Path], list[str]] | None = None,
+) -> None:
     """Measure what is left of the run: pilot, then rounds. The folder is complete after each trial.
 
     `after_pilot` is called once with the folder. `flag` tells from the rounds which cells look changed; their
-    variants are then measured in fresh rounds. Raises KeyboardInterrupt on Ctrl-C and on SIGTERM,
+    variants are then measured in fresh rounds. `fastest` tells the fastest variants, of which those on CUDA get a
+    sustained stretch behind the rounds. Raises KeyboardInterrupt on Ctrl-C and on SIGTERM,
     RecordError where a file can't be written; both leave the folder ready to be gone on with.
     """
     previous = signal.signal(signal.SIGTERM, _interrupt)
@@ -51,6 +57,8 @@ def execute(run: Run, after_pilot: Callable[[Path], None], flag: Callable[[Path]
         _pilot(run)
         after_pilot(run.folder.folder)
         ended_because = _measure(run, flag)
+        if fastest:
+            sustained.take_of_fastest(run, fastest)
         set_status(run, "complete", ended_because, now())
         if ended_because == "rounds" or not run.trees:  # trees can't be copied again as they were
             shutil.rmtree(run.cache, ignore_errors=True)
@@ -127,7 +135,7 @@ def _pilot_limit_s(run: Run) -> float:
 
 
 def _worth_piloting(run: Run, trial: plan.Planned) -> bool:
-    """Steps of a largest batch only once it is known; memory and epochs only of what ran and is not slow."""
+    """Steps of a largest batch only once it is known; the others only of what ran and is not slow."""
     variant, step_s = trial.arm.variant, run.plan.step_s.get(trial.arm.variant.id, 0.0)
     if trial.probes == "fit":
         return True
@@ -138,7 +146,7 @@ def _worth_piloting(run: Run, trial: plan.Planned) -> bool:
     )
     if not ran:
         return False
-    if trial.probes == "memory":
+    if trial.probes in ("memory", plan.SUSTAINED):
         return bool(step_s <= plan.MEMORY_STEP_S)
     batch = int(run.plan.largest.get(variant.id, variant.batch_size))
     epoch_s = run.header.data.train_images * step_s / batch

@@ -41,6 +41,15 @@ def worth_tracing(folder: Path) -> list[str]:
     return [v for group in groups for v in answer.layered_variants(data, group, set(steps.variant_id))]
 
 
+def fastest(folder: Path) -> list[str]:
+    """The ids of a run's fastest variants, one for each device and model that has an answer."""
+    from bench.analyse import answer, load, tables  # noqa: PLC0415
+
+    data = load.load(folder)
+    groups = answer.groups(data, tables.steps(data)).values()
+    return [best for group in groups if (best := answer.fastest(data, group))]
+
+
 def finish(folder: Path, reports: Path) -> None:
     """Write the report of a run, print its table and where it is."""
     from bench.analyse import load, report, summary  # noqa: PLC0415

@@ -30,6 +30,8 @@ WHOLE_EPOCHS = 2
 """Whole epochs that count."""
 EPOCHS_LIMIT_S = 30.0
 """Whole epochs are run where all of them should end in that time; elsewhere they are projected."""
+SUSTAINED, SUSTAINED_S = "sustained", 10.0
+"""How long a CUDA device trains in one stretch, to show what the short trials of rounds do not."""
 VERY_SLOW_S, VERY_SLOW_TIMES = 8.0, 4.0
 """A variant whose step takes longer, and that many times its baseline's, is measured in the pilot alone."""
 SHORT_BUDGET_S = 600.0
@@ -87,7 +89,8 @@ def pilot_probes(entry: Entry, *, light: bool = False) -> list[str]:
 
     First the largest batch, where that is asked for; the steps, and in the same process what is needed once: the
     operators that ran, the numerics gate, and what the loader does alone; then, in processes of their own, memory and
-    whole epochs, if the variant has further rounds. A light pilot has memory for baselines alone and no epochs.
+    whole epochs, if the variant has further rounds, and of a baseline on CUDA a sustained stretch. A light pilot has
+    memory for baselines alone, and none of the others.
     """
     variant = entry.variant
     once = ["kernels"] if variant.compile_mode == "eager" else []
@@ -96,6 +99,7 @@ def pilot_probes(entry: Entry, *, light: bool = False) -> list[str]:
     first = ["fit"] if variant.batch_size == LARGEST else []
     later = [] if entry.pilot_only or (light and not variant.is_baseline) else ["memory"]
     later += [] if light else ["epoch"]
+    later += [SUSTAINED] if variant.on_cuda and variant.is_baseline and not (entry.pilot_only or light) else []
     return [*first, "+".join([step_probes(variant), *once, "numerics"]), *later]
 
 
@@ -117,6 +121,17 @@ def pilot(entries: Iterable[Entry], *, light: bool = False) -> list[Planned]:
 def passes(variant: Variant) -> int:
     """How many whole epochs are run of a variant: one apart, one more to record CUDA graphs, and those that count."""
     return 1 + variant.replays + WHOLE_EPOCHS
+
+
+def sustained(variant: Variant) -> Planned:
+    """The sustained stretch of a variant, taken behind the rounds."""
+    return Planned(
+        round=0,
+        order=0,
+        arm=Arm(name="A" if variant.is_baseline else "V", variant=variant),
+        stage="pilot",
+        probes=SUSTAINED,
+    )
 
 
 def times_steps(probes: str) -> bool:

@@ -39,6 +39,8 @@ MEASURES = {
     "clock": Measure(name="GPU MHz", shown=count, more="a higher clock"),
     "temperature": Measure(name="GPU \N{DEGREE SIGN}C", shown=count, more="a hotter GPU"),
     "power": Measure(name="GPU W", shown=count, more="more power drawn"),
+    "capped": Measure(name="held by power", shown=percent, more="more time at their GPU's power limit"),
+    "hot": Measure(name="held by heat", shown=percent, more="more time at their GPU's limit of heat"),
 }
 LEAST_CORRELATION, LEAST_TRIALS, CERTAIN = 0.4, 20, 0.001
 """A sentence on what went along with slow trials needs that rank correlation, so many trials, and a p below."""
@@ -47,10 +49,10 @@ BUSY = 0.05
 """A share of the time: above it, the machine was not ours alone."""
 
 THROTTLE_REASONS = {
-    0x1: "idle", 0x2: "clocks set", 0x4: "power cap", 0x8: "hardware slowdown", 0x10: "sync boost",
+    0x2: "clocks set", 0x4: "power cap", 0x8: "hardware slowdown", 0x10: "sync boost",
     0x20: "heat (software)", 0x40: "heat (hardware)", 0x80: "power brake", 0x100: "display clocks",
 }  # fmt: skip
-"""The bits of nvmlDeviceGetCurrentClocksThrottleReasons, by NVML's header."""
+"""The bits of nvmlDeviceGetCurrentClocksEventReasons, by NVML's header, but for 0x1, which is an idle device."""
 
 
 def warnings_section(page: Page) -> Lines:
@@ -84,7 +86,7 @@ def section(page: Page) -> Lines:
     figure = plots_rounds.noise(data, [control.variant_id for control in found], by_trial, names)
     lines += page.figure("noise", figure, "identical code and the machine's state, by round")
     lines += ["<details><summary>The machine's state, in the median trial of each round</summary>", ""]
-    return [*lines, *markdown(by_round(by_trial)), MEANING, "", "</details>", ""]
+    return [*lines, *markdown(by_round(by_trial)), meaning(by_trial), "", "</details>", ""]
 
 
 def medians_words(trials: pd.DataFrame) -> Lines:
@@ -100,6 +102,17 @@ MEANING = (
     "hypervisor gave to others. *CPU pressure*: the share of the time in which some process waited for a CPU. "
     "*Switched out*: how often a trial lost its CPU against its will. Nothing is dropped for any of it."
 )
+
+
+HELD = (
+    " *Held by power*, *held by heat*: the share of the timed steps' time in which the limit of the GPU's power, or of "
+    "its heat, held its clock back, by NVML's counters; *GPU held back by* is what NVML told as these steps ended."
+)
+
+
+def meaning(trials: pd.DataFrame) -> str:
+    """What the columns of the state mean."""
+    return MEANING + (HELD if trials[["capped", "hot"]].notna().any(axis=None) else "")
 
 
 def how_words(data: RunData) -> str:
@@ -232,9 +245,16 @@ def state(data: RunData) -> pd.DataFrame:
             "clock": trials.gpu_clock_hz / 1e6,
             "temperature": trials.gpu_temperature_c,
             "power": trials.gpu_power_w,
+            "capped": trials.trial_id.map(shares_of(data, "power_throttled")),
+            "hot": trials.trial_id.map(shares_of(data, "heat_throttled")),
             "throttle": trials.gpu_throttle,
         }
     )
+
+
+def shares_of(data: RunData, metric: str) -> pd.Series:
+    """By trial, a share of its timed region."""
+    return cell(data.values, metric).set_index("trial_id")["value"]
 
 
 def by_round(trials: pd.DataFrame) -> pd.DataFrame:

@@ -2,60 +2,93 @@
 
 import os
 import resource
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-import torch
+from bench.measure.clock import Clock
+from bench.measure.nvml import Gpu
+from bench.measure.samples import Samples
+from bench.measure.steps import take_step
+from bench.measure.workload import Workload
 
 PRESSURE = Path("/proc/pressure/cpu")
 
 
 class State:
-    """What the machine did meanwhile, from the making of this object to `read`."""
+    """What the machine did meanwhile, from the making of this object to `read`; what held a GPU back, from `begin`."""
 
-    def __init__(self) -> None:
+    def __init__(self, work: Workload) -> None:
+        self.work = work
+        self.gpu = Gpu(work.device) if work.device.type == "cuda" else None
         self.steal_s, self.pressure_s = steal_s(), pressure_s()
+        self.began: Violations | None = None
+        self.throttled = Samples("steps")
+        """For which shares of the time the GPU was held back, once read."""
 
-    def read(self, device: torch.device) -> dict[str, float | str | None]:
-        """Load, stolen seconds, seconds under pressure, and the GPU's state; None where something is not readable."""
+    def begin(self, clock: Clock) -> None:
+        """The timed region begins."""
+        self.began = Violations.of(self.gpu, clock) if self.gpu else None
+
+    def read(self, clock: Clock, steps: int) -> dict[str, float | str | None]:
+        """Load, stolen seconds, seconds under pressure, and the GPU's state; None where something is not readable.
+
+        A GPU is asked while it works: it is given so many further steps, and waited for only behind the questions.
+        """
         state: dict[str, float | str | None] = {
             "load_1min": os.getloadavg()[0],
             "steal_s": since(self.steal_s, steal_s()),
             "pressure_s": since(self.pressure_s, pressure_s()),
             "involuntary_switches": resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw,
         }
-        if device.type == "cuda":
-            state |= gpu_state(device)
+        if self.gpu:
+            for _ in range(steps):
+                take_step(self.work)
+            state |= gpu_state(self.gpu)
+            if self.began:
+                self.throttled = shares(self.began, Violations.of(self.gpu, clock))
+            clock.sync()
         return state
 
 
-def gpu_state(device: torch.device) -> dict[str, float | str | None]:
-    """Clock (Hz), temperature and power of a CUDA device; None where NVML does not tell."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violations:
+    """What NVML has counted of a held-back clock at a moment of the host's."""
 
-    def ask(question: Callable[[torch.device], float], scale: float) -> float | None:
-        try:
-            return float(question(device)) * scale
-        except Exception:  # noqa: BLE001 - NVML's errors differ by driver; the trial goes on without
-            return None
+    at_s: float
+    power_ns: int | None
+    heat_ns: int | None
 
+    @classmethod
+    def of(cls, gpu: Gpu, clock: Clock) -> "Violations":
+        """Those of this moment."""
+        return cls(at_s=clock.host_s(), power_ns=gpu.power_violation_ns(), heat_ns=gpu.thermal_violation_ns())
+
+
+def shares(before: Violations, after: Violations) -> Samples:
+    """For which share of the time between two moments power and heat held the clock back, each as far as it is told."""
+    samples, passed_s = Samples("steps"), after.at_s - before.at_s
+    for metric, first_ns, last_ns in (
+        ("power_throttled", before.power_ns, after.power_ns),
+        ("heat_throttled", before.heat_ns, after.heat_ns),
+    ):
+        held_ns = since(first_ns, last_ns)
+        if held_ns is not None:
+            samples.add(metric, "1", held_ns / 1e9 / passed_s)
+    return samples
+
+
+def gpu_state(gpu: Gpu) -> dict[str, float | str | None]:
+    """Clock, temperature, power, and why the clock is held back (NVML's bits, in hexadecimal); None where not told.
+
+    The clock comes first: it falls soonest when work ends.
+    """
+    clock_hz, reasons = gpu.clock_hz(), gpu.throttle_reasons()
     return {
-        "gpu_clock_hz": ask(torch.cuda.clock_rate, 1e6),
-        "gpu_temperature_c": ask(torch.cuda.temperature, 1),
-        "gpu_power_w": ask(torch.cuda.power_draw, 1e-3),
-        "gpu_throttle": gpu_throttle(device),
+        "gpu_clock_hz": clock_hz,
+        "gpu_temperature_c": gpu.temperature_c(),
+        "gpu_power_w": gpu.power_w(),
+        "gpu_throttle": None if reasons is None else hex(reasons),
     }
-
-
-def gpu_throttle(device: torch.device) -> str | None:
-    """Why the device's clock is held back: NVML's bits, in hexadecimal; None where NVML does not tell."""
-    try:
-        import pynvml  # noqa: PLC0415 - nvidia-ml-py
-
-        pynvml.nvmlInit()
-        handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
-        return hex(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle))
-    except Exception:  # noqa: BLE001 - NVML's errors differ by driver; the trial goes on without
-        return None
 
 
 def since(before: float | None, now: float | None) -> float | None:

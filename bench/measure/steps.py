@@ -57,6 +57,8 @@ DISPATCHES = 5
 """How often the time of giving the device a step is taken: one may be spoilt."""
 SHORT_WARMUP = 5
 """Steps that a short step is given to settle."""
+WARM_S = 0.5
+"""How long a CUDA device works at least before it is timed: its clock takes a while to rise, and to be held back."""
 
 
 def calibrate(work: Workload, clock: Clock, first_s: float, plain: int, stamped: int) -> Counts:
@@ -112,11 +114,18 @@ def first_step(work: Workload, clock: Clock) -> Samples:
 def warm_up(work: Workload, clock: Clock, counts: Counts) -> Counts:
     """How many steps to take behind it: those given, in whole turns of the workers where steps wait for them.
 
-    It brings a loader's queue to its steady state, then takes the steps that a short step needs to settle.
+    It brings a loader's queue to its steady state, then takes the steps that a short step needs to settle; on CUDA as
+    many more as WARM_S takes. There it waits for the device behind every few, as a sample does: the host may be far
+    ahead of it, and what the host takes says little of the device.
     """
     turns = work.workers if steady(work, clock) else 1
+    start = clock.host_s()
     for _ in range(counts.warmup):
         take_step(work)
+    while work.device.type == "cuda" and clock.host_s() - start < WARM_S:
+        for _ in range(counts.iterations):
+            take_step(work)
+        clock.sync()
     return counts.in_turns(turns)
 
 

@@ -100,7 +100,7 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
 
 def alone(work: "Workload", ticker: "Clock", probes: list[str]) -> "Samples | None":
     """What has a process of its own; None where steps are asked for."""
-    from bench.measure import fit, memory, rates  # noqa: PLC0415
+    from bench.measure import fit, memory, rates, sustained  # noqa: PLC0415
 
     if "memory" in probes:
         return memory.measure(work)
@@ -108,6 +108,8 @@ def alone(work: "Workload", ticker: "Clock", probes: list[str]) -> "Samples | No
         return fit.measure(work, ticker)
     if "epoch" in probes:
         return rates.whole_epochs(work, ticker, plan.WHOLE_EPOCHS)
+    if "sustained" in probes:
+        return sustained.measure(work, ticker)
     return None
 
 
@@ -120,7 +122,7 @@ def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: d
     from bench.measure.state import State  # noqa: PLC0415
     from bench.measure.timed import timed_steps  # noqa: PLC0415
 
-    samples, state = Samples(request["probes"]), State()
+    samples, state = Samples(request["probes"]), State(work)
     facts, first = first_step(work, ticker)
     compiled = Effects.of(work)
     settle(work)
@@ -130,11 +132,12 @@ def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: d
         counts = steps.calibrate(work, ticker, first.rows[0]["value"], **request["pilot_counts"])
     counts = steps.warm_up(work, ticker, counts)
     before = Effects.of(work)
+    state.begin(ticker)
     timed = timed_steps(work, ticker, counts, learns=not request["counts"])
     after = Effects.of(work)
-    ended = state.read(work.device)
+    ended = state.read(ticker, timed.counts.iterations)
     effects = samples_of(work, compiled, before, after)
-    samples.add_all([first, timed.plain, timed.stamped, effects, stamp_costs(work, ticker)])
+    samples.add_all([first, timed.plain, timed.stamped, state.throttled, effects, stamp_costs(work, ticker)])
     samples.add_all([verify.weights_samples(work)])
     if "canary" in probes:
         samples.add_all([canary.measure(work.device, ticker)])

@@ -31,6 +31,9 @@ def samples(probes: str, step_s: float, batch: int = 0) -> list[dict[str, Any]]:
         ]
     elif probes == "epoch":
         rows += [("process", "", "", name, "s", 1.0) for name in ("first_epoch", "epoch")]
+    elif probes == "sustained":
+        rows += [("process", "", "", name, "s", step_s) for name in ("sustained_begin", "sustained")]
+        rows += [("process", "", "", "energy", "J", 4.0)]
     elif probes == "memory":
         rows += [("process", "", "", name, "B", 1e6) for name in ("parameter", "process_peak")]
     else:
@@ -40,7 +43,7 @@ def samples(probes: str, step_s: float, batch: int = 0) -> list[dict[str, Any]]:
             ("phase", "", "forward", "wall", "s", step_s / 3),
             ("phase", "", "backward", "wall", "s", step_s / 1.5),
         ]
-    probe = probes if probes in ("memory", "fit", "epoch") else "steps"
+    probe = probes if probes in ("memory", "fit", "epoch", "sustained") else "steps"
     return [
         {"probe": probe, "scope": scope, "layer": layer, "phase": phase, "metric": metric, "unit": unit,
          "iterations": 1, "index": 0, "value": value}

@@ -51,6 +51,15 @@ def test_a_look_and_a_run_short_of_time_have_a_light_pilot(
     assert light(verdicts=verdicts, budget_s=budget_s) == expected
 
 
+def test_a_sustained_stretch_is_taken_of_baselines_on_cuda_alone() -> None:
+    on_cuda = preset("quick", "cuda")
+    sustained = [t.arm.variant for t in pilot([*ENTRIES, *on_cuda]) if t.probes == "sustained"]
+
+    assert sustained == [Variant(device="cuda", batch_size=128)]
+    assert not [t for t in pilot(on_cuda, light=True) if t.probes == "sustained"]
+    assert "sustained" not in pilot_probes(Entry(variant=Variant(device="cuda", batch_size="max"), pilot_only=True))
+
+
 def test_compiled_variants_have_no_layers() -> None:
     probes = {t.arm.variant.id: t.probes for t in pilot(ENTRIES) if times_steps(t.probes)}
 

@@ -12,6 +12,7 @@ from bench.analyse import noise, plots, report
 from bench.analyse.load import load
 
 BASE = "cpu-default-nchw-eager-b32"
+GPU = "cuda-default-nchw-eager-b128"
 MakeRun = Callable[..., Path]
 
 
@@ -23,7 +24,8 @@ def trials() -> pd.DataFrame:
         {
             "round": np.repeat([1, 2, 3], 8), "usual": 0.9 + pressure, "load": 1.0, "stolen": np.nan,
             "pressure": pressure, "switches": np.tile([1.0, 2.0], 12), "clock": 1980.0, "temperature": 60.0,
-            "power": 300.0, "throttle": [""] * 8 + ["0x0"] * 8 + ["0x0"] * 7 + ["0x60"],
+            "power": 300.0, "capped": np.nan, "hot": np.nan,
+            "throttle": [""] * 8 + ["0x0"] * 8 + ["0x0"] * 7 + ["0x60"],
         }
     )  # fmt: skip
 
@@ -35,6 +37,22 @@ def test_a_row_a_round_without_what_could_not_be_read(trials: pd.DataFrame) -> N
     assert "stolen" not in table
     assert table["CPU pressure"].tolist() == ["7.6 %", "25 %", "42 %"]
     assert table["GPU held back by"].tolist() == ["nothing", "nothing", "heat (software), heat (hardware)"]
+
+
+def test_what_nvml_says_of_an_idle_gpu_is_no_reason() -> None:
+    """0x1 is nvmlClocksEventReasonGpuIdle: runs of before it was left out hold it."""
+    assert noise.throttle_words(pd.Series(["0x1", "0x5"])) == "power cap"
+    assert noise.throttle_words(pd.Series(["0x1", ""])) == "nothing"
+
+
+def test_for_how_long_a_gpu_was_held_back_stands_beside_the_rounds(make_run: MakeRun, tmp_path: Path) -> None:
+    held = {"power_throttled": 0.25, "heat_throttled": 0.0}
+    data = load(make_run({(GPU, "A"): [1.0] * 3, (GPU, "A'"): [1.0] * 3}, metrics={GPU: held}))
+    page = report.write(data, tmp_path / "reports").path.read_text()
+
+    assert "held by power 25 %, held by heat 0.0 %." in page
+    assert noise.by_round(noise.state(data))["held by power"].tolist() == ["25 %"] * 2
+    assert "*Held by power*" in page
 
 
 def test_what_went_along_with_slow_trials_is_said_and_nothing_else(trials: pd.DataFrame) -> None:

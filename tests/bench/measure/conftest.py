@@ -1,5 +1,6 @@
 """A clock that only moves when told to, and a workload that only moves it."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import nn
 from bench.measure.workload import Inputs, Workload, build
 from bench.variants import Variant
 from nin.train import Mark, Setup, no_mark
+from tests.bench.measure.fake_nvml import UUID, FakeNvml
 
 
 @dataclass
@@ -48,6 +50,15 @@ class FakeClock:
 
     def give_back(self, _stamps: Iterable[float]) -> None:
         pass
+
+
+@pytest.fixture
+def fake_nvml(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> FakeNvml:
+    """NVML of a made-up GPU in the place of the module, on the fake clock."""
+    fake = FakeNvml(now_s=lambda: clock.now_s)
+    monkeypatch.setitem(sys.modules, "pynvml", fake)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _device: SimpleNamespace(uuid=UUID))
+    return fake
 
 
 @pytest.fixture(autouse=True)

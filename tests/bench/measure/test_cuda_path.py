@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench.matrix import PRESETS, preset
-from bench.measure import fit, memory, stamps, state, steps
+from bench.measure import fit, memory, stamps, steps, worker
 from bench.measure.clock import CudaClock
 from bench.measure.factory import build_model
 from bench.measure.workload import Workload
@@ -24,6 +25,7 @@ from bench.variants import Variant
 from nin import data
 from nin.loaders import make_loader
 from nin.train import Setup, Trainer
+from tests.bench.measure.fake_nvml import UUID, FakeNvml
 
 MakeWork = Callable[..., Workload]
 ROOT = Path(__file__).parents[3]
@@ -51,8 +53,8 @@ class Event:
 
 
 ANSWERS: dict[str, object] = {
-    "max_memory_allocated": 7, "max_memory_reserved": 8, "mem_get_info": (100, 300), "clock_rate": 1500,
-    "temperature": 40, "power_draw": 90_000, "get_device_properties": mock.Mock(total_memory=2**30, uuid="x"),
+    "max_memory_allocated": 7, "max_memory_reserved": 8, "mem_get_info": (100, 300),
+    "get_device_properties": mock.Mock(total_memory=2**30, uuid=UUID),
 }  # fmt: skip
 FUNCTIONS = (
     "synchronize", "_sleep", "reset_peak_memory_stats", "set_per_process_memory_fraction", *ANSWERS,
@@ -176,14 +178,32 @@ def test_a_peak_that_is_reset_too_early_is_seen(
     assert peak_order(asked)[:3] != ["step", "reset_peak_memory_stats", "step"]
 
 
-def test_the_state_of_a_gpu_and_a_limit_of_its_memory_are_asked_for(asked: list[str]) -> None:
-    assert state.gpu_state(CUDA) | {"gpu_throttle": ""} == {
-        "gpu_clock_hz": 1.5e9, "gpu_temperature_c": 40.0, "gpu_power_w": 90.0, "gpu_throttle": "",
-    }  # fmt: skip
+def test_a_limit_of_a_gpu_s_memory_is_set_by_index(asked: list[str]) -> None:
     fit.limit("cuda", 2**29)
 
     assert asked[-1] == "set_per_process_memory_fraction"
     torch.cuda.set_per_process_memory_fraction.assert_called_once_with(0.5, 0)  # type: ignore[attr-defined] # by index
+
+
+def test_a_trial_warms_the_gpu_up_and_tells_its_state_and_what_held_it_back(
+    on_cuda: Callable[..., Workload], asked: list[str], fake_nvml: FakeNvml
+) -> None:
+    work = on_cuda()
+    fake_nvml.now_s, fake_nvml.asked = time.perf_counter, asked
+    request = {"probes": "steps", "counts": {}, "pilot_counts": {"plain": 1, "stamped": 1}}
+    began = time.perf_counter()
+    reply = worker.steps_trial(work, CudaClock(CUDA), ["steps"], request)
+
+    assert reply["status"] == "ok", reply["reason"]
+    assert time.perf_counter() - began > steps.WARM_S
+    assert (reply["state"]["gpu_clock_hz"], reply["state"]["gpu_throttle"]) == (1.98e9, "0x4")
+    told = {row["metric"]: row["value"] for row in reply["samples"]}
+    assert told["power_throttled"] == pytest.approx(fake_nvml.capped, rel=0.01)
+    assert asked.index("nvmlInit") < asked.index("step")
+    questions = asked.index("nvmlDeviceGetClockInfo")
+    assert asked[questions - 1] == "step"
+    behind = next(name for name in asked[questions:] if not name.startswith("nvml"))
+    assert behind == "synchronize"
 
 
 class Reads(TorchDispatchMode):

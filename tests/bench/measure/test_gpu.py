@@ -52,6 +52,18 @@ def test_memory_and_whole_epochs(tmp_path: Path) -> None:
     assert [s["metric"] for s in epoch["samples"]] == ["first_epoch", "epoch", "epoch", "epoch_images"]
 
 
+def test_a_sustained_stretch_tells_speed_and_energy_and_a_trial_the_clock(tmp_path: Path) -> None:
+    """Between idle and the largest boards: 5 to 1,500 W."""
+    stretch = ask(Variant(device="cuda", batch_size=128), "sustained", tmp_path)
+    trial = ask(Variant(device="cuda", batch_size=128), "steps", tmp_path)
+    values = {s["metric"]: s["value"] for s in stretch["samples"]}
+
+    assert (stretch["status"], stretch["reason"]) == ("ok", "")
+    assert 0.5 < values["sustained_begin"] / values["sustained"] < 2
+    assert "energy" not in values or 5 < values["energy"] / values["sustained"] < 1500
+    assert trial["state"]["gpu_clock_hz"] is None or trial["state"]["gpu_clock_hz"] > 1e8
+
+
 def test_a_limit_of_memory_is_kept(tmp_path: Path) -> None:
     variant = Variant(device="cuda", batch_size=1024)
 

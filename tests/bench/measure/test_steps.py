@@ -8,7 +8,7 @@ import torch
 
 from bench.measure.samples import Samples
 from bench.measure.stamps import Stamper, stamped_samples
-from bench.measure.steps import Counts, calibrate, first_step, plain_steps, warm_up
+from bench.measure.steps import WARM_S, Counts, calibrate, first_step, plain_steps, warm_up
 from bench.measure.usage import UNITS
 from bench.measure.workload import Workload
 from bench.variants import Variant
@@ -85,6 +85,34 @@ def test_how_many_steps_a_trial_takes(
     fake_work.trainer.step = lambda *_x, **_m: clock.pass_s(step_s - 0.5)  # type: ignore[method-assign] # 0.5: data
 
     assert calibrate(fake_work, clock, first_s, plain=3, stamped=1) == expected
+
+
+@pytest.mark.parametrize(("step_s", "iterations", "taken"), [(0.02, 5, 27), (0.01, 10, 52), (0.3, 1, 2)])
+def test_a_gpu_is_warmed_up_for_half_a_second_of_steps_whatever_the_count(
+    step_s: float,
+    iterations: int,
+    taken: int,
+    fake_work: Workload,
+    clock: Any,  # noqa: ANN401
+) -> None:
+    """Two steps, then groups of `iterations` until 0.5 s have passed; the device is waited for behind each."""
+    seen: list[float] = []
+
+    def step(*_x: object, **_marks: object) -> None:
+        seen.append(clock.now_s)
+        clock.pass_s(step_s - 0.5)  # 0.5: data
+
+    fake_work.trainer.step = step  # type: ignore[method-assign]
+    warm_up(fake_work, clock, Counts(warmup=2, iterations=iterations))
+    assert len(seen) == 2  # on the CPU by count alone
+    clock.now_s = 0.0
+    seen.clear()
+    fake_work.trainer.setup = Setup(device=torch.device("cuda"))
+    warm_up(fake_work, clock, Counts(warmup=2, iterations=iterations))
+
+    assert len(seen) == taken
+    assert clock.now_s >= WARM_S == 0.5
+    assert clock.events == ["sync"] * ((taken - 2) // iterations)
 
 
 def test_a_first_step_that_wakes_a_gpu_is_no_measure_of_the_next(fake_work: Workload, clock: Any) -> None:  # noqa: ANN401
