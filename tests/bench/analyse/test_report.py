@@ -491,7 +491,7 @@ def test_the_page_tells_what_is_known_of_a_gpu(make_run: MakeRun, tmp_path: Path
     facts = {"driver": "580.65.06", "triton": "3.8.0", "cudnn_benchmark": False, "cuda_devices": [known],
              "cuda_architectures": ["sm_80", "sm_90"], "gpu_processes": [1]}  # fmt: skip
     page = report.write(load(make_run({(BASE, "A"): [1.0, 1.1]}, environment=facts)), tmp_path).path.read_text()
-    rows = dict(re.findall(r"^\| ([a-z ]+?) +\| (.*?) +\|$", page, re.MULTILINE))
+    rows = dict(re.findall(r"^\| ([a-z ]+?) +\| +(.*?) +\|$", page, re.MULTILINE))
 
     told = "Made-up GPU (16.0 GiB, capability 8.9, 58 multiprocessors, at most 72 W, at most 2040 MHz, MIG off)"
     assert rows["cuda devices"].replace("\\", "") == told
