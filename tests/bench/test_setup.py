@@ -9,9 +9,10 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from bench import setup
+from bench import setup, trees
 from bench.calls import entries_of
 from bench.choices import Choices
+from bench.dry import Dry
 from bench.facts import Environment
 from bench.header import Inputs
 from bench.progress import RunProgress
@@ -59,6 +60,9 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tupl
     def begun(facts: dict[str, Any], **choices: Any) -> tuple[Run, str]:  # noqa: ANN401
         monkeypatch.setattr(setup, "environment", lambda: msgspec.convert(facts, Environment))
         monkeypatch.setattr(setup, "scratch_of", lambda folder: tmp_path / "scratch" / folder.name)
+        taken = {name: {"name": name, "commit": None, "digest": "0"} for name in ("base", "head")}
+        monkeypatch.setattr(trees, "take", lambda _base, _scratch: taken)
+        monkeypatch.setattr(Dry, "check_tree", lambda *_: None)
         chosen, shown = Choices(run_id="made", **choices), StringIO()
         progress = RunProgress(Console(file=shown, width=1000))
         run = setup.start(chosen, entries_of(chosen), tmp_path / "made", progress)
@@ -68,11 +72,11 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tupl
     return begun
 
 
-@pytest.mark.parametrize("kind", ["run", "profile"])
+@pytest.mark.parametrize("kind", ["run", "ab", "profile"])
 def test_a_gpu_that_this_torch_cant_use_is_told_though_nobody_asked_for_it(
     kind: str, begin: Callable[..., tuple[Run, str]]
 ) -> None:
-    run, shown = begin(OLD_DRIVER, kind=kind)
+    run, shown = begin(OLD_DRIVER, kind=kind, base="main" if kind == "ab" else None)
     rows = read_rows(run.folder.folder, VARIANTS)[0]
 
     assert {entry.variant.device for entry in run.entries} == {"cpu"}
