@@ -19,8 +19,11 @@ WORKER = (sys.executable, "-m", "bench.measure.worker")
 
 LAST_LINES = 3
 """Of a worker's log, in the reason of its end."""
-OVERRIDES = ("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "TORCHDYNAMO_DISABLE", "TORCH_COMPILE_DISABLE")
-"""Variables that make a precision or a compile mode mean something else."""
+OVERRIDES = (
+    "NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "TORCHDYNAMO_DISABLE", "TORCH_COMPILE_DISABLE",
+    "CUDA_LAUNCH_BLOCKING",
+)  # fmt: skip
+"""Variables that make a precision or a compile mode mean something else, or have the host wait for each kernel."""
 OURS = set(OVERRIDES) | {name for variables in ALLOCATOR_VARIABLES.values() for name in variables}
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 
 from bench import child, plan
-from bench.header import Environment, Inputs
+from bench.facts import Environment
+from bench.header import Inputs
 from bench.progress import RunProgress
 from bench.records import RecordError
 from bench.trial import ask_in_tree

@@ -7,17 +7,24 @@ import platform
 import re
 import shutil
 import subprocess
+import sysconfig
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench import gpus
+from bench.cuda import Cuda, Device
 from bench.home import home
 from bench.matrix import Machine
 
 if TYPE_CHECKING:
-    from bench.header import Environment
+    from bench.facts import Environment
 
 ROOT = Path(__file__).parent.parent
 """The folder of the code that measures."""
+
+ARCHIVED = ".git_archival.txt"
+"""In which `git archive` writes the commit (gitattributes(5), export-subst)."""
 
 RECORDED_PREFIXES = (
     "OMP_",
@@ -26,13 +33,18 @@ RECORDED_PREFIXES = (
     "MALLOC_",
     "GLIBC_TUNABLES",
     "LD_PRELOAD",
-    "CUDA_VISIBLE",
     "PYTORCH_",
     "CUBLAS_",
     "TORCHINDUCTOR_",
     "TORCHDYNAMO_",
+    "CUDA_",
+    "CUDNN_",
+    "TORCH_",
+    "NVIDIA_",
 )
 """Variables that change speed."""
+OF_PATHS = ("_DIR", "_DIRECTORY", "_PATH", "_HOME", "_ROOT", "_FILE")
+"""How the names of variables end that hold a path."""
 HALF = ("avx512_bf16", "avx512_fp16", "amx_bf16", "amx_fp16", "fphp", "bf16", "svebf16")
 """Names of the kernel for instructions that compute in half precision."""
 
@@ -45,6 +57,8 @@ def describe() -> dict[str, Any]:
     import torch  # noqa: PLC0415 - the parent reads this file too, without torch
     import torchvision  # noqa: PLC0415
 
+    library = gpus.nvml()
+    facts = gpus.by_uuid(library)  # before torch makes this process one of those that use a GPU
     return {
         "cpu": cpu_model(),
         **granted(),
@@ -55,8 +69,10 @@ def describe() -> dict[str, Any]:
         "huge_pages": huge_pages(),
         "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "tcmalloc": tcmalloc(),
-        "cxx_compiler": cxx_compiler(),
+        "cxx_compiler": first_found(os.environ.get("CXX"), "g++", "clang++"),
+        "c_compiler": first_found(os.environ.get("CC"), "gcc", "clang"),
         "python": platform.python_version(),
+        "python_headers": python_headers(),
         "torch": torch.__version__,
         "torchvision": torchvision.__version__,
         "torch_threads": torch.get_num_threads(),
@@ -64,32 +80,53 @@ def describe() -> dict[str, Any]:
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "cpu_half": cpu_half(),
         "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version() if torch.cuda.is_available() else None,
-        "cuda_devices": cuda_devices(),
+        "driver": gpus.driver(library),
+        "triton": installed("triton"),
+        **on_cuda(facts),
         "commit": commit(),
         "code": digest(ROOT, "bench", "nin"),
         "variables": {
-            name: without_home(value)
-            for name, value in sorted(os.environ.items())
-            if name.startswith(RECORDED_PREFIXES) and not name.endswith("_DIR")
+            name: without_home(value) for name, value in sorted(os.environ.items()) if is_recorded(name, value)
         },
     }
 
 
 def machine(environment: "Environment") -> Machine:
     """What of a described environment decides which variants can run."""
-    devices = environment.cuda_devices
     name, _, version = (environment.libc or "").partition(" ")
     glibc = tuple(int(part) for part in version.split(".")[:2]) if name == "glibc" else None
     return Machine(
-        cuda_devices=len(devices),
-        cuda_capability=min((d.capability for d in devices), default=(0, 0)),
+        cuda=seen_cuda(environment),
         cxx_compiler=bool(environment.cxx_compiler),
+        c_compiler=bool(environment.c_compiler),
+        python_headers=bool(environment.python_headers),
         glibc=(glibc[0], glibc[1]) if glibc else None,
         huge_pages=environment.huge_pages or "unknown",
         tcmalloc=environment.tcmalloc or "",
         cores=environment.cores or 1,
     )
+
+
+def seen_cuda(environment: "Environment") -> Cuda:
+    """What a described environment has of CUDA."""
+    return Cuda(
+        devices=tuple(
+            Device(capability=device.capability, multiprocessors=device.multiprocessors)
+            for device in environment.cuda_devices
+        ),
+        driver=environment.driver or "",
+        torch=environment.torch or "",
+        version=environment.cuda or "",
+        architectures=tuple(environment.cuda_architectures),
+    )
+
+
+def is_recorded(name: str, value: str) -> bool:
+    """Whether a variable may change speed and holds no path; LD_PRELOAD's libraries are recorded."""
+    if not name.startswith(RECORDED_PREFIXES) or name.endswith(OF_PATHS):
+        return False
+    paths = any(part.startswith(("/", "~", "./", "../")) for part in value.split(os.pathsep))
+    return not (paths and name.startswith(("CUDA_", "CUDNN_", "TORCH_", "NVIDIA_")))
 
 
 def without_home(text: str) -> str:
@@ -98,21 +135,32 @@ def without_home(text: str) -> str:
     return re.sub(rf"{re.escape(str(found))}(?![\w.-])", "~", text) if found else text
 
 
-def cuda_devices() -> list[dict[str, Any]]:
-    """Name, memory and compute capability of each CUDA device."""
+def on_cuda(facts: dict[str, gpus.Facts]) -> dict[str, Any]:
+    """The CUDA devices that torch sees, with what NVML tells of them, and how torch uses them; nothing without any."""
     import torch  # noqa: PLC0415
 
-    found = []
-    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
-        properties = torch.cuda.get_device_properties(index)
-        found.append(
+    if not torch.cuda.is_available():
+        return {}
+    devices = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+    known = [dict(facts.get(str(device.uuid), {})) for device in devices]
+    processes = [fact.pop("processes", None) for fact in known]
+    return {
+        "cudnn": torch.backends.cudnn.version(),
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "cudnn_deterministic": torch.backends.cudnn.deterministic,
+        "cuda_architectures": torch.cuda.get_arch_list(),
+        "cuda_devices": [
             {
-                "name": properties.name,
-                "memory_bytes": properties.total_memory,
-                "capability": [properties.major, properties.minor],
+                "name": device.name,
+                "memory_bytes": device.total_memory,
+                "capability": [device.major, device.minor],
+                "multiprocessors": device.multi_processor_count,
             }
-        )
-    return found
+            | fact
+            for device, fact in zip(devices, known, strict=True)
+        ],
+        "gpu_processes": [] if None in processes else processes,
+    }
 
 
 def cpu_model() -> str | None:
@@ -183,16 +231,34 @@ def tcmalloc() -> str | None:
     return ctypes.util.find_library("tcmalloc_minimal") or ctypes.util.find_library("tcmalloc")
 
 
-def cxx_compiler() -> str | None:
-    """The name of the C++ compiler that inductor would use."""
-    candidates = (os.environ.get("CXX"), "g++", "clang++")
+def first_found(*candidates: str | None) -> str | None:
+    """The name of the first of some programs that is there."""
     return next((Path(c).name for c in candidates if c and shutil.which(c)), None)
 
 
-def commit() -> str | None:
-    """The commit of the code that measures, with `+` where the tree differs from it."""
-    if not (ROOT / ".git").exists():
+def python_headers() -> bool:
+    """Whether Python.h lies where Triton looks for it (triton/runtime/build.py, Triton 3.8)."""
+    scheme = sysconfig.get_default_scheme().replace("posix_local", "posix_prefix")
+    return (Path(sysconfig.get_path("include", scheme)) / "Python.h").is_file()
+
+
+def installed(package: str) -> str | None:
+    """The version of a package; None where it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
         return None
+
+
+def commit() -> str | None:
+    """The commit of the code that measures, with `+` where the tree differs from it.
+
+    Without git's folder the one that `git archive` wrote down, as in a downloaded archive: whether the tree still is
+    that commit is not known there, so `?` follows.
+    """
+    if not (ROOT / ".git").exists():
+        archived = re.search(r"^commit: ([0-9a-f]{12})", _read(str(ROOT / ARCHIVED)) or "", re.MULTILINE)
+        return f"{archived[1]}?" if archived else None
     try:
         head = git(ROOT, "rev-parse", "--short=12", "HEAD")
         return head + ("+" if git(ROOT, "status", "--porcelain", "-uno") else "")

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from bench.facts import Bytes, Count, Environment, Positive, Some, Text, Word
 from bench.plan import ArmName
 from bench.records import RUN_FILE, SCHEMA_VERSION, VARIANTS, RecordError, cause_of, found_words
 from bench.text import MOST_OF_A_REASON, shortened, storable
@@ -20,15 +21,8 @@ from bench.variants import Variant
 READABLE = (3, SCHEMA_VERSION)
 """The schemas of runs that are read."""
 
-Text = Annotated[str, Meta(max_length=100_000)]
-Word = Annotated[str, Meta(max_length=1000)]
 VariantId = Annotated[str, Meta(min_length=1, max_length=1000)]
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
-Number = Annotated[float, Meta(ge=0, le=1e18)]
-Positive = Annotated[float, Meta(gt=0, le=1e9)]
-Count = Annotated[int, Meta(ge=0, le=2**31)]
-Some = Annotated[int, Meta(ge=1, le=2**31)]
-Bytes = Annotated[int, Meta(ge=0, le=2**62)]
 Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Instant = Annotated[datetime, Meta(tz=True)]
 
@@ -100,6 +94,8 @@ class Plan(Struct, kw_only=True):
     memory_limit_bytes: MemoryLimits
     tried: dict[VariantId, list[tuple[Some, Bytes | None]]] = {}
     largest: dict[VariantId, Some] = {}
+    beyond_index: dict[VariantId, Some] = {}
+    """The least batch that was tried and has more elements than torch's indices of 32 bits count."""
     predicted_s: Seconds | None = None
 
     def limit_bytes(self, variant: Variant) -> int | None:
@@ -109,7 +105,9 @@ class Plan(Struct, kw_only=True):
     def variant_ids(self) -> set[str]:
         """Every id that the plan names."""
         named = {variant_id for variant_id, _ in self.arms} | {cell.variant_id for cell in self.flagged or ()}
-        return named.union(self.pilot_only, self.step_s, self.trial_s, self.counts, self.tried, self.largest)
+        return named.union(
+            self.pilot_only, self.step_s, self.trial_s, self.counts, self.tried, self.largest, self.beyond_index
+        )
 
 
 class Tree(Struct, frozen=True, kw_only=True):
@@ -125,55 +123,6 @@ class Trees(Struct, frozen=True, kw_only=True):
 
     base: Tree
     head: Tree
-
-
-class CudaDevice(Struct, frozen=True, kw_only=True):
-    """A CUDA device as it was found."""
-
-    name: Word
-    memory_bytes: Bytes
-    capability: tuple[Count, Count] = (0, 0)
-
-
-class Environment(Struct, frozen=True, kw_only=True):
-    """The machine and its software; None for what it did not tell."""
-
-    cpu: Word | None = None
-    cores: Some | None = None
-    """The threads that can run all the time: the least of affinity mask, cpuset and quota."""
-    affinity_cores: Some | None = None
-    cpu_quota: Positive | None = None
-    """CPU seconds a second that the control groups grant."""
-    memory_bytes: Bytes | None = None
-    """The machine's, or the limit of the control groups where that is less."""
-    memory_limit_bytes: Bytes | None = None
-    memory_available_bytes: Bytes | None = None
-    page_bytes: Annotated[int, Meta(ge=1, le=2**40)] | None = None
-    os: Word | None = None
-    architecture: Word | None = None
-    libc: Word | None = None
-    huge_pages: Word | None = None
-    governor: Word | None = None
-    tcmalloc: Word | None = None
-    cxx_compiler: Word | None = None
-    python: Word | None = None
-    torch: Word | None = None
-    torchvision: Word | None = None
-    torch_threads: Some | None = None
-    onednn: bool | None = None
-    cpu_capability: Word | None = None
-    cpu_half: Word | None = None
-    cuda: Word | None = None
-    cudnn: Count | None = None
-    cuda_devices: list[CudaDevice] = []
-    commit: Word | None = None
-    code: Word | None = None
-    """A digest of the code that measures."""
-    variables: dict[Word, Text] = {}
-
-    def facts(self) -> dict[str, Any]:
-        """What is known, by name."""
-        return {name: value for name, value in msgspec.to_builtins(self).items() if value not in (None, "", [], {})}
 
 
 class Header(Struct, kw_only=True):
@@ -197,6 +146,8 @@ class Header(Struct, kw_only=True):
     trees: Trees | None = None
     order_seed: Seed | None = None
     """Of the order of trials; None where that is `seed` too."""
+    by_nox: bool | None = None
+    """Whether nox began the run; None for a run that does not tell."""
     changed: list[Text] = []
     """What had changed of machine, software or code when the run was gone on with, in words."""
 

@@ -167,9 +167,10 @@ def _find_largest(run: Run, trial: plan.Planned) -> None:
             return
         reply = take(run, trial, None, _pilot_limit_s(run), size)
         # Near the limit libraries fail in words of their own: where something fitted, any error is the upper end.
-        too_large = reply["status"] == "oom" or (reply["status"] == "error" and search.fits)
+        too_large = reply["status"] in ("oom", "too_large") or (reply["status"] == "error" and search.fits)
         if reply["status"] != "ok" and not too_large and "SIGKILL" not in reply["reason"]:
             return  # such as a time limit, which says nothing of memory
+        run.plan.beyond_index |= {variant.id: size} if reply["status"] == "too_large" else {}
         peaks = [int(s["value"]) for s in reply["samples"] if s["metric"] == "fit_peak"]
         search.tried[size] = max(peaks, default=0) if reply["status"] == "ok" else None
         run.plan.tried[variant.id] = list(search.tried.items())

@@ -1,9 +1,10 @@
 """The matrix of a run: presets, what axes make of them, and why a variant can't run here. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bench.cuda import Cuda, why_not
 from bench.variants import (
     CPU_BATCH,
     CUDA_BATCH,
@@ -27,7 +28,6 @@ class Entry:
 
 
 PRESETS = ("look", "quick", "full")
-NO_CUDA = "no CUDA device"
 
 
 def preset(name: str, device: str, model: str = "nin", cores: int = 1) -> list[Entry]:
@@ -137,10 +137,11 @@ def with_baselines(entries: Iterable[Entry]) -> list[Entry]:
 class Machine:
     """What of a machine decides which variants can run there."""
 
-    cuda_devices: int = 0
-    cuda_capability: tuple[int, int] = (0, 0)
-    """Of the least capable device."""
+    cuda: Cuda = field(default_factory=Cuda)
     cxx_compiler: bool = False
+    c_compiler: bool = False
+    python_headers: bool = False
+    """Whether Python.h is there."""
     glibc: tuple[int, int] | None = None
     huge_pages: str = ""
     """The kernel's setting of transparent huge pages: always, madvise, never or unknown."""
@@ -152,7 +153,7 @@ class Machine:
 def excluded_reason(variant: Variant, machine: Machine) -> str:
     """Why the variant can't run on the machine, in words; empty where nothing is known against it."""
     if variant.on_cuda:
-        reason = _cuda_reason(variant, machine)
+        reason = why_not(variant, machine.cuda)
     elif variant.cudnn_benchmark == "on":
         reason = "cuDNN runs on CUDA devices only"
     elif variant.precision == "tf32":
@@ -161,23 +162,18 @@ def excluded_reason(variant: Variant, machine: Machine) -> str:
         reason = "reduce-overhead is CUDA graphs, which need a CUDA device"
     else:
         reason = ""
-    if variant.compile_mode != "eager" and not machine.cxx_compiler:
-        reason = reason or "no C++ compiler, which inductor needs"
+    if variant.compile_mode != "eager":
+        reason = reason or _compiler_reason(variant, machine)
     return reason or _allocator_reason(variant.allocator, machine)
 
 
-def _cuda_reason(variant: Variant, machine: Machine) -> str:
-    index = int(variant.device.partition(":")[2] or 0)
-    if not machine.cuda_devices:
-        return NO_CUDA
-    if index >= machine.cuda_devices:
-        return f"only {machine.cuda_devices} CUDA devices"
-    if variant.precision in ("tf32", "bf16") and machine.cuda_capability < (8, 0):
-        major, minor = machine.cuda_capability
-        return f"{variant.precision} needs compute capability 8.0, this device has {major}.{minor}"
-    if variant.compile_mode != "eager" and machine.cuda_capability < (7, 0):
-        major, minor = machine.cuda_capability
-        return f"inductor's Triton needs compute capability 7.0, this device has {major}.{minor}"
+def _compiler_reason(variant: Variant, machine: Machine) -> str:
+    if not machine.cxx_compiler:
+        return "no C++ compiler, which inductor needs"
+    if variant.on_cuda and not machine.c_compiler:
+        return "no C compiler, which inductor's Triton needs"
+    if variant.on_cuda and not machine.python_headers:
+        return "no Python.h, which inductor's Triton needs (Debian: python3-dev)"
     return ""
 
 

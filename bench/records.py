@@ -22,7 +22,7 @@ from bench.variants import AXES, VariantError, from_row
 SCHEMA_VERSION = 4
 RUN_FILE = "run.json"
 
-STATUSES = ("ok", "oom", "timeout", "unsupported", "invalid", "error")
+STATUSES = ("ok", "oom", "too_large", "timeout", "unsupported", "invalid", "error")
 STAGES = ("pilot", "measure", "confirm", "profile")
 SCOPES = ("step", "phase", "layer", "process")
 ARMS = ("A", "A'", "V", "T")

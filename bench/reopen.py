@@ -11,7 +11,8 @@ import msgspec
 
 from bench.choices import Choices, default_budget, parse_budget
 from bench.environment import without_home
-from bench.header import Environment, Header, read_run
+from bench.facts import Environment
+from bench.header import Header, read_run
 from bench.launch import resume
 from bench.matrix import parse_axis
 from bench.progress import RunProgress

@@ -1,6 +1,7 @@
 """What a call of `bench run` asks for, made into a run: matrix, data, environment, run.json."""
 
 import hashlib
+import os
 import shlex
 import shutil
 import sys
@@ -12,12 +13,14 @@ from rich.console import Console
 
 from bench import child, home, plan, trees
 from bench.choices import DATA_CLASSES, Choices, parse_shape, parse_size
+from bench.cuda import Unseen
 from bench.dry import ASK_LIMIT_S, Dry
 from bench.environment import cpu_quota, machine, without_home
+from bench.facts import Environment
 from bench.fit import AVAILABLE_SHARE
 from bench.folder import RunFolder, already_there
-from bench.header import Data, Environment, Header, Inputs, MemoryLimits, PilotCounts, Plan, Trees
-from bench.matrix import NO_CUDA, Entry, excluded_reason
+from bench.header import Data, Header, Inputs, MemoryLimits, PilotCounts, Plan, Trees
+from bench.matrix import Entry, Machine, excluded_reason
 from bench.progress import RunProgress, duration
 from bench.records import RecordError
 from bench.text import MOST_OF_A_REASON, shortened
@@ -88,14 +91,15 @@ def start(choices: Choices, entries: list[Entry], folder: Path, shown: RunProgre
     try:
         taken = trees.take(choices.base, scratch) if choices.base else {}
         described = environment()
-        reasons = exclusions(entries, described)
-        if choices.kind != "run" and not choices.names_device:
-            entries = [e for e in entries if reasons[e.variant.id] != NO_CUDA]  # nobody asked for it
+        here = machine(described)
+        reasons = exclusions(entries, here)
+        lines = not_run(told_of(entries, choices, here), reasons)
+        if choices.kind != "run" and not choices.names_device and here.cuda.unseen:
+            entries = [e for e in entries if not e.variant.on_cuda]  # nobody asked for it
         runnable = runnable_of(entries, reasons)
         header = new_header(choices, runnable, folder.name, described)
-        for line in not_run(entries, reasons):
-            if choices.names_device or NO_CUDA not in line:  # who names no device is content with those there are
-                shown.say(line)
+        for line in lines:
+            shown.say(line)
         header.trees = msgspec.convert(taken, Trees) if taken else None
         run_trees = trees_of(header, scratch)
         variants, dry = [entry.variant for entry in runnable], dry_of(header, scratch)
@@ -122,6 +126,12 @@ def runnable_of(entries: list[Entry], reasons: dict[str, str]) -> list[Entry]:
     return runnable
 
 
+def told_of(entries: list[Entry], choices: Choices, here: Machine) -> list[Entry]:
+    """The entries of which it is told why they can't run: who names no device is content where there is no GPU."""
+    content = not choices.names_device and here.cuda.unseen is Unseen.NO_DRIVER
+    return [entry for entry in entries if not (content and entry.variant.on_cuda)]
+
+
 def not_run(entries: list[Entry], reasons: dict[str, str]) -> list[str]:
     """A line for each reason that keeps variants from running here."""
     found: dict[str, list[str]] = {}
@@ -141,6 +151,7 @@ def new_header(choices: Choices, runnable: list[Entry], run_id: str, described: 
         seed=choices.weights_seed,
         order_seed=choices.draw_order_seed() if choices.kind != "profile" else None,
         preset=None if choices.variants or choices.kind != "run" else choices.known_preset,
+        by_nox="NOX_CURRENT_SESSION" in os.environ,
         status="running",
         started_at=now(),
         finished_at=None,
@@ -205,9 +216,8 @@ def try_again(run: Run, ids: Sequence[str]) -> None:
         raise
 
 
-def exclusions(entries: Iterable[Entry], described: Environment) -> dict[str, str]:
+def exclusions(entries: Iterable[Entry], here: Machine) -> dict[str, str]:
     """Why each variant can't run here, by id; empty where it can."""
-    here = machine(described)
     return {entry.variant.id: excluded_reason(entry.variant, here) for entry in entries}
 
 
@@ -234,7 +244,7 @@ def listed(choices: Choices, described: Environment) -> Dry:
 def describe(choices: Choices, entries: list[Entry]) -> str:
     """The matrix in lines: what runs in rounds, what in the pilot alone, what not and why, how long."""
     described = environment()
-    reasons = exclusions(entries, described)
+    reasons = exclusions(entries, machine(described))
     variants = [entry.variant for entry in entries if not reasons[entry.variant.id]]
     failing = dict(listed(choices, described).failing(variants))
     reasons |= {variant.id: failing.get(variant.model, "") for variant in variants}

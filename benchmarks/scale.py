@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.facts import Environment
 from bench.folder import RunFolder
-from bench.header import Data, Environment, Header, Inputs, PilotCounts, Plan
+from bench.header import Data, Header, Inputs, PilotCounts, Plan
 from bench.matrix import Entry
 from bench.plan import ArmName
 from bench.records import RUN_FILE

@@ -61,3 +61,18 @@ def test_the_keeper_needs_the_standard_library_alone_and_little_of_it() -> None:
     code = f"import sys, runpy; runpy.run_path({keeper!r}); print([m for m in {slow!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-S", "-P", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_windows_is_told_in_one_line_what_to_use() -> None:
+    lacking = "fcntl", "resource", "pwd", "grp", "termios"
+    code = f"""
+import runpy, sys
+sys.platform = "win32"
+sys.modules.update(dict.fromkeys({lacking}))
+runpy.run_module("bench", run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 4
+    assert done.stderr.count("\n") == 1
+    assert all(name in done.stderr for name in ("Linux", "macOS", "WSL2"))

@@ -5,12 +5,14 @@ from typing import Any
 
 import pandas as pd
 
+from bench.analyse import commands
 from bench.analyse.labels import label, named
 from bench.analyse.load import RunData, variant_axes
 from bench.analyse.stats import NOTHING
 from bench.analyse.tables import baseline_of, batch_of, ratio_to
 from bench.analyse.verdicts import FASTER, SAME, SLOWER
 from bench.analyse.words import count, interval, percent, seconds, size
+from bench.header import Header
 from bench.variants import ALLOCATOR_VARIABLES, DEFAULTS, LARGEST
 
 FEWER_FAULTS = 0.1
@@ -71,14 +73,14 @@ def lines_of(axes: dict[str, str]) -> tuple[list[str], list[str]]:
     return python, shell
 
 
-def nin_command(axes: dict[str, str]) -> str:
+def nin_command(run: Header, axes: dict[str, str]) -> str:
     """The `python -m nin` call that trains under a variant; empty for other models and for the largest batch."""
     if axes["model"] != "nin" or axes["batch_size"] == LARGEST:
         return ""
     told = ["device", "precision", "memory_format", "compile_mode", "batch_size", "loader", "sync", "optimizer"]
     told += ["cudnn_benchmark"] if axes["cudnn_benchmark"] == "on" else []
     options = [f"--{name.replace('_', '-')} {axes[name]}" for name in told]
-    return " ".join([*lines_of(axes)[1], ".nox/env/bin/python -m nin", *options])
+    return " ".join([*lines_of(axes)[1], commands.nin(run, *options)])
 
 
 def page_fault_sentences(data: RunData, steps: pd.DataFrame) -> list[str]:

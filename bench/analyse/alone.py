@@ -11,7 +11,8 @@ from bench.analyse.labels import named
 from bench.analyse.load import RunData
 from bench.analyse.page import Lines, Report
 from bench.analyse.words import count, markdown, number, seconds
-from bench.header import Number, Positive, Some, Text, VariantId
+from bench.facts import Number, Positive, Some, Text
+from bench.header import VariantId
 from bench.records import RecordError, cause_of
 from bench.text import code
 from bench.traces import ALL, BETWEEN

@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from bench.analyse import advice, effect, tables
+from bench.analyse import advice, commands, effect, tables
 from bench.analyse.labels import DEFAULT_WORDS, label, named
 from bench.analyse.load import RunData, cell, variant_axes
 from bench.analyse.page import Lines
@@ -61,7 +61,7 @@ def group_lines(data: RunData, steps: pd.DataFrame) -> Lines:
     ]
     found += died_lines(data, steps, row.images_per_s)
     found += invalid_lines(data, steps)
-    found += beyond_lines(data, steps, best) + switch_on(axes, row.epoch_s) + pilot_lines(data, steps, best)
+    found += beyond_lines(data, steps, best) + switch_on(data, axes, row.epoch_s) + pilot_lines(data, steps, best)
     return found + notebook_lines(data, steps, best) + noise_lines(data, best)
 
 
@@ -140,13 +140,13 @@ def pilot_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
         "together with what the fastest has:",
         "",
         "```sh",
-        f"nox -s bench -- --variant {best} --variant {both.id}",
+        commands.bench(data.run, "run", f"--variant {best}", f"--variant {both.id}"),
         "```",
         "",
     ]
 
 
-def switch_on(axes: dict[str, str], epoch_s: float) -> Lines:
+def switch_on(data: RunData, axes: dict[str, str], epoch_s: float) -> Lines:
     """How to train under a variant; `epoch_s` is what an epoch of 60,000 images takes."""
     python, shell = advice.lines_of(axes)
     found: Lines = []
@@ -156,7 +156,7 @@ def switch_on(axes: dict[str, str], epoch_s: float) -> Lines:
         where = "in the environment, before Python starts (Linux with glibc; 100 GB are in effect never reached):"
         lead = f"and {where}" if python else f"What gives it, against the baseline, {where}"
         found += [lead, "", "```sh", f"export {' '.join(shell)}", "```", ""]
-    if command := advice.nin_command(axes):
+    if command := advice.nin_command(data.run, axes):
         long = f" ({EPOCHS} epochs of about {duration(epoch_s)})" if epoch_s > 0 else ""
         found += [f"Or train so in this project's environment{long}:", "", "```sh", command, "```", ""]
     return found

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analyse import effect
+from bench.analyse import commands, effect
 from bench.analyse.labels import label, named
 from bench.analyse.load import RunData, variant_axes
 from bench.analyse.page import Lines, Report
@@ -94,7 +94,8 @@ def warnings(data: RunData, table: pd.DataFrame) -> Lines:
     for row in dead.itertuples():
         by_count.setdefault(int(row.live_logits), []).append(named(data, row.variant_id))
     worst = variant_axes(data, dead.loc[dead.live_logits.idxmin(), "variant_id"])["precision"]
-    command = f"`.nox/env/bin/python -m nin --seeds 10{f' --precision {worst}' if worst != 'default' else ''}`"
+    precision = [] if worst == "default" else [f"--precision {worst}"]
+    command = f"`{commands.nin(data.run, '--seeds 10', *precision)}`"
     told = "; ".join(f"{live} of {classes} in {', '.join(names)}" for live, names in sorted(by_count.items()))
     return [
         f"**Warning: dead logits.** Before any training, from seed {data.run.seed}, only so many classes' scores "

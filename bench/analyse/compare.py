@@ -16,7 +16,7 @@ from bench.analyse import tables
 from bench.analyse.labels import ALWAYS_TOLD, name_of
 from bench.analyse.load import RunData, variant_axes
 from bench.analyse.stats import LEAST_ROUNDS, LEVEL, NOTHING, Interval
-from bench.header import Environment
+from bench.facts import Environment
 from bench.records import RecordError
 
 CANARIES = ("convolution", "matmul", "copy")

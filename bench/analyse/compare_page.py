@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.analyse import compare, compare_results, tables
+from bench.analyse import commands, compare, compare_results, tables
 from bench.analyse.compare_results import shown
 from bench.analyse.load import RunData
 from bench.analyse.page import ComparePage, Lines
@@ -36,7 +36,9 @@ def write(data: Sequence[RunData], out: Path) -> ComparePage:
         layers=compare.layers(runs, shared),
         memory=compare.memory(runs, shared),
         environments=compare.environments(runs),
-        command=" ".join(["nox -s compare --", *(shell_word(without_home(str(run.folder))) for run in data)]),
+        command=commands.bench(
+            runs[0].data.run, "compare", *(shell_word(without_home(str(run.folder))) for run in data)
+        ),
     )
     for name in ("steps", "layers", "memory", "environments"):
         page.table(name, getattr(page, name))

@@ -121,6 +121,9 @@ def batch_section(report: Report) -> Lines:
     return lines
 
 
+BY_INDEX = "have more elements than torch's indices of 32 bits count: a limit of the index, not of memory"
+
+
 def largest_lines(report: Report, variant_id: str) -> Lines:
     """The largest batch of a variant, with what limited it, in a sentence."""
     data, plan = report.data, report.data.run.plan
@@ -132,8 +135,12 @@ def largest_lines(report: Report, variant_id: str) -> Lines:
     under = f"under a limit of {size(limit)}" if limit else "on this device"
     fits = [n for n, peak in tried.items() if peak is not None]
     fails = [n for n, peak in tried.items() if peak is None]
+    by_index = bool(fails) and plan.beyond_index.get(variant_id) == min(fails)
     if not fits:
-        return [f"{named(data, variant_id)}: no batch fits {under}, not even {min(fails):,} images.", ""]
+        why = f", which {BY_INDEX}" if by_index else ""
+        return [f"{named(data, variant_id)}: no batch fits {under}, not even {min(fails):,} images{why}.", ""]
     peak = f" (the peak was {size(most)})" if (most := tried[max(fits)]) else ""
     more = f"{min(fails):,} did not" if fails else "there are no more train images"
+    if by_index:
+        more = f"{min(fails):,} {BY_INDEX}"
     return [f"**The largest batch of {named(data, variant_id)} {under} is {max(fits):,} images**{peak}; {more}.", ""]

@@ -2,10 +2,11 @@
 
 import re
 import shlex
+from typing import Any
 
 import pandas as pd
 
-from bench.analyse import tables
+from bench.analyse import commands, tables
 from bench.analyse.page import Lines, Page
 from bench.analyse.words import markdown, size
 from bench.text import MOST_OF_A_LINE, MOST_OF_A_REASON, code, fence, marked, shell_word, shortened, visible
@@ -45,17 +46,35 @@ def environment_value(name: str, value: object) -> str:
     if name.endswith("_bytes"):
         return size(float(value))  # type: ignore[arg-type] # a number by its name
     if name == "cuda_devices":
-        return ", ".join(f"{d['name']} ({size(d['memory_bytes'])})" for d in value)  # type: ignore[attr-defined]
+        return ", ".join(map(device_words, value))  # type: ignore[call-overload] # a list by its name
     if isinstance(value, dict):
         return " ".join(f"{k}={v}" for k, v in value.items())
-    return str(value)
+    return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def device_words(device: dict[str, Any]) -> str:
+    """A CUDA device with what is known of it."""
+    known = {name: value for name, value in device.items() if value is not None}
+    told = [size(known["memory_bytes"])]
+    if any(known.get("capability", ())):
+        told.append(f"capability {'.'.join(map(str, known['capability']))}")
+    if "multiprocessors" in known:
+        told.append(f"{known['multiprocessors']} multiprocessors")
+    if "power_limit_w" in known:
+        told.append(f"at most {known['power_limit_w']:.0f} W")
+    if "max_sm_clock_hz" in known:
+        told.append(f"at most {known['max_sm_clock_hz'] / 1e6:.0f} MHz")
+    if "mig" in known:
+        told.append(f"MIG {'on' if known['mig'] else 'off'}")
+    return f"{known['name']} ({', '.join(told)})"
 
 
 def repeat_section(page: Page) -> Lines:
     """The command that measures this again, under a name of its own; a warning where bench did not write it so."""
     run = page.data.run
     stored = run.command
-    again = f"nox -s report -- {shell_word(str(page.data.folder))}   # this page from the stored files"
+    folder = shell_word(str(page.data.folder))
+    again = f"{commands.bench(run, 'report', folder)}   # this page from the stored files"
     if not is_ours(stored):
         lead = "The run's file has this for its command, which is none that bench writes: read it before you run it."
         return [
@@ -71,8 +90,8 @@ def repeat_section(page: Page) -> Lines:
     command = re.sub(r" --run-id[ =]\S+", "", stored)
     if run.order_seed is not None and not re.search(r" --(order-)?seed\b", command):
         command += f" --order-seed {run.order_seed}"
-    command = re.sub(r"^python -m bench run ?", "nox -s bench -- ", command).removesuffix(" -- ")
-    command = re.sub(r"^python -m bench (ab|profile) ?", r"nox -s \1 -- ", command).removesuffix(" -- ")
+    verb, _, options = command.removeprefix("python -m bench ").partition(" ")
+    command = commands.bench(run, verb, *filter(None, [options]))
     return ["## Again", "", *fence([command, again], "sh"), ""]
 
 

@@ -12,12 +12,14 @@ from bench.analyse.page import Lines, Report, TracedPage
 from bench.analyse.stats import Interval
 from bench.analyse.verdicts import UNDECIDED, delta_of, smallest_seen
 from bench.analyse.words import count, interval, markdown, number, percent, seconds, size, spread_seconds
-from bench.header import Environment
+from bench.facts import Environment
 from bench.progress import duration
 from bench.text import MOST_OF_A_REASON, code, marked
 from bench.variants import from_row
 
 LAUNCH_BOUND_SHARE = 0.9
+TF32 = (8, 0)
+"""The compute capability from which on there is TF32."""
 BACKLOGS = 4
 """The schema from which on steps are stamped behind a backlog where the device has a queue."""
 
@@ -279,7 +281,23 @@ def compile_section(report: Report) -> Lines:
         "*recompiled* ones later, before anything was timed; a graph that is compiled or breaks in the timed region "
         "makes a variant invalid.",
         "",
+        *([MM_WORDS, ""] if tunes_in_tf32(report.data) else []),
     ]
+
+
+MM_WORDS = (
+    "max-autotune turns 1x1 convolutions into matrix products: under precision `default` those compute in IEEE "
+    "float32, where the convolutions would have taken TF32."
+)
+
+
+def tunes_in_tf32(data: RunData) -> bool:
+    """Whether a compiled variant has matrix products in place of convolutions that would have taken TF32."""
+    ran = data.variants[data.variants.excluded_reason == ""]
+    tuned = ran[(ran.compile_mode == "max-autotune") & (ran.precision == "default")]
+    indices = [int(device.partition(":")[2] or 0) for device in tuned.device if device.startswith("cuda")]
+    devices = data.run.environment.cuda_devices
+    return any(index < len(devices) and devices[index].capability >= TF32 for index in indices)
 
 
 def steps_words(steps: float, batch: float) -> str:

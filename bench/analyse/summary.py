@@ -1,5 +1,7 @@
 """The variants table as a terminal shows it."""
 
+from typing import Any
+
 import pandas as pd
 from rich import box
 from rich.console import Console
@@ -41,26 +43,36 @@ def _print(data: RunData, steps: pd.DataFrame, title: str, *, with_ratio: bool) 
     console = wide_console()
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     shown.add_column("variant", overflow="fold")
-    names = ["images/s", "step", "page faults", "system CPU"]
-    names += ["times baseline", "verdict", "rounds"] if with_ratio else []
+    rows = [cells_of(data, row, with_ratio=with_ratio) for row in steps.to_dict("records")]
+    # A column that nothing is known of is left out.
+    names = [name for name in (rows[0] if rows else ()) if any(row[name] for row in rows)]
     for name in names:
         shown.add_column(name, justify="left" if name == "verdict" else "right")
     whole = list(map(str, steps.variant_id))
     ids = dict(zip(whole, distinct(whole, MOST_OF_AN_ID), strict=True))
-    for row in steps.to_dict("records"):
-        system_share = row["cpu_system_s"] / (row["cpu_system_s"] + row["cpu_user_s"])
-        cells = [
-            ids[str(row["variant_id"])],
-            number(row["images_per_s"]),
-            seconds(row["step_s"]),
-            count(row["page_faults"]),
-            percent(system_share),
-        ]
-        if with_ratio:
-            ratio = interval(row["ratio"], row["ratio_lo"], row["ratio_hi"])
-            cells += [ratio, effect.verdict_words(data, row), tables.rounds_words(data, row["n"])]
-        shown.add_row(*map(Text, cells))
+    for variant_id, row in zip(whole, rows, strict=True):
+        shown.add_row(*map(Text, [ids[variant_id], *(row[name] for name in names)]))
     console.print(shown)
+
+
+def cells_of(data: RunData, row: dict[str, Any], *, with_ratio: bool) -> dict[str, str]:
+    """The cells of a variant by their columns' names, empty where something is not known.
+
+    What the host does for a step stands where it was measured on a CPU, what the device does where on a GPU.
+    """
+    cells = {
+        "images/s": number(row["images_per_s"]),
+        "step": seconds(row["step_s"]),
+        "page faults": count(row["page_faults"]),
+        "system CPU": percent(row["cpu_system_s"] / (row["cpu_system_s"] + row["cpu_user_s"])),
+        "device": seconds(row["device_s"]),
+        "dispatch": seconds(row["dispatch_s"]),
+    }
+    if with_ratio:
+        cells["times baseline"] = interval(row["ratio"], row["ratio_lo"], row["ratio_hi"])
+        cells["verdict"] = effect.verdict_words(data, row)
+        cells["rounds"] = tables.rounds_words(data, row["n"])
+    return cells
 
 
 def show_profile(page: TracedPage) -> None:

@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from bench.analyse import plots_memory, tables
+from bench.analyse import commands, plots_memory, tables
 from bench.analyse.labels import label, named
 from bench.analyse.load import RunData
 from bench.analyse.page import Lines, Page, Report, TracedPage
@@ -38,7 +38,7 @@ def section(page: TracedPage) -> Lines:
         "",
         "Traced in processes of their own, apart from every timed trial: the profiler costs time, so shares are of the "
         "traced step. The traces lie in "
-        f"{where}: `{RAW}` opens in Perfetto, and `nox -s tensorboard` "
+        f"{where}: `{RAW}` opens in Perfetto, and `{commands.bench(page.data.run, 'tensorboard')}` "
         "serves them. Times are an operator's own, without those that it calls, and means over the traced steps.",
         "",
     ]

@@ -12,6 +12,7 @@ from bench.analyse.words import seconds
 BY_STATUS = {
     "invalid": "it is INVALID, so it has no numbers",
     "oom": "its trial ran out of memory",
+    "too_large": "its batch has more elements than torch's indices of 32 bits count",
     "timeout": "its trial did not end in time",
     "error": "its trial failed",
     "unsupported": "it can't run here",

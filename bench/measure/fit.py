@@ -11,6 +11,16 @@ from bench.measure.steps import take_step
 from bench.measure.workload import Workload
 
 FEW_IMAGES = 2
+INDEX_WORDS = ("canUse32BitIndexMath", "integer out of range", "INT_MAX", "must be positive, but got N=-")
+"""What is said of a tensor of 2^31 elements or more: by convolutions and pooling on CUDA, oneDNN, and a launch there.
+
+pytorch/pytorch issues 80020, 167253 and 43476; libtorch_cpu of torch 2.14.
+"""
+
+
+def beyond_index(error: Exception) -> bool:
+    """Whether an error says that a tensor has more elements than indices of 32 bits count, however much memory."""
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in INDEX_WORDS)
 
 
 def limit(device: str, limit_bytes: int | None) -> None:

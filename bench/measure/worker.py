@@ -68,8 +68,16 @@ def trial(request: dict[str, Any]) -> dict[str, Any]:
         traceback.print_exc()
         if type(error).__name__ == "FailOnRecompileLimitHit":  # of torch._dynamo.exc, which eager does not load
             return failed("invalid", "it was compiled anew so often that torch gives up and runs it eagerly")
-        out_of_memory = "can't allocate memory" in str(error) or "out of memory" in str(error)
-        return failed("oom" if out_of_memory else "error", error)
+        return failed(status_of(error), error)
+
+
+def status_of(error: Exception) -> str:
+    """The status of a trial that ended in an error of no class of its own: torch tells what it is in words alone."""
+    from bench.measure import fit  # noqa: PLC0415
+
+    if fit.beyond_index(error):
+        return "too_large"
+    return "oom" if "can't allocate memory" in str(error) or "out of memory" in str(error) else "error"
 
 
 def measure(request: dict[str, Any]) -> dict[str, Any]:

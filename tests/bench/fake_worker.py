@@ -1,7 +1,8 @@
 """Stands in for the worker: answers at once with made-up samples, or misbehaves as FAKE_WORKER says.
 
-FAKE_WORKER is a JSON object from a variant's id, or a tree's name, to one of: exit, kill, hang, garbage, list,
-wrong-rows, wrong-state, nan, invalid, oom, path, slow. With a number behind it, as in oom/2, only every second trial
+FAKE_WORKER is a JSON object from a variant's id, or a tree's name ("" without trees), to one of: exit, kill, hang,
+garbage, list, wrong-rows, wrong-state, nan, invalid, oom, path, slow, index (beyond it with more images than
+MOST_IMAGES). With a number behind it, as in oom/2, only every second trial
 does so. Any other variant is measured in no time: a step of 1 s for baselines, 0.8 s for others, and 25 % more in a
 tree whose name ends in slow.
 """
@@ -19,6 +20,7 @@ from bench.variants import Variant, from_row
 
 IMAGE_BYTES = 1_000_000
 """What an image of a batch needs, when the largest is sought."""
+MOST_IMAGES = 60
 
 
 def samples(probes: str, step_s: float, batch: int = 0) -> list[dict[str, Any]]:
@@ -108,6 +110,8 @@ def main(request_path: str, reply_path: str) -> None:
     limit = request["memory_limit_bytes"]
     if request["probes"] == "fit" and limit is not None and int(variant.batch_size) * IMAGE_BYTES > limit:
         reply |= {"status": "oom", "reason": "no memory", "samples": []}
+    if request["probes"] == "fit" and how == "index" and int(variant.batch_size) > MOST_IMAGES:
+        reply |= {"status": "too_large", "reason": "integer out of range", "samples": []}
     Path(reply_path).write_text(spoil(reply, how))
 
 

@@ -101,6 +101,10 @@ def test_a_variant_is_what_it_says_whatever_the_user_has_set(
     assert default["LD_PRELOAD"] == "libown.so"
 
 
+def test_the_host_does_not_wait_for_each_kernel_whatever_the_user_has_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "CUDA_LAUNCH_BLOCKING" not in variables(Variant(), monkeypatch, CUDA_LAUNCH_BLOCKING="1")
+
+
 def test_threads_are_set_before_the_process_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert variables(Variant(threads=3), monkeypatch, OMP_NUM_THREADS="7")["OMP_NUM_THREADS"] == "3"
     assert variables(Variant(), monkeypatch)["OMP_NUM_THREADS"] == "7"

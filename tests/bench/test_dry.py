@@ -7,7 +7,8 @@ import pytest
 
 from bench import dry
 from bench.dry import Dry
-from bench.header import Environment, Inputs
+from bench.facts import Environment
+from bench.header import Inputs
 from bench.records import RecordError
 from bench.variants import Variant
 

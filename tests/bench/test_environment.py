@@ -1,16 +1,23 @@
 """What is recorded of a machine, and what of it decides."""
 
+import subprocess
+import sys
+import sysconfig
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
+import torch
 
-from bench import environment
-from bench.header import CudaDevice, Environment
+from bench import environment, gpus
+from bench.cuda import Cuda, Device, Unseen
+from bench.facts import CudaDevice, Environment
 from bench.matrix import Machine
 from nin import cgroup
 from nin.cgroup import Limits
+from tests.bench.fake_nvml import WHOLE, fake_nvml
 
 
 @pytest.fixture
@@ -49,15 +56,156 @@ def test_no_host_user_or_home_is_recorded(described: dict[str, Any], monkeypatch
 
 
 def test_what_decides_is_read_from_the_description() -> None:
-    devices = [CudaDevice(name="", memory_bytes=1, capability=capability) for capability in ((9, 0), (8, 6))]
+    devices = [
+        CudaDevice(name="", memory_bytes=1, capability=(9, 0), multiprocessors=132),
+        CudaDevice(name="", memory_bytes=1, capability=(8, 6)),
+    ]
     described = Environment(cuda_devices=devices, libc="glibc 2.36", cores=4, cxx_compiler="g++")
 
     assert environment.machine(described) == Machine(
-        cuda_devices=2,
-        cuda_capability=(8, 6),
+        cuda=Cuda(devices=(Device(capability=(9, 0), multiprocessors=132), Device(capability=(8, 6)))),
         cxx_compiler=True,
         glibc=(2, 36),
         huge_pages="unknown",
         cores=4,
     )
     assert environment.machine(Environment(libc="")).glibc is None
+
+
+def described_on(monkeypatch: pytest.MonkeyPatch, *uuids: str, cuda: str | None = "13.0", **nvml: Any) -> Environment:  # noqa: ANN401
+    """The environment where torch sees devices with these UUIDs, and NVML one GPU, WHOLE."""
+    devices = [
+        SimpleNamespace(
+            name=f"GPU {uuid}", uuid=uuid, major=8, minor=6, total_memory=2**33, multi_processor_count=46,
+        )
+        for uuid in uuids
+    ]  # fmt: skip
+    monkeypatch.setitem(sys.modules, "pynvml", fake_nvml(WHOLE, **nvml))
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(devices))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(devices))
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: devices[index])
+    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_80", "compute_80"])
+    return msgspec.convert(environment.describe(), Environment)
+
+
+def test_a_gpu_is_described_by_torch_and_nvml(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    here = described_on(monkeypatch, "aaaa")
+
+    assert here.cuda_devices == [
+        CudaDevice(
+            name="GPU aaaa", memory_bytes=2**33, capability=(8, 6), multiprocessors=46, power_limit_w=70.0,
+            max_sm_clock_hz=1.59e9, mig=False,
+        )
+    ]  # fmt: skip
+    assert (here.driver, here.gpu_processes) == ("580.65.06", [2])
+    assert (here.cudnn_benchmark, here.cudnn_deterministic) == (True, False)
+    assert environment.machine(here).cuda == Cuda(
+        devices=(Device(capability=(8, 6), multiprocessors=46),), driver="580.65.06", torch=torch.__version__,
+        version="13.0", architectures=("sm_80", "compute_80"),
+    )  # fmt: skip
+
+
+def test_processes_are_counted_before_torch_uses_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    asked = gpus.by_uuid
+
+    def noted(library: ModuleType | None) -> dict[str, gpus.Facts]:
+        order.append("nvml")
+        return asked(library)
+
+    def available() -> bool:
+        order.append("torch")
+        return False
+
+    monkeypatch.setattr(gpus, "by_uuid", noted)
+    monkeypatch.setattr(torch.cuda, "is_available", available)
+    environment.describe()
+
+    assert order == ["nvml", "torch"]
+
+
+def test_a_device_that_nvml_does_not_know_has_blanks(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = described_on(monkeypatch, "elsewhere")
+
+    assert here.cuda_devices == [
+        CudaDevice(name="GPU elsewhere", memory_bytes=2**33, capability=(8, 6), multiprocessors=46)
+    ]
+    assert here.gpu_processes == []
+
+
+@pytest.mark.parametrize(
+    ("driver", "cuda", "why"),
+    [
+        ("535.183.01", "13.0", Unseen.OLD_DRIVER),
+        ("580.65.06", None, Unseen.CPU_TORCH),
+        (None, "13.0", Unseen.NO_DRIVER),
+    ],
+)
+def test_a_gpu_that_torch_does_not_see_has_its_cause(
+    driver: str | None, cuda: str | None, why: Unseen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpus, "MODULE", tmp_path / "nowhere")
+    here = described_on(monkeypatch, cuda=cuda, driver=driver)
+
+    assert here.cuda_devices == []
+    assert environment.machine(here).cuda.unseen is why
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "recorded"),
+    [
+        ("CUDA_DEVICE_MAX_CONNECTIONS", "1", True),
+        ("CUDA_VISIBLE_DEVICES", "MIG-3e6d1b64-7fa5", True),
+        ("CUDNN_LOGLEVEL_DBG", "0", True),
+        ("TORCH_CUDNN_V8_API_DISABLED", "1", True),
+        ("NVIDIA_DRIVER_CAPABILITIES", "compute,utility", True),
+        ("CUDA_HOME", "cuda", False),
+        ("CUDA_CACHE_PATH", "cache", False),
+        ("CUDA_MPS_PIPE_DIRECTORY", "pipe", False),
+        ("TORCHINDUCTOR_CACHE_DIR", "cache", False),
+        ("TORCH_HOME", "x", False),
+        ("TORCH_TRACE", "/srv/x", False),
+        ("CUDA_MODULES", "a:/srv/x", False),
+    ],
+)
+def test_what_moves_speed_is_recorded_and_no_path(
+    name: str, value: str, recorded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    assert (environment.describe()["variables"].get(name) == value) is recorded
+
+
+def test_the_tools_that_triton_needs_are_looked_for_where_it_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sysconfig, "get_path", lambda _name, _scheme: str(tmp_path))
+    monkeypatch.setenv("CC", "no-such-compiler")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    before = environment.describe()
+    for name in ("Python.h", "clang"):
+        (tmp_path / name).touch(mode=0o755)
+    after = environment.describe()
+
+    assert (before["c_compiler"], before["python_headers"]) == (None, False)
+    assert (after["c_compiler"], after["python_headers"]) == ("clang", True)
+
+
+def test_an_archive_of_a_commit_knows_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree, files = tmp_path / "tree", (".gitattributes", environment.ARCHIVED)
+    tree.mkdir()
+    for name in files:
+        (tree / name).write_bytes((environment.ROOT / name).read_bytes())
+    environment.git(tree, "init", "-q")
+    environment.git(tree, "add", *files)
+    environment.git(tree, "-c", "user.name=n", "-c", "user.email=e", "commit", "-q", "-m", "first")
+    head = environment.git(tree, "rev-parse", "--short=12", "HEAD")
+    environment.git(tree, "archive", "--prefix=got/", "-o", str(tmp_path / "got.tar"), "HEAD")
+    subprocess.run(["tar", "xf", "got.tar"], cwd=tmp_path, check=True)  # noqa: S607 - wherever it is
+    monkeypatch.setattr(environment, "ROOT", tmp_path / "got")
+
+    assert environment.commit() == f"{head}?"
+    (tmp_path / "got" / environment.ARCHIVED).write_text("commit: $Format:%H$\n")
+    assert environment.commit() is None

@@ -159,6 +159,16 @@ def test_the_largest_batch_is_found_and_running_out_of_memory_is_a_row(start: St
     assert [size for size, peak in plan.tried[LARGEST] if peak is not None and size > 98] == []
 
 
+def test_a_limit_of_the_index_is_told_from_one_of_memory(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_WORKER", json.dumps({"": "index"}))
+    folder = execute(start(LARGEST, pilot_only=[LARGEST], memory_limit_bytes={"cpu": 100_000_000}))
+    plan = read_run(folder).plan
+
+    assert plan.largest[LARGEST] <= 60 < plan.beyond_index[LARGEST]
+    assert plan.beyond_index[LARGEST] - plan.largest[LARGEST] <= 60 // 16
+    assert {t["status"] for t in trials(folder) if t["probes"] == "fit"} == {"ok", "too_large"}
+
+
 def test_where_no_batch_fits_there_are_no_steps(start: Start) -> None:
     folder = execute(start(LARGEST, pilot_only=[LARGEST], memory_limit_bytes={"cpu": 1}))
 

@@ -7,11 +7,15 @@ import pytest
 
 from bench.calls import entries_of
 from bench.choices import Choices
+from bench.cuda import Cuda, Device
 from bench.matrix import Machine, ab_matrix, excluded_reason, matrix, preset, thread_counts
 from bench.variants import AXES, Variant, VariantError
 
 LINUX = Machine(cxx_compiler=True, glibc=(2, 36), huge_pages="madvise", tcmalloc="libtcmalloc.so", cores=2)
-GPU = replace(LINUX, cuda_devices=1, cuda_capability=(9, 0))
+H100 = Device(capability=(9, 0), multiprocessors=132)
+T4 = Device(capability=(7, 5), multiprocessors=40)
+GPU = replace(LINUX, cuda=Cuda(devices=(H100,)), c_compiler=True, python_headers=True)
+OLD = replace(LINUX, cuda=Cuda(driver="535.183.01", torch="2.14.1", version="13.0"))
 
 
 def ids(entries: object, *, pilot_only: bool = False) -> list[str]:
@@ -130,9 +134,20 @@ def test_a_wrong_axis_is_an_error(text: str) -> None:
         ({"device": "cuda"}, GPU, ""),
         (
             {"device": "cuda", "precision": "tf32"},
-            replace(GPU, cuda_capability=(7, 5)),
+            replace(GPU, cuda=Cuda(devices=(T4,))),
             "tf32 needs compute capability 8.0, this device has 7.5",
         ),
+        ({"device": "cuda"}, OLD, "NVIDIA's driver 535.183.01 is too old for torch 2.14.1"),
+        ({"device": "cuda:1", "precision": "bf16"}, replace(GPU, cuda=Cuda(devices=(T4, H100))), ""),
+        (
+            {"device": "cuda", "compile_mode": "max-autotune"},
+            replace(GPU, cuda=Cuda(devices=(T4,))),
+            "max-autotune tunes nothing on fewer than 68 multiprocessors, this device has 40",
+        ),
+        ({"device": "cuda", "compile_mode": "inductor"}, GPU, ""),
+        ({"device": "cuda", "compile_mode": "inductor"}, replace(GPU, c_compiler=False), "no C compiler"),
+        ({"device": "cuda", "compile_mode": "inductor"}, replace(GPU, python_headers=False), "no Python.h"),
+        ({"device": "cuda"}, replace(GPU, c_compiler=False, python_headers=False), ""),
         ({"precision": "tf32"}, LINUX, "TF32 exists on CUDA devices only"),
         ({"cudnn_benchmark": "on"}, GPU, "cuDNN runs on CUDA devices only"),
         ({"cudnn_benchmark": "on", "device": "cuda"}, GPU, ""),

@@ -23,7 +23,8 @@ from bench import alone, launch, profile, reopen, serve, setup, trees
 from bench.analyse import changes, compare_page, summary
 from bench.choices import Choices
 from bench.dry import Dry
-from bench.header import Data, Environment, Inputs, encoded
+from bench.facts import Environment
+from bench.header import Data, Inputs, encoded
 from bench.trial import Run
 
 BASE = "cpu-default-nchw-eager-b32"
@@ -31,6 +32,7 @@ NHWC = "cpu-default-nhwc-eager-b32"
 STEPS = {(BASE, "A"): [1.0, 1.1], (BASE, "A'"): [1.0, 1.2], (NHWC, "V"): [0.9, 0.8]}
 HERE = {
     "cpu": "Made-up CPU", "cores": 2, "torch": "2.99.0", "torch_threads": 2, "cxx_compiler": "g++",
+    "c_compiler": "gcc", "python_headers": True,
     "memory_available_bytes": 2**33,
     "cuda_devices": [{"name": "Made-up GPU", "memory_bytes": 2**34, "capability": [9, 0]}],
 }  # fmt: skip

@@ -15,7 +15,8 @@ from bench import alone, reopen
 from bench.__main__ import app
 from bench.analyse.load import load
 from bench.choices import Choices
-from bench.header import Data, Environment, Inputs, read_run
+from bench.facts import Environment
+from bench.header import Data, Inputs, read_run
 from bench.progress import RunProgress
 from bench.records import RecordError
 from bench.variants import UsageError

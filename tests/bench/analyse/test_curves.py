@@ -38,10 +38,13 @@ def test_threads_that_are_not_set_stand_where_torch_puts_them(make_run: MakeRun)
     assert [[1.0, 16.0], [2.0, 32.0]] == np.asarray(line).tolist()
 
 
-def page_of(make_run: MakeRun, tmp_path: Path, tried: list[list[int | None]], limit: int | None) -> str:
+def page_of(
+    make_run: MakeRun, tmp_path: Path, tried: list[list[int | None]], limit: int | None, beyond: int | None = None
+) -> str:
     folder = make_run(
         {(BASE, "A"): [1.0, 1.0]}, fits={LARGEST: {int(n or 0): p is not None for n, p in tried}},
         tried={LARGEST: tried}, largest={}, memory_limit_bytes={"cpu": limit},
+        beyond_index={LARGEST: beyond} if beyond else {},
         excluded={LARGEST: ""},
     )  # fmt: skip
     return report.write(load(folder), tmp_path).path.read_text()
@@ -57,6 +60,17 @@ def test_where_no_batch_fits_it_says_so(make_run: MakeRun, tmp_path: Path) -> No
     page = page_of(make_run, tmp_path, [[2, None], [1, None]], 2**20)
 
     assert "no batch fits under a limit of 1.00 MiB, not even 1 images." in page
+
+
+@pytest.mark.parametrize(("beyond", "by_index"), [(7672, True), (9000, False), (None, False)])
+def test_a_limit_of_the_index_is_not_called_one_of_memory(
+    make_run: MakeRun, tmp_path: Path, beyond: int | None, by_index: bool
+) -> None:
+    """Where a smaller batch than one beyond the index failed, it failed for memory."""
+    page = page_of(make_run, tmp_path, [[32, 1_000_000_000], [7600, 3_000_000_000], [7672, None]], None, beyond)
+
+    assert ("7,672 have more elements than torch's indices of 32 bits count" in page) is by_index
+    assert ("7,672 did not." in page) is not by_index
 
 
 def test_an_epoch_is_measured_only_over_all_60_000_images(make_run: MakeRun) -> None:

@@ -26,7 +26,8 @@ from bench import reopen
 from bench.__main__ import app
 from bench.analyse import plots
 from bench.choices import Choices
-from bench.header import Data, Environment, Inputs, read_run
+from bench.facts import Environment
+from bench.header import Data, Inputs, read_run
 from bench.pages import write_profile
 from bench.progress import RunProgress
 from bench.records import RecordError

@@ -488,3 +488,55 @@ def test_a_fastest_variant_that_is_compiled_says_why_it_has_no_table(data: RunDa
     page = report.write(data, tmp_path).path.read_text()
 
     assert "**nhwc + inductor + kept** has no table of layers: it is compiled, which fuses layers." in page
+
+
+TUNED = "cuda-default-nhwc-max-autotune-b128"
+
+
+@pytest.mark.parametrize(
+    ("variant_id", "capability", "told"),
+    [
+        (TUNED, [9, 0], True),
+        (TUNED, [7, 5], False),
+        (TUNED.replace("default", "bf16"), [9, 0], False),
+        (TUNED.replace("max-autotune", "inductor"), [9, 0], False),
+    ],
+)
+def test_that_max_autotune_computes_some_convolutions_in_float32_is_told(
+    make_run: MakeRun, tmp_path: Path, variant_id: str, capability: list[int], told: bool
+) -> None:
+    card = {"cuda_devices": [{"name": "Made-up GPU", "memory_bytes": 2**34, "capability": capability}]}
+    steps = {("cuda-default-nchw-eager-b128", "A"): [1.0, 1.1], (variant_id, "V"): [0.5, 0.6]}
+    page = report.write(load(make_run(steps, environment=card)), tmp_path)
+
+    assert ("turns 1x1 convolutions into matrix products" in page.path.read_text()) is told
+
+
+def test_the_page_of_a_run_without_nox_has_commands_that_need_none(make_run: MakeRun, tmp_path: Path) -> None:
+    folder = make_run({(BASE, "A"): around(1.6, 0), (BEST, "V"): around(1.0, 2), (BF16, "V"): [0.5]})
+    whole = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(whole | {"by_nox": False}))
+    page = report.write(load(folder), tmp_path).path.read_text()
+
+    assert "nox" not in page
+    for command in (
+        "python -m bench run\n", f"python -m bench report {folder} ",
+        f"python -m bench run --variant {BEST} --variant {BF16}",
+    ):  # fmt: skip
+        assert command.replace(BF16, "cpu-bf16-nhwc-eager-b32-kept") in page
+    assert " python -m nin --device cpu" in page
+
+
+def test_the_page_tells_what_is_known_of_a_gpu(make_run: MakeRun, tmp_path: Path) -> None:
+    known = {"name": "Made-up GPU", "memory_bytes": 2**34, "capability": [8, 9], "multiprocessors": 58,
+             "power_limit_w": 72.0, "max_sm_clock_hz": 2.04e9, "mig": False}  # fmt: skip
+    facts = {"driver": "580.65.06", "triton": "3.8.0", "cudnn_benchmark": False, "cuda_devices": [known],
+             "cuda_architectures": ["sm_80", "sm_90"], "gpu_processes": [1]}  # fmt: skip
+    page = report.write(load(make_run({(BASE, "A"): [1.0, 1.1]}, environment=facts)), tmp_path).path.read_text()
+    rows = dict(re.findall(r"^\| ([a-z ]+?) +\| +(.*?) +\|$", page, re.MULTILINE))
+
+    told = "Made-up GPU (16.0 GiB, capability 8.9, 58 multiprocessors, at most 72 W, at most 2040 MHz, MIG off)"
+    assert rows["cuda devices"].replace("\\", "") == told
+    assert (rows["driver"], rows["triton"], rows["gpu processes"]) == ("580.65.06", "3.8.0", "1")
+    assert rows["cudnn benchmark"] == "False"
+    assert rows["cuda architectures"].replace("\\", "") == "sm_80 sm_90"

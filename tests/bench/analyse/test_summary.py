@@ -10,6 +10,7 @@ from bench.analyse.load import load
 
 BASE = "cpu-default-nchw-eager-b32"
 KEPT = "cpu-default-nchw-eager-b32-kept"
+GPU = "cuda-default-nchw-eager-b128"
 MakeRun = Callable[..., Path]
 
 
@@ -29,3 +30,20 @@ def test_the_first_estimates_have_no_verdicts(make_run: MakeRun, capsys: pytest.
 
     assert "16.0" in out
     assert "verdict" not in out
+
+
+def test_on_a_gpu_the_device_and_the_dispatch_stand_where_a_cpu_has_its_faults(
+    make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    on_gpu = {"device": 0.002, "dispatch": 0.0015}
+    on_cpu = {"page_faults": 1000.0, "cpu_user": 1.5, "cpu_system": 0.5}
+    for variant_id, metrics, there, absent in (
+        (GPU, on_gpu, ["device", "dispatch", "2.00 ms", "1.50 ms"], ["page faults", "system CPU"]),
+        (BASE, on_cpu, ["page faults", "system CPU", "1,000", "25 %"], ["device", "dispatch"]),
+    ):
+        folder = make_run({(variant_id, "A"): [0.0025]}, metrics={variant_id: metrics}, name=variant_id)
+        summary.show_estimates(load(folder))
+        out = capsys.readouterr().out
+
+        assert [words for words in there if words not in out] == []
+        assert [words for words in absent if words in out] == []

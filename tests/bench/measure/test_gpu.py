@@ -10,7 +10,7 @@ import torch
 
 from bench import child
 from bench.environment import describe, machine
-from bench.header import Environment
+from bench.facts import Environment
 from bench.matrix import PRESETS, excluded_reason, preset
 from bench.variants import LARGEST, Variant, as_row
 

@@ -1,0 +1,83 @@
+"""What run.json holds of the machine and its software, and the ranges that its values may have."""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+Text = Annotated[str, Meta(max_length=100_000)]
+Word = Annotated[str, Meta(max_length=1000)]
+Number = Annotated[float, Meta(ge=0, le=1e18)]
+Positive = Annotated[float, Meta(gt=0, le=1e9)]
+Count = Annotated[int, Meta(ge=0, le=2**31)]
+Some = Annotated[int, Meta(ge=1, le=2**31)]
+Bytes = Annotated[int, Meta(ge=0, le=2**62)]
+
+
+class CudaDevice(Struct, frozen=True, kw_only=True):
+    """A CUDA device as it was found."""
+
+    name: Word
+    memory_bytes: Bytes
+    """Of a MIG slice its own."""
+    capability: tuple[Count, Count] = (0, 0)
+    multiprocessors: Count | None = None
+    power_limit_w: Number | None = None
+    """As it is enforced."""
+    max_sm_clock_hz: Number | None = None
+    mig: bool | None = None
+    """Whether the GPU is cut into slices."""
+
+
+class Environment(Struct, frozen=True, kw_only=True):
+    """The machine and its software; None for what it did not tell."""
+
+    cpu: Word | None = None
+    cores: Some | None = None
+    """The threads that can run all the time: the least of affinity mask, cpuset and quota."""
+    affinity_cores: Some | None = None
+    cpu_quota: Positive | None = None
+    """CPU seconds a second that the control groups grant."""
+    memory_bytes: Bytes | None = None
+    """The machine's, or the limit of the control groups where that is less."""
+    memory_limit_bytes: Bytes | None = None
+    memory_available_bytes: Bytes | None = None
+    page_bytes: Annotated[int, Meta(ge=1, le=2**40)] | None = None
+    os: Word | None = None
+    architecture: Word | None = None
+    libc: Word | None = None
+    huge_pages: Word | None = None
+    governor: Word | None = None
+    tcmalloc: Word | None = None
+    cxx_compiler: Word | None = None
+    c_compiler: Word | None = None
+    python: Word | None = None
+    python_headers: bool | None = None
+    """Whether Python.h is there, for which Triton looks."""
+    torch: Word | None = None
+    torchvision: Word | None = None
+    torch_threads: Some | None = None
+    onednn: bool | None = None
+    cpu_capability: Word | None = None
+    cpu_half: Word | None = None
+    cuda: Word | None = None
+    """The version that torch is built for."""
+    driver: Word | None = None
+    """NVIDIA's."""
+    triton: Word | None = None
+    cudnn: Count | None = None
+    cudnn_benchmark: bool | None = None
+    cudnn_deterministic: bool | None = None
+    cuda_architectures: list[Word] = []
+    """For which torch has kernels."""
+    cuda_devices: list[CudaDevice] = []
+    gpu_processes: list[Count] = []
+    """How many other processes used each CUDA device as the run began."""
+    commit: Word | None = None
+    code: Word | None = None
+    """A digest of the code that measures."""
+    variables: dict[Word, Text] = {}
+
+    def facts(self) -> dict[str, Any]:
+        """What is known, by name."""
+        return {name: value for name, value in msgspec.to_builtins(self).items() if value not in (None, "", [], {})}
