@@ -254,13 +254,13 @@ def test_every_way_to_get_a_variant_is_known() -> None:
         compile("\n".join(["if True:", *(f"    {line}" for line in python)]), text, "exec")
 
 
-def test_cudnn_s_trials_are_named_and_told_how_to_switch_on() -> None:
+def test_cudnn_s_trials_are_named_and_told_how_to_switch_on(data: RunData) -> None:
     axes = as_row(parse_id("cuda-bf16-nhwc-eager-b8-cudnnbenchon"))
 
     assert name_of(axes, []) == "bf16 + nhwc + cudnn.benchmark"
     assert "torch.backends.cudnn.benchmark = True" in advice.lines_of(axes)[0]
-    assert advice.nin_command(axes).endswith("--optimizer default --cudnn-benchmark on")
-    assert "cudnn" not in advice.nin_command(axes | {"cudnn_benchmark": "off"})
+    assert advice.nin_command(data.run, axes).endswith("--optimizer default --cudnn-benchmark on")
+    assert "cudnn" not in advice.nin_command(data.run, axes | {"cudnn_benchmark": "off"})
 
 
 def test_a_run_in_which_all_failed_has_a_page_that_says_so(make_run: MakeRun, tmp_path: Path) -> None:
