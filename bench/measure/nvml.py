@@ -5,6 +5,8 @@ from typing import Any, TypeVar
 
 import torch
 
+from bench.gpus import nvml, told
+
 Answer = TypeVar("Answer", int, float)
 
 IDLE = 0x1
@@ -54,21 +56,14 @@ class Gpu:
 
     def _told(self, ask: Callable[[Any, Any], Answer]) -> Answer | None:
         """The answer to one question; None where NVML was not opened, does not know it, or does not tell."""
-        if self._handle is None:
-            return None
-        try:
-            return ask(self._nvml, self._handle)
-        except Exception:  # noqa: BLE001 - NVML's errors differ by driver; the trial goes on without
-            return None
+        answer: Answer | None = None if self._handle is None else told(ask, self._nvml, self._handle)
+        return answer
 
 
 def opened(device: torch.device) -> tuple[Any, Any]:
-    """NVML's module and its handle of a device; None for both where there is no NVML, or no such device."""
-    try:
-        import pynvml  # noqa: PLC0415 - nvidia-ml-py
-
-        pynvml.nvmlInit()
-        uuid = torch.cuda.get_device_properties(device).uuid
-        return pynvml, pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}")
-    except Exception:  # noqa: BLE001 - as above
+    """NVML's module and its handle of a device, which may be a MIG slice; the handle is None where there is none."""
+    library, uuid = nvml(), told(lambda: torch.cuda.get_device_properties(device).uuid)
+    if library is None or uuid is None:
         return None, None
+    handles = (told(library.nvmlDeviceGetHandleByUUID, f"{kind}-{uuid}") for kind in ("GPU", "MIG"))
+    return library, next((handle for handle in handles if handle is not None), None)
