@@ -1,0 +1,86 @@
+"""The step `machine`: what GPU and software this is, and whether a fixed piece of work is steady on it."""
+
+import importlib.util
+import warnings
+from collections import defaultdict
+
+import torch
+
+from bench.environment import describe
+from bench.gpu import nvml
+from bench.gpu.checks import Bounds
+from bench.gpu.recorder import Recorder, Task
+from bench.gpu.steps import Need
+from bench.measure import canary
+from bench.measure.clock import clock_for
+from nin.data import DataError, find
+
+STEADY = 1.1
+"""The slowest of three samples of a canary over the fastest, at the most."""
+LOAD_S = 1.0
+"""How long the device is under load before its clock and power are read."""
+DESCRIBED = ("python", "torch", "cuda", "cudnn", "cpu", "cores", "os", "commit", "code")
+
+
+def measure(task: Task, to: Recorder) -> None:
+    """Tell the facts and what later steps need; check that nobody else uses the GPU and that the canary is steady."""
+    described = describe()
+    for name in DESCRIBED:
+        to.fact(name, described[name])
+    devices, why = usable_devices()
+    to.check("CUDA devices that torch can use", devices, Bounds(lo=1), reason=why)
+    if importlib.util.find_spec("pytest"):
+        to.has(Need.PYTEST)
+    if has_images():
+        to.has(Need.IMAGES)
+    if devices and not task.rehearse:
+        to.has(Need.CUDA)
+    if devices or task.rehearse:
+        tell_device(torch.device(task.device), to)
+
+
+def usable_devices() -> tuple[int, str]:
+    """How many CUDA devices torch can use, and what it says where there is none."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if count:
+        return count, ""
+    built = f"this torch is built for CUDA {torch.version.cuda}" if torch.version.cuda else "this torch has no CUDA"
+    return 0, "; ".join([built, *(str(warning.message).splitlines()[0] for warning in told)])
+
+
+def has_images() -> bool:
+    """Whether all of Fashion-MNIST is here."""
+    try:
+        return not find().is_subset
+    except DataError:
+        return False
+
+
+def tell_device(device: torch.device, to: Recorder) -> None:
+    """Tell what the device is, alone and under load; check what else uses it, and the canary."""
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        to.fact("GPU", properties.name)
+        to.fact("memory (bytes)", properties.total_memory)
+        to.fact("compute capability", f"{properties.major}.{properties.minor}")
+        for name, value in nvml.facts(device).items():
+            to.fact(name, value)
+    others = nvml.other_processes(device)
+    if others is None:
+        to.skip("other processes on the GPU", "NVML does not tell")
+    else:
+        to.check("other processes on the GPU", others, Bounds(hi=0))
+    clock = clock_for(device)
+    samples = defaultdict(list)
+    for row in canary.measure(device, clock).rows:
+        samples[row["metric"]].append(row["value"])
+    for metric, seconds in samples.items():
+        to.check(f"{metric}: slowest over fastest of {len(seconds)}", max(seconds) / min(seconds), Bounds(hi=STEADY))
+    if device.type == "cuda":
+        clock.hold(2 * LOAD_S)
+        clock.pause(LOAD_S)
+        for name, value in nvml.under_load(device).items():
+            to.fact(name, value)
+        clock.sync()

@@ -1,0 +1,75 @@
+"""What NVML, the driver's own library, tells of a CUDA device; None for what it does not."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+
+def asked(question: Callable[[Any], Any], device: torch.device) -> Any:  # noqa: ANN401 - as NVML answers
+    """The answer to a question put to NVML's module and its handle of the device; None where there is none."""
+    try:
+        import pynvml  # noqa: PLC0415 - nvidia-ml-py
+
+        pynvml.nvmlInit()
+        uuid = f"GPU-{torch.cuda.get_device_properties(device).uuid}"
+        return question(Device(pynvml, pynvml.nvmlDeviceGetHandleByUUID(uuid)))
+    except Exception:  # noqa: BLE001 - NVML's errors differ by driver; what it does not tell is not known
+        return None
+
+
+class Device:
+    """NVML's calls on one device: `nvmlDeviceGetX(handle, ...)` is `get("X", ...)`."""
+
+    def __init__(self, module: Any, handle: Any) -> None:  # noqa: ANN401 - NVML's
+        self.module, self.handle = module, handle
+
+    def get(self, name: str, *arguments: object) -> Any:  # noqa: ANN401 - as NVML answers
+        """The answer of one call."""
+        return getattr(self.module, f"nvmlDeviceGet{name}")(self.handle, *arguments)
+
+
+def facts(device: torch.device) -> dict[str, object]:
+    """What the device is and how it is set."""
+
+    def ask(name: str, *arguments: object) -> Any:  # noqa: ANN401
+        return asked(lambda nvml: nvml.get(name, *arguments), device)
+
+    limit_mw, ecc, mig = ask("EnforcedPowerLimit"), ask("EccMode"), ask("MigMode")
+    clock_mhz = asked(lambda nvml: nvml.get("MaxClockInfo", nvml.module.NVML_CLOCK_SM), device)
+    return {
+        "driver": asked(lambda nvml: nvml.module.nvmlSystemGetDriverVersion(), device),
+        "power limit, enforced (W)": None if limit_mw is None else limit_mw / 1000,
+        "highest SM clock (MHz)": clock_mhz,
+        "ECC": on_or_off(ecc),
+        "MIG": on_or_off(mig),
+    }
+
+
+def under_load(device: torch.device) -> dict[str, object]:
+    """Clock, power and what holds the clock back: to be asked while the device works."""
+    power_mw = asked(lambda nvml: nvml.get("PowerUsage"), device)
+    reasons = asked(lambda nvml: nvml.get("CurrentClocksThrottleReasons"), device)
+    return {
+        "SM clock under load (MHz)": asked(lambda nvml: nvml.get("ClockInfo", nvml.module.NVML_CLOCK_SM), device),
+        "power under load (W)": None if power_mw is None else power_mw / 1000,
+        "what holds the clock back under load (NVML's bits)": None if reasons is None else hex(reasons),
+    }
+
+
+def on_or_off(told: list[int] | None) -> str | None:
+    """A mode that is set now, the first of NVML's two answers."""
+    return None if told is None else "on" if told[0] else "off"
+
+
+def other_processes(device: torch.device) -> int | None:
+    """How many other processes compute on the device."""
+    found = asked(lambda nvml: nvml.get("ComputeRunningProcesses"), device)
+    return None if found is None else sum(process.pid != os.getpid() for process in found)
+
+
+def used_bytes(device: torch.device) -> int | None:
+    """What this process has of the device's memory; None where NVML does not find it, as in some containers."""
+    found = asked(lambda nvml: nvml.get("ComputeRunningProcesses"), device) or []
+    return next((process.usedGpuMemory for process in found if process.pid == os.getpid()), None)
