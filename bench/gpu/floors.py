@@ -73,7 +73,8 @@ def _sizes(values: object) -> Iterator[tuple[int, int]]:
 
 def traffic_bytes(work: Workload, cache_bytes: int) -> int:
     """What a training step must read and write in the device's memory."""
-    with Traffic(cache_bytes) as counted:
+    counted = Traffic(cache_bytes)
+    with counted:
         take_step(work)
     return counted.bytes
 

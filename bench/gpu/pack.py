@@ -34,18 +34,19 @@ class Cleaner:
         longest_first = sorted(known.items(), key=lambda item: -len(item[0]))
         self._known = [(re.compile(rf"{re.escape(folder)}(?![\w.-])"), name) for folder, name in longest_first]
         names = [re.escape(name) for name in (socket.gethostname(), user_name()) if name and name not in ANONYMOUS]
-        self._names = re.compile(rf"(?<![\w-])(?:{'|'.join(names)})(?![\w-])") if names else None
+        name = f"(?:{'|'.join(names)})" if names else "(?!)"  # which nothing matches
+        self._name = re.compile(rf"(?<![\w-]){name}(?![\w-])")
+        self._name_in_path = re.compile(rf"(?<=[/@]){name}(?![\w-])|(?<![\w-]){name}(?=[/@])")
 
     def without_folders(self, text: str) -> str:
         """The text with the last part alone of every path that leads through the machine's folders."""
         for folder, name in self._known:
             text = folder.sub(name, text)
-        return FOLDERS.sub("", text)
+        return self._name_in_path.sub("NAME", FOLDERS.sub("", text))
 
     def clean(self, text: str) -> str:
         """The text without folders and names. Of a file that is read again, a name may be a word that it needs."""
-        text = self.without_folders(text)
-        return self._names.sub("NAME", text) if self._names else text
+        return self._name.sub("NAME", self.without_folders(text))
 
 
 def user_name() -> str:

@@ -42,7 +42,9 @@ def reason_of(report: pytest.TestReport) -> str:
     """Why a test was skipped, or failed, in a line."""
     if isinstance(report.longrepr, tuple):
         return str(report.longrepr[2]).removeprefix("Skipped: ")
-    return (report.longreprtext.strip().splitlines() or [""])[-1]
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = crash.message if crash else report.longreprtext.strip()
+    return (text.splitlines() or [""])[0]
 
 
 def measure(task: Task, to: Recorder) -> None:  # noqa: ARG001 - a rehearsal skips them all, as the tests say

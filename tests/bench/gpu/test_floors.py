@@ -13,7 +13,8 @@ N = 1000
 
 def counted(cache_bytes: int = 0) -> int:
     x = torch.ones(N)
-    with Traffic(cache_bytes) as traffic:
+    traffic = Traffic(cache_bytes)
+    with traffic:
         (x.view(10, 100).T * 2).add_(1)  # a view; 4 N read, 4 N written; 4 N read and written
         torch.empty(N)
     return traffic.bytes
