@@ -50,7 +50,9 @@ def facts(device: torch.device) -> dict[str, object]:
 def under_load(device: torch.device) -> dict[str, object]:
     """Clock, power and what holds the clock back: to be asked while the device works."""
     power_mw = asked(lambda nvml: nvml.get("PowerUsage"), device)
-    reasons = asked(lambda nvml: nvml.get("CurrentClocksThrottleReasons"), device)
+    names = ("CurrentClocksEventReasons", "CurrentClocksThrottleReasons")  # the older one goes in CUDA 14
+    told = (asked(lambda nvml, name=name: nvml.get(name), device) for name in names)
+    reasons = next((bits for bits in told if bits is not None), None)
     return {
         "SM clock under load (MHz)": asked(lambda nvml: nvml.get("ClockInfo", nvml.module.NVML_CLOCK_SM), device),
         "power under load (W)": None if power_mw is None else power_mw / 1000,

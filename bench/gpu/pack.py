@@ -59,19 +59,22 @@ def user_name() -> str:
 
 def pack(out: Path, texts: dict[str, str], scratch: Path) -> list[str]:
     """Write the folder: these texts by name, and of the scratch folder the run and the trace; what was left out."""
-    cleaner, out_files = Cleaner(scratch), {}
-    for name, text in texts.items():
-        out_files[name] = cleaner.clean(text).encode()
+    cleaner = Cleaner(scratch)
+    files = {name: cleaner.clean(text).encode() for name, text in texts.items()}
     if members := list(run_files(scratch)):
-        out_files[RUN] = tarred(members, cleaner)
+        files[RUN] = tarred(members, cleaner)
     if (trace := scratch / FOLDER / RAW).exists():
-        out_files[TRACE] = gzip.compress(cleaner.clean(gzip.decompress(trace.read_bytes()).decode()).encode(), mtime=0)
+        files[TRACE] = gzip.compress(cleaner.clean(text_of(gzip.decompress(trace.read_bytes()))).encode(), mtime=0)
     out.mkdir(parents=True, exist_ok=True)
-    large = [name for name, content in out_files.items() if len(content) > MOST_BYTES]
-    for name, content in out_files.items():
-        if name not in large:
-            (out / name).write_bytes(content)
-    return large
+    fit = {name: content for name, content in files.items() if len(content) <= MOST_BYTES}
+    for name, content in fit.items():
+        (out / name).write_bytes(content)
+    return [name for name in files if name not in fit]
+
+
+def text_of(content: bytes) -> str:
+    """The text of a file, whatever in it is none: a result is not lost for a byte."""
+    return content.decode(errors="replace")
 
 
 def run_files(scratch: Path) -> Iterator[tuple[str, Path]]:
@@ -90,7 +93,7 @@ def tarred(members: Iterable[tuple[str, Path]], cleaner: Cleaner) -> bytes:
         for name, path in members:
             content = path.read_bytes()
             if path.suffix in TEXTS:
-                content = cleaner.without_folders(content.decode()).encode()
+                content = cleaner.without_folders(text_of(content)).encode()
             member = tarfile.TarInfo(name)  # without an owner
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))

@@ -36,7 +36,7 @@ class Epoch:
 
 def measure(task: Task, to: Recorder) -> None:
     """Train five epochs on all images; in a rehearsal one on a few."""
-    count, limit = (1, 64) if task.rehearse else (max(NOTEBOOK), None)
+    count, limit = (1, 16) if task.rehearse else (max(NOTEBOOK), None)
     seconds = []
     for epoch in epochs(torch.device(task.device), count, limit):
         seconds.append(epoch.seconds)
