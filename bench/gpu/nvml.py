@@ -30,29 +30,29 @@ class Device:
         return getattr(self.module, f"nvmlDeviceGet{name}")(self.handle, *arguments)
 
 
+def told(device: torch.device, name: str, *arguments: object) -> Any:  # noqa: ANN401 - as NVML answers
+    """What one of NVML's calls tells of the device; None where it does not."""
+    return asked(lambda nvml: nvml.get(name, *arguments), device)
+
+
 def facts(device: torch.device) -> dict[str, object]:
     """What the device is and how it is set."""
-
-    def ask(name: str, *arguments: object) -> Any:  # noqa: ANN401
-        return asked(lambda nvml: nvml.get(name, *arguments), device)
-
-    limit_mw, ecc, mig = ask("EnforcedPowerLimit"), ask("EccMode"), ask("MigMode")
+    limit_mw = told(device, "EnforcedPowerLimit")
     clock_mhz = asked(lambda nvml: nvml.get("MaxClockInfo", nvml.module.NVML_CLOCK_SM), device)
     return {
         "driver": asked(lambda nvml: nvml.module.nvmlSystemGetDriverVersion(), device),
         "power limit, enforced (W)": None if limit_mw is None else limit_mw / 1000,
         "highest SM clock (MHz)": clock_mhz,
-        "ECC": on_or_off(ecc),
-        "MIG": on_or_off(mig),
+        "ECC": on_or_off(told(device, "EccMode")),
+        "MIG": on_or_off(told(device, "MigMode")),
     }
 
 
 def under_load(device: torch.device) -> dict[str, object]:
     """Clock, power and what holds the clock back: to be asked while the device works."""
-    power_mw = asked(lambda nvml: nvml.get("PowerUsage"), device)
+    power_mw = told(device, "PowerUsage")
     names = ("CurrentClocksEventReasons", "CurrentClocksThrottleReasons")  # the older one goes in CUDA 14
-    told = (asked(lambda nvml, name=name: nvml.get(name), device) for name in names)
-    reasons = next((bits for bits in told if bits is not None), None)
+    reasons = next((bits for name in names if (bits := told(device, name)) is not None), None)
     return {
         "SM clock under load (MHz)": asked(lambda nvml: nvml.get("ClockInfo", nvml.module.NVML_CLOCK_SM), device),
         "power under load (W)": None if power_mw is None else power_mw / 1000,
@@ -67,11 +67,11 @@ def on_or_off(told: list[int] | None) -> str | None:
 
 def other_processes(device: torch.device) -> int | None:
     """How many other processes compute on the device."""
-    found = asked(lambda nvml: nvml.get("ComputeRunningProcesses"), device)
+    found = told(device, "ComputeRunningProcesses")
     return None if found is None else sum(process.pid != os.getpid() for process in found)
 
 
 def used_bytes(device: torch.device) -> int | None:
     """What this process has of the device's memory; None where NVML does not find it, as in some containers."""
-    found = asked(lambda nvml: nvml.get("ComputeRunningProcesses"), device) or []
+    found = told(device, "ComputeRunningProcesses") or []
     return next((process.usedGpuMemory for process in found if process.pid == os.getpid()), None)

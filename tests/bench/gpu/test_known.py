@@ -46,3 +46,20 @@ def test_starting_and_waiting_fall_out_of_a_difference() -> None:
 
     assert known.seconds_of(once, twice, clock) == pytest.approx(0.1)
     assert not CLOSE.hold(known.host_seconds(once, clock) / 0.09)
+
+
+def test_a_spin_is_as_long_as_the_host_s_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events are not asked: they are what is to be checked."""
+    clock, spun = QueueClock(), list[int]()
+
+    def spin(cycles: int) -> None:
+        spun.append(cycles)
+        clock.launch(40e-6, cycles / 1.98e9)
+
+    monkeypatch.setattr(torch.cuda, "_sleep", spin, raising=False)
+    monkeypatch.setattr(QueueClock, "mark", None)
+    spinning = known.Spinning.on(torch.device("cuda"), clock, 20_000_000)
+    spinning.spin(0.01)
+
+    assert spinning.cycles_per_s == pytest.approx(1.98e9)
+    assert spun[-1] == pytest.approx(19_800_000)

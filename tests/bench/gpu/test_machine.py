@@ -43,6 +43,12 @@ class FakeNvml:
     def nvmlDeviceGetMaxClockInfo(self, _handle: str, kind: int) -> int:
         return {self.NVML_CLOCK_SM: 1980}[kind]
 
+    def nvmlDeviceGetPowerUsage(self, _handle: str) -> int:
+        return 431_500
+
+    def nvmlDeviceGetCurrentClocksThrottleReasons(self, _handle: str) -> int:
+        return 0x4
+
     def nvmlDeviceGetEccMode(self, _handle: str) -> list[int]:
         return [1, 0]  # on now, off after the next start
 
@@ -69,6 +75,16 @@ def test_nvml_s_facts_are_in_base_units_and_what_it_does_not_tell_is_none(driver
         "highest SM clock (MHz)": 1980,
         "ECC": "on",
         "MIG": None,
+    }
+
+
+def test_a_driver_that_knows_the_older_name_alone_tells_what_holds_the_clock_back(driver: Callable[..., None]) -> None:
+    driver()
+
+    assert nvml.under_load(CUDA) == {
+        "SM clock under load (MHz)": None,
+        "power under load (W)": 431.5,
+        "what holds the clock back under load (NVML's bits)": "0x4",
     }
 
 
