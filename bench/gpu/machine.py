@@ -9,6 +9,7 @@ import torch
 from bench.environment import describe
 from bench.gpu import nvml
 from bench.gpu.checks import Bounds
+from bench.gpu.known import Products
 from bench.gpu.recorder import Recorder, Task
 from bench.gpu.steps import Need
 from bench.measure import canary
@@ -24,10 +25,10 @@ DESCRIBED = ("python", "torch", "cuda", "cudnn", "cpu", "cores", "os", "commit",
 
 def measure(task: Task, to: Recorder) -> None:
     """Tell the facts and what later steps need; check that nobody else uses the GPU and that the canary is steady."""
+    devices, why = usable_devices()
     described = describe()
     for name in DESCRIBED:
         to.fact(name, described[name])
-    devices, why = usable_devices()
     to.check("CUDA devices that torch can use", devices, Bounds(lo=1), reason=why)
     if importlib.util.find_spec("pytest"):
         to.has(Need.PYTEST)
@@ -40,14 +41,19 @@ def measure(task: Task, to: Recorder) -> None:
 
 
 def usable_devices() -> tuple[int, str]:
-    """How many CUDA devices torch can use, and what it says where there is none."""
+    """How many CUDA devices torch can use, and what it and the driver say where there is none.
+
+    Torch says it once in a process: ask this first.
+    """
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if count:
         return count, ""
     built = f"this torch is built for CUDA {torch.version.cuda}" if torch.version.cuda else "this torch has no CUDA"
-    return 0, "; ".join([built, *(str(warning.message).splitlines()[0] for warning in told)])
+    driver = nvml.driver_version()
+    found = f"a driver {driver} is here" if driver else "NVML finds no driver"
+    return 0, "; ".join([built, found, *(str(warning.message).splitlines()[0] for warning in told)])
 
 
 def has_images() -> bool:
@@ -67,19 +73,19 @@ def tell_device(device: torch.device, to: Recorder) -> None:
         to.fact("compute capability", f"{properties.major}.{properties.minor}")
         for name, value in nvml.facts(device).items():
             to.fact(name, value)
-    others = nvml.other_processes(device)
-    if others is None:
-        to.skip("other processes on the GPU", "NVML does not tell")
-    else:
-        to.check("other processes on the GPU", others, Bounds(hi=0))
     clock = clock_for(device)
     samples = defaultdict(list)
     for row in canary.measure(device, clock).rows:
         samples[row["metric"]].append(row["value"])
     for metric, seconds in samples.items():
         to.check(f"{metric}: slowest over fastest of {len(seconds)}", max(seconds) / min(seconds), Bounds(hi=STEADY))
+    others = nvml.other_processes(device)
+    if others is None:
+        to.skip("other processes on the GPU", "NVML does not tell")
+    else:
+        to.check("other processes on the GPU", others, Bounds(hi=0))
     if device.type == "cuda":
-        clock.hold(2 * LOAD_S)
+        Products.lasting(2 * LOAD_S, 4096, device, clock)()
         clock.pause(LOAD_S)
         for name, value in nvml.under_load(device).items():
             to.fact(name, value)

@@ -30,6 +30,17 @@ class Device:
         return getattr(self.module, f"nvmlDeviceGet{name}")(self.handle, *arguments)
 
 
+def driver_version() -> str | None:
+    """The driver's version, whether torch can use its devices or not; None where NVML finds no driver."""
+    try:
+        import pynvml  # noqa: PLC0415 - nvidia-ml-py
+
+        pynvml.nvmlInit()
+        return str(pynvml.nvmlSystemGetDriverVersion())
+    except Exception:  # noqa: BLE001 - as above
+        return None
+
+
 def told(device: torch.device, name: str, *arguments: object) -> Any:  # noqa: ANN401 - as NVML answers
     """What one of NVML's calls tells of the device; None where it does not."""
     return asked(lambda nvml: nvml.get(name, *arguments), device)
@@ -40,7 +51,7 @@ def facts(device: torch.device) -> dict[str, object]:
     limit_mw = told(device, "EnforcedPowerLimit")
     clock_mhz = asked(lambda nvml: nvml.get("MaxClockInfo", nvml.module.NVML_CLOCK_SM), device)
     return {
-        "driver": asked(lambda nvml: nvml.module.nvmlSystemGetDriverVersion(), device),
+        "driver": driver_version(),
         "power limit, enforced (W)": None if limit_mw is None else limit_mw / 1000,
         "highest SM clock (MHz)": clock_mhz,
         "ECC": on_or_off(told(device, "EccMode")),
@@ -66,9 +77,12 @@ def on_or_off(told: list[int] | None) -> str | None:
 
 
 def other_processes(device: torch.device) -> int | None:
-    """How many other processes compute on the device."""
+    """How many other processes compute on the device: asked while this one does.
+
+    One of those that NVML finds is this one, under a number that may be another than its own in a container.
+    """
     found = told(device, "ComputeRunningProcesses")
-    return None if found is None else sum(process.pid != os.getpid() for process in found)
+    return None if found is None else max(0, len(found) - 1)
 
 
 def used_bytes(device: torch.device) -> int | None:
