@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -115,7 +116,7 @@ class Acceptance:
 
 
 def run(out: Path, budget: str, *, rehearse: bool, say: Say) -> int:
-    """Take the steps and pack what they found, after Ctrl-C what there is; the exit code.
+    """Take the steps and pack what they found, after Ctrl-C or SIGTERM what there is; the exit code.
 
     UsageError for a folder that is not empty, or a budget that is no time.
     """
@@ -135,12 +136,15 @@ def run(out: Path, budget: str, *, rehearse: bool, say: Say) -> int:
 
 
 def taken(asked: Acceptance, say: Say) -> int:
-    """Take the steps; the exit code."""
+    """Take the steps, until Ctrl-C or SIGTERM; the exit code."""
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         asked.take(say)
     except KeyboardInterrupt:
         asked.interrupt()
         return INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, previous)
     return asked.exit_code
 
 

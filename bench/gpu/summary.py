@@ -18,7 +18,7 @@ def page(steps: Sequence[Step], checks: Sequence[Check], facts: Mapping[str, str
     lines += ["## The machine", "", *facts_table(facts), ""] if facts else []
     for step in steps:
         mine = [check for check in checks if check.step == step.name]
-        lines += [f"## {step.title.capitalize()}", "", *table(mine), ""] if mine else []
+        lines += [f"## {step.title[0].upper()}{step.title[1:]}", "", *table(mine), ""] if mine else []
     return "\n".join([*lines, LEFT_OUT, ""])
 
 

@@ -46,7 +46,7 @@ def measure(task: Task, to: Recorder) -> None:
 
 def variants(task: Task) -> tuple[Variant, Variant]:
     """The baseline and bf16 + nhwc."""
-    batch = 4 if task.rehearse else 128
+    batch = 2 if task.rehearse else 128
     return tuple(  # type: ignore[return-value] # two
         Variant(device=task.device, batch_size=batch, precision=precision, memory_format=memory_format)
         for precision, memory_format in (("default", "nchw"), ("bf16", "nhwc"))

@@ -1,5 +1,6 @@
 """Whatever a step comes to, the next is taken, and nothing that was not measured is called passed."""
 
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -118,8 +119,9 @@ def test_the_exit_code(statuses: tuple[str, ...], has: bool, rehearse: bool, cod
     assert asked.exit_code == code
 
 
-def test_after_ctrl_c_what_was_told_is_packed_and_the_rest_is_skipped(
-    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_was_told_before_an_interrupt_is_packed_and_the_rest_is_skipped(
+    number: signal.Signals, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = ask("found", "answers", "later")
     run = Acceptance._run
@@ -127,7 +129,7 @@ def test_after_ctrl_c_what_was_told_is_packed_and_the_rest_is_skipped(
     def interrupted(self: Acceptance, step: Step) -> object:
         told = run(self, step)
         if step.name == "answers":
-            raise KeyboardInterrupt
+            signal.raise_signal(number)
         return told
 
     monkeypatch.setattr(Acceptance, "_run", interrupted)

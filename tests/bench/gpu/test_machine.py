@@ -146,3 +146,25 @@ def test_a_shared_gpu_or_an_unsteady_one_fails(
 
     assert [check.check for check in told().checks if check.status == "failed"] == failed
     assert len(told().checks) == 2
+
+
+def test_torch_is_asked_for_its_devices_before_anything_else_asks_it(
+    recorder: Callable[..., Recorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It tells why it has none once in a process, to whoever asks first."""
+    asked: list[str] = []
+
+    def first() -> tuple[int, str]:
+        asked.append("devices")
+        return 0, "the driver is too old"
+
+    def second() -> dict[str, object]:
+        asked.append("environment")
+        return dict.fromkeys(machine.DESCRIBED)
+
+    monkeypatch.setattr(machine, "usable_devices", first)
+    monkeypatch.setattr(machine, "describe", second)
+    to = recorder()
+    machine.measure(to.task, to)
+
+    assert asked == ["devices", "environment"]
