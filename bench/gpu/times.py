@@ -2,14 +2,18 @@
 
 from statistics import median
 
+import msgspec
 import pandas as pd
 import torch
 
 from bench.analyse.values import closures, launch_gaps
+from bench.environment import describe, machine
 from bench.gpu import floors
 from bench.gpu.checks import Bounds
 from bench.gpu.known import Products, Spinning, host_seconds, layer_seconds
 from bench.gpu.recorder import Recorder, Task
+from bench.header import Environment
+from bench.matrix import excluded_reason
 from bench.measure.clock import Clock, clock_for
 from bench.measure.samples import Samples
 from bench.measure.steps import Counts, take_step
@@ -40,8 +44,12 @@ def measure(task: Task, to: Recorder) -> None:
     known_work(task, to, device, clock)
     copied = floors.copy_bytes_per_s(device, clock, 2**22 if task.rehearse else 2**30)
     to.fact("copy within the device's memory, read and written (bytes/s)", f"{copied:.4g}")
+    here = machine(msgspec.convert(describe(), Environment))
     for variant in variants(task):
-        model_step(variant, to, clock, copied, few=task.rehearse)
+        if reason := excluded_reason(variant, here):
+            to.skip(f"{variant.id}: its step", reason)
+        else:
+            model_step(variant, to, clock, copied, few=task.rehearse)
 
 
 def variants(task: Task) -> tuple[Variant, Variant]:
