@@ -82,6 +82,12 @@ def micro(session: nox.Session) -> None:
     python(session, "-m", "bench", "micro", *session.posargs)
 
 
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def gpu(session: nox.Session) -> None:
+    """Check that what is measured on this machine's GPU is true: nox -s gpu -- --out DIR."""
+    python(session, "-m", "bench", "gpu", *session.posargs)
+
+
 @nox.session(venv_backend="none", requires=["env"])
 def tests(session: nox.Session) -> None:
     """Run the tests. Options of pytest go behind `--`."""

@@ -269,6 +269,26 @@ def micro(
     raise typer.Exit(code)
 
 
+@app.command()
+def gpu(
+    out: Annotated[Path, typer.Option(help="Folder for the result: new, or empty.")],
+    budget: Annotated[str, typer.Option(help="Time for all of it: 90s, 9m.")] = "9m",
+    rehearse: Annotated[
+        bool, typer.Option("--rehearse", help="Run every step on the CPU, with tiny sizes: says nothing of a GPU.")
+    ] = False,
+) -> None:
+    """Check that what is measured on this machine's GPU is true, and pack a folder that can be sent back.
+
+    Exit codes: 0 nothing failed, 1 a check failed, 2 wrong call, 4 nothing could be measured.
+    """
+    from bench.gpu import acceptance  # noqa: PLC0415
+
+    with refused(), one_line():
+        home.check(out, "--out")
+        code = acceptance.run(out, budget, rehearse=rehearse, say=lambda line: typer.echo(visible(line)))
+    raise typer.Exit(code)
+
+
 @app.command("list")
 def list_(
     context: typer.Context,

@@ -46,6 +46,10 @@ def test_measuring_needs_no_pandas() -> None:
     assert imported(modules, "pandas", "scipy", "matplotlib", "rich", "typer") == "[]"
 
 
+def test_the_acceptance_s_parent_is_none_of_the_gpu_s_processes() -> None:
+    assert imported("bench.gpu.acceptance", "torch", "nin", "pandas", "matplotlib") == "[]"
+
+
 def test_the_workload_knows_nothing_of_benchmarking() -> None:
     assert imported("nin.model, nin.data, nin.loaders, nin.train, nin.__main__", "bench", "pandas") == "[]"
 

@@ -1,5 +1,6 @@
 """What NVML, NVIDIA's management library, tells of one CUDA device: each answer by itself, None where it gives none."""
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -7,7 +8,7 @@ import torch
 
 from bench.gpus import nvml, told
 
-Answer = TypeVar("Answer", int, float)
+Answer = TypeVar("Answer")
 
 IDLE = 0x1
 """The reason for a low clock that says nothing of work: the device had none."""
@@ -53,6 +54,16 @@ class Gpu:
     def energy_mj(self) -> int | None:
         """The energy of the whole board since the driver was loaded. It moves in steps, on an H100 every 0.1 s."""
         return self._told(lambda nvml, gpu: int(nvml.nvmlDeviceGetTotalEnergyConsumption(gpu)))
+
+    def ecc(self) -> bool | None:
+        """Whether its memory corrects errors now, which costs bandwidth on some boards."""
+        modes = self._told(lambda nvml, gpu: nvml.nvmlDeviceGetEccMode(gpu))
+        return None if modes is None else bool(modes[0])  # the second is the mode after the next start
+
+    def used_bytes(self) -> int | None:
+        """What this process has of the device's memory; None in containers where it has another number outside."""
+        running = self._told(lambda nvml, gpu: nvml.nvmlDeviceGetComputeRunningProcesses(gpu)) or []
+        return next((process.usedGpuMemory for process in running if process.pid == os.getpid()), None)
 
     def _told(self, ask: Callable[[Any, Any], Answer]) -> Answer | None:
         """The answer to one question; None where NVML was not opened, does not know it, or does not tell."""

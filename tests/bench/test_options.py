@@ -24,6 +24,7 @@ from bench.analyse import changes, compare_page, summary
 from bench.choices import Choices
 from bench.dry import Dry
 from bench.facts import Environment
+from bench.gpu import acceptance
 from bench.header import Data, Inputs, encoded
 from bench.trial import Run
 
@@ -70,8 +71,9 @@ OPTIONS: dict[str, dict[str, str]] = {
     "tensorboard": {"RUN": "stored", "--port": "--port 7001", "--reports": "--reports pages"},
     "micro": ADDED | {"--run": "--run stored"},
     "compare": {"--out": "--out pages"},
+    "gpu": {"--out": "--out elsewhere/new", "--budget": "--budget 5m", "--rehearse": "--rehearse"},
 }
-GIVEN = {"ab": "--base HEAD", "compare": "stored changed"}
+GIVEN = {"ab": "--base HEAD", "compare": "stored changed", "gpu": "--out checked"}
 """What a call needs in any case, unless an option takes its place."""
 
 
@@ -141,6 +143,9 @@ def decided(stored: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
         monkeypatch.setattr(verbs, name, told_to(name))
     monkeypatch.setattr(changes, "exit_code", lambda _changes, _deaths, *, strict: ended(strict=strict))
     monkeypatch.setattr(alone, "measure", lambda *words: ended(alone=str(words)))
+    monkeypatch.setattr(
+        acceptance, "run", lambda out, budget, *, rehearse, **_: ended(gpu=f"{out} {budget} {rehearse}")
+    )
     monkeypatch.setattr(serve, "check", told_to("check"))
     monkeypatch.setattr(serve, "serve", lambda *words: ended(serve=str(words)))
     monkeypatch.setattr(compare_page, "write", told_to("compare"))

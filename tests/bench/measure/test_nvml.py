@@ -1,8 +1,10 @@
 """What NVML tells of a GPU comes in base units, and what it does not tell is None."""
 
 import ast
+import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pynvml
 import pytest
@@ -10,7 +12,7 @@ import torch
 
 from bench.measure import nvml
 from bench.measure.nvml import Gpu
-from tests.bench.measure.fake_nvml import FakeNvml
+from tests.bench.measure.fake_nvml import ANSWERS, FakeNvml
 
 CUDA = torch.device("cuda")
 QUESTIONS = (
@@ -45,6 +47,22 @@ def test_what_is_not_told_is_none_and_the_rest_is_told(fake_nvml: FakeNvml) -> N
     assert {name for name, value in told.items() if value is None} == {
         "power_violation_ns", "thermal_violation_ns", "energy_mj",
     }  # fmt: skip
+
+
+def test_ecc_is_as_it_is_now_and_memory_is_this_process_s_own(
+    fake_nvml: FakeNvml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def running(*pids: int) -> list[SimpleNamespace]:
+        return [SimpleNamespace(pid=pid, usedGpuMemory=pid * 2**20) for pid in pids]
+
+    answers_with = {"nvmlDeviceGetEccMode": [1, 0], "nvmlDeviceGetComputeRunningProcesses": running(7, os.getpid())}
+    for name, value in answers_with.items():
+        monkeypatch.setitem(ANSWERS, name, value)
+    assert (Gpu(CUDA).ecc(), Gpu(CUDA).used_bytes()) == (True, os.getpid() * 2**20)
+
+    monkeypatch.setitem(ANSWERS, "nvmlDeviceGetComputeRunningProcesses", running(7))
+    fake_nvml.silent = {"nvmlDeviceGetEccMode"}
+    assert (Gpu(CUDA).ecc(), Gpu(CUDA).used_bytes()) == (None, None)
 
 
 @pytest.mark.parametrize("silent", ["nvmlInit", "nvmlDeviceGetHandleByUUID"])

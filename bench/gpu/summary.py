@@ -1,0 +1,46 @@
+"""summary.md: what came of the acceptance, for a reader."""
+
+from collections.abc import Mapping, Sequence
+
+from bench.gpu.checks import COLUMNS, Check, Status, tally
+from bench.gpu.steps import Step
+from bench.text import MOST_OF_A_REASON, marked
+
+LEFT_OUT = "Left out: arms in lockstep against arms one after the other. That is not built yet."
+SHOWN = tuple(name for name in COLUMNS if name != "step")
+
+
+def page(steps: Sequence[Step], checks: Sequence[Check], facts: Mapping[str, str], *, rehearse: bool) -> str:
+    """The page: what is wrong first, then the machine, then every step."""
+    wrong = [check for check in checks if check.status in (Status.FAILED, Status.ERROR)]
+    lines = [f"# {title(facts, rehearse=rehearse)}", "", f"{tally(checks)}.", ""]
+    lines += ["## What is wrong", "", *table(wrong), ""] if wrong else []
+    lines += ["## The machine", "", *facts_table(facts), ""] if facts else []
+    for step in steps:
+        mine = [check for check in checks if check.step == step.name]
+        lines += [f"## {step.title[0].upper()}{step.title[1:]}", "", *table(mine), ""] if mine else []
+    return "\n".join([*lines, LEFT_OUT, ""])
+
+
+def title(facts: Mapping[str, str], *, rehearse: bool) -> str:
+    """What was tried on what."""
+    if rehearse:
+        return "Rehearsal on the CPU: nothing is said of any GPU"
+    return f"Acceptance on {marked(facts.get('GPU', 'a machine whose GPU was not found'))}"
+
+
+def facts_table(facts: Mapping[str, str]) -> list[str]:
+    """The facts, a row each."""
+    rows = [f"| {cell(name)} | {cell(value)} |" for name, value in facts.items()]
+    return ["| what | value |", "| --- | --- |", *rows]
+
+
+def table(checks: Sequence[Check]) -> list[str]:
+    """The checks, a row each."""
+    rows = [[cell(row[name]) for name in SHOWN] for row in (check.row() for check in checks)]
+    return [f"| {' | '.join(SHOWN)} |", f"|{' --- |' * len(SHOWN)}", *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def cell(text: str) -> str:
+    """Text as a cell of a table shows it."""
+    return marked(text, MOST_OF_A_REASON).replace("|", "\\|")

@@ -1,0 +1,53 @@
+"""A test of pytest's becomes a check as it ends."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.gpu import tests
+from bench.gpu.recorder import Recorder, Told
+
+WRITTEN = """
+import pytest
+
+def test_passes(): pass
+
+def test_fails(): assert 1 == 2, "one is not two"
+
+@pytest.mark.skip(reason="no CUDA device")
+def test_skipped(): pass
+
+@pytest.fixture
+def broken(): raise OSError("no such kernel")
+
+def test_broken(broken): pass
+"""
+
+
+def test_each_outcome_is_a_check(
+    tmp_path: Path, recorder: Callable[..., Recorder], told: Callable[[], Told], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "test_written.py").write_text(WRITTEN)
+    options = ["-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-c", "/dev/null"]
+    pytest.main([*options, str(tmp_path / "test_written.py")], plugins=[tests.Told(recorder())])
+    capsys.readouterr()
+    found = {check.check: (check.status.value, check.reason) for check in told().checks}
+
+    assert {name: status for name, (status, _) in found.items()} == {
+        "failures of test_passes": "ok",
+        "failures of test_fails": "failed",
+        "test_skipped": "skipped",
+        "failures of test_broken": "failed",
+    }
+    assert found["test_skipped"][1] == "no CUDA device"
+    assert "one is not two" in found["failures of test_fails"][1]
+    assert "no such kernel" in found["failures of test_broken"][1]
+
+
+def test_every_chosen_test_is_there(request: pytest.FixtureRequest) -> None:
+    """A test that was renamed would be missed on a GPU alone."""
+    root = request.config.rootpath
+    names = {node.partition("[")[0] for node in tests.CHOSEN}
+
+    assert all(f"def {name.partition('::')[2]}(" in (root / name.partition("::")[0]).read_text() for name in names)
