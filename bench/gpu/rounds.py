@@ -30,11 +30,9 @@ def measure(task: Task, to: Recorder) -> None:
 def command(task: Task) -> list[str]:
     """The call of bench run: rounds of the baseline twice and of bf16 + nhwc; in a rehearsal one.
 
-    Images are 1,024 random ones: a step takes as long on them, and the whole epochs of the pilot are short. In a
-    rehearsal those that are found, so many that the CPU is too slow for whole epochs.
+    A budget of less than ten minutes makes the pilot a light one.
     """
-    rounds, shape = (1, []) if task.rehearse else (ROUNDS, ["--input", "1x224x224"])
-    asked = ["--variant", variants(task)[1].id, "--rounds", str(rounds), *shape]
+    asked = ["--variant", variants(task)[1].id, "--rounds", str(1 if task.rehearse else ROUNDS)]
     budget = ["--budget", f"{math.floor(max(1.0, task.limit_s - END_S))}s"]
     places = ["--out", str(task.scratch / "results"), "--reports", str(task.scratch / "reports"), "--run-id", RUN_ID]
     return [sys.executable, "-m", "bench", "run", *asked, *budget, *places]
