@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analyse import advice, answer, effect, noise, plots, tables
+from bench.analyse import advice, answer, bound, effect, noise, plots, tables
 from bench.analyse.labels import label, named
-from bench.analyse.load import RunData, variant_axes
+from bench.analyse.load import RunData
 from bench.analyse.page import Lines, Report, TracedPage
 from bench.analyse.stats import Interval
 from bench.analyse.verdicts import UNDECIDED, delta_of, smallest_seen
@@ -15,13 +15,9 @@ from bench.analyse.words import count, interval, markdown, number, percent, seco
 from bench.facts import Environment
 from bench.progress import duration
 from bench.text import MOST_OF_A_REASON, code, marked
-from bench.variants import from_row
 
-LAUNCH_BOUND_SHARE = 0.9
 TF32 = (8, 0)
 """The compute capability from which on there is TF32."""
-BACKLOGS = 4
-"""The schema from which on steps are stamped behind a backlog where the device has a queue."""
 
 
 def title(report: Report) -> Lines:
@@ -98,9 +94,7 @@ def variants_section(report: Report) -> Lines:
     if any(tables.spoilt(data, v) for v in steps.variant_id):
         lines += ["A variant whose trials died in some *rounds* stays UNDECIDED and is never called the fastest.", ""]
     lines += in_part_lines(data, steps)
-    bound = [row for row in steps.itertuples() if launch_bound(data, row)]
-    lines += [line for row in bound for line in (launch_bound_words(data, row), "")]
-    lines += device_bound_lines(data, [row for row in steps.itertuples() if not launch_bound(data, row)])
+    lines += bound.lines(data, steps)
     ids = [f"{code(v, MOST_OF_A_REASON)} is {named(data, v)}" for v in steps.variant_id]
     lines += report.figure("throughput", plots.throughput(data, steps), "images a second, one dot a trial")
     return [*lines, "<details><summary>Ids</summary>", "", "; ".join(ids) + ".", "", "</details>", ""]
@@ -117,48 +111,6 @@ def epoch_words(row: dict[str, Any]) -> str:
     if not row["epoch_s"] > 0:
         return ""
     return seconds(row["epoch_s"]) + ", measured" if row["epoch_kind"] == "measured" else duration(row["epoch_s"])
-
-
-def launch_bound(data: RunData, row: Any) -> bool:  # noqa: ANN401 - a row of the steps table
-    """Whether the device waits for the host in a good part of the step, so far as it is known."""
-    if not math.isnan(row.launch_gaps_s):
-        return bool(row.launch_gaps_s >= (1 - LAUNCH_BOUND_SHARE) * row.step_s)
-    # Stamped from an idle start, where gaps and layers can't be told apart. If no backlog held, the host waited
-    # for the device, or for room in its queue: then the time that it took tells nothing.
-    no_backlog_held = data.run.schema_version >= BACKLOGS and from_row(variant_axes(data, row.variant_id)).queues
-    return not no_backlog_held and bool(given_s(data, row) >= LAUNCH_BOUND_SHARE * row.step_s)
-
-
-def device_bound_lines(data: RunData, rows: list[Any]) -> Lines:
-    """The variants whose device has work all the time, in one sentence; nothing where launch gaps are not known."""
-    told = [
-        f"{named(data, row.variant_id)} (given in {seconds(row.dispatch_s)}, done in {seconds(row.step_s)})"
-        for row in rows
-        if not math.isnan(row.launch_gaps_s)
-    ]
-    if not told:
-        return []
-    return [
-        f"**Bound by the device's own work**: the host gives it a step before it needs one, in {', '.join(told)}.",
-        "",
-    ]
-
-
-def given_s(data: RunData, row: Any) -> float:  # noqa: ANN401
-    """How long the host takes to give the device a step's work, without making a batch that is made on the host."""
-    on_device = variant_axes(data, row.variant_id)["loader"] == "resident" or math.isnan(row.data_s)
-    return float(row.dispatch_s - (0.0 if on_device else row.data_s))
-
-
-def launch_bound_words(data: RunData, row: Any) -> str:  # noqa: ANN401
-    """A launch-bound variant's label."""
-    told = (
-        f"**{named(data, row.variant_id)} is launch-bound**: giving the device its work takes "
-        f"{seconds(given_s(data, row))} of a step of {seconds(row.step_s)}, so "
-    )
-    if math.isnan(row.launch_gaps_s):
-        return told + "its layers' times are mostly gaps."
-    return told + f"the device waits for the host for {seconds(row.launch_gaps_s)} of it."
 
 
 def verdict_words(report: Report) -> str:
@@ -199,7 +151,7 @@ def where_section(report: Report) -> Lines:
             shares["launch gaps"] = f"+{percent(row['launch_gaps_s'] / total)}"
         rows.append({"variant": label(data, row["variant_id"]), "stamped step": seconds(total)} | shares)
     figure = report.figure("phases", plots.phases(data, shown), "seconds a step by phase")
-    words = PHASE_WORDS + gap_words(data, shown)
+    words = PHASE_WORDS + bound.gap_words(data, shown)
     return ["## Where a step goes", "", *markdown(pd.DataFrame(rows).fillna("")), words, "", *told, *figure]
 
 
@@ -208,22 +160,6 @@ PHASE_WORDS = (
     "carry none. *h2d* moves the batch to the device; *optimizer* includes zeroing the gradients; *read* is the loss "
     "and the number of right answers, read at every step where `sync` is `step`."
 )
-
-
-def gap_words(data: RunData, shown: pd.DataFrame) -> str:
-    """What launch gaps are, and which steps have none; nothing where none has any."""
-    if not shown.launch_gaps_s.notna().any():
-        return ""
-    on_cuda = shown.variant_id.map(lambda variant_id: tables.device_of(data, variant_id).startswith("cuda"))
-    idle = shown[on_cuda & shown.launch_gaps_s.isna()]
-    told = (
-        " Stamped steps lie in the device's queue before it comes to them, so every part is the device's own time. "
-        "*Launch gaps* come on top in plain steps: the device waits while the host still gives it work."
-    )
-    if len(idle):
-        names = ", ".join(named(data, variant_id) for variant_id in idle.variant_id)
-        told += f" Not so for {names}: stamped from an idle device, their parts hold such gaps."
-    return told
 
 
 def memory_section(report: Report) -> Lines:

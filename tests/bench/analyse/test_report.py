@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.analyse import advice, answer, report, results, tables
+from bench.analyse import advice, answer, bound, report, tables
 from bench.analyse.labels import label, name_of
 from bench.analyse.load import RunData, load
 from bench.variants import DEFAULTS, as_row, parse_id
@@ -375,10 +375,10 @@ def test_steps_that_were_stamped_from_an_idle_device_are_named_beside_those_behi
 ) -> None:
     loop = f"{GPU}-notebook"
     data = load(make_run({(GPU, "A"): [0.01] * 8, (loop, "V"): [0.02] * 8}, metrics={GPU: QUEUED}))
-    told = results.gap_words(data, tables.steps(data))
+    told = bound.gap_words(data, tables.steps(data))
 
     assert told.endswith(" Not so for PIL images: stamped from an idle device, their parts hold such gaps.")
-    assert results.gap_words(data, tables.steps(data)[1:]) == ""
+    assert bound.gap_words(data, tables.steps(data)[1:]) == ""
 
 
 def test_a_reason_with_a_bar_stays_in_its_cell(make_run: MakeRun, tmp_path: Path) -> None:
