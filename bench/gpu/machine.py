@@ -76,7 +76,8 @@ def tell_device(device: torch.device, described: dict[str, Any], to: Recorder) -
     clock = clock_for(device)
     steadiness(device, clock, to)
     if processes := described.get("gpu_processes"):  # asked before this one opened the device
-        to.check("other processes on the GPU", processes[device.index or 0], Bounds(hi=0))
+        others = processes[device.index or 0]
+        to.check("other processes on the GPU", others, Bounds(hi=0), reason="a desktop's count too" if others else "")
     else:
         to.skip("other processes on the GPU", "NVML does not tell")
     if device.type == "cuda":

@@ -21,6 +21,8 @@ TEXTS = (".csv", ".json", ".jsonl", ".md", ".txt")
 """Files of a run that are cleaned; others, such as figures, name no machine."""
 FOLDERS = re.compile(r"(?<![\w.:/~<>-])/(?:[^\s/:,;'\"`()<>|]+/)+")
 """The folders of an absolute path."""
+UUID = re.compile(r"(?<=[GM][PI][UG]-)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""What names one GPU, or a slice of one, of all that there are."""
 ANONYMOUS = ("localhost", "root")
 RUN, TRACE = "run.tar.gz", "trace.json.gz"
 
@@ -33,7 +35,9 @@ class Cleaner:
         known |= {str(home()): "~", str(ROOT): ".", str(scratch): "SCRATCH"}
         longest_first = sorted(known.items(), key=lambda item: -len(item[0]))
         self._known = [(re.compile(rf"{re.escape(folder)}(?![\w.-])"), name) for folder, name in longest_first]
-        names = [re.escape(name) for name in (socket.gethostname(), user_name()) if name and name not in ANONYMOUS]
+        host = socket.gethostname()
+        told = (host, host.partition(".")[0], user_name())
+        names = [re.escape(name) for name in told if name and name not in ANONYMOUS]
         name = f"(?:{'|'.join(names)})" if names else "(?!)"  # which nothing matches
         self._name = re.compile(rf"(?<![\w-]){name}(?![\w-])")
         self._name_in_path = re.compile(rf"(?<=[/@]){name}(?![\w-])|(?<![\w-]){name}(?=[/@])")
@@ -42,6 +46,7 @@ class Cleaner:
         """The text with the last part alone of every path that leads through the machine's folders."""
         for folder, name in self._known:
             text = folder.sub(name, text)
+        text = UUID.sub("UUID", text)
         return self._name_in_path.sub("NAME", FOLDERS.sub("", text))
 
     def clean(self, text: str) -> str:

@@ -14,7 +14,7 @@ def page(steps: Sequence[Step], checks: Sequence[Check], facts: Mapping[str, str
     """The page: what is wrong first, then the machine, then every step."""
     wrong = [check for check in checks if check.status in (Status.FAILED, Status.ERROR)]
     lines = [f"# {title(facts, rehearse=rehearse)}", "", f"{tally(checks)}.", ""]
-    lines += ["## What is wrong", "", *table(wrong), ""] if wrong else []
+    lines += ["## What is wrong", "", *(table(wrong) or ["Nothing of what was measured."]), ""]
     lines += ["## The machine", "", *facts_table(facts), ""] if facts else []
     for step in steps:
         mine = [check for check in checks if check.step == step.name]
@@ -36,7 +36,9 @@ def facts_table(facts: Mapping[str, str]) -> list[str]:
 
 
 def table(checks: Sequence[Check]) -> list[str]:
-    """The checks, a row each."""
+    """The checks, a row each; nothing without any."""
+    if not checks:
+        return []
     rows = [[cell(row[name]) for name in SHOWN] for row in (check.row() for check in checks)]
     return [f"| {' | '.join(SHOWN)} |", f"|{' --- |' * len(SHOWN)}", *(f"| {' | '.join(row)} |" for row in rows)]
 
