@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
 from bench.measure.leaves import leaves
+from bench.measure.nvml import Gpu
 from bench.measure.samples import Samples
 from bench.measure.steps import take_step
 from bench.measure.workload import Workload
@@ -79,13 +80,14 @@ def reset_peak(device: torch.device) -> bool:
 
 
 def process_peak_bytes(device: torch.device) -> int | None:
-    """The process's peak since the reset: on the CPU VmHWM, on CUDA what the device has in use.
+    """The process's peak since the reset: on the CPU VmHWM, on CUDA what it holds of the device by NVML.
 
-    None where the system does not tell.
+    Where NVML does not know the process, as in many containers, what all processes hold of the device. None where the
+    system does not tell.
     """
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
-        return total - free
+        return Gpu(device).used_bytes() or total - free
     try:
         status = Path("/proc/self/status").read_text(encoding="utf-8")
     except OSError:

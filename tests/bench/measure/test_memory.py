@@ -123,6 +123,17 @@ def test_a_process_grows_by_one_to_two_times_what_an_added_image_saves() -> None
     assert saved <= growth <= 2 * saved
 
 
+@pytest.mark.parametrize(("own", "expected"), [(12, 12), (None, 20)])
+def test_on_cuda_the_process_s_own_bytes_count_where_nvml_tells_them(
+    own: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 30 bytes 10 are free: 20 are in use by all processes."""
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (10, 30))
+    monkeypatch.setattr(memory, "Gpu", lambda _device: SimpleNamespace(used_bytes=lambda: own))
+
+    assert memory.process_peak_bytes(torch.device("cuda")) == expected
+
+
 @pytest.mark.parametrize(("compile_mode", "allocator_peak"), [("inductor", 5), ("reduce-overhead", None)])
 def test_on_cuda_the_peaks_begin_behind_the_warm_up(
     compile_mode: str, allocator_peak: int | None, monkeypatch: pytest.MonkeyPatch, fake_work: Workload
