@@ -18,11 +18,11 @@ BACKLOGS = 4
 
 
 def lines(data: RunData, steps: pd.DataFrame) -> Lines:
-    """A line for each variant that is launch-bound, and one for all that the device bounds."""
+    """A line for each variant that is launch-bound, and for the others what bounds them, as far as it is known."""
     rows = list(steps.itertuples())
     bound = [row for row in rows if launch_bound(data, row)]
     told = [line for row in bound for line in (launch_bound_words(data, row), "")]
-    return told + device_bound_lines(data, [row for row in rows if row not in bound])
+    return told + balance_lines(data, [row for row in rows if row not in bound])
 
 
 def launch_bound(data: RunData, row: Any) -> bool:  # noqa: ANN401 - a row of the steps table
@@ -52,19 +52,21 @@ def given_s(data: RunData, row: Any) -> float:  # noqa: ANN401
     return float(row.dispatch_s - (0.0 if on_device else row.data_s))
 
 
-def device_bound_lines(data: RunData, rows: list[Any]) -> Lines:
-    """The variants whose device has work all the time, in one sentence; nothing where launch gaps are not known."""
-    told = [
-        f"{named(data, row.variant_id)} (given in {seconds(row.dispatch_s)}, done in {seconds(row.step_s)})"
-        for row in rows
-        if not math.isnan(row.launch_gaps_s)
-    ]
-    if not told:
-        return []
-    return [
-        f"**Bound by the device's own work**: the host gives it a step before it needs one, in {', '.join(told)}.",
-        "",
-    ]
+def balance_lines(data: RunData, rows: list[Any]) -> Lines:
+    """Of variants that are not launch-bound: which the device bounds, and where the host is about as slow as it."""
+    known = [row for row in rows if not math.isnan(row.launch_gaps_s)]
+    ahead = [row for row in known if row.dispatch_s <= SHARE * row.step_s]
+    found: Lines = []
+    for lead, mine in (
+        ("Bound by the device's own work, each step given sooner than done", ahead),
+        ("Host and device about even", [row for row in known if row not in ahead]),
+    ):
+        told = (
+            f"{named(data, row.variant_id)} (given in {seconds(row.dispatch_s)}, done in {seconds(row.step_s)})"
+            for row in mine
+        )
+        found += [f"**{lead}**: {', '.join(told)}.", ""] if mine else []
+    return found
 
 
 def gap_words(data: RunData, shown: pd.DataFrame) -> str:

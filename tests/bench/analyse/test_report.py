@@ -351,10 +351,27 @@ def test_a_launch_bound_variant_is_labelled(
 
     assert ("is launch-bound**: giving the device its work takes " in page) == bool(told)
     assert told in page
-    by_device = (
-        "**Bound by the device's own work**: the host gives it a step before it needs one, in baseline (given in "
-    )
-    assert (by_device in page) == ("backlog" in metrics and not told)
+
+
+@pytest.mark.parametrize(
+    ("dispatch_s", "told"),
+    [
+        (
+            0.006,
+            "**Bound by the device's own work, each step given sooner than done**: baseline (given in 6.00 ms, done",
+        ),
+        (0.0105, "**Host and device about even**: baseline (given in 10.5 ms, done in 10.0 ms)."),
+        (0.0125, "launch-bound"),
+    ],
+)
+def test_what_bounds_a_step_is_told_where_launch_gaps_are_known(
+    dispatch_s: float, told: str, make_run: MakeRun
+) -> None:
+    data = load(make_run({(GPU, "A"): [0.01] * 8}, metrics={GPU: QUEUED | {"dispatch": dispatch_s}}))
+    text = "\n".join(bound.lines(data, tables.steps(data)))
+
+    assert told in text
+    assert 1 == text.count("**:")
 
 
 def test_a_step_that_makes_its_batch_on_the_host_is_bound_by_that_and_not_by_launches(
