@@ -182,9 +182,11 @@ FOREGROUND = """
 import fcntl, os, sys, termios
 from bench.kept import call
 code = '''
+import time
 try:
     print("heard", input("ready"), flush=True)
-    input()
+    while True:
+        time.sleep(0.01)  # a signal just before one long wait would not end it
 except KeyboardInterrupt:
     print("tidied", flush=True)
 '''
