@@ -11,9 +11,9 @@ from contextlib import nullcontext
 import torch
 from torch import nn
 
+from bench.core.traces import BETWEEN, Owner
 from bench.measure.clock import Clock, HostClock, Timeline
-from bench.measure.layers import stamped
-from bench.traces import BETWEEN, Owner
+from bench.measure.probes.layers import stamped
 from benchmarks.planted import CASES, SHAPE, Case, Plant
 
 PHASES = ("forward", "backward")

@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.measure import numerics
+from bench.core.variants import Variant
 from bench.measure.leaves import leaves as leaves_of
-from bench.measure.weights import NotGatedError
+from bench.measure.validity import numerics
+from bench.measure.validity.weights import NotGatedError
 from bench.measure.workload import Inputs, Workload, build
-from bench.variants import Variant
 
 SIDES = {"inception_v3": 96, "vit_b_16": 224}
 """Pixels of a side, where a model does not take 64."""

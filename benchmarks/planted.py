@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize, rnn, weight_norm
 from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 
+from bench.core.traces import BETWEEN, Owner
 from bench.measure.leaves import tensors
-from bench.traces import BETWEEN, Owner
 
 SHAPE = (2, 4, 4, 4)
 

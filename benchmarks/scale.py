@@ -14,14 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.facts import Environment
-from bench.folder import RunFolder
-from bench.header import Data, Header, Inputs, PilotCounts, Plan
-from bench.matrix import Entry
-from bench.plan import ArmName
-from bench.records import RUN_FILE
-from bench.setup import variant_rows
-from bench.variants import Variant
+from bench.core.facts import Environment
+from bench.core.header import Data, Header, Inputs, PilotCounts, Plan
+from bench.core.records import RUN_FILE, ArmName
+from bench.core.variants import Variant
+from bench.plan.matrix import Entry
+from bench.run.folder import RunFolder
+from bench.run.prepare.setup import variant_rows
 
 ROUNDS, LAYERS = 12, 60
 VARIANTS = [

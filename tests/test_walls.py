@@ -1,11 +1,18 @@
 """The walls of the house: who may import what, and how fast the doors open."""
 
+import ast
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[1]
+MOST_FILES = 13
+"""Of code in a folder."""
 IMPORTED = "import sys, {modules}; print([m for m in {banned!r} if m in sys.modules])"
 
 
@@ -16,34 +23,69 @@ def imported(modules: str, *banned: str) -> str:
 
 
 def test_analysis_needs_no_torch() -> None:
-    assert imported("bench.analyse.report, bench.analyse.summary, bench.analyse.board", "torch", "nin") == "[]"
+    assert (
+        imported("bench.report.pages, bench.report.render.terminal, bench.report.render.tensorboard", "torch", "nin")
+        == "[]"
+    )
 
 
 def test_measuring_needs_no_pandas() -> None:
-    modules = ", ".join(
-        f"bench.measure.{name}"
-        for name in (
-            "clock",
-            "layers",
-            "memory",
-            "nvml",
-            "paths",
-            "samples",
-            "stamps",
-            "state",
-            "steps",
-            "sustained",
-            "timed",
-            "trace",
-            "fusion",
-            "usage",
-            "verify",
-            "worker",
-            "workload",
-        )
-    )
+    files = [path.relative_to(ROOT).with_suffix("") for path in (ROOT / "bench" / "measure").rglob("*.py")]
+    modules = ", ".join(".".join(path.parts) for path in files if path.name != "__init__")
 
     assert imported(modules, "pandas", "scipy", "matplotlib", "rich", "typer") == "[]"
+
+
+FLOORS = (
+    "core", "plan", "machine", "process", "tasks", "measure", "run", "analyse", "report", "micro", "gpu", "cli",
+)  # fmt: skip
+"""From the ground up: a floor imports from itself and from those below it."""
+APART = {("run", "measure"), ("run", "tasks"), ("analyse", "run"), ("analyse", "measure"), ("report", "run"),
+         ("report", "measure"), ("analyse", "tasks"), ("report", "tasks")}  # fmt: skip
+"""Who lies higher and still may not import: the parent measures nothing, and a report is made from files alone."""
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """The modules of bench that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bench"):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.startswith("bench"))
+
+
+def test_no_floor_imports_from_one_above_it() -> None:
+    wrong = []
+    for path in sorted((ROOT / "bench").rglob("*.py")):
+        own = path.relative_to(ROOT / "bench").parts
+        for module in imports_of(path) if len(own) > 1 else ():
+            floor = module.split(".")[1]
+            if FLOORS.index(floor) > FLOORS.index(own[0]) or (own[0], floor) in APART:
+                wrong.append(f"{'/'.join(own)} imports {module}")
+
+    assert wrong == []
+
+
+def test_no_room_is_crowded() -> None:
+    files = Counter(str(path.parent.relative_to(ROOT)) for path in (ROOT / "bench").rglob("*.py"))
+
+    assert {folder: count for folder, count in files.items() if count > MOST_FILES} == {}
+
+
+def test_no_circle_of_imports() -> None:
+    known = {".".join(p.relative_to(ROOT).with_suffix("").parts): p for p in (ROOT / "bench").rglob("*.py")}
+    graph: dict[str, set[str]] = {}
+    for name, path in known.items():
+        asked = {module if module in known else module.rpartition(".")[0] for module in imports_of(path)}
+        graph[name] = asked & set(known)
+
+    circle: list[str] = []
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle = error.args[1]
+
+    assert circle == []
 
 
 def test_the_acceptance_s_parent_is_none_of_the_gpu_s_processes() -> None:
@@ -61,7 +103,7 @@ def test_help_waits_for_nothing_slow(module: str) -> None:
 
 def test_the_keeper_needs_the_standard_library_alone_and_little_of_it() -> None:
     slow = ("bench", "torch", "asyncio", "pathlib", "socket", "tempfile", "logging")
-    keeper = str(Path(__file__).parents[1] / "bench" / "keeper.py")
+    keeper = str(Path(__file__).parents[1] / "bench" / "process" / "keeper.py")
     code = f"import sys, runpy; runpy.run_path({keeper!r}); print([m for m in {slow!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-S", "-P", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

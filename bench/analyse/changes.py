@@ -12,8 +12,8 @@ from bench.analyse.deaths import HEAD, Deaths
 from bench.analyse.load import RunData
 from bench.analyse.stats import LEAST_ROUNDS, LEVEL, NOTHING, Interval, as_ratio, holm, p_above, shift_interval
 from bench.analyse.verdicts import FASTER, INVALID, NOISY, SLOWER, UNDECIDED, Control, delta_of, verdict
-from bench.header import Flagged
-from bench.plan import CONFIRM_ROUNDS, DEAD, repeats, tally
+from bench.core.header import Flagged
+from bench.plan.schedule import CONFIRM_ROUNDS, DEAD, repeats, tally
 
 CONTROLS = ["A", "A'"]
 LEAST_WORTH = 0.005

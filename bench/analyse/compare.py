@@ -16,8 +16,8 @@ from bench.analyse import tables
 from bench.analyse.labels import ALWAYS_TOLD, name_of
 from bench.analyse.load import RunData, variant_axes
 from bench.analyse.stats import LEAST_ROUNDS, LEVEL, NOTHING, Interval
-from bench.facts import Environment
-from bench.records import RecordError
+from bench.core.facts import Environment
+from bench.core.records import RecordError
 
 CANARIES = ("convolution", "matmul", "copy")
 CANARIES_ON_DEVICE = 4

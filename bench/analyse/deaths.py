@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analyse.load import RunData
-from bench.plan import DEAD
+from bench.plan.schedule import DEAD
 
 HEAD = "V"
 DEATHS_LEVEL = 0.01

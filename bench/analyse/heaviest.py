@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from bench.traces import BETWEEN
+from bench.core.traces import BETWEEN
 
 MOST_ROWS = 40
 """Layers that a page's table or a figure shows, `between` and the row of the rest among them."""

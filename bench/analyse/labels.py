@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from bench.analyse.load import RunData, variant_axes
-from bench.text import marked
-from bench.variants import DEFAULTS, from_row
+from bench.core.text import marked
+from bench.core.variants import DEFAULTS, from_row
 
 DEFAULT_WORDS = {name: "unset" if value is None else str(value) for name, value in DEFAULTS.items()}
 ALWAYS_TOLD = ("device", "batch_size", "model")

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench import plan
 from bench.analyse.stats import NOTHING, Interval, median_interval
 from bench.analyse.values import CELL, closures, launch_gaps, of_same_models, overheads, paths_of, trial_values
-from bench.header import Header, check_known, read_run
-from bench.records import (
+from bench.core.header import Header, check_known, read_run
+from bench.core.records import (
     LAYERS,
     SAMPLES,
     TRIALS,
@@ -26,9 +25,10 @@ from bench.records import (
     found_words,
     whole_records,
 )
-from bench.text import restored
-from bench.traces import STAGE
-from bench.variants import axes_of
+from bench.core.text import restored
+from bench.core.traces import STAGE
+from bench.core.variants import axes_of
+from bench.plan import schedule
 
 Cell = tuple[str, str, str, str, str]
 """A variant's id and the columns of CELL."""
@@ -165,7 +165,7 @@ def complete_rounds(trials: pd.DataFrame, groups: list[list[tuple[str, str]]], s
     """The rounds of a stage that have a trial of every arm of a group, in order."""
     mine = trials[trials.stage == stage]
     told = list(zip(mine["round"], mine["variant_id"], mine["arm"], strict=True))
-    return sorted({int(number) for arms in groups for number in plan.complete_rounds(arms, told)})
+    return sorted({int(number) for arms in groups for number in schedule.complete_rounds(arms, told)})
 
 
 def read_frame(folder: Path, table: Table, warnings: list[str]) -> pd.DataFrame:

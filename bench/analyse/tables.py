@@ -9,9 +9,9 @@ import pandas as pd
 from bench.analyse.load import RunData, cell
 from bench.analyse.stats import NOTHING, Interval, as_ratio, inverse, shift_interval
 from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, Control, delta_of, verdict
-from bench.plan import times_steps
-from bench.traces import BETWEEN
-from bench.variants import LARGEST
+from bench.core.traces import BETWEEN
+from bench.core.variants import LARGEST
+from bench.plan.schedule import times_steps
 
 EPOCH_IMAGES = 60_000
 PHASES = ("data", "h2d", "forward", "loss", "backward", "scaler", "optimizer", "read")

@@ -10,17 +10,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from bench.child import OURS
-from bench.choices import parse_budget
-from bench.environment import ROOT
-from bench.exits import INTERRUPTED, NOTHING
+from bench.core.exits import INTERRUPTED, NOTHING
+from bench.core.variants import UsageError
 from bench.gpu.checks import Check, Status, as_csv, tally
 from bench.gpu.pack import MOST_BYTES, pack
+from bench.gpu.plan import STEPS, Need, Step
 from bench.gpu.recorder import Task, Told, read
-from bench.gpu.steps import STEPS, Need, Step
 from bench.gpu.summary import page
-from bench.kept import Kept
-from bench.variants import UsageError
+from bench.machine.environment import ROOT
+from bench.plan.choices import parse_budget
+from bench.process.child import OURS
+from bench.process.kept import Kept
 
 WORKER = (sys.executable, "-m", "bench.gpu.worker")
 LOG = "log.txt"

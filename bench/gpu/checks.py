@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from bench.text import stored
+from bench.core.text import stored
 
 COLUMNS = ("step", "check", "expected", "measured", "unit", "status", "seconds", "reason")
 """Of checks.csv."""

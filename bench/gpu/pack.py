@@ -11,9 +11,9 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from bench.environment import ROOT
-from bench.home import home
-from bench.traces import BOARD, FOLDER, RAW
+from bench.core.home import home
+from bench.core.traces import BOARD, FOLDER, RAW
+from bench.machine.environment import ROOT
 
 MOST_BYTES = 16 * 2**20
 """Of a file: more can't be sent everywhere."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.gpu.checks import ANY, Bounds, Check, Status, as_json, from_json, judged
-from bench.gpu.steps import Need
+from bench.gpu.plan import Need
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

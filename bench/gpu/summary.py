@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from bench.core.text import MOST_OF_A_REASON, marked
 from bench.gpu.checks import COLUMNS, Check, Status, tally
-from bench.gpu.steps import Step
-from bench.text import MOST_OF_A_REASON, marked
+from bench.gpu.plan import Step
 
 LEFT_OUT = "Left out: arms in lockstep against arms one after the other. That is not built yet."
 SHOWN = tuple(name for name in COLUMNS if name != "step")

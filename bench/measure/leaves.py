@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
 
-from bench.traces import RESERVED
+from bench.core.traces import RESERVED
 
 DEEPEST = 5
 """How far within objects tensors are looked for."""

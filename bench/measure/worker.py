@@ -14,15 +14,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import plan
-from bench.environment import without_home
+from bench.core.variants import from_row
+from bench.machine.environment import without_home
 from bench.measure import sources
-from bench.variants import from_row
+from bench.plan import schedule
 
 if TYPE_CHECKING:
     from bench.measure.clock import Clock
     from bench.measure.samples import Samples
-    from bench.measure.verify import LayerFacts
+    from bench.measure.validity.verify import LayerFacts
     from bench.measure.workload import Workload
 
 
@@ -41,7 +41,7 @@ def main(request_path: str, reply_path: str) -> None:
 
 def environment() -> dict[str, Any]:
     """The reply to the question what machine and software this is."""
-    from bench.environment import describe  # noqa: PLC0415 - imports torch
+    from bench.machine.environment import describe  # noqa: PLC0415 - imports torch
 
     return {"status": "ok", "reason": "", "samples": [], "layers": [], "environment": describe()}
 
@@ -53,7 +53,8 @@ def trial(request: dict[str, Any]) -> dict[str, Any]:
     """
     import torch  # noqa: PLC0415 - slow, and not for the environment's parent
 
-    from bench.measure import factory, workload  # noqa: PLC0415
+    from bench.measure import workload  # noqa: PLC0415
+    from bench.tasks import factory  # noqa: PLC0415
     from nin.data import DataError  # noqa: PLC0415
 
     try:
@@ -73,7 +74,7 @@ def trial(request: dict[str, Any]) -> dict[str, Any]:
 
 def status_of(error: Exception) -> str:
     """The status of a trial that ended in an error of no class of its own: torch tells what it is in words alone."""
-    from bench.measure import fit  # noqa: PLC0415
+    from bench.measure.probes import fit  # noqa: PLC0415
 
     if fit.beyond_index(error):
         return "too_large"
@@ -82,7 +83,9 @@ def status_of(error: Exception) -> str:
 
 def measure(request: dict[str, Any]) -> dict[str, Any]:
     """Measure the probes asked for, verified before and after."""
-    from bench.measure import clock, fit, tryout, verify, workload  # noqa: PLC0415
+    from bench.measure import clock, workload  # noqa: PLC0415
+    from bench.measure.probes import fit  # noqa: PLC0415
+    from bench.measure.validity import tryout, verify  # noqa: PLC0415
 
     variant = from_row(request["variant"])
     shape = request["inputs"]["shape"]
@@ -108,14 +111,14 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
 
 def alone(work: "Workload", ticker: "Clock", probes: list[str]) -> "Samples | None":
     """What has a process of its own; None where steps are asked for."""
-    from bench.measure import fit, memory, rates, sustained  # noqa: PLC0415
+    from bench.measure.probes import fit, memory, rates, sustained  # noqa: PLC0415
 
     if "memory" in probes:
         return memory.measure(work)
     if "fit" in probes:
         return fit.measure(work, ticker)
     if "epoch" in probes:
-        return rates.whole_epochs(work, ticker, plan.WHOLE_EPOCHS)
+        return rates.whole_epochs(work, ticker, schedule.WHOLE_EPOCHS)
     if "sustained" in probes:
         return sustained.measure(work, ticker)
     return None
@@ -123,12 +126,14 @@ def alone(work: "Workload", ticker: "Clock", probes: list[str]) -> "Samples | No
 
 def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: dict[str, Any]) -> dict[str, Any]:
     """Time steps, and behind them what the pilot measures once; verified before, meanwhile and after."""
-    from bench.measure import canary, paths, sources, steps, verify  # noqa: PLC0415
-    from bench.measure.effects import Effects, disturbed, samples_of, settle  # noqa: PLC0415
+    from bench.measure import sources  # noqa: PLC0415
+    from bench.measure.probes import canary, steps  # noqa: PLC0415
+    from bench.measure.probes.stamps import stamp_costs  # noqa: PLC0415
+    from bench.measure.probes.timed import timed_steps  # noqa: PLC0415
     from bench.measure.samples import Samples  # noqa: PLC0415
-    from bench.measure.stamps import stamp_costs  # noqa: PLC0415
-    from bench.measure.state import State  # noqa: PLC0415
-    from bench.measure.timed import timed_steps  # noqa: PLC0415
+    from bench.measure.system.state import State  # noqa: PLC0415
+    from bench.measure.validity import paths, verify  # noqa: PLC0415
+    from bench.measure.validity.effects import Effects, disturbed, samples_of, settle  # noqa: PLC0415
 
     samples, state = Samples(request["probes"]), State(work)
     facts, first = first_step(work, ticker)
@@ -171,7 +176,8 @@ def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: d
 
 def first_step(work: "Workload", ticker: "Clock") -> "tuple[list[LayerFacts], Samples]":
     """The first step, and what each layer saw in it where layers can be hooked."""
-    from bench.measure import steps, verify  # noqa: PLC0415
+    from bench.measure.probes import steps  # noqa: PLC0415
+    from bench.measure.validity import verify  # noqa: PLC0415
 
     if not work.eager:
         return [], steps.first_step(work, ticker)
@@ -182,8 +188,9 @@ def first_step(work: "Workload", ticker: "Clock") -> "tuple[list[LayerFacts], Sa
 
 def trace_trial(work: "Workload", ticker: "Clock", asked: dict[str, Any]) -> dict[str, Any]:
     """Trace steps into the folder asked for; verified as timed steps are."""
-    from bench.measure import fusion, steps, trace, verify  # noqa: PLC0415
-    from bench.measure.effects import Effects, disturbed, settle  # noqa: PLC0415
+    from bench.measure.probes import fusion, steps, trace  # noqa: PLC0415
+    from bench.measure.validity import verify  # noqa: PLC0415
+    from bench.measure.validity.effects import Effects, disturbed, settle  # noqa: PLC0415
 
     watch = None if work.eager else fusion.watch()
     facts, _ = first_step(work, ticker)
@@ -200,7 +207,7 @@ def trace_trial(work: "Workload", ticker: "Clock", asked: dict[str, Any]) -> dic
 
 def once(work: "Workload", ticker: "Clock", probes: list[str], samples: "Samples") -> dict[str, str]:
     """Measure what the pilot measures once; the kernels by layer."""
-    from bench.measure import kernels, rates  # noqa: PLC0415
+    from bench.measure.probes import kernels, rates  # noqa: PLC0415
 
     found: dict[str, str] = {}
     if "loader" in probes:
@@ -214,7 +221,7 @@ def once(work: "Workload", ticker: "Clock", probes: list[str], samples: "Samples
 
 def gate(work: "Workload", samples: "Samples") -> tuple[str, str]:
     """Hold the variant against float64; why it is invalid, and why the gate can't tell: then the measurement stands."""
-    from bench.measure import numerics  # noqa: PLC0415
+    from bench.measure.validity import numerics  # noqa: PLC0415
 
     try:
         samples.add("live_logits", "1", numerics.live_logits(work), scope="process")

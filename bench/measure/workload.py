@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from bench.measure.factory import build_model
-from bench.variants import DEFAULTS, Variant
+from bench.core.variants import DEFAULTS, Variant
+from bench.tasks.factory import build_model
 from nin import data
 from nin.loaders import Batch, Loader, make_loader
 from nin.train import Setup, Trainer

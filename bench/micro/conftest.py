@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.header import read_run
+from bench.core.header import read_run
+from bench.core.traces import file_name
+from bench.core.variants import parse_id
 from bench.measure.clock import Clock, clock_for
 from bench.measure.workload import Inputs, Workload, build
 from bench.micro.parts import Caches, Part, capture
 from bench.micro.stopwatch import stopwatch
-from bench.traces import file_name
-from bench.variants import parse_id
 
 WORK = pytest.StashKey[Workload]()
 FOLDER = "micro"

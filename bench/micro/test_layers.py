@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.measure.usage import usage
+from bench.measure.system.usage import usage
 from bench.micro.parts import Caches, Part
 from bench.micro.stopwatch import stopwatch
 

@@ -32,8 +32,9 @@ from scipy import stats as scipy_stats
 
 from bench.analyse.stats import LEVEL, as_ratio, holm, p_above, shift_interval
 from bench.analyse.verdicts import DELTA_CPU, FASTER, SLOWER, verdict
-from bench.plan import Arm, ArmName, round_trials
-from bench.variants import Variant
+from bench.core.records import ArmName
+from bench.core.variants import Variant
+from bench.plan.schedule import Arm, round_trials
 
 HERE = Path(__file__).parent
 EFFECTS = {"0 %": 20, "+5 %": 21, "+10 %": 22, "+15 %": 23}

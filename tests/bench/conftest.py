@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bench.folder import RunFolder
-from bench.header import Header, decoded
-from bench.matrix import Entry
-from bench.partial import COMPUTED_IN
-from bench.progress import RunProgress
-from bench.records import SCHEMA_VERSION
-from bench.setup import variant_rows
-from bench.trial import Run
-from bench.variants import Variant, parse_id
+from bench.core.header import Header, decoded
+from bench.core.partial import COMPUTED_IN
+from bench.core.progress import RunProgress
+from bench.core.records import SCHEMA_VERSION
+from bench.core.variants import Variant, parse_id
+from bench.plan.matrix import Entry
+from bench.run.folder import RunFolder
+from bench.run.prepare.setup import variant_rows
+from bench.run.trial import Run
 
 FAKE = (sys.executable, str(Path(__file__).parent / "fake_worker.py"))
 BASE = "cpu-default-nchw-eager-b32"

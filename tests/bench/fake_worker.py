@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.variants import Variant, from_row
+from bench.core.variants import Variant, from_row
 
 IMAGE_BYTES = 1_000_000
 """What an image of a batch needs, when the largest is sought."""

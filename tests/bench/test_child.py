@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import child
-from bench.variants import Variant
+from bench.core.variants import Variant
+from bench.process import child
 
 
 def ask(code: str, limit_s: float = 30) -> dict[str, object]:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import choices
-from bench.choices import Choices
-from bench.variants import UsageError
+from bench.core.variants import UsageError
+from bench.plan import choices
+from bench.plan.choices import Choices
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("20m", 1200), ("1.5h", 5400), ("none", None)])

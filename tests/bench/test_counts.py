@@ -5,9 +5,9 @@ import pytest
 
 from bench.analyse.stats import as_ratio, shift_interval
 from bench.analyse.verdicts import DELTA_CPU, SLOWER, verdict
-from bench.counts import evened
-from bench.header import Counts
-from bench.variants import parse_id
+from bench.core.header import Counts
+from bench.core.variants import parse_id
+from bench.plan.counts import evened
 
 BASE = parse_id("cpu-default-nchw-eager-b32")
 NHWC = parse_id("cpu-default-nhwc-eager-b32")

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bench.cuda import Cuda, Device, Unseen, runs_on, why_not
-from bench.variants import Variant
+from bench.core.variants import Variant
+from bench.plan.cuda import Cuda, Device, Unseen, runs_on, why_not
 
 PYPI = ("sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120", "compute_120")
 """Of torch 2.14 for CUDA 13.0 on x86_64 (torch.cuda.PYTORCH_RELEASES_CODE_CC), with the newest as PTX."""

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from bench import dry
-from bench.dry import Dry
-from bench.facts import Environment
-from bench.header import Inputs
-from bench.records import RecordError
-from bench.variants import Variant
+from bench.core.facts import Environment
+from bench.core.header import Inputs
+from bench.core.records import RecordError
+from bench.core.variants import Variant
+from bench.run.prepare import dry
+from bench.run.prepare.dry import Dry
 
 OURS, THEIRS = "ours:net", "torchvision.models:resnet18"
 

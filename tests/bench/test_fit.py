@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.fit import Search
+from bench.plan.fit import Search
 
 MIB = 2**20
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.gpu.steps import STEPS
-from bench.records import TRIALS, read_rows
+from bench.core.records import TRIALS, read_rows
+from bench.gpu.plan import STEPS
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pynvml
 import pytest
 
-from bench import gpus
+from bench.machine import gpus
 from tests.bench.fake_nvml import WHOLE, fake_nvml
 
 NOTHING = {"power_limit_w": None, "max_sm_clock_hz": None, "mig": None, "processes": None}

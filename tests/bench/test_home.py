@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bench import home, setup
-from bench.__main__ import app
-from bench.environment import without_home
-from bench.variants import UsageError
+from bench.cli.app import app
+from bench.core import home
+from bench.core.variants import UsageError
+from bench.machine.environment import without_home
+from bench.run.prepare import setup
 from nin import data
 
 EXAMPLE = Path(__file__).parents[2] / "results" / "example"

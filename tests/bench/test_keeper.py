@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import child
+from bench.process import child
 
 STRAYS = str(Path(__file__).with_name("strays.py"))
 NAMES = {"in_session", "daemon", "stubborn", "stubborn_child", "loader", "in_group", "worker"}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import child, kept
-from bench.kept import Kept
+from bench.process import child, kept
+from bench.process.kept import Kept
 
 SLEEP = [sys.executable, "-S", "-c", "import time; print('up', flush=True); time.sleep(60)"]
 
@@ -180,7 +180,7 @@ def test_without_subreapers_the_process_group_ends(monkeypatch: pytest.MonkeyPat
 
 FOREGROUND = """
 import fcntl, os, sys, termios
-from bench.kept import call
+from bench.process.kept import call
 code = '''
 import time
 try:

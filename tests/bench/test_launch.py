@@ -18,11 +18,14 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from bench import child, launch, plan, records
-from bench.header import Flagged, encoded, read_run
-from bench.progress import RunProgress
-from bench.records import SAMPLES, TRIALS, read_rows
-from bench.trial import Run
+from bench.core import records
+from bench.core.header import Flagged, encoded, read_run
+from bench.core.progress import RunProgress
+from bench.core.records import SAMPLES, TRIALS, read_rows
+from bench.plan import schedule
+from bench.process import child
+from bench.run import launch
+from bench.run.trial import Run
 
 BASE = "cpu-default-nchw-eager-b32"
 KEPT = "cpu-default-nchw-eager-b32-kept"
@@ -99,7 +102,7 @@ def test_a_worker_that_fails_is_a_row_and_the_run_goes_on(
 
 def test_a_worker_that_hangs_is_a_timeout_and_the_run_goes_on(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_WORKER", json.dumps({KEPT: "hang"}))
-    monkeypatch.setattr("bench.plan.PILOT_LIMIT_S", 3.0)
+    monkeypatch.setattr("bench.plan.schedule.PILOT_LIMIT_S", 3.0)
     folder = execute(start(BASE, KEPT))
 
     assert [t["status"] for t in trials(folder) if t["variant_id"] == KEPT] == ["timeout"]
@@ -190,8 +193,8 @@ def test_a_search_for_the_largest_batch_goes_on_where_it_was_killed(start: Start
 
 
 def test_a_very_slow_variant_has_no_rounds(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.plan.VERY_SLOW_S", 0.5)
-    monkeypatch.setattr("bench.plan.VERY_SLOW_TIMES", 0.7)  # the fake worker takes 0.8 of a baseline's step
+    monkeypatch.setattr("bench.plan.schedule.VERY_SLOW_S", 0.5)
+    monkeypatch.setattr("bench.plan.schedule.VERY_SLOW_TIMES", 0.7)  # the fake worker takes 0.8 of a baseline's step
     folder = execute(start(BASE, KEPT))
 
     assert {(0, KEPT)} == {(t["round"], t["variant_id"]) for t in trials(folder) if t["variant_id"] == KEPT}
@@ -279,10 +282,10 @@ def test_fresh_rounds_that_were_cut_go_on_and_nothing_is_flagged_anew(
 def test_a_budget_keeps_room_for_the_fresh_rounds(
     start: Start, tmp_path: Path, shown: StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.plan.REPORT_RESERVE_S", 0.0)
+    monkeypatch.setattr("bench.plan.schedule.REPORT_RESERVE_S", 0.0)
     # Trials are told to take 10 s each: a round 30 s, the fresh rounds 600 s, which leaves room for three.
     run = start(KEPT, trees=trees(tmp_path), rounds=12, budget_s=700.0)
-    monkeypatch.setattr("bench.launch._trial_s", lambda *_: 10.0)
+    monkeypatch.setattr("bench.run.launch._trial_s", lambda *_: 10.0)
     launch.execute(run, after_pilot=lambda _: None, flag=lambda _: [])
 
     assert "3 of 12 rounds fit the budget" in shown.getvalue()
@@ -435,8 +438,8 @@ def test_a_pilot_that_the_budget_cut_short_is_taken_again(
 
 def test_a_time_limit_is_no_length_of_a_round(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_WORKER", json.dumps({"head": "hang/3"}))
-    monkeypatch.setattr(plan, "LEAST_LIMIT_S", 3.0)
-    monkeypatch.setattr(plan, "LIMIT_FACTOR", 0.0)
+    monkeypatch.setattr(schedule, "LEAST_LIMIT_S", 3.0)
+    monkeypatch.setattr(schedule, "LIMIT_FACTOR", 0.0)
     run = start(BASE, trees=trees(tmp_path), rounds=4, budget_s=75.0)  # 21 rounds of 3 s would not fit
     launch.execute(run, after_pilot=lambda _: None, flag=lambda _: [])
     folder = run.folder.folder
@@ -528,12 +531,12 @@ from io import StringIO
 from pathlib import Path
 from rich.console import Console
 from bench import launch
-from bench.matrix import Entry
-from bench.folder import RunFolder
-from bench.progress import RunProgress
-from bench.setup import variant_rows
-from bench.trial import Run
-from bench.variants import parse_id
+from bench.plan.matrix import Entry
+from bench.run.folder import RunFolder
+from bench.core.progress import RunProgress
+from bench.run.prepare.setup import variant_rows
+from bench.run.trial import Run
+from bench.core.variants import parse_id
 from conftest import FAKE, header
 entries = [Entry(variant=parse_id(i)) for i in {ids!r}]
 rows = variant_rows(entries, dict.fromkeys({ids!r}, ""))

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bench.__main__ import app
-from bench.records import SAMPLES, TRIALS, read_rows
+from bench.cli.app import app
+from bench.core.records import SAMPLES, TRIALS, read_rows
 
 
 def call(*arguments: str) -> tuple[int, str]:
@@ -80,7 +80,7 @@ def test_an_error_of_bench_itself_is_no_regression(tmp_path: Path, monkeypatch: 
         raise ZeroDivisionError
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("bench.__main__.measure", broken)
+    monkeypatch.setattr("bench.cli.app.measure", broken)
     code, output = call("ab", "--base", "main")
 
     assert code == 4

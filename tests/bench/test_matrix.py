@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from bench.calls import entries_of
-from bench.choices import Choices
-from bench.cuda import Cuda, Device
-from bench.matrix import Machine, ab_matrix, excluded_reason, matrix, preset, thread_counts
-from bench.variants import AXES, Variant, VariantError
+from bench.cli.calls import entries_of
+from bench.core.variants import AXES, Variant, VariantError
+from bench.plan.choices import Choices
+from bench.plan.cuda import Cuda, Device
+from bench.plan.matrix import Machine, ab_matrix, excluded_reason, matrix, preset, thread_counts
 
 LINUX = Machine(cxx_compiler=True, glibc=(2, 36), huge_pages="madvise", tcmalloc="libtcmalloc.so", cores=2)
 H100 = Device(capability=(9, 0), multiprocessors=132)

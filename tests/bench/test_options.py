@@ -18,15 +18,19 @@ import pytest
 from typer.testing import CliRunner
 
 import nin.__main__ as nin_main
-from bench import __main__ as verbs
-from bench import alone, launch, profile, reopen, serve, setup, trees
-from bench.analyse import changes, compare_page, summary
-from bench.choices import Choices
-from bench.dry import Dry
-from bench.facts import Environment
+from bench.analyse import changes
+from bench.cli import app as verbs
+from bench.cli import serve
+from bench.core.facts import Environment
+from bench.core.header import Data, Inputs, encoded
 from bench.gpu import acceptance
-from bench.header import Data, Inputs, encoded
-from bench.trial import Run
+from bench.plan.choices import Choices
+from bench.report.render import terminal
+from bench.report.sides import compare_page
+from bench.run import alone, launch, profile
+from bench.run.prepare import reopen, setup, trees
+from bench.run.prepare.dry import Dry
+from bench.run.trial import Run
 
 BASE = "cpu-default-nchw-eager-b32"
 NHWC = "cpu-default-nhwc-eager-b32"
@@ -149,7 +153,7 @@ def decided(stored: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
     monkeypatch.setattr(serve, "check", told_to("check"))
     monkeypatch.setattr(serve, "serve", lambda *words: ended(serve=str(words)))
     monkeypatch.setattr(compare_page, "write", told_to("compare"))
-    monkeypatch.setattr(summary, "show_compare", told_to("show"))
+    monkeypatch.setattr(terminal, "show_compare", told_to("show"))
     return seen
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bench.partial import Facts, Share, What, lying, shares
-from bench.variants import Variant
+from bench.core.partial import Facts, Share, What, lying, shares
+from bench.core.variants import Variant
 
 
 def layer(kind: str, lies: str = "nchw", dtype: str = "float32", gradient: str = "") -> Facts:

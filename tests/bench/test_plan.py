@@ -4,8 +4,9 @@ import math
 
 import pytest
 
-from bench.matrix import Entry, preset
-from bench.plan import (
+from bench.core.variants import Variant
+from bench.plan.matrix import Entry, preset
+from bench.plan.schedule import (
     REPORT_RESERVE_S,
     arms,
     arms_of_trees,
@@ -21,7 +22,6 @@ from bench.plan import (
     times_steps,
     very_slow,
 )
-from bench.variants import Variant
 
 ENTRIES = preset("quick", "cpu")
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bench import serve
-from bench.__main__ import app
-from bench.profile import chosen
-from bench.records import SAMPLES, TRIALS, read_rows
-from bench.traces import file_name, owner_of, range_name
-from bench.trial import Run
-from bench.variants import UsageError
+from bench.cli import serve
+from bench.cli.app import app
+from bench.core.records import SAMPLES, TRIALS, read_rows
+from bench.core.traces import file_name, owner_of, range_name
+from bench.core.variants import UsageError
+from bench.run.profile import chosen
+from bench.run.trial import Run
 
 LENET = "cpu-default-nchw-eager-b8-models:lenet"
 NHWC = "cpu-default-nhwc-eager-b8-models:lenet"

@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from bench.progress import RunProgress, duration
+from bench.core.progress import RunProgress, duration
 
 
 @pytest.mark.parametrize(

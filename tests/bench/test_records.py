@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from bench import folder as folder_module
-from bench.folder import RunFolder
-from bench.header import Header, read_run
-from bench.matrix import Entry
-from bench.records import LAYERS, SAMPLES, TRIALS, RecordError, read_rows, read_variants
-from bench.setup import variant_rows
-from bench.variants import Variant, runnable_variants
+from bench.core.header import Header, read_run
+from bench.core.records import LAYERS, SAMPLES, TRIALS, RecordError, read_rows, read_variants
+from bench.core.variants import Variant, runnable_variants
+from bench.plan.matrix import Entry
+from bench.run import folder as folder_module
+from bench.run.folder import RunFolder
+from bench.run.prepare.setup import variant_rows
 
 
 @pytest.fixture

@@ -11,15 +11,16 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from bench import alone, reopen
-from bench.__main__ import app
 from bench.analyse.load import load
-from bench.choices import Choices
-from bench.facts import Environment
-from bench.header import Data, Inputs, read_run
-from bench.progress import RunProgress
-from bench.records import RecordError
-from bench.variants import UsageError
+from bench.cli.app import app
+from bench.core.facts import Environment
+from bench.core.header import Data, Inputs, read_run
+from bench.core.progress import RunProgress
+from bench.core.records import RecordError
+from bench.core.variants import UsageError
+from bench.plan.choices import Choices
+from bench.run import alone
+from bench.run.prepare import reopen
 
 BASE = "cpu-default-nchw-eager-b32"
 OURS = "cpu-default-nchw-eager-b32-ours:net"

@@ -9,16 +9,16 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from bench import setup, trees
-from bench.calls import entries_of
-from bench.choices import Choices
-from bench.dry import Dry
-from bench.facts import Environment
-from bench.header import Inputs
-from bench.progress import RunProgress
-from bench.records import VARIANTS, read_rows
-from bench.trial import Run
-from bench.variants import UsageError
+from bench.cli.calls import entries_of
+from bench.core.facts import Environment
+from bench.core.header import Inputs
+from bench.core.progress import RunProgress
+from bench.core.records import VARIANTS, read_rows
+from bench.core.variants import UsageError
+from bench.plan.choices import Choices
+from bench.run.prepare import setup, trees
+from bench.run.prepare.dry import Dry
+from bench.run.trial import Run
 
 
 def test_the_subset_needs_no_path_in_the_record(no_other_data: Path) -> None:  # noqa: ARG001

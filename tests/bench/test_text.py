@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bench import text
 from bench.analyse.load import read_frame
-from bench.folder import RunFolder
-from bench.header import Header, read_run
-from bench.records import LAYERS, SAMPLES, TRIALS, RecordError, read_rows
+from bench.core import text
+from bench.core.header import Header, read_run
+from bench.core.records import LAYERS, SAMPLES, TRIALS, RecordError, read_rows
+from bench.run.folder import RunFolder
 
 HOSTILE = [
     "a|b", "`", "```", "<script>alert(1)</script>", "</td></tr>", "a\nb", "a\r\nb", "\r", "\n", ",", '"', 'a"b',

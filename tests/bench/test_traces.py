@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bench.traces import file_name
+from bench.core.traces import file_name
 
 BASE = "cpu-default-nchw-eager-b32"
 ANY = st.text(st.characters(codec=None, exclude_categories=()))

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.environment import digest
-from bench.trees import take
-from bench.variants import UsageError
+from bench.core.variants import UsageError
+from bench.machine.environment import digest
+from bench.run.prepare.trees import take
 
 
 def git(folder: Path, *arguments: str) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.variants import (
+from bench.core.variants import (
     AXES,
     NOTEBOOK,
     Variant,

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.analyse import ab, report
 from bench.analyse.load import load
+from bench.report import pages
+from bench.report.sides import ab
 
 BASE = "cpu-default-nchw-eager-b32"
 PLANTED = [
@@ -21,7 +22,7 @@ Steps = Callable[..., dict[tuple[str, str], list[float]]]
 
 def test_the_page_names_what_changed_and_how_surely(make_ab: MakeAb, tmp_path: Path, arms: Steps, fresh: Steps) -> None:
     folder = make_ab(arms(9, 0.1), confirm=fresh(0.1), extra={"1.0": 0.1}, flagged=PLANTED)
-    page = report.write_ab(load(folder), tmp_path)
+    page = pages.write_ab(load(folder), tmp_path)
     text = page.path.read_text()
 
     assert re.findall(r"^## (.*)", text, re.MULTILINE) == [
@@ -44,7 +45,7 @@ def test_the_page_names_what_changed_and_how_surely(make_ab: MakeAb, tmp_path: P
 def test_equal_trees_are_told_and_an_undecided_step_says_what_it_would_have_shown(
     make_ab: MakeAb, tmp_path: Path, arms: Steps
 ) -> None:
-    page = report.write_ab(load(make_ab(arms(6, 0.03), digests=("cccc", "cccc"))), tmp_path)
+    page = pages.write_ab(load(make_ab(arms(6, 0.03), digests=("cccc", "cccc"))), tmp_path)
     text = page.path.read_text()
 
     assert "Both trees hold the same files" in text
@@ -56,7 +57,7 @@ def test_equal_trees_are_told_and_an_undecided_step_says_what_it_would_have_show
 
 def test_the_summary_is_what_a_pull_request_shows(make_ab: MakeAb, tmp_path: Path, arms: Steps) -> None:
     steps = arms(9, variant_id="cpu-default-nhwc-eager-b32")
-    page = report.write_ab(load(make_ab(steps, failed={(BASE, "head"): ("error", "a | b")})), tmp_path)
+    page = pages.write_ab(load(make_ab(steps, failed={(BASE, "head"): ("error", "a | b")})), tmp_path)
     text = ab.summary(page)
 
     assert text.startswith("### bench ab: this tree (bbbb00000000) against main (aaaa00000000)\n\n- ")
@@ -66,6 +67,6 @@ def test_the_summary_is_what_a_pull_request_shows(make_ab: MakeAb, tmp_path: Pat
 
 @pytest.mark.parametrize("rounds", [0, 3])
 def test_a_run_that_was_cut_has_a_page_too(rounds: int, make_ab: MakeAb, tmp_path: Path, arms: Steps) -> None:
-    text = report.write_ab(load(make_ab(arms(rounds, 0.5))), tmp_path).path.read_text()
+    text = pages.write_ab(load(make_ab(arms(rounds, 0.5))), tmp_path).path.read_text()
 
     assert ("step: UNDECIDED (3 rounds, and 6 are the least)" if rounds else "INVALID") in text

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.analyse import alone, report
 from bench.analyse.load import load
-from bench.records import RecordError
+from bench.core.records import RecordError
+from bench.report import pages
+from bench.report.layers import alone
 
 MakeRun = Callable[..., Path]
 BASE = "cpu-default-nchw-eager-b32"
@@ -37,7 +38,7 @@ def run(make_run: MakeRun) -> Path:
 
 
 def text(run: Path, out: Path) -> str:
-    return report.write(load(run), out).path.read_text()
+    return pages.write(load(run), out).path.read_text()
 
 
 def test_the_sum_of_layers_alone_is_held_against_the_step(run: Path, tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_some_layers_have_no_sum(run: Path, tmp_path: Path) -> None:
 def test_a_layer_measured_by_half_has_no_time_of_its_own(run: Path, tmp_path: Path) -> None:
     parts = {(layer, "forward", cache): 0.1 for layer in "01" for cache in ("hot", "cold")}
     write(run, parts | {("1", "backward", "hot"): 0.25})
-    table = alone.against_place(report.write(load(run), tmp_path), BASE, alone.read(load(run)))
+    table = alone.against_place(pages.write(load(run), tmp_path), BASE, alone.read(load(run)))
 
     assert pytest.approx([0.6, 0.2]) == list(table.in_place)
     assert table.hot.isna().tolist() == [True, False]

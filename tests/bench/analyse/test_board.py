@@ -19,10 +19,11 @@ import pytest
 from playwright.sync_api import sync_playwright
 from typer.testing import CliRunner
 
-from bench.__main__ import app
-from bench.analyse import board, mend
-from bench.serve import command
-from bench.traces import file_name
+from bench.analyse.traces import mend
+from bench.cli.app import app
+from bench.cli.serve import command
+from bench.core.traces import file_name
+from bench.report.render import tensorboard
 
 pytest.importorskip("tensorboard")
 pytest.importorskip("torch_tb_profiler")
@@ -234,4 +235,4 @@ DRAWN = """() => {
 def test_sections_are_texts_without_their_figures() -> None:
     page = "# Title\n\nlead\n\n## One\n\n| a |\n\n![x](figures/x.png)\n\n### Within\n\nmore\n"
 
-    assert [("Title", "lead"), ("One", "| a |\n\n\n### Within\n\nmore")] == list(board.sections(page))
+    assert [("Title", "lead"), ("One", "| a |\n\n\n### Within\n\nmore")] == list(tensorboard.sections(page))

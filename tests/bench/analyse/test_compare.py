@@ -10,7 +10,7 @@ import pytest
 
 from bench.analyse import compare
 from bench.analyse.load import RunData, load
-from bench.records import RecordError
+from bench.core.records import RecordError
 
 GPU = "cuda-default-nchw-eager-b128"
 GPU_BF16 = "cuda-bf16-nhwc-eager-b128"

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.analyse import compare_page
 from bench.analyse.load import RunData, load
-from bench.records import RecordError
+from bench.core.records import RecordError
+from bench.report.sides import compare_page
 
 BASE = "cuda-default-nchw-eager-b128"
 NOTEBOOK = "cuda-default-nchw-eager-b128-notebook-syncstep"

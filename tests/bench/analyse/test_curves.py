@@ -9,8 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analyse import answer, curves, plots, report, tables
+from bench.analyse import tables
 from bench.analyse.load import load
+from bench.report import pages
+from bench.report.figures import plots
+from bench.report.outcome import answer, curves
 
 BASE = "cpu-default-nchw-eager-b32"
 ONE = f"{BASE}-t1"
@@ -47,7 +50,7 @@ def page_of(
         beyond_index={LARGEST: beyond} if beyond else {},
         excluded={LARGEST: ""},
     )  # fmt: skip
-    return report.write(load(folder), tmp_path).path.read_text()
+    return pages.write(load(folder), tmp_path).path.read_text()
 
 
 def test_where_every_image_fits_there_is_no_more(make_run: MakeRun, tmp_path: Path) -> None:
@@ -92,7 +95,7 @@ def test_slow_convolutions_are_counted_from_the_kernels(make_run: MakeRun, tmp_p
         "aten::mm" if v == ONE else "aten::mkldnn_convolution" for v in layers.variant_id
     ]  # fmt: skip
     layers.to_csv(folder / "layers.csv", index=False)
-    page = report.write(load(folder), tmp_path / "out").path.read_text()
+    page = pages.write(load(folder), tmp_path / "out").path.read_text()
 
     assert re.search(r"\| baseline +\| +2 \| +32\.0 \| +0 of 1", page)
     assert re.search(r"\| 1 thread +\| +1 \| +21\.3 \| +1 of 1", page)

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench import plan
-from bench.analyse import ab, report
 from bench.analyse.changes import exit_code
 from bench.analyse.deaths import DEATHS_LEVEL, Deaths, deaths, p_of
 from bench.analyse.load import load
+from bench.plan import schedule
+from bench.report import pages
+from bench.report.sides import ab
 
 BASE = "cpu-default-nchw-eager-b32"
 ARMS = ("A", "A'", "V")
@@ -52,7 +53,7 @@ def test_the_p_is_that_of_every_way_the_deaths_could_have_fallen() -> None:
 
 
 def test_a_head_that_always_dies_is_a_line_and_an_exit_code(make_ab: MakeAb, arms: Steps, tmp_path: Path) -> None:
-    page = report.write_ab(load(make_ab(arms(7), bad={(BASE, "V", n): "error" for n in range(1, 8)})), tmp_path)
+    page = pages.write_ab(load(make_ab(arms(7), bad={(BASE, "V", n): "error" for n in range(1, 8)})), tmp_path)
 
     told = "**default settings dies more often in the head**: 7 of 7 trials in the head, 0 of 14 in the base"
     assert told in page.path.read_text()
@@ -60,7 +61,7 @@ def test_a_head_that_always_dies_is_a_line_and_an_exit_code(make_ab: MakeAb, arm
 
 
 def test_one_death_is_told_and_decides_nothing(make_ab: MakeAb, arms: Steps, tmp_path: Path) -> None:
-    page = report.write_ab(load(make_ab(arms(12), bad={(BASE, "V", 3): "oom"})), tmp_path)
+    page = pages.write_ab(load(make_ab(arms(12), bad={(BASE, "V", 3): "oom"})), tmp_path)
 
     assert "1 of 12 trials in the head, 0 of 24 in the base died, the last with oom" in page.path.read_text()
     assert exit_code(page.changes, page.deaths, strict=True) == 0
@@ -72,7 +73,7 @@ def flagged_share(base: float, head: float, wanted: int, draws: int = 4000) -> f
     names = [(BASE, arm) for arm in ARMS]
     for _ in range(draws):
         rows: list[tuple[int, str, str, str]] = []
-        while plan.rounds_left(*plan.tally(names, rows), wanted, repeated=True):
+        while schedule.rounds_left(*schedule.tally(names, rows), wanted, repeated=True):
             number = 1 + len(rows) // 3
             chances = rng.random(3) < (base, base, head)
             rows += [(number, BASE, arm, "error" if dies else "ok") for arm, dies in zip(ARMS, chances, strict=True)]
@@ -101,7 +102,7 @@ def test_how_a_trial_died_is_text_and_does_nothing(make_ab: MakeAb, arms: Steps,
     at = next(i for i, line in enumerate(lines) if ",error," in line)
     lines[at] = lines[at].replace(",error,,", ",error,\\n# Owned ![x](http://evil/x.png) <b>b</b> \\x1b[31m,")
     trials.write_text("\n".join(lines) + "\n")
-    page = report.write_ab(load(folder), tmp_path)
+    page = pages.write_ab(load(folder), tmp_path)
 
     for text in (page.path.read_text(), ab.summary(page)):
         assert "\\x1b" in text

@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from bench.analyse import ab, answer, effect, report, summary, tables
+from bench.analyse import tables
 from bench.analyse.load import load
-from bench.records import LAYERS as LAYERS_TABLE
+from bench.core.records import LAYERS as LAYERS_TABLE
+from bench.report import pages
+from bench.report.outcome import answer
+from bench.report.render import terminal
+from bench.report.sides import ab
+from bench.report.trust import effect
 
 BASE, NHWC = "cpu-default-nchw-eager-b32", "cpu-default-nhwc-eager-b32"
 STEPS = {(BASE, "A"): [1.0] * 13, (BASE, "A'"): [1.001] * 13, (NHWC, "V"): [0.5] * 13}
@@ -44,8 +49,8 @@ def test_a_recommended_variant_in_part_says_so_in_every_place(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = load(with_layer(made, NHWC, "1", memory_format="nchw"))
-    page = report.write(data, tmp_path)
-    summary.show(page)
+    page = pages.write(data, tmp_path)
+    terminal.show(page)
     text = page.path.read_text()
     found, variants, checks = (text.split(f"## {name}")[1].split("\n## ")[0] for name in (
         "The answer", "Variants", "Is each variant what it says?",
@@ -59,7 +64,7 @@ def test_a_recommended_variant_in_part_says_so_in_every_place(
 
 
 def test_a_variant_that_took_effect_whole_needs_no_word_of_it(made: Path, tmp_path: Path) -> None:
-    page = report.write(load(made), tmp_path)
+    page = pages.write(load(made), tmp_path)
 
     assert effect.missed(page.data, NHWC) == []
     assert "in part" not in page.path.read_text()

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bench.analyse.fused import fused, operator_of
-from bench.records import RecordError
+from bench.analyse.traces.fused import fused, operator_of
+from bench.core.records import RecordError
 
 KERNELS = {
     "forward": [

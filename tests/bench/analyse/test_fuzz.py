@@ -22,17 +22,17 @@ from hypothesis import strategies as st
 from rich.console import Console
 from typer.testing import CliRunner
 
-from bench import reopen
-from bench.__main__ import app
-from bench.analyse import plots
-from bench.choices import Choices
-from bench.facts import Environment
-from bench.header import Data, Inputs, read_run
-from bench.pages import write_profile
-from bench.progress import RunProgress
-from bench.records import RecordError
-from bench.setup import find_inputs
-from bench.variants import UsageError
+from bench.cli.app import app
+from bench.cli.finish import write_profile
+from bench.core.facts import Environment
+from bench.core.header import Data, Inputs, read_run
+from bench.core.progress import RunProgress
+from bench.core.records import RecordError
+from bench.core.variants import UsageError
+from bench.plan.choices import Choices
+from bench.report.figures import plots
+from bench.run.prepare import reopen
+from bench.run.prepare.setup import find_inputs
 
 MUTATIONS = int(os.environ.get("NIN_FUZZ", "300"))
 SEED = int(os.environ.get("NIN_FUZZ_SEED", "0"))

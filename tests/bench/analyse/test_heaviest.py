@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.analyse import heaviest, report, tables
+from bench.analyse import heaviest, tables
 from bench.analyse.load import RunData, load
+from bench.report import pages
 
 BASE = "cpu-default-nchw-eager-b32"
 KEPT = "cpu-default-nchw-eager-b32-kept"
@@ -49,7 +50,7 @@ def test_what_fits_is_shown_whole(many: Callable[[int], RunData], count: int, ro
 
 
 def test_the_page_says_how_many_it_leaves_out(many: Callable[[int], RunData], tmp_path: Path) -> None:
-    page = report.write(many(LEAVES), tmp_path)
+    page = pages.write(many(LEAVES), tmp_path)
     layers = page.path.read_text().partition("## Layers")[2].partition("### Do the parts")[0]
 
     assert layers.count("leave out 162, summed in the row `(others)`") == 1

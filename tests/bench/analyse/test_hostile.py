@@ -15,10 +15,15 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from rich.console import Console
 
-from bench import exits, serve, text, traces
-from bench.analyse import ab, board, compare_page, heaviest, lettering, plots, report, summary
+from bench.analyse import heaviest
 from bench.analyse.load import RunData, load
-from bench.progress import RunProgress, say
+from bench.cli import ends, serve
+from bench.core import text, traces
+from bench.core.progress import RunProgress, say
+from bench.report import pages
+from bench.report.figures import lettering, plots
+from bench.report.render import tensorboard, terminal
+from bench.report.sides import ab, compare_page
 
 BASE = "cpu-default-nchw-eager-b32"
 KEPT = "cpu-default-nchw-eager-b32-kept"
@@ -150,7 +155,7 @@ def test_the_page_shows_every_name_and_does_nothing_else(
     data: RunData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(heaviest, "MOST_ROWS", len(HOSTILE) + 1)
-    page = report.write(data, tmp_path)
+    page = pages.write(data, tmp_path)
     written = page.path.read_text(encoding="utf-8")
     shown = tables(written)
     [first, *_] = [rows for rows in shown if rows[0][0] == "layer" and "kernel" in rows[0]]
@@ -171,7 +176,7 @@ def test_the_page_shows_every_name_and_does_nothing_else(
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_stranger_s_command_is_text_in_one_line_that_says_so(data: RunData, tmp_path: Path) -> None:
-    page = report.write(data, tmp_path).path.read_text(encoding="utf-8")
+    page = pages.write(data, tmp_path).path.read_text(encoding="utf-8")
     blocks = [token for token in tokens(page) if token.type == "fence"]
     [command] = [block for block in blocks if block.info == "text"]
 
@@ -204,7 +209,7 @@ def test_only_a_call_of_bench_is_given_to_be_copied(
 ) -> None:
     data = load(make_run({(BASE, "A"): [1.0]}))
     data.run.command = command
-    page = report.write(data, tmp_path).path.read_text(encoding="utf-8")
+    page = pages.write(data, tmp_path).path.read_text(encoding="utf-8")
     [shell] = [
         token.content.splitlines()[:-1] for token in tokens(page) if token.type == "fence" and token.info == "sh"
     ]
@@ -235,19 +240,19 @@ def test_no_terminal_is_steered(
 ) -> None:
     out = StringIO()
     monkeypatch.setattr(
-        summary, "Console", lambda **_: Console(file=out, force_terminal=style == "terminal", width=200)
+        terminal, "Console", lambda **_: Console(file=out, force_terminal=style == "terminal", width=200)
     )
-    page = report.write(data, tmp_path)
-    summary.show(page)
-    summary.show_estimates(data)
-    summary.show_profile(page)
+    page = pages.write(data, tmp_path)
+    terminal.show(page)
+    terminal.show_estimates(data)
+    terminal.show_profile(page)
     for name in [*HOSTILE, *REASONS, COMMAND]:
         say(Console(file=out, force_terminal=style == "terminal", width=200), f"{name}: end")
         progress = RunProgress(Console(file=out, force_terminal=True, width=200))
         progress.before(name, 0, 1, 1.0)
         progress.end()
         with pytest.raises(typer.Exit):
-            exits.fail(f"{name}: no such thing")
+            ends.fail(f"{name}: no such thing")
     shown = re.sub("\x1b\\[[0-9;?]*[mKlhA]|\r", "", out.getvalue())  # rich's own
 
     assert STEERING.search(shown) is None
@@ -278,8 +283,8 @@ def test_tensorboard_is_prepared_and_its_text_escaped(
     from tensorboard.plugin_util import markdown_to_safe_html
 
     texts: dict[str, str] = {}
-    monkeypatch.setattr(board.Writer, "text", lambda _self, tag, markdown: texts.update({tag: markdown}))
-    target = board.write(report.write(data, tmp_path))
+    monkeypatch.setattr(tensorboard.Writer, "text", lambda _self, tag, markdown: texts.update({tag: markdown}))
+    target = tensorboard.write(pages.write(data, tmp_path))
 
     assert {traces.file_name(v) for v in (BASE, KEPT, OWN, LONG, LONG_TOO)} | {"report"} == {
         path.name for path in target.iterdir() if path.is_dir()
@@ -300,14 +305,14 @@ def test_an_ab_says_the_same_in_page_terminal_and_summary(
     make_ab: MakeRun, arms: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = StringIO()
-    monkeypatch.setattr(summary, "Console", lambda: Console(file=out, force_terminal=True, width=200))
+    monkeypatch.setattr(terminal, "Console", lambda: Console(file=out, force_terminal=True, width=200))
     steps = arms(9, variant_id=BASE.replace("nchw", "nhwc"))
     run = make_ab(steps, failed={(BASE, "head"): ("error", f"a|b `{SCRIPT}` \x1b[2J[red]")}, excluded={OWN: "[x](x)"})
     raw = json.loads((run / "run.json").read_text())
     raw["trees"]["base"]["name"] = f"main|{SCRIPT}\x1b[2J`"
     (run / "run.json").write_text(json.dumps(raw))
-    page = report.write_ab(load(run), tmp_path)
-    summary.show_ab(page)
+    page = pages.write_ab(load(run), tmp_path)
+    terminal.show_ab(page)
 
     check_page(page.path.read_text(encoding="utf-8"), {"figures/noise.png", "figures/changes.png"})
     check_page(ab.summary(page), set())
@@ -328,4 +333,4 @@ def test_runs_side_by_side_with_hostile_names_of_folders(make_run: MakeRun, tmp_
     check_page(
         page.path.read_text(encoding="utf-8"), {f"figures/{p.name}" for p in (page.folder / "figures").iterdir()}
     )
-    summary.show_compare(page)
+    terminal.show_compare(page)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.analyse.load import load, variant_axes
-from bench.records import TRIALS, RecordError, read_rows
+from bench.core.records import TRIALS, RecordError, read_rows
 
 BASE = "cpu-default-nchw-eager-b32"
 KEPT = "cpu-default-nchw-eager-b32-kept"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.analyse import mend
+from bench.analyse.traces import mend
 
 
 def named(events: list[mend.Event], name: str) -> mend.Event:

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analyse import noise, plots, report
 from bench.analyse.load import load
+from bench.report import pages
+from bench.report.figures import plots
+from bench.report.trust import noise
 
 BASE = "cpu-default-nchw-eager-b32"
 GPU = "cuda-default-nchw-eager-b128"
@@ -48,7 +50,7 @@ def test_what_nvml_says_of_an_idle_gpu_is_no_reason() -> None:
 def test_for_how_long_a_gpu_was_held_back_stands_beside_the_rounds(make_run: MakeRun, tmp_path: Path) -> None:
     held = {"power_throttled": 0.25, "heat_throttled": 0.0}
     data = load(make_run({(GPU, "A"): [1.0] * 3, (GPU, "A'"): [1.0] * 3}, metrics={GPU: held}))
-    page = report.write(data, tmp_path / "reports").path.read_text()
+    page = pages.write(data, tmp_path / "reports").path.read_text()
 
     assert "held by power 25 %, held by heat 0.0 %." in page
     assert noise.by_round(noise.state(data))["held by power"].tolist() == ["25 %"] * 2
@@ -107,7 +109,7 @@ def test_more_threads_than_the_quota_are_told_with_what_to_set(
     told = noise.quota_words(data)
 
     assert len(told) == (threads is not None)
-    page = report.write(data, tmp_path / "reports").path.read_text()
+    page = pages.write(data, tmp_path / "reports").path.read_text()
     answer = page.partition("## Variants")[0]
     assert ("container's quota" in answer) == bool(told)
     if threads is not None:

@@ -6,8 +6,9 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 
-from bench.analyse import plots, tables
+from bench.analyse import tables
 from bench.analyse.load import RunData, load
+from bench.report.figures import plots
 
 BASE = "cpu-default-nchw-eager-b32"
 KEPT = "cpu-default-nchw-eager-b32-kept"

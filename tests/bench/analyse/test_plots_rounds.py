@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.analyse import noise, plots_rounds
 from bench.analyse.changes import gate, stage_of
 from bench.analyse.load import load
+from bench.report.figures import plots_rounds
+from bench.report.trust import noise
 
 BASE = "cpu-default-nchw-eager-b32"
 MakeRun = Callable[..., Path]

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.analyse import compare, plots_runs
+from bench.analyse import compare
 from bench.analyse.compare import Side
 from bench.analyse.load import load
+from bench.report.figures import plots_runs
 
 GPU = "cuda-default-nchw-eager-b128"
 MakeRun = Callable[..., Path]

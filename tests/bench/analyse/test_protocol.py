@@ -20,8 +20,8 @@ from scipy import stats
 
 from bench.analyse.stats import LEVEL, as_ratio, p_above, shift_interval, z_of_shift
 from bench.analyse.verdicts import DELTA_CPU, FASTER, SAME, SLOWER, UNDECIDED, verdict
-from bench.plan import CONFIRM_ROUNDS, Arm, round_trials
-from bench.variants import Variant
+from bench.core.variants import Variant
+from bench.plan.schedule import CONFIRM_ROUNDS, Arm, round_trials
 
 DRAWS, SAMPLES = 4000, 3
 NOISES = ("normal", "heavy", "spiky", "bimodal")

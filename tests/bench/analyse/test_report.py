@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.analyse import advice, answer, bound, report, tables
+from bench.analyse import tables
 from bench.analyse.labels import label, name_of
 from bench.analyse.load import RunData, load
-from bench.variants import DEFAULTS, as_row, parse_id
+from bench.core.variants import DEFAULTS, as_row, parse_id
+from bench.report import pages
+from bench.report.outcome import advice, answer, bound
 
 BASE = "cpu-default-nchw-eager-b32"
 NOTEBOOK = "cpu-default-nchw-eager-b32-notebook-syncstep"
@@ -66,7 +68,7 @@ def data(make_run: MakeRun) -> RunData:
 
 
 def test_the_page_is_the_golden_one(data: RunData, tmp_path: Path) -> None:
-    page = report.write(data, tmp_path).path.read_text().replace(str(data.folder), "results/made-up")
+    page = pages.write(data, tmp_path).path.read_text().replace(str(data.folder), "results/made-up")
     if os.environ.get("NIN_GOLDEN") == "write":
         GOLDEN.write_text(page)
 
@@ -82,13 +84,13 @@ def test_parts_that_do_not_add_up_are_told_of(
 ) -> None:
     arms = {(BASE, "A"): around(1.6, 0), (BASE, "A'"): around(1.6, 3)}
     folder = make_run(arms, layers=[("0", "Conv2d", 0.3, backward_share)])
-    page = report.write(load(folder), tmp_path).path.read_text()
+    page = pages.write(load(folder), tmp_path).path.read_text()
 
     assert ("**Not for all variants**" in page) == told
 
 
 def test_sections_come_in_the_designs_order(data: RunData, tmp_path: Path) -> None:
-    page = report.write(data, tmp_path).path.read_text()
+    page = pages.write(data, tmp_path).path.read_text()
 
     assert re.findall(r"^## (.*)", page, re.MULTILINE) == [
         "The answer", "Variants", "Where a step goes", "Layers", "Memory", "What bounds an epoch",
@@ -103,9 +105,9 @@ def test_sections_come_in_the_designs_order(data: RunData, tmp_path: Path) -> No
 
 
 def test_writing_it_again_changes_nothing(data: RunData, tmp_path: Path) -> None:
-    report.write(data, tmp_path)
+    pages.write(data, tmp_path)
     first = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file() and "made-up" in str(p)}
-    report.write(data, tmp_path)
+    pages.write(data, tmp_path)
 
     assert first == {p: p.read_bytes() for p in first}
 
@@ -225,7 +227,7 @@ def test_labels_tell_the_batch_where_there_are_several(make_run: MakeRun) -> Non
 def test_batches_are_drawn_where_there_are_several(make_run: MakeRun, tmp_path: Path) -> None:
     sizes = {(f"cpu-default-nchw-eager-b{b}", "A"): [b / 20] * 8 for b in (8, 16, 32)}
     data = load(make_run(sizes))
-    page = report.write(data, tmp_path).path.read_text()
+    page = pages.write(data, tmp_path).path.read_text()
 
     assert answer.families(data, tables.steps(data), "batch_size") == {"baseline": [v for v, _ in sizes]}
     assert "## Batch size" in page
@@ -265,7 +267,7 @@ def test_cudnn_s_trials_are_named_and_told_how_to_switch_on(data: RunData) -> No
 
 def test_a_run_in_which_all_failed_has_a_page_that_says_so(make_run: MakeRun, tmp_path: Path) -> None:
     data = load(make_run({}, failed={BASE: ("error", "the worker ended with exit code 3")}))
-    page = report.write(data, tmp_path).path.read_text()
+    page = pages.write(data, tmp_path).path.read_text()
 
     assert "no answer" in page
     assert "the worker ended with exit code 3" in page
@@ -274,7 +276,7 @@ def test_a_run_in_which_all_failed_has_a_page_that_says_so(make_run: MakeRun, tm
 def test_few_rounds_are_warned_of(make_run: MakeRun, tmp_path: Path) -> None:
     data = load(make_run({(BASE, "A"): [1.0] * 8, (BASE, "A'"): [1.0] * 8, (KEPT, "V"): [0.5] * 8}))
 
-    assert "**Only 7 rounds: a change of 10 % may go undecided.**" in report.write(data, tmp_path).path.read_text()
+    assert "**Only 7 rounds: a change of 10 % may go undecided.**" in pages.write(data, tmp_path).path.read_text()
 
 
 def test_noise_is_said_where_the_verdicts_would_be(make_run: MakeRun, tmp_path: Path) -> None:
@@ -282,13 +284,13 @@ def test_noise_is_said_where_the_verdicts_would_be(make_run: MakeRun, tmp_path: 
 
     assert (
         "**NOISY: identical code came out different, so cpu gets no verdict.**"
-        in report.write(data, tmp_path).path.read_text()
+        in pages.write(data, tmp_path).path.read_text()
     )
 
 
 def test_a_run_that_ended_before_its_first_trial_has_a_page(make_run: MakeRun, tmp_path: Path) -> None:
     folder = make_run({(BASE, "A"): []})
-    page = report.write(load(folder), tmp_path).path.read_text()
+    page = pages.write(load(folder), tmp_path).path.read_text()
 
     assert "no answer" in page
     assert "0 complete rounds" in page
@@ -320,7 +322,7 @@ def test_devices_are_answered_apart_and_both_drawn(make_run: MakeRun, tmp_path: 
         for arm in ("A", "A'")
     }
     data = load(make_run(steps, layers=[("0", "Conv2d", 0.3, 0.67)]))
-    page = report.write(data, tmp_path).path.read_text()
+    page = pages.write(data, tmp_path).path.read_text()
 
     assert "On **cpu**, nin:" in page
     assert "On **cuda**, nin:" in page
@@ -347,7 +349,7 @@ def test_a_launch_bound_variant_is_labelled(
     variant_id: str, metrics: dict[str, float], told: str, make_run: MakeRun, tmp_path: Path
 ) -> None:
     data = load(make_run({(variant_id, "A"): [0.01] * 8}, metrics={variant_id: metrics}))
-    page = report.write(data, tmp_path).path.read_text()
+    page = pages.write(data, tmp_path).path.read_text()
 
     assert ("is launch-bound**: giving the device its work takes " in page) == bool(told)
     assert told in page
@@ -384,7 +386,7 @@ def test_a_step_that_makes_its_batch_on_the_host_is_bound_by_that_and_not_by_lau
     assert sum(map(bool, map(in_data.search, rows))) == 8
     (folder / "samples.csv").write_text("\n".join(in_data.sub(r"\1,0.007", row) for row in rows) + "\n")
 
-    assert "launch-bound" not in report.write(load(folder), tmp_path).path.read_text()
+    assert "launch-bound" not in pages.write(load(folder), tmp_path).path.read_text()
 
 
 def test_steps_that_were_stamped_from_an_idle_device_are_named_beside_those_behind_a_backlog(
@@ -401,7 +403,7 @@ def test_steps_that_were_stamped_from_an_idle_device_are_named_beside_those_behi
 def test_a_reason_with_a_bar_stays_in_its_cell(make_run: MakeRun, tmp_path: Path) -> None:
     data = load(make_run({(BASE, "A"): [1.0]}, failed={KEPT: ("error", "a | b")}))
 
-    assert "a \\| b" in report.write(data, tmp_path).path.read_text()
+    assert "a \\| b" in pages.write(data, tmp_path).path.read_text()
 
 
 def test_another_batch_with_the_notebook_s_loop_has_an_answer_of_its_own(make_run: MakeRun) -> None:
@@ -450,7 +452,7 @@ def test_the_line_that_repeats_a_run_names_the_seed_of_its_order(make_run: MakeR
     folder = make_run({(BASE, "A"): [1.0, 1.1], (BASE, "A'"): [1.0, 1.2]})
     whole = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps(whole | {"order_seed": 4711}))
-    page = report.write(load(folder), tmp_path).path.read_text()
+    page = pages.write(load(folder), tmp_path).path.read_text()
 
     assert "nox -s bench -- --order-seed 4711\n" in page
     assert "in an order drawn anew each round from seed 4711" in page
@@ -458,9 +460,9 @@ def test_the_line_that_repeats_a_run_names_the_seed_of_its_order(make_run: MakeR
 
 def test_the_page_says_whose_steps_differ_and_that_means_are_shown(make_run: MakeRun, tmp_path: Path) -> None:
     steps = {(BASE, "A"): [1.0, 1.0], (BASE, "A'"): [1.0, 1.0], (KEPT, "V"): [1.0, 1.0]}
-    alike = report.write(load(make_run(steps)), tmp_path).path.read_text()
+    alike = pages.write(load(make_run(steps)), tmp_path).path.read_text()
     differ = load(make_run(steps, once={BASE: {"step_paths": 4}, KEPT: {"step_paths": 1}}, name="differ"))
-    page = report.write(differ, tmp_path).path.read_text()
+    page = pages.write(differ, tmp_path).path.read_text()
     [line] = [line for line in page.splitlines() if line.startswith("**Steps differ**")]
 
     assert "in baseline (4 paths in a trial)" in line
@@ -492,7 +494,7 @@ def test_a_baseline_without_a_table_of_layers_says_why(
     if (BASE, "A") in steps:
         header["plan"]["counts"][BASE]["stamped"] = 0
     (folder / "run.json").write_text(json.dumps(header))
-    page = report.write(load(folder), tmp_path).path.read_text()
+    page = pages.write(load(folder), tmp_path).path.read_text()
     layers = page.partition("## Layers")[2].partition("\n## ")[0]
     [line] = [line for line in layers.splitlines() if "has no table of layers" in line]
 
@@ -502,7 +504,7 @@ def test_a_baseline_without_a_table_of_layers_says_why(
 
 
 def test_a_fastest_variant_that_is_compiled_says_why_it_has_no_table(data: RunData, tmp_path: Path) -> None:
-    page = report.write(data, tmp_path).path.read_text()
+    page = pages.write(data, tmp_path).path.read_text()
 
     assert "**nhwc + inductor + kept** has no table of layers: it is compiled, which fuses layers." in page
 
@@ -524,7 +526,7 @@ def test_that_max_autotune_computes_some_convolutions_in_float32_is_told(
 ) -> None:
     card = {"cuda_devices": [{"name": "Made-up GPU", "memory_bytes": 2**34, "capability": capability}]}
     steps = {("cuda-default-nchw-eager-b128", "A"): [1.0, 1.1], (variant_id, "V"): [0.5, 0.6]}
-    page = report.write(load(make_run(steps, environment=card)), tmp_path)
+    page = pages.write(load(make_run(steps, environment=card)), tmp_path)
 
     assert ("turns 1x1 convolutions into matrix products" in page.path.read_text()) is told
 
@@ -533,7 +535,7 @@ def test_the_page_of_a_run_without_nox_has_commands_that_need_none(make_run: Mak
     folder = make_run({(BASE, "A"): around(1.6, 0), (BEST, "V"): around(1.0, 2), (BF16, "V"): [0.5]})
     whole = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps(whole | {"by_nox": False}))
-    page = report.write(load(folder), tmp_path).path.read_text()
+    page = pages.write(load(folder), tmp_path).path.read_text()
 
     assert "nox" not in page
     for command in (
@@ -549,7 +551,7 @@ def test_the_page_tells_what_is_known_of_a_gpu(make_run: MakeRun, tmp_path: Path
              "power_limit_w": 72.0, "max_sm_clock_hz": 2.04e9, "mig": False}  # fmt: skip
     facts = {"driver": "580.65.06", "triton": "3.8.0", "cudnn_benchmark": False, "cuda_devices": [known],
              "cuda_architectures": ["sm_80", "sm_90"], "gpu_processes": [1]}  # fmt: skip
-    page = report.write(load(make_run({(BASE, "A"): [1.0, 1.1]}, environment=facts)), tmp_path).path.read_text()
+    page = pages.write(load(make_run({(BASE, "A"): [1.0, 1.1]}, environment=facts)), tmp_path).path.read_text()
     rows = dict(re.findall(r"^\| ([a-z ]+?) +\| +(.*?) +\|$", page, re.MULTILINE))
 
     told = "Made-up GPU (16.0 GiB, capability 8.9, 58 multiprocessors, at most 72 W, at most 2040 MHz, MIG off)"

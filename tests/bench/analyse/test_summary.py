@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.analyse import report, summary
 from bench.analyse.load import load
+from bench.report import pages
+from bench.report.render import terminal
 
 BASE = "cpu-default-nchw-eager-b32"
 KEPT = "cpu-default-nchw-eager-b32-kept"
@@ -16,7 +17,7 @@ MakeRun = Callable[..., Path]
 
 def test_the_table_and_the_path(make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = make_run({(BASE, "A"): [2.0] * 10, (BASE, "A'"): [2.0] * 10, (KEPT, "V"): [1.0] * 10})
-    summary.show(report.write(load(folder), tmp_path))
+    terminal.show(pages.write(load(folder), tmp_path))
     lines = capsys.readouterr().out.splitlines()
 
     [kept] = [line.split() for line in lines if KEPT in line]
@@ -25,7 +26,7 @@ def test_the_table_and_the_path(make_run: MakeRun, tmp_path: Path, capsys: pytes
 
 
 def test_the_first_estimates_have_no_verdicts(make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
-    summary.show_estimates(load(make_run({(BASE, "A"): [2.0]})))
+    terminal.show_estimates(load(make_run({(BASE, "A"): [2.0]})))
     out = capsys.readouterr().out
 
     assert "16.0" in out
@@ -42,7 +43,7 @@ def test_on_a_gpu_the_device_and_the_dispatch_stand_where_a_cpu_has_its_faults(
         (BASE, on_cpu, ["page faults", "system CPU", "1,000", "25 %"], ["device", "dispatch"]),
     ):
         folder = make_run({(variant_id, "A"): [0.0025]}, metrics={variant_id: metrics}, name=variant_id)
-        summary.show_estimates(load(folder))
+        terminal.show_estimates(load(folder))
         out = capsys.readouterr().out
 
         assert [words for words in there if words not in out] == []

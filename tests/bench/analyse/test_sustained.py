@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench import pages
-from bench.analyse import plots, report
 from bench.analyse.load import load
+from bench.cli import finish
+from bench.report import pages
+from bench.report.figures import plots
 
 CPU, GPU, HALF = "cpu-default-nchw-eager-b32", "cuda-default-nchw-eager-b128", "cuda-bf16-nchw-eager-b128"
 MakeRun = Callable[..., Path]
@@ -25,7 +26,7 @@ def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def page_of(folder: Path, out: Path) -> str:
-    return report.write(load(folder), out).path.read_text()
+    return pages.write(load(folder), out).path.read_text()
 
 
 def rows_of(page: str) -> dict[str, list[str]]:
@@ -67,4 +68,4 @@ def test_a_file_that_says_nothing_took_time_or_energy_is_blank(
 
 
 def test_the_fastest_of_each_device_is_told_from_the_rounds(make_run: MakeRun) -> None:
-    assert pages.fastest(make_run(STEPS | {(CPU, "A"): [1.0] * 3, (CPU, "A'"): [1.0] * 3})) == [HALF, CPU]
+    assert finish.fastest(make_run(STEPS | {(CPU, "A"): [1.0] * 3, (CPU, "A'"): [1.0] * 3})) == [HALF, CPU]

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analyse import report, tables
+from bench.analyse import tables
 from bench.analyse.load import load
+from bench.report import pages
 
 BASE = "cpu-default-nchw-eager-b32"
 KEPT = "cpu-default-nchw-eager-b32-kept"
@@ -181,7 +182,7 @@ def test_a_layer_that_is_never_called_has_a_row_without_times(odd: Path) -> None
 
 
 def test_calls_and_paths_are_shown_where_they_say_something(odd: Path, make_run: MakeRun, tmp_path: Path) -> None:
-    page = report.write(load(odd), tmp_path / "odd").path
+    page = pages.write(load(odd), tmp_path / "odd").path
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.read_text().splitlines()]
     by_layer = {row[0]: row for row in rows if len(row) == 11}
 
@@ -189,7 +190,7 @@ def test_calls_and_paths_are_shown_where_they_say_something(odd: Path, make_run:
     assert [["1", ""], ["2", "1, twin.1"], ["0", ""]] == [by_layer[layer][-2:] for layer in "012"]
     assert ["", "", ""] == by_layer["2"][4:7]
     plain = load(make_run({(BASE, "A"): [2.0] * 8}, layers=ODD[:2], name="plain"))
-    assert " calls |" not in report.write(plain, tmp_path / "plain").path.read_text()
+    assert " calls |" not in pages.write(plain, tmp_path / "plain").path.read_text()
 
 
 def test_memory_is_blank_where_it_was_not_measured(make_run: MakeRun) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.analyse import trace
-from bench.records import RecordError
+from bench.analyse.traces import trace
+from bench.core.records import RecordError
 
 VARIANT = "cuda-default-nchw-eager-b128"
 

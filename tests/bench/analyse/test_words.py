@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from bench.analyse import words
+from bench.report import words
 
 
 @pytest.mark.parametrize(

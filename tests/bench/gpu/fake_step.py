@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from bench.gpu.checks import Bounds
+from bench.gpu.plan import Need
 from bench.gpu.recorder import Recorder, Task
-from bench.gpu.steps import Need
 
 asked = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
 task = Task(**asked | {"scratch": Path(asked["scratch"])})

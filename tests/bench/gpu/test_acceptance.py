@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.core.variants import UsageError
 from bench.gpu import acceptance
 from bench.gpu.acceptance import Acceptance
 from bench.gpu.checks import Check, Status
-from bench.gpu.steps import Need, Step
-from bench.variants import UsageError
+from bench.gpu.plan import Need, Step
 
 FAKE = (sys.executable, str(Path(__file__).parent / "fake_step.py"))
 ANYWHERE = frozenset[Need]()

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from bench.gpu.floors import Traffic, copy_bytes_per_s, traffic_bytes
+from bench.core.variants import Variant
+from bench.gpu.steps.floors import Traffic, copy_bytes_per_s, traffic_bytes
 from bench.measure.workload import Inputs, build
-from bench.variants import Variant
 from tests.bench.measure.queue_clock import QueueClock
 
 N = 1000

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench.gpu import known
-from bench.gpu.times import CLOSE, NEAR
+from bench.gpu.steps import known
+from bench.gpu.steps.times import CLOSE, NEAR
 from bench.measure.workload import Workload
 from tests.bench.measure.queue_clock import QueueClock
 

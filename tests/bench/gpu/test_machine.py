@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from bench import gpus
-from bench.gpu import machine
 from bench.gpu.recorder import Recorder, Told
-from bench.measure import canary
+from bench.gpu.steps import machine
+from bench.machine import gpus
+from bench.measure.probes import canary
 from bench.measure.samples import Samples
 
 

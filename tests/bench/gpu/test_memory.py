@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from bench.gpu import memory
 from bench.gpu.recorder import Recorder, Told
+from bench.gpu.steps import memory
 
 GIB = 2**30
 TOLD: dict[str, float] = {

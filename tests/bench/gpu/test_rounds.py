@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from bench.choices import parse_budget
-from bench.gpu import rounds
+from bench.core.variants import parse_id
 from bench.gpu.recorder import Recorder, Task, Told
-from bench.plan import light
-from bench.variants import parse_id
+from bench.gpu.steps import rounds
+from bench.plan.choices import parse_budget
+from bench.plan.schedule import light
 
 BASE, FAST = "cuda-default-nchw-eager-b128", "cuda-bf16-nhwc-eager-b128"
 SWING = (1.0, 1.01, 0.99, 1.02, 0.98, 1.0, 1.01, 0.99, 1.0)

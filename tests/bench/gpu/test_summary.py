@@ -1,7 +1,7 @@
 """A reader sees first what is wrong, and never a rehearsal for a result."""
 
 from bench.gpu.checks import Bounds, Check, Status
-from bench.gpu.steps import STEPS
+from bench.gpu.plan import STEPS
 from bench.gpu.summary import page
 
 FACTS = {"GPU": "Made-up GPU", "torch": "2.99.0"}

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.gpu import tests
 from bench.gpu.recorder import Recorder, Told
+from bench.gpu.steps import tests
 
 WRITTEN = """
 import pytest

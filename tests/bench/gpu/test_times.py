@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from bench.gpu import floors, times
+from bench.core.variants import Variant
 from bench.gpu.recorder import Recorder, Told
+from bench.gpu.steps import floors, times
 from bench.measure.samples import Samples
-from bench.variants import Variant
 
 BASE, HALF = "cuda-default-nchw-eager-b128", "cuda-bf16-nhwc-eager-b128"
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from bench.gpu import training
+from bench.gpu.steps import training
 from nin.__main__ import app
 
 

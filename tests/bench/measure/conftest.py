@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
+from bench.core.variants import Variant
 from bench.measure.workload import Inputs, Workload, build
-from bench.variants import Variant
 from nin.train import Mark, Setup, no_mark
 from tests.bench.measure.fake_nvml import UUID, FakeNvml
 

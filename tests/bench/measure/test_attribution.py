@@ -11,12 +11,12 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn.utils import parametrizations
 from torch.utils.checkpoint import checkpoint
 
-from bench.measure import trace
+from bench.core.traces import BETWEEN, Owner
 from bench.measure.clock import HostClock, Timeline
-from bench.measure.layers import stamped
 from bench.measure.leaves import leaves, paths, tensors, type_of
-from bench.measure.verify import observed
-from bench.traces import BETWEEN, Owner
+from bench.measure.probes import trace
+from bench.measure.probes.layers import stamped
+from bench.measure.validity.verify import observed
 from benchmarks.attribution import PHASES, step_of
 from benchmarks.planted import CASES, SHAPE, Case, Plant
 

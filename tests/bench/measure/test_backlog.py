@@ -10,12 +10,12 @@ import torch
 from torch import nn
 
 from bench.analyse.values import closures, launch_gaps, overheads
+from bench.core.variants import Variant
+from bench.measure.probes.stamps import timed_stamps
+from bench.measure.probes.steps import Counts
+from bench.measure.probes.timed import timed_steps
 from bench.measure.samples import Samples
-from bench.measure.stamps import timed_stamps
-from bench.measure.steps import Counts
-from bench.measure.timed import timed_steps
 from bench.measure.workload import Inputs, Workload
-from bench.variants import Variant
 from nin.train import Mark, Setup, no_mark
 from tests.bench.measure.queue_clock import Launching, QueueClock
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from bench.measure.borders import Border, mapped, visited
+from bench.measure.validity.borders import Border, mapped, visited
 
 Pair = namedtuple("Pair", "first second")  # noqa: PYI024 - what a user's model may return
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from bench.measure import canary
 from bench.measure.clock import HostClock
+from bench.measure.probes import canary
 from tests.bench.measure.queue_clock import QueueClock
 
 

@@ -16,12 +16,13 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from bench.matrix import PRESETS, preset
-from bench.measure import fit, memory, stamps, steps, worker
+from bench.core.variants import Variant
+from bench.measure import worker
 from bench.measure.clock import CudaClock
-from bench.measure.factory import build_model
+from bench.measure.probes import fit, memory, stamps, steps
 from bench.measure.workload import Workload
-from bench.variants import Variant
+from bench.plan.matrix import PRESETS, preset
+from bench.tasks.factory import build_model
 from nin import data
 from nin.loaders import make_loader
 from nin.train import Setup, Trainer

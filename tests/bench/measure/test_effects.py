@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import torch
 
-from bench.measure.effects import Effects, disturbed, samples_of, settle
-from bench.measure.steps import take_step
+from bench.core.variants import Variant
+from bench.measure.probes.steps import take_step
+from bench.measure.validity.effects import Effects, disturbed, samples_of, settle
 from bench.measure.workload import Workload
-from bench.variants import Variant
 
 MakeWork = Callable[..., Workload]
 NONE = Effects(graphs=1, graph_breaks=0, cudagraph_skips=0, steps=10, skipped=2)

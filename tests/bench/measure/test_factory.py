@@ -9,11 +9,11 @@ import torch
 from torch import nn
 from typer.testing import CliRunner
 
-from bench import dry, reopen
-from bench.__main__ import app
+from bench.cli.app import app
+from bench.core.variants import Variant, as_row
 from bench.measure import worker
-from bench.measure.factory import ModelError, build_model, why_unfit
-from bench.variants import Variant, as_row
+from bench.run.prepare import dry, reopen
+from bench.tasks.factory import ModelError, build_model, why_unfit
 
 ODD = {
     "compiled": "it is compiled already: return the plain model, and compile it by the axis compile_mode",

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 import torch
 
-from bench import child
-from bench.environment import describe, machine
-from bench.facts import Environment
-from bench.matrix import PRESETS, excluded_reason, preset
-from bench.variants import LARGEST, Variant, as_row
+from bench.core.facts import Environment
+from bench.core.variants import LARGEST, Variant, as_row
+from bench.machine.environment import describe, machine
+from bench.plan.matrix import PRESETS, excluded_reason, preset
+from bench.process import child
 
 pytestmark = pytest.mark.gpu
 VARIANTS = {e.variant.id: e.variant for name in PRESETS for e in preset(name, "cuda")}

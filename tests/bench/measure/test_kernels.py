@@ -7,9 +7,9 @@ from typing import Any, cast
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from bench.measure import kernels
 from bench.measure.clock import HostClock
-from bench.measure.trace import traced_step
+from bench.measure.probes import kernels
+from bench.measure.probes.trace import traced_step
 from bench.measure.workload import Workload
 
 MakeWork = Callable[..., Workload]

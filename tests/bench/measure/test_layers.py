@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import resnet18
 
+from bench.core.traces import Owner
 from bench.measure.clock import Clock, HostClock, Timeline
-from bench.measure.layers import stamp_cost_s, stamped
 from bench.measure.leaves import block_of, leaves
-from bench.traces import Owner
+from bench.measure.probes.layers import stamp_cost_s, stamped
 from nin.model import NiN
 
 PHASES = ("forward", "backward")

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from bench import child
-from bench.measure import memory
+from bench.core.variants import Variant, as_row
+from bench.measure.probes import memory
 from bench.measure.workload import Workload
-from bench.variants import Variant, as_row
+from bench.process import child
 from nin.train import Setup
 
 MakeWork = Callable[..., Workload]

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from bench.core.variants import Variant, as_row
 from bench.measure import worker
-from bench.measure.factory import build_model
 from bench.measure.leaves import leaves
-from bench.variants import Variant, as_row
+from bench.tasks.factory import build_model
 
 MODELS = {
     "torchvision.models:alexnet": ((3, 64, 64), 57_044_810),  # torchvision 0.24's own counts, with ten classes

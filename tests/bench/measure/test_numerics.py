@@ -8,12 +8,12 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from bench.measure import numerics, numerics_layers, numerics_whole
-from bench.measure.borders import Border
-from bench.measure.numerics_layers import Finding, Miss, Yard
-from bench.measure.numerics_whole import Result
-from bench.measure.rounding import GRAIN, ROUNDOFF, moved, precision_of
-from bench.measure.weights import NotGatedError, new_model, unit_variance
+from bench.measure.validity import numerics, numerics_layers, numerics_whole
+from bench.measure.validity.borders import Border
+from bench.measure.validity.numerics_layers import Finding, Miss, Yard
+from bench.measure.validity.numerics_whole import Result
+from bench.measure.validity.rounding import GRAIN, ROUNDOFF, moved, precision_of
+from bench.measure.validity.weights import NotGatedError, new_model, unit_variance
 from bench.measure.workload import Workload
 
 MakeWork = Callable[..., Workload]

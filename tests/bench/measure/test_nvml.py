@@ -10,8 +10,8 @@ import pynvml
 import pytest
 import torch
 
-from bench.measure import nvml
-from bench.measure.nvml import Gpu
+from bench.measure.system import nvml
+from bench.measure.system.nvml import Gpu
 from tests.bench.measure.fake_nvml import ANSWERS, FakeNvml
 
 CUDA = torch.device("cuda")

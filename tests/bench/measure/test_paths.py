@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from bench.analyse.values import closures, trial_values
+from bench.core.variants import Variant, as_row
 from bench.measure import worker
+from bench.measure.probes.steps import Counts
+from bench.measure.probes.timed import Timed, timed_steps
 from bench.measure.samples import Samples
-from bench.measure.steps import Counts
-from bench.measure.timed import Timed, timed_steps
 from bench.measure.workload import Workload
-from bench.variants import Variant, as_row
 from nin.train import Mark, no_mark
 
 FORWARD_S, BACKWARD_S, REST_S = 0.002, 0.003, 0.001

@@ -12,12 +12,13 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 
-from bench.analyse.curves import bound_by
-from bench.measure import queue, rates
+from bench.core.variants import Variant
+from bench.measure import queue
 from bench.measure.clock import Clock, HostClock
+from bench.measure.probes import rates
 from bench.measure.worker import steps_trial
 from bench.measure.workload import Inputs, Workload, build, endless
-from bench.variants import Variant
+from bench.report.outcome.curves import bound_by
 from nin.train import Mark, Setup, no_mark
 from tests.bench.measure.conftest import FakeClock
 

@@ -7,11 +7,11 @@ from typing import cast
 import pytest
 import torch
 
-from bench.measure import rates
+from bench.core.variants import Variant
 from bench.measure.clock import Clock, HostClock
+from bench.measure.probes import rates
 from bench.measure.samples import Samples
 from bench.measure.workload import Inputs, Workload, build
-from bench.variants import Variant
 from tests.bench.measure.conftest import PHASE_S, STEP_S, FakeClock
 
 

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from bench import child
+from bench.core.partial import shares
+from bench.core.variants import Variant, as_row, from_row
 from bench.measure import worker
-from bench.partial import shares
-from bench.variants import Variant, as_row, from_row
+from bench.process import child
 from nin import train
 from nin.train import Trainer
 

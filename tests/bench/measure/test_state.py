@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.measure import state
-from bench.measure.nvml import Gpu
+from bench.measure.system import state
+from bench.measure.system.nvml import Gpu
 from bench.measure.workload import Workload
 from nin.train import Setup
 from tests.bench.measure.conftest import FakeClock

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import torch
 
+from bench.core.variants import Variant
+from bench.measure.probes.stamps import Stamper, stamped_samples
+from bench.measure.probes.steps import WARM_S, Counts, calibrate, first_step, plain_steps, warm_up
 from bench.measure.samples import Samples
-from bench.measure.stamps import Stamper, stamped_samples
-from bench.measure.steps import WARM_S, Counts, calibrate, first_step, plain_steps, warm_up
-from bench.measure.usage import UNITS
+from bench.measure.system.usage import UNITS
 from bench.measure.workload import Workload
-from bench.variants import Variant
 from nin.train import Setup
 
 STEP_S = 4.9375  # conftest: the phases' seconds, the optimizer's twice

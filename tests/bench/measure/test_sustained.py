@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 import torch
 
-from bench.measure import sustained, worker
+from bench.core.variants import Variant
+from bench.measure import worker
+from bench.measure.probes import sustained
 from bench.measure.samples import Samples
 from bench.measure.workload import Workload
-from bench.variants import Variant
 from nin.train import Setup
 from tests.bench.measure.fake_nvml import FakeNvml
 

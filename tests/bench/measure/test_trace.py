@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from torch.profiler.profiler import _KinetoProfile
 
-from bench.analyse import trace as read
-from bench.measure import fusion, kernels, steps, trace
+from bench.analyse.traces import trace as read
+from bench.core.traces import FUSION, RAW
 from bench.measure.clock import HostClock
 from bench.measure.leaves import leaves
+from bench.measure.probes import fusion, kernels, steps, trace
 from bench.measure.samples import Samples
 from bench.measure.workload import Workload
-from bench.traces import FUSION, RAW
 
 STEPS = 3
 
@@ -24,8 +24,8 @@ STEPS = 3
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Samples, read.Trace, Workload]:
     """NiN at batch 32, traced."""
+    from bench.core.variants import Variant
     from bench.measure.workload import Inputs, build
-    from bench.variants import Variant
 
     folder = tmp_path_factory.mktemp("trace")
     work = build(Variant(), Inputs(), seed=0)
@@ -78,7 +78,7 @@ def test_plain_steps_and_their_losses_are_told_of_the_same_process(
 def test_ranges_of_one_thread_lie_within_each_other_or_apart(
     real_work: Callable[..., Workload], tmp_path: Path
 ) -> None:
-    from bench.analyse import mend
+    from bench.analyse.traces import mend
 
     work = real_work((1, 28, 28), batch_size=4, model="tests_models:twice")
     trace.measure(work, HostClock(), 1, tmp_path)

@@ -4,7 +4,7 @@ import mmap
 import multiprocessing
 import time
 
-from bench.measure.usage import usage
+from bench.measure.system.usage import usage
 
 PAGES = 2000
 

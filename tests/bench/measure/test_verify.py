@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from bench.measure import verify
-from bench.measure.effects import Effects, disturbed
+from bench.core.partial import shares
+from bench.core.variants import Variant
+from bench.measure.probes.steps import take_step
 from bench.measure.samples import Samples
-from bench.measure.steps import take_step
+from bench.measure.validity import verify
+from bench.measure.validity.effects import Effects, disturbed
 from bench.measure.workload import Workload
-from bench.partial import shares
-from bench.variants import Variant
 
 MakeWork = Callable[..., Workload]
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from bench import child
+from bench.core.variants import Variant, as_row
 from bench.measure import worker
-from bench.variants import Variant, as_row
+from bench.process import child
 
 
 def request(probes: str = "steps+layers", shape: list[int] | None = None, **axes: object) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from dataclasses import make_dataclass, replace
 import pytest
 import torch
 
+from bench.core.variants import Variant
 from bench.measure import workload
-from bench.measure.factory import ModelError, build_model
 from bench.measure.workload import Inputs, UnsupportedError, Workload, build, setup_of
-from bench.variants import Variant
+from bench.tasks.factory import ModelError, build_model
 from nin.model import NiN
 
 MakeWork = Callable[..., Workload]

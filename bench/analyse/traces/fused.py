@@ -1,0 +1,69 @@
+"""Which layers a kernel of a compiled model covers, found again in its trace: a set, never split."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from bench.analyse.traces.mend import Event
+from bench.core.records import RecordError, cause_of
+from bench.core.traces import range_name
+
+Span = tuple[float, float, str]
+"""Begin and end of a kernel, in microseconds, and the layers that it covers, in words."""
+GRAPH = re.compile(r"^graph_\d+_")
+"""In front of the name of inductor's own kernels."""
+
+
+def fused(path: Path, events: list[Event]) -> list[Span]:
+    """The kernels of a compiled model in a trace, with the layers that inductor says they cover.
+
+    Kernels of its own are known by their names. A library's operators are matched in the order of the generated code,
+    where a phase has as many calls of that name as the code has: else nothing is said of them.
+    """
+    if not path.is_file():
+        return []
+    try:
+        by_phase = msgspec.json.decode(path.read_bytes(), type=dict[str, list[tuple[str, list[str]]]])
+        names = {range_name(("", phase)): phase for phase in by_phase}
+        phases = [e for e in events if e.get("cat") == "user_annotation" and e.get("name") in names]
+        return [
+            (event["ts"], event["ts"] + event["dur"], ", ".join(layers))
+            for phase in phases
+            for event, layers in matched(by_phase[names[phase["name"]]], inside(events, phase))
+            if layers
+        ]
+    except (OSError, msgspec.MsgspecError, ValueError, LookupError) as error:
+        msg = f"{path}: damaged ({cause_of(error)})"
+        raise RecordError(msg) from error
+
+
+def inside(events: list[Event], phase: Event) -> list[Event]:
+    """The operators within a phase, in order, whichever thread they are of."""
+    begin, end = phase["ts"], phase["ts"] + phase["dur"]
+    found = [e for e in events if e.get("cat") == "cpu_op" and begin <= e["ts"] < end]
+    return sorted(found, key=lambda e: (e["ts"], -e["dur"]))
+
+
+def matched(kernels: list[tuple[str, list[str]]], calls: list[Event]) -> Iterator[tuple[Event, list[str]]]:
+    """The calls of kernels, each with its layers."""
+    by_name: dict[str, list[list[str]]] = {}
+    for name, layers in kernels:
+        by_name.setdefault(operator_of(name), []).append(layers)
+    for name, wanted in by_name.items():
+        mine: list[Event] = []
+        for event in calls:
+            outer = mine and event["ts"] < mine[-1]["ts"] + mine[-1]["dur"]
+            if GRAPH.sub("", event["name"]) == name and not outer:
+                mine.append(event)
+        if len(mine) == len(wanted):
+            yield from zip(mine, wanted, strict=True)
+
+
+def operator_of(kernel: str) -> str:
+    """How a profile names a kernel of the generated code: `extern_kernels.mm` is `aten::mm`."""
+    parts = kernel.split(".")
+    if parts[0] == "extern_kernels":
+        return f"aten::{parts[1]}"
+    return f"{parts[2]}::{parts[3]}" if parts[:2] == ["torch", "ops"] else kernel

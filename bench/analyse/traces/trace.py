@@ -1,0 +1,246 @@
+"""What a trace tells: which operator or kernel took how long for which layer and phase, and the memory of a step."""
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.analyse.load import RunData
+from bench.analyse.traces import mend
+from bench.analyse.traces.fused import Span, fused
+from bench.analyse.traces.mend import Event
+from bench.core import traces
+from bench.core.records import RecordError, cause_of
+from bench.core.traces import BETWEEN, Owner, owner_of
+
+DEVICE_WORK = ("kernel", "gpu_memcpy", "gpu_memset")
+OUTSIDE: Owner = ("", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """The steps of one variant as the profiler saw them. Seconds and calls are per step."""
+
+    variant_id: str
+    steps: int
+    step_s: float
+    """Mean length of a step under the profiler."""
+    work: pd.DataFrame
+    """What worked for whom: on (cpu or device), name, layer, phase, seconds, calls. On the CPU operators by themselves,
+    without those that they called; on a device its kernels, copies and sets, with the owner that launched them."""
+    device_busy_s: float
+    """How long a device worked in a step; NaN where none did."""
+    memory: pd.DataFrame
+    """The allocator in the step that took most: device, at_s since the step's begin, bytes since the trace's begin,
+    layer, phase."""
+
+
+def read(data: RunData) -> list[Trace]:
+    """The traces of a run, in the order of its variants. One that can't be read becomes a warning of the run's."""
+    found = []
+    for variant_id in data.variants.variant_id:
+        path = traces.folder_of(data.folder, variant_id) / traces.RAW
+        if path.is_file():
+            try:
+                trace = of_file(path, variant_id)
+                stamped = data.traced[(data.traced.variant_id == variant_id) & (data.traced.metric == "stamped_wall")]
+                if trace.steps != len(stamped):  # the profiler ends early where a buffer is full
+                    data.warnings.append(f"{path}: it has {trace.steps} of {len(stamped)} steps; trace it again")
+                found.append(trace)
+            except RecordError as error:  # what was measured stands without it
+                data.warnings.append(f"{error}; trace it again")
+    return found
+
+
+def of_file(path: Path, variant_id: str) -> Trace:
+    """The trace of a file; RecordError where it is damaged or holds no step."""
+    try:
+        events = [event for event in mend.read(path)["traceEvents"] if "ts" in event]
+    except (OSError, EOFError, ValueError) as error:
+        msg = f"{path}: damaged ({cause_of(error)})"
+        raise RecordError(msg) from error
+    steps = sorted((e["ts"], e["ts"] + e["dur"]) for e in events if is_step(e))
+    if not steps:
+        msg = f"{path}: no step is in it"
+        raise RecordError(msg)
+    owners = Owners(events, fused(path.with_name(traces.FUSION), events))
+    return Trace(
+        variant_id=variant_id,
+        steps=len(steps),
+        step_s=sum(end - start for start, end in steps) / len(steps) / 1e6,
+        work=work(events, steps, owners),
+        device_busy_s=device_busy_s(events, len(steps)),
+        memory=memory(events, steps, owners),
+    )
+
+
+def is_step(event: Event) -> bool:
+    """Whether this is the range of a whole step, on the host."""
+    return event.get("cat") == "user_annotation" and str(event.get("name")).startswith(mend.STEP)
+
+
+class Owners:
+    """Who had the time at any moment: the layer and phase whose range began last, by the borders of the probe.
+
+    In a compiled model the layers are those that the kernel under way covers, all of them: `spans` has begin, end and
+    layers of such kernels.
+    """
+
+    def __init__(self, events: list[Event], spans: list[Span]) -> None:
+        self._spans = sorted(spans)
+        self._begins = np.array([begin for begin, _, _ in self._spans])
+        borders = sorted(self._borders(events), key=lambda border: border[0])
+        self._at = np.array([at for at, _ in borders])
+        self._owners = [owner for _, owner in borders]
+
+    @staticmethod
+    def _borders(events: list[Event]) -> Iterator[tuple[float, Owner]]:
+        ranges = [(e, owner_of(str(e.get("name")))) for e in events if e.get("cat") == "user_annotation"]
+        layered = any(owner and owner[0] for _, owner in ranges)  # a compiled model has none, so nothing is between
+        for event, owner in ranges:
+            if owner is None or event.get("ph") != "X":
+                continue
+            layer, phase = owner
+            start, end = event["ts"], event["ts"] + event["dur"]
+            if layer:
+                yield start, owner
+                if phase == "forward":  # in backward the time is the layer's until the next border
+                    yield end, (BETWEEN, phase)
+            else:
+                yield start, (BETWEEN if layered and phase in ("forward", "backward") else "", phase)
+                yield end, OUTSIDE
+
+    def at(self, moment_us: float) -> Owner:
+        """The owner at a moment."""
+        index = int(np.searchsorted(self._at, moment_us, side="right")) - 1
+        layer, phase = self._owners[index] if index >= 0 else OUTSIDE
+        under_way = int(np.searchsorted(self._begins, moment_us, side="right")) - 1
+        if under_way >= 0 and moment_us < self._spans[under_way][1]:
+            layer = self._spans[under_way][2]
+        return layer, phase
+
+    def between(self, begin_us: float, end_us: float) -> Iterator[tuple[Owner, float, float]]:
+        """The owners of a stretch of time, each with its begin and end."""
+        cuts = self._at[(self._at > begin_us) & (self._at < end_us)]
+        edges = [begin_us, *map(float, cuts), end_us]
+        for start, stop in itertools.pairwise(edges):
+            yield self.at(start), start, stop
+
+
+def work(events: list[Event], steps: list[tuple[float, float]], owners: Owners) -> pd.DataFrame:
+    """What worked for whom within the steps, summed, per step."""
+    rows: list[tuple[object, ...]] = []
+    counted: set[int] = set()
+    for event, begin, end in alone([e for e in events if e.get("cat") == "cpu_op" and e.get("ph") == "X"]):
+        if within(steps, event["ts"]) and end > begin:
+            for owner, start, stop in owners.between(begin, end):
+                rows.append(("cpu", event["name"], *owner, stop - start, int(id(event) not in counted)))
+                counted.add(id(event))
+    launched = launches(events)
+    for event in events:
+        if event.get("cat") in DEVICE_WORK and event.get("ph") == "X":
+            # Work whose call is unknown has no owner; the call's moment, not the work's, tells the step.
+            at = launched.get(event.get("args", {}).get("correlation"))
+            if within(steps, event["ts"] if at is None else at):
+                rows.append(("device", event["name"], *(OUTSIDE if at is None else owners.at(at)), event["dur"], 1))
+    keys = ["on", "name", "layer", "phase"]
+    table = pd.DataFrame(rows, columns=[*keys, "us", "calls"])
+    summed = table.groupby(keys, sort=False).sum().reset_index()
+    return pd.DataFrame(
+        {
+            **{name: summed[name] for name in keys},
+            "seconds": summed.us / len(steps) / 1e6,
+            "calls": summed.calls / len(steps),
+        }
+    ).sort_values("seconds", ascending=False, ignore_index=True)
+
+
+def launches(events: list[Event]) -> dict[int, float]:
+    """When each piece of a device's work was launched, in microseconds by its correlation."""
+    return {
+        event["args"]["correlation"]: event["ts"]
+        for event in events
+        if event.get("cat") in mend.CATEGORIES and "correlation" in event.get("args", {})
+    }
+
+
+def within(steps: list[tuple[float, float]], moment_us: float) -> bool:
+    """Whether a moment lies in a step."""
+    return any(start <= moment_us < end for start, end in steps)
+
+
+def alone(events: list[Event]) -> Iterator[tuple[Event, float, float]]:
+    """Begin and end of every stretch in which a call of nested ones works by itself, by thread, with the call."""
+    by_thread: dict[object, list[Event]] = {}
+    for event in events:
+        by_thread.setdefault((event["pid"], event["tid"]), []).append(event)
+    for mine in by_thread.values():
+        under_way: list[Event] = []
+        reached = 0.0
+        for event in sorted(mine, key=lambda e: (e["ts"], -e["dur"])):
+            while under_way and end_of(under_way[-1]) <= event["ts"]:
+                yield under_way[-1], reached, end_of(under_way[-1])
+                reached = end_of(under_way.pop())
+            if under_way:
+                yield under_way[-1], reached, event["ts"]
+            reached = event["ts"]
+            under_way.append(event)
+        while under_way:
+            yield under_way[-1], reached, end_of(under_way[-1])
+            reached = end_of(under_way.pop())
+
+
+def end_of(event: Event) -> float:
+    """When a call ends, in microseconds."""
+    return float(event["ts"] + event["dur"])
+
+
+def device_busy_s(events: list[Event], steps: int) -> float:
+    """Seconds a step in which a kernel, copy or set was under way; NaN where there is none at all."""
+    spans = sorted((e["ts"], e["ts"] + e["dur"]) for e in events if e.get("cat") in DEVICE_WORK)
+    busy_us, reached = 0.0, -math.inf
+    for start, stop in spans:
+        busy_us += max(0.0, stop - max(start, reached))
+        reached = max(reached, stop)
+    return busy_us / steps / 1e6 if spans else math.nan
+
+
+def memory(events: list[Event], steps: list[tuple[float, float]], owners: Owners) -> pd.DataFrame:
+    """The bytes that the allocator had given out since the trace began, through the step in which they were most."""
+    columns = ["device", "at_s", "bytes", "layer", "phase"]
+    found = pd.DataFrame(
+        [(*device_of(e), e["ts"], e["args"]["Bytes"]) for e in events if e.get("name") == mend.ALLOCATION],
+        columns=["kind", "index", "us", "change"],
+    ).sort_values("us", kind="stable")
+    if found.empty:
+        return pd.DataFrame(columns=columns)
+    found["device"] = np.where(found.kind == 0, "cpu", "device " + found["index"].astype(str))
+    found["bytes"] = found.groupby("device")["change"].cumsum()
+    parts = []
+    for device, mine in found.groupby("device", sort=False):
+        in_steps = [mine[(mine.us >= start) & (mine.us < end)] for start, end in steps]
+        filled = [(part, start) for part, (start, _) in zip(in_steps, steps, strict=True) if len(part)]
+        if filled:
+            part, start = max(filled, key=lambda pair: pair[0].bytes.max())
+            who = [owners.at(us) for us in part.us]
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "device": device,
+                        "at_s": (part.us - start) / 1e6,
+                        "bytes": part.bytes,
+                        "layer": [layer for layer, _ in who],
+                        "phase": [phase for _, phase in who],
+                    }
+                )
+            )
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def device_of(event: Event) -> tuple[int, int]:
+    """Kind (0 the CPU, 1 CUDA) and index of the device of an allocation."""
+    return int(event["args"].get("Device Type", 0)), int(event["args"].get("Device Id", -1))

@@ -1,0 +1,316 @@
+"""`python -m bench`: the verbs. Each is one call; what is slow to import is imported where it is used."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.calls import check, entries_of, measure, places, stored, trace
+from bench.cli.ends import fail, no_verdict_from_a_crash, one_line, refused
+from bench.cli.finish import (
+    add_to_summary,
+    finish,
+    finish_ab,
+    finish_micro,
+    finish_profile,
+    write_profile,
+)
+from bench.cli.options import (
+    AllowChanged,
+    AxisValues,
+    Budget,
+    Classes,
+    Data,
+    Device,
+    Download,
+    MemoryLimit,
+    Model,
+    OrderSeed,
+    Out,
+    Preset,
+    Reports,
+    Resume,
+    Rounds,
+    RunId,
+    Seed,
+    Shape,
+    StoredRun,
+    VariantIds,
+)
+from bench.cli.serve import DEFAULT_PORT, HOST
+from bench.core import home
+from bench.core.header import read_run
+from bench.core.records import RUN_FILE
+from bench.core.text import visible
+from bench.core.traces import BOARD
+from bench.plan.choices import DEFAULT_STEPS, RESULTS, Choices, folder_of
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+
+
+@app.callback()
+def main() -> None:
+    """Measure what training a small CNN costs: layer by layer, variant by variant."""
+    home.settle()
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    preset: Preset = "quick",
+    device: Device = "all",
+    axis: AxisValues = None,
+    variant: VariantIds = None,
+    rounds: Rounds = None,
+    budget: Budget = None,
+    seed: Seed = None,
+    order_seed: OrderSeed = None,
+    model: Model = "nin",
+    input_: Shape = None,
+    classes: Classes = 10,
+    data: Data = None,
+    download: Download = False,
+    memory_limit: MemoryLimit = None,
+    out: Out = RESULTS,
+    reports: Reports = Path("reports"),
+    run_id: RunId = None,
+    resume: Resume = None,
+    allow_changed: AllowChanged = False,
+) -> None:
+    """Measure, then write the report and print the variants table."""
+    check(context)
+    chosen = Choices(
+        preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
+        rounds=rounds, budget=budget, seed=seed, order_seed=order_seed, model=model, shape=input_, classes=classes,
+        data=data, download=download, memory_limit=memory_limit, out=out, run_id=run_id,
+        allow_changed=allow_changed,
+    )  # fmt: skip
+    places(None if resume else out, reports)
+    finish(measure(chosen, resume), reports)
+
+
+@app.command()
+def ab(
+    context: typer.Context,
+    base: Annotated[
+        str | None,
+        typer.Option(metavar="REF", help="A commit, branch or tag of this folder's repository, or a folder."),
+    ] = None,
+    device: Device = "all",
+    axis: Annotated[
+        list[str] | None,
+        typer.Option("--axis", help="NAME=VALUE,VALUE: each device's baseline at these values. Repeatable."),
+    ] = None,
+    variant: VariantIds = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="Rounds before any that confirm.", show_default="12")
+    ] = None,
+    budget: Annotated[str, typer.Option(help="Time for all of it: 90s, 20m, 2h, or none.")] = "none",
+    seed: Seed = None,
+    order_seed: OrderSeed = None,
+    model: Model = "nin",
+    input_: Shape = None,
+    classes: Classes = 10,
+    data: Data = None,
+    download: Download = False,
+    out: Out = RESULTS,
+    reports: Reports = Path("reports"),
+    run_id: RunId = None,
+    resume: Resume = None,
+    allow_changed: AllowChanged = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 where a step stays undecided.")] = False,
+) -> None:
+    """Hold this tree's code against another's: its `nin`, or --model, in one interleaved run.
+
+    Exit codes: 0 no confirmed regression, 1 a confirmed regression, 2 wrong call, 3 undecided (--strict),
+    4 nothing measured, or not comparable, 5 this tree dies more often than the base.
+    """
+    from bench.analyse import changes  # noqa: PLC0415
+
+    check(context)
+    if not (base or resume):
+        fail("ab needs --base REF: a commit, branch or tag of this folder's git repository, or a folder")
+    chosen = Choices(
+        device=device, axes=tuple(axis or ()), variants=tuple(variant or ()), rounds=rounds, budget=budget,
+        seed=seed, order_seed=order_seed, model=model, shape=input_, classes=classes, data=data, download=download,
+        out=out, run_id=run_id, base=base, kind="ab", allow_changed=allow_changed,
+    )  # fmt: skip
+    places(None if resume else out, reports)
+    with no_verdict_from_a_crash():
+        page = finish_ab(measure(chosen, resume), reports)
+        add_to_summary(page)
+        raise typer.Exit(changes.exit_code(page.changes, page.deaths, strict=strict))
+
+
+@app.command("report")
+def report_(
+    run: StoredRun = None,
+    out: Annotated[Path, typer.Option(help="Folder for reports.")] = Path("reports"),
+) -> None:
+    """Write a run's report again, from its files alone; of an ab with its exit code."""
+    folder = stored(run)
+    with refused():
+        home.check(out, "--out")
+    with one_line():
+        kind = read_run(folder).kind
+    if kind == "profile":
+        return finish_profile(folder, out)
+    if kind != "ab":
+        return finish(folder, out)
+    from bench.analyse import changes  # noqa: PLC0415
+
+    with no_verdict_from_a_crash():
+        page = finish_ab(folder, out)
+        raise typer.Exit(changes.exit_code(page.changes, page.deaths, strict=False))
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Folders of runs, or names in results/.")],
+    out: Annotated[Path, typer.Option(help="Folder for reports.")] = Path("reports"),
+) -> None:
+    """Put stored runs side by side, the first as reference: ratios, no verdicts."""
+    from bench.analyse import load  # noqa: PLC0415
+    from bench.report.render import terminal  # noqa: PLC0415
+    from bench.report.sides import compare_page  # noqa: PLC0415
+
+    folders = [folder_of(RESULTS, run) for run in runs]
+    if len({folder.resolve() for folder in folders}) < max(2, len(folders)):
+        fail("compare needs two runs or more, each named once")
+    with refused():
+        home.check(out, "--out")
+    with one_line():
+        page = compare_page.write([load.load(folder) for folder in folders], out)
+    terminal.show_compare(page)
+
+
+@app.command()
+def profile(
+    context: typer.Context,
+    run: Annotated[
+        str | None,
+        typer.Argument(help="A run's folder, or its name in results/, to add to.", show_default="a run of its own"),
+    ] = None,
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--variant",
+            help="A variant by its id. Repeatable.",
+            show_default="the baseline, and the fastest of the run",
+        ),
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps in the trace of each variant.")] = DEFAULT_STEPS,
+    device: Device = "all",
+    seed: Seed = None,
+    model: Model = "nin",
+    input_: Shape = None,
+    classes: Classes = 10,
+    data: Data = None,
+    download: Download = False,
+    out: Out = RESULTS,
+    reports: Reports = Path("reports"),
+    run_id: RunId = None,
+) -> None:
+    """Trace some steps of each variant, for TensorBoard and Perfetto, apart from any timed trial."""
+    check(context)
+    chosen = Choices(
+        device=device, variants=tuple(variant or ()), seed=seed, model=model, shape=input_, classes=classes,
+        data=data, download=download, out=out, run_id=run_id, kind="profile",
+    )  # fmt: skip
+    places(None if run else out, reports)
+    finish_profile(trace(chosen, run, steps), reports)
+
+
+@app.command()
+def tensorboard(
+    run: StoredRun = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help=f"The port on {HOST}.")] = DEFAULT_PORT,
+    reports: Reports = Path("reports"),
+) -> None:
+    """Serve a run in TensorBoard on this machine: scalars, variants, tables, figures and its traces."""
+    from bench.cli import serve  # noqa: PLC0415
+
+    folder = stored(run)
+    with refused():
+        serve.check(port)
+        home.check(reports, "--reports")
+    page = write_profile(folder, reports)
+    for line in serve.lines(folder, port, [traced.variant_id for traced in page.traces]):
+        typer.echo(visible(line))
+    raise typer.Exit(serve.serve(page.folder / BOARD, port))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def micro(
+    context: typer.Context,
+    run: Annotated[
+        str | None, typer.Option(help="A run's folder, or its name in results/.", show_default="the newest")
+    ] = None,
+    variant: Annotated[
+        str | None, typer.Option(help="A variant by its id.", show_default="the run's first baseline")
+    ] = None,
+    model: Model = "nin",
+    data: Data = None,
+    download: Download = False,
+    reports: Reports = Path("reports"),
+) -> None:
+    """Measure each layer alone with pytest-benchmark, beside a run. pytest's own options are passed on."""
+    from bench.run import alone  # noqa: PLC0415
+
+    options = list(context.args)
+    if run is None and options and (folder_of(RESULTS, options[0]) / RUN_FILE).is_file():
+        run = options.pop(0)  # as the other verbs take it
+    folder = stored(run)
+    with refused(), one_line():
+        home.check(reports, "--reports")
+        if extra := [name for name in options if (folder_of(RESULTS, name) / RUN_FILE).is_file()]:
+            fail(f"micro takes one run: take back {extra[0]}")
+        code = alone.measure(Choices(model=model, data=data, download=download), folder, variant, options)
+    if not code:
+        finish_micro(folder, reports)
+    raise typer.Exit(code)
+
+
+@app.command()
+def gpu(
+    out: Annotated[Path, typer.Option(help="Folder for the result: new, or empty.")],
+    budget: Annotated[str, typer.Option(help="Time for all of it: 90s, 9m.")] = "9m",
+    rehearse: Annotated[
+        bool, typer.Option("--rehearse", help="Run every step on the CPU, with tiny sizes: says nothing of a GPU.")
+    ] = False,
+) -> None:
+    """Check that what is measured on this machine's GPU is true, and pack a folder that can be sent back.
+
+    Exit codes: 0 nothing failed, 1 a check failed, 2 wrong call, 4 nothing could be measured.
+    """
+    from bench.gpu import acceptance  # noqa: PLC0415
+
+    with refused(), one_line():
+        home.check(out, "--out")
+        code = acceptance.run(out, budget, rehearse=rehearse, say=lambda line: typer.echo(visible(line)))
+    raise typer.Exit(code)
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    preset: Preset = "quick",
+    device: Device = "all",
+    axis: AxisValues = None,
+    variant: VariantIds = None,
+    rounds: Rounds = None,
+    budget: Budget = None,
+    model: Model = "nin",
+    input_: Shape = None,
+    classes: Classes = 10,
+) -> None:
+    """Print the matrix: its variants, what can't run here and why, and how long a run may take."""
+    from bench.run.prepare import setup  # noqa: PLC0415
+
+    check(context)
+    chosen = Choices(
+        preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
+        rounds=rounds, budget=budget, model=model, shape=input_, classes=classes,
+    )  # fmt: skip
+    with refused():
+        typer.echo(setup.describe(chosen, entries_of(chosen)))

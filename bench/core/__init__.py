@@ -1,0 +1,1 @@
+"""What everyone may know: names, records, text. Frozen or pure; it imports nothing of bench but itself."""

@@ -1,0 +1,77 @@
+"""Folders of the user's own: the home, if there is one, what stands in where it can't be written, and what to set."""
+
+import contextlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from bench.core.variants import UsageError
+
+
+def home() -> Path | None:
+    """The user's home folder; None where nothing names one, or what names it is no folder of a user's own."""
+    try:
+        found = Path.home()
+    except RuntimeError:  # neither HOME nor an entry in passwd
+        return None
+    return found if found.is_absolute() and len(found.parts) > 1 else None
+
+
+def temporary() -> Path:
+    """The folder for temporary files; UsageError where none can be written."""
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError as error:
+        msg = "no folder for temporary files can be written: set TMPDIR to one that can"
+        raise UsageError(msg) from error
+
+
+def private() -> Path:
+    """A folder of this user's alone among the temporary files, made if need be.
+
+    UsageError where it is not safe to use.
+    """
+    folder = temporary() / f"nin-bench-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()  # not stat: a link may lead to what others write
+        own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    except OSError:
+        own = False
+    if not own:  # compiled code is kept here, and run
+        msg = f"{folder} is not this user's alone: set HOME, XDG_CACHE_HOME or TMPDIR to a folder that can be written"
+        raise UsageError(msg)
+    return folder
+
+
+def cache() -> Path:
+    """Where compiled code and code trees are kept: the user's cache, or a private temporary folder."""
+    from nin.data import cache_folder  # noqa: PLC0415 - imports torch
+
+    found = cache_folder()
+    return found if found and can_be_written(found) else private()
+
+
+def settle() -> None:
+    """Have matplotlib keep its files where it can, if it could not in the home; it warns at length otherwise."""
+    bases = {"XDG_CONFIG_HOME": ".config", "XDG_CACHE_HOME": ".cache"}
+    own = home()
+    usual = [os.environ.get(name) or (own and own / folder) for name, folder in bases.items()]
+    if os.environ.get("MPLCONFIGDIR") or all(base and can_be_written(Path(base) / "matplotlib") for base in usual):
+        return
+    with contextlib.suppress(UsageError):
+        os.environ["MPLCONFIGDIR"] = str(private() / "matplotlib")
+
+
+def can_be_written(folder: Path) -> bool:
+    """Whether files can be put into a folder, which may have to be made first."""
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
+def check(folder: Path, option: str) -> None:
+    """UsageError where an option's folder can't be written."""
+    if not can_be_written(folder):
+        msg = f"{folder} can't be written: name another folder by {option}"
+        raise UsageError(msg)

@@ -1,0 +1,53 @@
+"""The steps of `bench gpu` in order of worth, as data: what each is called, may take and needs."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+RESERVE_S = 10.0
+"""What the budget keeps for packing."""
+
+
+class Need(StrEnum):
+    """What a step can't do without."""
+
+    CUDA = "a CUDA device"
+    PYTEST = "pytest"
+    IMAGES = "all 60,000 train images of Fashion-MNIST (NIN_DATA names their folder)"
+
+
+CUDA = frozenset({Need.CUDA})
+REHEARSED = frozenset({Need.CUDA, Need.IMAGES})
+"""What a rehearsal does without."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A part of the acceptance, run in a process of its own: the function `measure` of module bench.gpu.steps.NAME."""
+
+    name: str
+    title: str
+    share: float
+    """Of the whole budget: the most that it may take."""
+    least_s: float
+    """With less time left than this it is not begun."""
+    needs: frozenset[Need] = CUDA
+
+    def limit_s(self, budget_s: float, left_s: float) -> float:
+        """Seconds after which it is ended."""
+        return min(self.share * budget_s, left_s - RESERVE_S)
+
+    def lacks(self, has: set[Need], *, rehearse: bool) -> list[Need]:
+        """What of its needs is not here, in their own order."""
+        needed = self.needs - REHEARSED if rehearse else self.needs
+        return [need for need in Need if need in needed - has]
+
+
+STEPS = (
+    Step(name="machine", title="environment and canary", share=0.12, least_s=5, needs=frozenset()),
+    Step(name="times", title="truth of times", share=0.2, least_s=20),
+    Step(name="memory", title="truth of memory", share=0.12, least_s=10),
+    Step(name="rounds", title="a run with verdicts", share=0.7, least_s=90),
+    Step(name="training", title="the notebook's training", share=0.2, least_s=20, needs=CUDA | {Need.IMAGES}),
+    Step(name="trace", title="a trace", share=0.1, least_s=10),
+    Step(name="tests", title="tests of what only a GPU shows", share=0.3, least_s=15, needs=CUDA | {Need.PYTEST}),
+)

@@ -1,0 +1,66 @@
+"""The step `rounds`: a run with verdicts, its page, and identical code as control."""
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench.analyse import load, tables
+from bench.gpu.checks import Bounds, number
+from bench.gpu.recorder import Recorder, Task
+from bench.gpu.steps.times import WHOLE, variants
+
+ROUNDS = 7
+"""The fewest that give identical code its interval; a verdict needs six."""
+RUN_ID = "gpu"
+END_S = 10.0
+"""What the step keeps for starting the run, and for reading what it left."""
+
+
+def measure(task: Task, to: Recorder) -> None:
+    """Take the run within the step's time, and check what its files tell."""
+    ended = subprocess.run(command(task), check=False).returncode
+    to.check("exit code of bench run", ended, Bounds(lo=0, hi=0), of_gpu=False)
+    check_run(task.scratch / "results" / RUN_ID, to)
+    pages = (task.scratch / "reports" / RUN_ID / "report.md").is_file()
+    to.check("pages of the run", pages, Bounds(lo=1, hi=1), of_gpu=False)
+
+
+def command(task: Task) -> list[str]:
+    """The call of bench run: rounds of the baseline twice and of bf16 + nhwc; in a rehearsal one.
+
+    A budget of less than ten minutes makes the pilot a light one.
+    """
+    asked = ["--variant", variants(task)[1].id, "--rounds", str(1 if task.rehearse else ROUNDS)]
+    budget = ["--budget", f"{math.floor(max(1.0, task.limit_s - END_S))}s"]
+    places = ["--out", str(task.scratch / "results"), "--reports", str(task.scratch / "reports"), "--run-id", RUN_ID]
+    return [sys.executable, "-m", "bench", "run", *asked, *budget, *places]
+
+
+def check_run(folder: Path, to: Recorder) -> None:
+    """Check the trials of a run, that its steps add up, and that identical code comes out alike; tell its verdicts."""
+    data = load.load(folder)
+    bad = data.trials[data.trials.status != "ok"]
+    why = "; ".join(f"{row.variant_id}: {row.status}: {row.reason}" for row in bad.itertuples())
+    to.check("trials that were not ok", len(bad), Bounds(hi=0), of_gpu=False, reason=why)
+    steps = tables.steps(data)
+    for row in steps.itertuples():
+        if not math.isnan(row.closure):
+            to.check(f"{row.variant_id}: sum of parts over plain step", row.closure, WHOLE)
+        to.fact(f"{row.variant_id}: images/s", number(row.images_per_s))
+        if row.verdict:
+            to.fact(f"{row.variant_id}: verdict, times the baseline", verdict_words(row))
+    for control in tables.controls(data):
+        name = f"{control.variant_id}: identical code, first over second"
+        if control.ratio.known:
+            to.check(f"{name}, lower end", control.ratio.lo, Bounds(hi=1))
+            to.check(f"{name}, upper end", control.ratio.hi, Bounds(lo=1))
+        else:
+            to.skip(name, f"an interval needs {ROUNDS} rounds, and {control.rounds} fit the time")
+
+
+def verdict_words(row: Any) -> str:  # noqa: ANN401 - a row of the steps table
+    """`FASTER 1.4 [1.38, 1.42]`."""
+    bounds = f" [{number(row.ratio_lo)}, {number(row.ratio_hi)}]" if not math.isnan(row.ratio_lo) else ""
+    return f"{row.verdict} {number(row.ratio)}{bounds}"

@@ -1,0 +1,33 @@
+"""The step `trace`: whether torch's profiler sees kernels here, and one trace to be sent back."""
+
+import gzip
+import json
+import os
+
+from bench.core.traces import FOLDER, RAW
+from bench.core.variants import as_row
+from bench.gpu.checks import Bounds
+from bench.gpu.recorder import Recorder, Task
+from bench.gpu.steps.times import variants
+from bench.process import child
+
+STEPS = 1
+END_S = 2.0
+"""What the step keeps for reading what its trial left."""
+
+
+def measure(task: Task, to: Recorder) -> None:
+    """Trace a step of the baseline as bench profile does."""
+    folder = task.scratch / FOLDER
+    folder.mkdir()
+    variant = variants(task)[0]
+    request = {
+        "task": "trial", "variant": as_row(variant), "probes": "trace", "counts": {}, "seed": 0,
+        "memory_limit_bytes": None, "inputs": {"folder": None, "shape": None, "classes": 10},
+        "trace": {"steps": STEPS, "folder": str(folder)},
+    }  # fmt: skip
+    reply = child.ask(request, dict(os.environ), task.limit_s - END_S)
+    to.check("traces", reply["status"] == "ok", Bounds(lo=1, hi=1), of_gpu=False, reason=reply["reason"])
+    if (folder / RAW).exists():
+        events = json.loads(gzip.decompress((folder / RAW).read_bytes()))["traceEvents"]
+        to.check("kernels in a step", sum(event.get("cat") == "kernel" for event in events), Bounds(lo=1))

@@ -1,0 +1,1 @@
+"""What machine and software this is."""

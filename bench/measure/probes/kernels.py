@@ -1,0 +1,105 @@
+"""What one step really called: the heaviest operator or kernel of each leaf, and how often tensors changed layout."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.autograd.profiler_util import FunctionEvent
+from torch.profiler import ProfilerActivity, profile
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from bench.core.traces import owner_of
+from bench.measure.clock import HostClock
+from bench.measure.leaves import tensors
+from bench.measure.probes.layers import stamped
+from bench.measure.probes.steps import take_step
+from bench.measure.probes.trace import Ranges
+from bench.measure.samples import Samples
+from bench.measure.validity.verify import format_of
+from bench.measure.workload import Workload
+
+COPIES = (torch.ops.aten.clone, torch.ops.aten._to_copy, torch.ops.aten.copy_)  # noqa: SLF001 - its public name
+OPERATORS = "aten::"
+
+
+def measure(work: Workload) -> tuple[Samples, dict[str, str]]:
+    """Conversions of layout and of type a step, as samples; and the heaviest operator or kernel by leaf.
+
+    A kernel is told of the leaf's forward: on the CPU the operator that ran longest by itself, on CUDA the kernel.
+    """
+    copies = Copies()
+    with copies:
+        take_step(work)
+    samples = Samples("kernels")
+    for name, value in copies.counts.items():
+        samples.add(name, "1", value)
+    return samples, heaviest(forward_events(work))
+
+
+def forward_events(work: Workload) -> list[FunctionEvent]:
+    """What the profiler sees of one forward, with a range for each leaf.
+
+    Backward and optimizer would be four events in five, and the profiler takes longer to tell them than to see them.
+    """
+    activities = [ProfilerActivity.CPU]
+    if work.device.type == "cuda":
+        activities.append(ProfilerActivity.CUDA)
+    model, ranges = work.trainer.model, Ranges(HostClock())  # nobody reads its stamps
+    x, _ = work.trainer.move(*next(work.batches))
+    with profile(activities=activities) as profiler, work.trainer.autocast(), stamped(model, ranges, ranges.leave):
+        ranges.enter(("", "forward"))
+        model(x)
+        ranges.enter(("", "end"))
+    return list(profiler.events())
+
+
+def heaviest(events: list[FunctionEvent]) -> dict[str, str]:
+    """By leaf the name that took most within the range of its forward: a device's kernel, or an operator by itself."""
+    found: dict[str, str] = {}
+    for event in events:
+        layer, phase = owner_of(event.name) or ("", "")
+        if layer and phase == "forward" and layer not in found:
+            times: Counter[str] = Counter()
+            on_device: Counter[str] = Counter()
+            for inner in within(event):
+                if inner.name.startswith(OPERATORS):  # the profiler has marks of its own among them
+                    times[inner.name] += inner.self_cpu_time_total
+                for kernel in inner.kernels:
+                    on_device[kernel.name] += kernel.duration
+            if top := (on_device or times).most_common(1):
+                found[layer] = top[0][0]
+    return found
+
+
+def within(event: FunctionEvent) -> Iterator[FunctionEvent]:
+    """The events inside of an event, at any depth."""
+    for child in event.cpu_children:
+        yield child
+        yield from within(child)
+
+
+class Copies(TorchDispatchMode):
+    """Counts the operators that turn a tensor from one memory format, or one float type, into another."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call] # torch's
+        self.counts = {"conversions": 0, "casts": 0}
+
+    def __torch_dispatch__(
+        self,
+        func: Any,  # noqa: ANN401
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> object:
+        """The operator's own result."""
+        before = [(format_of(t), t.dtype) for t in tensors(args)]
+        result = func(*args, **(kwargs or {}))
+        if func.overloadpacket in COPIES and before and isinstance(result, torch.Tensor):
+            source_format, source_dtype = before[-1]  # of copy_(target, source), else of the only one
+            self.counts["conversions"] += {source_format, format_of(result)} == {"nchw", "nhwc"}
+            self.counts["casts"] += (
+                source_dtype != result.dtype and source_dtype.is_floating_point and result.dtype.is_floating_point
+            )
+        return result

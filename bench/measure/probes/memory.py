@@ -1,0 +1,156 @@
+"""The probe of memory, in a fresh process of its own: what a step holds, and its peaks."""
+
+import json
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from torch.nn import functional as F
+from torch.profiler import ProfilerActivity, profile
+
+from bench.core.traces import BETWEEN
+from bench.measure.leaves import leaves
+from bench.measure.probes.steps import take_step
+from bench.measure.samples import Samples
+from bench.measure.system.nvml import Gpu
+from bench.measure.workload import Workload
+
+
+def measure(work: Workload) -> Samples:
+    """Bytes of parameters, gradients, optimizer state, saved activations, and the peaks of a step.
+
+    In this order: a warm-up step, the peak of one step, then the instruments, whose own memory thus
+    stays out of the peak.
+    """
+    samples = Samples("memory")
+
+    def add(metric: str, value: int | None, layer: str = "") -> None:
+        if value is not None:
+            samples.add(metric, "B", value, scope="layer" if layer else "process", layer=layer)
+
+    for _ in range(1 if work.eager else 3):  # compiling, and recording CUDA graphs, has peaks of its own
+        take_step(work)
+    was_reset = reset_peak(work.device)
+    take_step(work)
+    add("process_peak", process_peak_bytes(work.device) if was_reset else None)
+    model, optimizer = work.trainer.model, work.trainer.optimizer
+    state = [v for values in optimizer.state.values() for v in values.values()]
+    held = {
+        "parameter": storage_bytes(model.parameters()),
+        "gradient": storage_bytes(p.grad for p in model.parameters()),
+        "optimizer": storage_bytes(state),
+    }
+    for metric, value in held.items():
+        add(metric, value)
+    if work.device.type == "cuda":
+        if not work.variant.replays:  # a replay allocates nothing: it has what its recording took
+            add("allocator_peak", torch.cuda.max_memory_allocated(work.device))
+        add("reserved", torch.cuda.max_memory_reserved(work.device))
+    else:
+        add("allocator_peak", sum(held.values()) + allocated_peak_bytes(work))
+    if work.eager:
+        saved = saved_bytes(work)
+        add("saved", sum(saved.values()))
+        for layer, value in saved.items():
+            add("saved", value, layer=layer)
+    return samples
+
+
+def storage_bytes(values: Iterable[object]) -> int:
+    """Bytes of the distinct storages behind the tensors among `values`."""
+    storages = {
+        v.untyped_storage().data_ptr(): v.untyped_storage().nbytes() for v in values if isinstance(v, torch.Tensor)
+    }
+    return sum(storages.values())
+
+
+def reset_peak(device: torch.device) -> bool:
+    """Let the peaks begin anew, and whether they do; Linux does it for VmHWM (proc(5), clear_refs)."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        return True
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+    except OSError:
+        return False
+    return True
+
+
+def process_peak_bytes(device: torch.device) -> int | None:
+    """The process's peak since the reset: on the CPU VmHWM, on CUDA what it holds of the device by NVML.
+
+    Where NVML does not know the process, as in many containers, what all processes hold of the device. None where the
+    system does not tell.
+    """
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        return Gpu(device).used_bytes() or total - free
+    try:
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    kibibytes = next((s.split()[1] for s in status.splitlines() if s.startswith("VmHWM")), None)
+    return None if kibibytes is None else int(kibibytes) * 1024
+
+
+def saved_bytes(work: Workload) -> dict[str, int]:
+    """Bytes that one forward saves for backward, by the layer that saved a storage first.
+
+    Exact: from autograd's saved-tensor hooks, every storage once, parameters and buffers apart.
+    What functional code and the loss save is the row `between`. Every leaf has an entry.
+    """
+    model = work.trainer.model
+    own = {t.untyped_storage().data_ptr() for t in (*model.parameters(), *model.buffers())}
+    by_layer: dict[str, int] = defaultdict(int, dict.fromkeys(leaves(model), 0))
+    owner = [BETWEEN]
+    seen: dict[int, torch.Tensor] = {}  # holds every tensor, so that no address is used twice
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        tensor = tensor.detach()  # an output packed as itself would keep its own graph alive
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own and storage.data_ptr() not in seen:
+            seen[storage.data_ptr()] = tensor
+            by_layer[owner[0]] += storage.nbytes()
+        return tensor
+
+    def set_owner(path: str) -> None:
+        owner[0] = path
+
+    handles = []
+    for path, leaf in leaves(model).items():
+        handles.append(leaf.register_forward_pre_hook(lambda _m, _x, path=path: set_owner(path)))
+        handles.append(leaf.register_forward_hook(lambda _m, _x, _y: set_owner(BETWEEN)))
+    x, y = work.trainer.move(*next(work.batches))
+    try:
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t), work.trainer.autocast():
+            F.cross_entropy(model(x), y)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return dict(by_layer)
+
+
+def allocated_peak_bytes(work: Workload) -> int:
+    """The most that one step had allocated on the CPU beyond what it found there.
+
+    From torch's own records of every allocation and release, in their order (profiler trace).
+    """
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        take_step(work)
+    with tempfile.TemporaryDirectory() as folder:
+        trace = Path(folder) / "trace.json"
+        profiler.export_chrome_trace(str(trace))
+        events = json.loads(trace.read_text(encoding="utf-8"))["traceEvents"]
+    changes = [
+        (event["ts"], event["args"]["Bytes"])
+        for event in events
+        if event.get("name") == "[memory]" and event["args"].get("Device Type") == 0
+    ]
+    now = peak = 0
+    for _, change in sorted(changes, key=lambda item: item[0]):
+        now += change
+        peak = max(peak, now)
+    return peak

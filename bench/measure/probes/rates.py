@@ -1,0 +1,75 @@
+"""What bounds an epoch: how fast batches come if nothing trains, and how fast a step is if its batch is there."""
+
+import math
+
+from bench.measure import queue
+from bench.measure.clock import Clock
+from bench.measure.probes.steps import LONG_STEP_S, MOST_ITERATIONS, SLOW_STEP_S
+from bench.measure.samples import Samples
+from bench.measure.workload import Workload
+from nin.loaders import Loader
+
+LEAST_SAMPLE_S = 0.5
+SAMPLES = 3
+TRIED = 4
+MOST_BATCHES = 200
+
+
+def measure(work: Workload, clock: Clock, step_s: float) -> Samples:
+    """Seconds a batch of the loader alone, and of the step alone on one batch that is on the device already."""
+    samples = Samples("loader")
+    batches_s(work, clock, work.in_advance)
+    turn = max(1, work.workers)  # workers that began together end together: only whole turns have their mean
+    tried = turn * math.ceil(TRIED / turn)
+    alone_s = max(batches_s(work, clock, tried) / tried, 1e-6)
+    count = turn * math.ceil(min(MOST_BATCHES, LEAST_SAMPLE_S / alone_s) / turn)
+    for index in range(SAMPLES):
+        samples.add("loader_alone", "s", batches_s(work, clock, count) / count, iterations=count, index=index)
+    batch = work.trainer.move(*next(work.batches))
+    if work.workers:
+        queue.fill(work, clock, alone_s)  # so that workers that fill it take no cores from the step
+    count = 1 if step_s >= LONG_STEP_S else max(1, min(MOST_ITERATIONS, math.ceil(LEAST_SAMPLE_S / step_s)))
+    for index in range(SAMPLES if step_s < SLOW_STEP_S else 1):
+        clock.sync()
+        start = clock.host_s()
+        for _ in range(count):
+            work.trainer.step(*batch)
+        clock.sync()
+        samples.add("compute_alone", "s", (clock.host_s() - start) / count, iterations=count, index=index)
+    return samples
+
+
+def batches_s(work: Workload, clock: Clock, count: int) -> float:
+    """Seconds until so many batches came, on the device where the loader makes them there."""
+    clock.sync()
+    start = clock.host_s()
+    for _ in range(count):
+        next(work.batches)
+    clock.sync()
+    return clock.host_s() - start
+
+
+def whole_epochs(work: Workload, clock: Clock, count: int) -> Samples:
+    """Seconds of `count` whole epochs over all train images, the last partial batch included; the first one apart.
+
+    In a fresh process: the first epoch starts workers, compiles (for the partial batch too) and fills caches. Where
+    CUDA graphs are replayed, that of the partial batch is recorded in the second epoch, which is left out.
+    """
+    samples = Samples("epoch")
+    loader = work.whole_loader()
+    samples.add("first_epoch", "s", epoch_s(work, clock, loader), scope="process")
+    if work.variant.replays:
+        epoch_s(work, clock, loader)
+    for index in range(count):
+        samples.add("epoch", "s", epoch_s(work, clock, loader), scope="process", index=index)
+    samples.add("epoch_images", "1", work.trainer.images, scope="process")
+    return samples
+
+
+def epoch_s(work: Workload, clock: Clock, loader: Loader) -> float:
+    """Seconds of one epoch over the loader's batches."""
+    clock.sync()
+    start = clock.host_s()
+    work.trainer.epoch(loader)
+    clock.sync()
+    return clock.host_s() - start

@@ -1,0 +1,161 @@
+"""Stamped steps: who has the time of a step, by phase and layer."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from statistics import mean
+
+from bench.core.traces import BETWEEN
+from bench.measure.clock import Clock, Timeline
+from bench.measure.leaves import leaves
+from bench.measure.probes.layers import queued_stamp_cost_s, stamp_cost_s, stamped
+from bench.measure.samples import Samples
+from bench.measure.workload import Workload
+from nin.train import PHASES
+
+BACKLOG = 1.5
+"""Of the host's time for a stamped step, from an idle start: how long the device is held."""
+MOST_MISSES = 3
+
+Part = tuple[str, str]
+"""A layer, or nothing for what runs outside of every leaf, and a phase."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamped:
+    """One stamped sample: the means of its steps."""
+
+    wall_s: float
+    stamps: float
+    seconds: dict[Part, float]
+    """What each part took."""
+    paths: set[tuple[Part, ...]]
+    """The parts in their turns, of each way that a step went."""
+
+
+def stamped_sample(group: Sequence[Timeline]) -> Stamped:
+    """The sample of some steps."""
+    seconds: dict[Part, float] = defaultdict(float)
+    for timeline in group:
+        for part, part_s in timeline.seconds().items():
+            seconds[part] += part_s / len(group)
+    return Stamped(
+        wall_s=mean(timeline.wall_s() for timeline in group),
+        stamps=mean(timeline.stamps for timeline in group),
+        seconds=dict(seconds),
+        paths={timeline.path for timeline in group},
+    )
+
+
+class Stamper:
+    """Takes the stamped samples of a trial, of one step each or of `iterations` in a row.
+
+    On a device with a queue they are its own seconds, taken behind a backlog, where the step lets the host run ahead.
+    A fast device comes to a stamp as the host takes it, so from an idle start a layer reads what the host takes to
+    launch it. Behind a backlog all of the step lies in the queue before the device comes to its first stamp.
+    """
+
+    def __init__(self, work: Workload, clock: Clock) -> None:
+        self.work, self.clock = work, clock
+        self.backlog_s = 0.0
+        """How long the device is held before a step; 0 where it is not."""
+        self._misses = 0
+        if work.queues:
+            timeline, host_s, _ = timed_stamps(work, clock, 0.0)
+            timeline.give_back()
+            self.backlog_s = BACKLOG * host_s
+
+    def sample(self, iterations: int = 1) -> Stamped | None:
+        """One sample; None where it turns out that no backlog holds: from then on, there is none.
+
+        A step whose first stamp was come to too early (the host was slow, or waited for the device, or the queue was
+        full) is taken again behind twice the backlog.
+        """
+        group: list[Timeline] = []
+        while len(group) < iterations:
+            timeline, _, held = timed_stamps(self.work, self.clock, self.backlog_s)
+            if held or not self.backlog_s:
+                group.append(timeline)
+                continue
+            timeline.give_back()
+            self._misses += 1
+            if self._misses > MOST_MISSES:
+                self.backlog_s = 0.0
+                return None
+            self.backlog_s *= 2
+        sample = stamped_sample(group)
+        for timeline in group:
+            timeline.give_back()
+        return sample
+
+
+def timed_stamps(work: Workload, clock: Clock, backlog_s: float) -> tuple[Timeline, float, bool]:
+    """The stamps of one step, the seconds the host took to give it, and whether the device was still held then."""
+    timeline = Timeline(clock)
+    clock.sync()
+    if backlog_s:
+        clock.hold(backlog_s)
+    start = clock.host_s()
+    with stamped(work.trainer.model, timeline) if work.eager else nullcontext():
+        timeline.enter(("", "data"))
+        x, y = next(work.batches)
+        work.trainer.step(x, y, mark=lambda phase: timeline.enter(("", phase)))
+        timeline.enter(("", "end"))
+    host_s, held = clock.host_s() - start, timeline.waiting
+    clock.sync()
+    return timeline, host_s, held
+
+
+def stamped_samples(
+    work: Workload, found: Sequence[Stamped], backlog_s: float = 0.0, *, varied: bool = False
+) -> Samples:
+    """Seconds of each phase and, in eager variants, of each layer, from the same stamped steps; and how many paths.
+
+    Where they were taken behind a backlog, its seconds too (metric backlog). Where paths differ (`varied`) every part
+    has its seconds in every sample: 0 where no step ran it, which is what it took.
+    """
+    phases, layers = Samples("steps"), Samples("layers")
+    every = dict.fromkeys(parts_of(work, found), 0.0) if varied else {}
+    for index, sample in enumerate(found):
+        phases.add("stamped_wall", "s", sample.wall_s, index=index)
+        if backlog_s:
+            phases.add("backlog", "s", backlog_s, index=index)
+        layers.add("stamps", "1", sample.stamps, index=index)
+        add_parts(work, every | sample.seconds, index, phases, layers)
+    if work.eager and found:
+        layers.add("step_paths", "1", len(paths_of(found)), scope="process")
+    if work.eager:
+        phases.add_all([layers])
+    return phases
+
+
+def paths_of(found: Sequence[Stamped]) -> set[tuple[Part, ...]]:
+    """The ways that the steps of some samples went."""
+    return {path for sample in found for path in sample.paths}
+
+
+def parts_of(work: Workload, found: Sequence[Stamped]) -> list[Part]:
+    """Every leaf of the model, forward and backward, and whatever else some step ran."""
+    in_model = [(layer, phase) for layer in leaves(work.trainer.model) for phase in ("forward", "backward")]
+    return [*(in_model if work.eager else []), *(part for sample in found for part in sample.seconds)]
+
+
+def add_parts(work: Workload, seconds: dict[Part, float], index: int, phases: Samples, layers: Samples) -> None:
+    """Add what each phase and each layer took in a stamped sample."""
+    by_phase: dict[str, float] = defaultdict(float)
+    for (layer, phase), part_s in seconds.items():
+        by_phase[phase] += part_s
+        if work.eager and (layer or phase in ("forward", "backward")):
+            layers.add("wall", "s", part_s, scope="layer", layer=layer or BETWEEN, phase=phase, index=index)
+    for phase in filter(by_phase.__contains__, PHASES):
+        phases.add("wall", "s", by_phase[phase], scope="phase", phase=phase, index=index)
+
+
+def stamp_costs(work: Workload, clock: Clock) -> Samples:
+    """Seconds that a stamp between layers costs here; nothing for compiled variants, which have none."""
+    samples = Samples("layers")
+    if work.eager:
+        cost_s = queued_stamp_cost_s(clock) if work.queues else stamp_cost_s(clock, work.device)
+        samples.add("stamp_cost", "s", cost_s, scope="process")
+    return samples

@@ -1,0 +1,72 @@
+"""One long stretch of steps in a fresh process: what a GPU trains once it is warm, and on which energy.
+
+A card whose power is limited, or whose heat builds up, is faster in the half second of a trial than in the minutes of
+an epoch.
+"""
+
+from bench.measure.clock import Clock
+from bench.measure.probes.steps import calibrate, first_step, take_step, warm_up
+from bench.measure.samples import Samples
+from bench.measure.system.nvml import Gpu
+from bench.measure.validity.effects import settle
+from bench.measure.workload import Workload
+from bench.plan.schedule import SUSTAINED_S
+
+BEGIN_S = 0.5
+"""How much of the stretch its begin is: about what a trial in a round sees."""
+LEAST_ENERGY_S = 2.0
+"""No energy of a shorter stretch. NVML's counter moved every 0.1 s on an H100: each end of the stretch may be off by
+the energy of so long, both together by a tenth of 2 s, or by a fiftieth of SUSTAINED_S."""
+
+
+def measure(work: Workload, clock: Clock, stretch_s: float = SUSTAINED_S) -> Samples:
+    """Seconds a step in the first half second and in the last half of a stretch, and joules a step over all of it.
+
+    It begins behind the warm-up that a trial in a round has, so its begin is what such a trial measures. Energy is
+    blank where NVML does not tell it.
+    """
+    samples, gpu = Samples("sustained"), Gpu(work.device)
+    first_s = first_step(work, clock).rows[0]["value"]
+    settle(work)
+    counts = warm_up(work, clock, calibrate(work, clock, first_s, plain=1, stamped=0))
+    before_mj = gpu.energy_mj()
+    ends_s = groups(work, clock, counts.iterations, stretch_s)
+    after_mj = gpu.energy_mj()
+    taken = counts.iterations * (len(ends_s) - 1)
+    begin_s, last_s = (seconds / counts.iterations for seconds in begin_and_last(ends_s))
+    samples.add("sustained_begin", "s", begin_s, scope="process")
+    samples.add("sustained", "s", last_s, scope="process", iterations=taken)
+    energy_j = joules(before_mj, after_mj, ends_s[-1])
+    if energy_j is not None:
+        samples.add("energy", "J", energy_j / taken, scope="process", iterations=taken)
+    return samples
+
+
+def groups(work: Workload, clock: Clock, steps: int, stretch_s: float) -> list[float]:
+    """When each group of so many steps ended, in seconds from the stretch's start, which comes first (0).
+
+    The device is waited for behind each, as behind a plain sample: so both can be held against each other.
+    """
+    clock.sync()
+    start, ends_s = clock.host_s(), [0.0]
+    while ends_s[-1] < stretch_s:
+        for _ in range(steps):
+            take_step(work)
+        clock.sync()
+        ends_s.append(clock.host_s() - start)
+    return ends_s
+
+
+def begin_and_last(ends_s: list[float]) -> tuple[float, float]:
+    """Seconds a group in the stretch's first half second, and in its last half; of whole groups, one at the least."""
+    begin = next((i for i, end_s in enumerate(ends_s) if end_s >= BEGIN_S), len(ends_s) - 1)
+    half = next(i for i, end_s in enumerate(ends_s) if end_s >= ends_s[-1] / 2)
+    half = min(half, len(ends_s) - 2)
+    return ends_s[begin] / begin, (ends_s[-1] - ends_s[half]) / (len(ends_s) - 1 - half)
+
+
+def joules(before_mj: int | None, after_mj: int | None, stretch_s: float) -> float | None:
+    """The energy between two readings of the counter; None where one is not told, or the stretch is too short."""
+    if before_mj is None or after_mj is None or stretch_s < LEAST_ENERGY_S:
+        return None
+    return (after_mj - before_mj) / 1e3

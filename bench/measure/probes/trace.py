@@ -1,0 +1,148 @@
+"""The probe of traces: what torch.profiler sees of some steps, with ranges named as our tables name things.
+
+The ranges are opened at the very borders where the probe of layers takes its stamps, and the stamps are taken too: a
+trace can be held against them, step for step.
+"""
+
+import traceback
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.profiler import ProfilerActivity, profile, record_function, schedule
+
+from bench.core.traces import BETWEEN, RAW, SNAPSHOT, Owner, range_name
+from bench.measure.clock import Clock, Timeline
+from bench.measure.probes import steps as plain
+from bench.measure.probes.layers import stamped
+from bench.measure.queue import steady
+from bench.measure.samples import Samples
+from bench.measure.workload import Workload
+
+IN_A_ROW = 10
+"""Plain steps that a sample averages on a device with a queue: the first one's launch, into an empty queue, is long."""
+WARMUP = 1
+"""Steps in which the profiler is on and keeps nothing: its first step is a slow one."""
+
+
+class Ranges(Timeline):
+    """A timeline that the profiler sees: a range for each phase, and within it one for each layer.
+
+    In backward a layer's range covers the node that made its output; what autograd does until the next border
+    belongs to the layer as well, and has no range. Of a node that a checkpoint without early stop interrupts, its own
+    work behind what is computed anew lies in no range of its layer: only the stamps give it back.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self._phase: tuple[str, Any] = ("", None)
+        self._layer: Any = None
+
+    def enter(self, owner: Owner) -> None:
+        """From now on the time is `owner`'s."""
+        self.leave()
+        layer, phase = owner
+        if not layer and phase != self._phase[0]:
+            if self._phase[1] is not None:
+                self._phase[1].__exit__(None, None, None)
+            self._phase = (phase, None if phase == "end" else opened((layer, phase)))
+        elif layer or phase == "backward":
+            self._layer = opened((layer or BETWEEN, phase))
+        super().enter(owner)
+
+    def leave(self) -> None:
+        """End the range of a layer, if one is open; its time goes on."""
+        if self._layer is not None:
+            self._layer.__exit__(None, None, None)
+            self._layer = None
+
+
+def opened(owner: Owner) -> Any:  # noqa: ANN401 - a context of torch's
+    """The range of a layer or a phase, begun."""
+    context = record_function(range_name(owner))
+    context.__enter__()
+    return context
+
+
+def measure(work: Workload, clock: Clock, count: int, folder: Path) -> Samples:
+    """The trace of `count` steps, written to the folder; the seconds that the stamps give of the same steps.
+
+    Before it as many samples of plain steps with their loss; after it, on CUDA, the allocator's history of one step.
+    """
+    samples = plain_losses(work, clock, count)
+    activities = [ProfilerActivity.CPU]
+    if work.device.type == "cuda":
+        activities.append(ProfilerActivity.CUDA)
+    with profile(
+        activities=activities,
+        schedule=schedule(wait=0, warmup=WARMUP, active=count, repeat=1),
+        on_trace_ready=lambda done: done.export_chrome_trace(str(folder / RAW)),
+        record_shapes=True,
+        profile_memory=True,
+        with_stack=True,
+    ) as profiler:
+        timelines = []
+        steady(work, clock)  # the profiler took its time to start; what it sees before its first step it forgets
+        for _ in range(WARMUP + count):
+            timelines.append(traced_step(work, clock))
+            profiler.step()
+    for index, timeline in enumerate(timelines[WARMUP:]):  # behind the profile, which would hold reading them too
+        add_stamps(samples, timeline, index, eager=work.eager)
+    if work.device.type == "cuda":
+        history(work, clock, folder / SNAPSHOT)
+    return samples
+
+
+def plain_losses(work: Workload, clock: Clock, count: int) -> Samples:
+    """Seconds and what else a plain step is measured by, and its loss, `count` times."""
+    samples = Samples("trace")
+    for index in range(count):
+        trainer = work.trainer
+        before, taken_before = float(trainer.loss_sum), trainer.steps
+        iterations = IN_A_ROW if work.device.type == "cuda" else 1
+        taken = plain.plain_steps(work, clock, plain.Counts(plain=1, iterations=iterations))
+        samples.rows += [row | {"probe": "trace", "index": index} for row in taken.rows if row["metric"] != "dispatch"]
+        loss = (float(trainer.loss_sum) - before) / (trainer.steps - taken_before)  # CUDA's dispatch takes one more
+        samples.add("loss", "1", loss, index=index)
+    return samples
+
+
+def traced_step(work: Workload, clock: Clock) -> Ranges:
+    """One step under ranges; its stamps."""
+    timeline = Ranges(clock)
+    clock.sync()
+    with stamped(work.trainer.model, timeline, timeline.leave) if work.eager else nullcontext():
+        timeline.enter(("", "data"))
+        x, y = next(work.batches)
+        work.trainer.step(x, y, mark=lambda phase: timeline.enter(("", phase)))
+        timeline.enter(("", "end"))
+    clock.sync()
+    return timeline
+
+
+def add_stamps(samples: Samples, timeline: Timeline, index: int, *, eager: bool) -> None:
+    """Add the seconds of each owner in one traced step."""
+    samples.add("stamped_wall", "s", timeline.wall_s(), index=index)
+    for (layer, phase), seconds in timeline.seconds().items():
+        if eager and (layer or phase in ("forward", "backward")):
+            samples.add(
+                "traced_wall", "s", seconds, scope="layer", layer=layer or BETWEEN, phase=phase, index=index
+            )  # fmt: skip
+        else:
+            samples.add("traced_wall", "s", seconds, scope="phase", phase=phase, index=index)
+
+
+def history(work: Workload, clock: Clock, path: Path) -> None:
+    """Write what the CUDA allocator did in one step, for pytorch.org/memory_viz; apart, since it is slow."""
+    memory: Any = torch.cuda.memory
+    try:
+        memory._record_memory_history(stacks="python")  # noqa: SLF001 - documented under this name
+        plain.take_step(work)
+        clock.sync()
+        memory._dump_snapshot(str(path))  # noqa: SLF001
+    except Exception:  # noqa: BLE001 - an allocator without a history, or no memory: the trace stands without it
+        traceback.print_exc()
+    finally:
+        with suppress(Exception):
+            memory._record_memory_history(enabled=None)  # noqa: SLF001

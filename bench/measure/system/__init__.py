@@ -1,0 +1,1 @@
+"""What the kernel and the GPU's driver report while a trial runs."""

@@ -1,0 +1,114 @@
+"""What the machine did while a trial ran: load, stolen time, pressure, switches, and the GPU's clock and heat."""
+
+import os
+import resource
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.measure.clock import Clock
+from bench.measure.probes.steps import take_step
+from bench.measure.samples import Samples
+from bench.measure.system.nvml import Gpu
+from bench.measure.workload import Workload
+
+PRESSURE = Path("/proc/pressure/cpu")
+
+
+class State:
+    """What the machine did meanwhile, from the making of this object to `read`; what held a GPU back, from `begin`."""
+
+    def __init__(self, work: Workload) -> None:
+        self.work = work
+        self.gpu = Gpu(work.device) if work.device.type == "cuda" else None
+        self.steal_s, self.pressure_s = steal_s(), pressure_s()
+        self.began: Violations | None = None
+        self.throttled = Samples("steps")
+        """For which shares of the time the GPU was held back, once read."""
+
+    def begin(self, clock: Clock) -> None:
+        """The timed region begins."""
+        self.began = Violations.of(self.gpu, clock) if self.gpu else None
+
+    def read(self, clock: Clock, steps: int) -> dict[str, float | str | None]:
+        """Load, stolen seconds, seconds under pressure, and the GPU's state; None where something is not readable.
+
+        A GPU is asked while it works: it is given so many further steps, and waited for only behind the questions.
+        """
+        state: dict[str, float | str | None] = {
+            "load_1min": os.getloadavg()[0],
+            "steal_s": since(self.steal_s, steal_s()),
+            "pressure_s": since(self.pressure_s, pressure_s()),
+            "involuntary_switches": resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw,
+        }
+        if self.gpu:
+            for _ in range(steps):
+                take_step(self.work)
+            state |= gpu_state(self.gpu)
+            if self.began:
+                self.throttled = shares(self.began, Violations.of(self.gpu, clock))
+            clock.sync()
+        return state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violations:
+    """What NVML has counted of a held-back clock at a moment of the host's."""
+
+    at_s: float
+    power_ns: int | None
+    heat_ns: int | None
+
+    @classmethod
+    def of(cls, gpu: Gpu, clock: Clock) -> "Violations":
+        """Those of this moment."""
+        return cls(at_s=clock.host_s(), power_ns=gpu.power_violation_ns(), heat_ns=gpu.thermal_violation_ns())
+
+
+def shares(before: Violations, after: Violations) -> Samples:
+    """For which share of the time between two moments power and heat held the clock back, each as far as it is told."""
+    samples, passed_s = Samples("steps"), after.at_s - before.at_s
+    for metric, first_ns, last_ns in (
+        ("power_throttled", before.power_ns, after.power_ns),
+        ("heat_throttled", before.heat_ns, after.heat_ns),
+    ):
+        held_ns = since(first_ns, last_ns)
+        if held_ns is not None:
+            samples.add(metric, "1", held_ns / 1e9 / passed_s)
+    return samples
+
+
+def gpu_state(gpu: Gpu) -> dict[str, float | str | None]:
+    """Clock, temperature, power, and why the clock is held back (NVML's bits, in hexadecimal); None where not told.
+
+    The clock comes first: it falls soonest when work ends.
+    """
+    clock_hz, reasons = gpu.clock_hz(), gpu.throttle_reasons()
+    return {
+        "gpu_clock_hz": clock_hz,
+        "gpu_temperature_c": gpu.temperature_c(),
+        "gpu_power_w": gpu.power_w(),
+        "gpu_throttle": None if reasons is None else hex(reasons),
+    }
+
+
+def since(before: float | None, now: float | None) -> float | None:
+    """What was added since; None where either is not known."""
+    return None if before is None or now is None else now - before
+
+
+def pressure_s() -> float | None:
+    """Seconds since boot in which some task had to wait for a CPU (Linux PSI, line `some`); None elsewhere."""
+    try:
+        some = PRESSURE.read_text(encoding="utf-8").splitlines()[0]
+    except OSError:  # no such file, or a kernel started without PSI
+        return None
+    return int(some.rpartition("total=")[2]) / 1e6
+
+
+def steal_s() -> float | None:
+    """Seconds that the hypervisor gave to others since boot, over all cores (proc(5), field 8); None elsewhere."""
+    try:
+        first = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0].split()
+    except OSError:
+        return None
+    return int(first[8]) / os.sysconf("SC_CLK_TCK")

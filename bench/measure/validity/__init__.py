@@ -1,0 +1,1 @@
+"""Whether a variant took effect, and computes what it should."""

@@ -1,0 +1,135 @@
+"""A compiled variant against float64, as a whole: its leaves can't be held one by one.
+
+The yardstick is how far plain eager code of the same precision is off on the same weights and images, and how far that
+moves when weights and images are moved at random by one roundoff (several draws). A deep network with batch norms
+amplifies every rounding, so in half precision this tells only what is plainly wrong.
+"""
+
+import copy
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from bench.measure.validity.numerics_layers import DRAWS, MOST_HALVINGS, Finding, train
+from bench.measure.validity.rounding import ROUNDOFF, moved, precision_of
+from bench.measure.workload import Workload
+
+MULTIPLE = 8.0
+"""How many times as far as eager code a compiled variant may be off."""
+LEAST_SCORE_ERROR, LEAST_GRADIENT_ERROR = 2.0**-20, 2.0**-12
+"""Eager's own errors count as at least these: where they are smaller, chance made them so."""
+SMALL = 1e-3
+"""A parameter whose exact gradient is a smaller share of all gradients' norm is held against that share instead."""
+NOTHING = 1e-6
+"""One whose gradient is a smaller share (or than the roundoff) may have none at all."""
+GRAPH_CALLS = 3
+"""CUDA graphs are warmed up in the first call, recorded in the second and replayed in the third."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """Scores, loss and gradients by parameter, in float64 on the CPU."""
+
+    scores_NK: torch.Tensor
+    loss: float
+    gradients: dict[str, torch.Tensor]
+
+
+def result_of(
+    model: nn.Module,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    forward: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    context: AbstractContextManager[object] | None = None,
+    scale: float = 1.0,
+) -> Result:
+    """Loss and gradients of a batch under a context; the loss is multiplied by `scale` for backward alone."""
+    scores_NK, loss = train(model, x, y, forward, context, scale)
+    scores_NK = scores_NK.to("cpu", torch.float64)
+    gradients = {
+        name: p.grad.detach().to("cpu", torch.float64) / scale
+        for name, p in model.named_parameters()
+        if p.grad is not None
+    }
+    model.zero_grad(set_to_none=True)
+    return Result(scores_NK=scores_NK, loss=loss, gradients=gradients)
+
+
+def without_overflow(
+    work: Workload,
+    model: nn.Module,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    forward: Callable[[torch.Tensor], torch.Tensor] | None = None,
+) -> Result:
+    """Loss and gradients under the variant's autocast, its loss scaled and the scale halved until none overflows."""
+    scale = work.loss_scale
+    for _ in range(MOST_HALVINGS):
+        for _ in range(GRAPH_CALLS if work.variant.replays and forward else 1):
+            if work.variant.replays:
+                torch.compiler.cudagraph_mark_step_begin()
+            found = result_of(model, x, y, forward, work.trainer.autocast(), scale)
+        if scale == 1 or all(bool(g.isfinite().all()) for g in found.gradients.values()):
+            break
+        scale = max(1.0, scale / 2)
+    return found
+
+
+def findings(work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[Finding, Finding, float]:
+    """The scores, and the gradient that is off by the largest share of its bound; and the loss's relative error.
+
+    `model` holds the weights, and is on the CPU; the variant's own model has them already.
+    """
+    roundoff = ROUNDOFF[precision_of(work)]
+    exact = result_of(copy.deepcopy(model).double(), x.double(), y)
+    yards = [eager_result(work, model, x, y, 0.0, 0)]
+    yards += [eager_result(work, model, x, y, roundoff, seed) for seed in range(DRAWS)]
+    mine = without_overflow(work, work.trainer.model, *work.trainer.move(x, y), work.trainer.forward)
+    bound = MULTIPLE * max(LEAST_SCORE_ERROR, *(score_error(yard, exact) for yard in yards))
+    scores = Finding(what="the scores", error=score_error(mine, exact), bound=bound, by_a_factor=False)
+    nothing = max(NOTHING, roundoff)
+    mine_off, *yards_off = (errors(result, exact, nothing) for result in (mine, *yards))
+    # Of all parameters: a ReLU that rounding tips over is much where a layer is small, and tips in another layer there.
+    largest = max(error for off in yards_off for error in off.values())
+    gradient_bound = MULTIPLE * max(LEAST_GRADIENT_ERROR, largest)
+    found = [
+        Finding(what=f"gradients of {name}", error=error, bound=gradient_bound, by_a_factor=False)
+        for name, error in mine_off.items()
+    ]
+    return scores, max(found, key=lambda f: f.share), abs(mine.loss - exact.loss) / abs(exact.loss)
+
+
+def eager_result(work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor, share: float, seed: int) -> Result:
+    """What eager code of the same precision has in the default layout, weights and images moved by a share of them."""
+    other, generator = copy.deepcopy(model), torch.Generator().manual_seed(seed)
+    if share:
+        with torch.no_grad():
+            for parameter in other.parameters():
+                moved(parameter, share, generator)
+        x = moved(x.clone(), share, generator)
+    return without_overflow(work, other.to(work.device), x.to(work.device), y.to(work.device))
+
+
+def score_error(mine: Result, exact: Result) -> float:
+    """The norm of the scores' difference over their norm."""
+    return float((mine.scores_NK - exact.scores_NK).norm() / exact.scores_NK.norm())
+
+
+def errors(mine: Result, reference: Result, nothing: float = NOTHING) -> dict[str, float]:
+    """By parameter, the norm of the gradient's difference over its norm; infinite for one that is missing or all zero.
+
+    A norm that is a small share of all gradients' counts as that share, and one that is next to nothing (as that of a
+    bias in front of a batch norm, exactly 0) may be missing: what is left of it is rounding of the others.
+    """
+    total = torch.stack([g.norm() for g in reference.gradients.values()]).norm()
+    found = {}
+    for name, g in reference.gradients.items():
+        own = mine.gradients.get(name)
+        lost = (own is None or not own.any()) and bool(g.norm() > nothing * total)
+        difference = g if own is None else own - g
+        found[name] = math.inf if lost else float(difference.norm() / max(g.norm(), SMALL * total))
+    return found

@@ -1,0 +1,152 @@
+"""The options of a call: their values, and what their texts mean."""
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast, get_args
+
+from bench.core.header import Kind, PresetName
+from bench.core.records import RUN_FILE
+from bench.core.variants import UsageError
+from bench.plan.schedule import DEFAULT_ROUNDS, ROUNDS
+
+DATA_CLASSES = 10
+DEFAULT_STEPS = 3
+"""Steps in a trace."""
+
+
+RESULTS = Path("results")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """The options of a call."""
+
+    preset: str = "quick"
+    device: str = "all"
+    axes: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    rounds: int | None = None
+    budget: str | None = None
+    seed: int | None = None
+    """Of weights and batches, and of the order of trials: what a call with it measures, it measures again."""
+    order_seed: int | None = None
+    """Of the order of trials alone."""
+    model: str = "nin"
+    shape: str | None = None
+    classes: int = DATA_CLASSES
+    data: str | None = None
+    memory_limit: str | None = None
+    download: bool = False
+    out: Path = RESULTS
+    run_id: str | None = None
+    base: str | None = None
+    """What `ab` holds this tree against."""
+    kind: Kind = "run"
+    """The verb that measures."""
+    allow_changed: bool = False
+    """Whether a run may be gone on with on another machine, software or code."""
+
+    @property
+    def budget_s(self) -> float | None:
+        """Seconds of the budget, None for an endless one; UsageError where it can't be read."""
+        return parse_budget(self.budget or default_budget(None if self.variants else self.preset))
+
+    @property
+    def weights_seed(self) -> int:
+        """The seed of weights and batches, the same in every run that gives none."""
+        return 0 if self.seed is None else self.seed
+
+    def draw_order_seed(self) -> int:
+        """The seed of the order of trials: as given, else drawn anew, lest a bad order be that of every run."""
+        given = [seed for seed in (self.order_seed, self.seed) if seed is not None]
+        return given[0] if given else secrets.randbits(32)
+
+    @property
+    def names_device(self) -> bool:
+        """Whether the call says on which device to measure."""
+        return self.device != "all" or bool(self.variants) or any(axis.startswith("device=") for axis in self.axes)
+
+    @property
+    def known_preset(self) -> PresetName:
+        """The preset; UsageError for one that there is not."""
+        if self.preset not in get_args(PresetName):
+            msg = f"unknown preset {self.preset!r}: the presets are {', '.join(get_args(PresetName))}"
+            raise UsageError(msg)
+        return cast("PresetName", self.preset)
+
+    @property
+    def wanted_rounds(self) -> int:
+        """The rounds asked for, else the preset's."""
+        return self.rounds or (DEFAULT_ROUNDS if self.variants else ROUNDS.get(self.preset, DEFAULT_ROUNDS))
+
+    @property
+    def is_look(self) -> bool:
+        """Whether this is the short look: fewer steps and rounds, and no verdicts."""
+        return self.preset == "look" and not self.variants
+
+
+def name_run(choices: Choices) -> str:
+    """The run's name: as chosen, else its date, time and preset. UsageError for an unfit one."""
+    if choices.run_id is None:
+        what = choices.kind if choices.kind != "run" else "variants" if choices.variants else choices.preset
+        return f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}-{what}"
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", choices.run_id):
+        msg = f"--run-id must be letters, digits, dots, dashes and underscores, got {choices.run_id!r}"
+        raise UsageError(msg)
+    return choices.run_id
+
+
+def folder_of(out: Path, run: str) -> Path:
+    """The folder of a run that is named by its path or by its name in `out`; UsageError for a path beside an --out."""
+    if "/" in run and out != RESULTS:
+        msg = f"{run} is a path: take back --out {out}"
+        raise UsageError(msg)
+    here = out == RESULTS and Path(run).is_dir() and not (out / run).is_dir()
+    return Path(run) if "/" in run or here else out / run
+
+
+def newest(out: Path) -> Path:
+    """The folder of the run in `out` that was written to last; UsageError where there is none."""
+    runs = sorted(out.glob(f"*/{RUN_FILE}"), key=lambda path: path.stat().st_mtime)
+    if not runs:
+        msg = f"{out}: no run is there; name one, or measure with python -m bench run"
+        raise UsageError(msg)
+    return runs[-1].parent
+
+
+def default_budget(preset: str | None) -> str:
+    """The budget of a preset whose call gives none: `full` takes its rounds, however long."""
+    return "none" if preset == "full" else "20m"
+
+
+def parse_size(text: str) -> int:
+    """Bytes of `512MiB` or `4GiB` (powers of 1024); UsageError for anything else."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(KiB|MiB|GiB)", text)
+    if match is None or not (size := int(float(match[1]) * 2 ** {"KiB": 10, "MiB": 20, "GiB": 30}[match[2]])):
+        msg = f"--memory-limit reads 512MiB or 4GiB, got {text!r}"
+        raise UsageError(msg)
+    return size
+
+
+def parse_budget(text: str) -> float | None:
+    """Seconds of `90s`, `20m` or `2h`; None for `none`. UsageError for anything else."""
+    if text == "none":
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if match is None:
+        msg = f"--budget reads 90s, 20m, 2h or none, got {text!r}"
+        raise UsageError(msg)
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def parse_shape(text: str) -> tuple[int, int, int]:
+    """(C, H, W) of `CxHxW`; UsageError for anything else."""
+    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)x([1-9]\d*)", text)
+    if match is None:
+        msg = f"--input reads CxHxW, such as 3x32x32, got {text!r}"
+        raise UsageError(msg)
+    channels, height, width = map(int, match.groups())
+    return channels, height, width

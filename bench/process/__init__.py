@@ -1,0 +1,1 @@
+"""One worker process: its variables, its start, its time limit, its end."""

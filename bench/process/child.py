@@ -1,0 +1,109 @@
+"""One worker process: its environment, its request and reply, its time limit, its end."""
+
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.core.records import STATUSES
+from bench.core.traces import file_name
+from bench.core.variants import ALLOCATOR_VARIABLES, Variant
+from bench.machine.environment import without_home
+from bench.process.kept import Kept
+
+WORKER = (sys.executable, "-m", "bench.measure.worker")
+
+LAST_LINES = 3
+"""Of a worker's log, in the reason of its end."""
+OVERRIDES = (
+    "NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "TORCHDYNAMO_DISABLE", "TORCH_COMPILE_DISABLE",
+    "CUDA_LAUNCH_BLOCKING",
+)  # fmt: skip
+"""Variables that make a precision or a compile mode mean something else, or have the host wait for each kernel."""
+OURS = set(OVERRIDES) | {name for variables in ALLOCATOR_VARIABLES.values() for name in variables}
+
+
+def environment_of(variant: Variant, tcmalloc: str, cache: Path) -> dict[str, str]:
+    """The variables of a trial's process: the user's, less those that would alter a variant, plus the variant's."""
+    variables = {name: value for name, value in os.environ.items() if name not in OURS}
+    variables |= ALLOCATOR_VARIABLES[variant.allocator]
+    if variant.allocator == "tcmalloc":
+        variables["LD_PRELOAD"] = " ".join(filter(None, (tcmalloc, variables.get("LD_PRELOAD"))))
+    if variant.threads is not None:
+        variables |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(variant.threads))
+    if variant.compile_mode != "eager":
+        # A folder of the run's own: compiled anew in the pilot (cold), found again later (warm).
+        compiled = cache / file_name(variant.id)
+        variables["TORCHINDUCTOR_CACHE_DIR"] = str(compiled)
+        variables["TRITON_CACHE_DIR"] = str(compiled / "triton")
+    return variables
+
+
+def of_tree(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a process that runs in a code tree: `bench` stays this one, and nothing else is found here."""
+    here = [str(Path(entry).resolve()) for entry in variables.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    ours = str(Path(__file__).resolve().parents[2])
+    return dict(variables) | {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join([ours, *here])}
+
+
+def ask(
+    request: Mapping[str, Any],
+    variables: Mapping[str, str],
+    limit_s: float,
+    worker: Sequence[str] = WORKER,
+    folder: Path | None = None,
+) -> dict[str, Any]:
+    """The worker's reply, or a status and a reason where it gave none: timeout or error.
+
+    It is started in `folder`, here by default. Blocks without polling. Whatever happens, nothing that the worker
+    started is left behind.
+    """
+    with tempfile.TemporaryDirectory(prefix="nin-bench-") as scratch:
+        paths = {name: Path(scratch) / name for name in ("request", "reply", "log")}
+        paths["request"].write_text(json.dumps(request), encoding="utf-8")
+        asked = [*worker, str(paths["request"]), str(paths["reply"])]
+        with paths["log"].open("wb") as log, Kept(asked, variables, folder=folder, log=log) as kept:
+            in_time = kept.wait(limit_s)
+        if not in_time:
+            return no_reply("timeout", f"no reply within {limit_s:.0f} s")
+        return read_reply(paths["reply"], paths["log"], kept.returncode)
+
+
+def no_reply(status: str, reason: str) -> dict[str, Any]:
+    """What stands for the reply of a worker that gave none."""
+    return {"status": status, "reason": without_home(reason)[:500], "samples": [], "layers": []}
+
+
+def read_reply(reply: Path, log: Path, returncode: int) -> dict[str, Any]:
+    """The reply in the file, checked; otherwise an error that quotes the end of the worker's log."""
+    try:
+        answer = json.loads(reply.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        answer = None
+    if returncode == 0 and _is_reply(answer):
+        return answer  # type: ignore[no-any-return] # checked: an object
+    if returncode < 0:
+        known = {number.value: number.name for number in signal.Signals}
+        name = known.get(-returncode, f"signal {-returncode}")
+        hint = ", perhaps for want of memory" if name == "SIGKILL" else ""
+        how = f"the worker was killed by {name}{hint}"
+    elif returncode > 0:
+        how = f"the worker ended with exit code {returncode}"
+    else:
+        how = "the worker gave no reply that can be read"
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    last = [line.strip() for line in lines if line.strip()][-LAST_LINES:]
+    return no_reply("error", ": ".join([how, " / ".join(last)] if last else [how]))
+
+
+def _is_reply(answer: object) -> bool:
+    return (
+        isinstance(answer, dict)
+        and answer.get("status") in STATUSES
+        and isinstance(answer.get("reason"), str)
+        and all(isinstance(answer.get(name), list) for name in ("samples", "layers"))
+    )

@@ -1,0 +1,40 @@
+"""Text from outside as a figure bears it: no mathematics, no letter that the font has not, and short."""
+
+from matplotlib import font_manager
+from matplotlib.ft2font import FT2Font
+
+from bench.core.text import shortened
+
+MOST_LETTERS = (60, 45, 30, 20)
+"""Of a name: the first number with which it is narrow enough."""
+MOST_POINTS = 330.0
+"""Width of a name beside a row, a good half of the figure's."""
+SIZE_POINTS, DPI = 9, 72
+
+
+def lettered(text: str) -> str:
+    r"""The text as matplotlib draws it letter by letter, cut; a letter that the font has not as Python's escape.
+
+    Dollars are escaped, since two of them enclose mathematics, and a name that begins with an underscore gets a blank
+    in front, since a legend leaves it out.
+    """
+    font = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
+    escaped = shortened(text.encode("unicode_escape").decode(), MOST_LETTERS[-1])
+    cuts = (shortened(drawable(shortened(text, most), font), most) for most in MOST_LETTERS)
+    fit = next((cut for cut in cuts if width_points(cut, font) <= MOST_POINTS), escaped)
+    drawn = fit.replace("$", r"\$")
+    return f" {drawn}" if drawn.startswith("_") else drawn
+
+
+def drawable(text: str, font: FT2Font) -> str:
+    """The text with an escape for each letter that the font has not."""
+    return "".join(
+        letter if font.get_char_index(ord(letter)) else letter.encode("unicode_escape").decode() for letter in text
+    )
+
+
+def width_points(text: str, font: FT2Font) -> float:
+    """How wide the text is in a figure."""
+    font.set_size(SIZE_POINTS, DPI)
+    font.set_text(text)
+    return float(font.get_width_height()[0] / 64)  # in 26.6 fixed point

@@ -1,0 +1,50 @@
+"""The figure of the allocator over one traced step."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from bench.analyse.traces.trace import Trace
+from bench.report.figures.lettering import lettered
+from bench.report.figures.plots import COLOURS, DOT, MIB, WIDTH, styled
+
+LEAST_WIDTH = 0.004
+"""A phase that takes less of the step is not shaded."""
+
+
+@styled
+def over_a_step(trace: Trace, name: str) -> Figure:
+    """Bytes given out over the step that took most, a row of axes a device, phases shaded, the peak named."""
+    devices = list(trace.memory.groupby("device", sort=False))
+    figure = Figure(figsize=(WIDTH, 0.6 + 2.6 * len(devices)), layout="constrained")
+    for axes, (device, mine) in zip(figure.subplots(len(devices), 1, squeeze=False)[:, 0], devices, strict=True):
+        draw(axes, mine, str(device))
+    figure.suptitle(f"{lettered(name)}: memory over a step", x=0.01, ha="left", fontsize=10)
+    phases = [phase for phase in COLOURS if (trace.memory.phase == phase).any()]
+    handles = [Patch(color=COLOURS[phase], alpha=0.25, label=phase) for phase in phases]
+    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles) or 1)
+    return figure
+
+
+def draw(axes: Axes, mine: pd.DataFrame, device: str) -> None:
+    """One device's curve."""
+    low = mine.bytes.min()
+    height = (mine.bytes - low) / MIB
+    span = mine.at_s.iloc[-1] - mine.at_s.iloc[0]
+    turns = (mine.phase != mine.phase.shift()).cumsum()
+    ends = mine.groupby(turns).at_s.first().shift(-1).fillna(mine.at_s.iloc[-1])
+    for (_, part), end in zip(mine.groupby(turns), ends, strict=True):
+        phase, start = part.phase.iloc[0], part.at_s.iloc[0]
+        if phase in COLOURS and end - start > LEAST_WIDTH * span:
+            axes.axvspan(start, end, color=COLOURS[phase], alpha=0.25, linewidth=0)
+    axes.step(mine.at_s, height, where="post", color="black", linewidth=0.9)
+    top = mine.loc[mine.bytes.idxmax()]
+    peak = (top.bytes - low) / MIB
+    axes.plot([top.at_s], [peak], "o", color=DOT, markersize=5)
+    who = " ".join(filter(None, (top.layer, top.phase)))
+    axes.annotate(f"{peak:,.0f} MiB in {lettered(who)}", (top.at_s, peak), xytext=(6, 4), textcoords="offset points")
+    axes.set_ylim(0, 1.15 * peak or 1)
+    axes.grid(visible=True, axis="y")
+    axes.set_ylabel(f"MiB above the lowest ({lettered(device)})")
+    axes.set_xlabel("seconds into the step")

@@ -1,0 +1,93 @@
+"""Figures with the rounds along an axis: the machine's noise, and the changes between two trees."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from bench.analyse.changes import CONTROLS, Change, Stage
+from bench.analyse.deaths import HEAD
+from bench.analyse.labels import label
+from bench.analyse.load import RunData, cell
+from bench.report.figures.lettering import lettered
+from bench.report.figures.plots import BACKWARD, DOT, GREY, WIDTH, name_rows, rows_figure, styled
+
+MOST_ARMS = 3
+"""Variants whose two arms are drawn."""
+LEAST_PERCENT = 5.0
+"""A panel of shares reaches at least so far: a tenth of a per cent must not look like a storm."""
+SEEN = ("stolen", "pressure", "clock", "temperature")
+"""What of the machine's state is drawn, where it was read."""
+
+
+@styled
+def noise(data: RunData, control_ids: list[str], state: pd.DataFrame, names: dict[str, str]) -> Figure:
+    """By round: what identical code costs from one minute to the next, and below it what the machine did."""
+    seen = [key for key in SEEN if state[key].notna().any()]
+    heights = [2.2, *([1.0] * len(seen))]
+    figure = Figure(figsize=(WIDTH, 0.4 + sum(heights)), layout="constrained")
+    panels = figure.subplots(len(heights), 1, squeeze=False, sharex=True, height_ratios=heights)[:, 0]
+    walls = cell(data.values, "wall")
+    walls = walls[walls["round"].isin([*data.rounds, *data.confirm_rounds]) & (walls.stage != "pilot")]
+    for variant_id, line in zip(control_ids[:MOST_ARMS], ("-", "--", ":"), strict=False):
+        mine = walls[walls.variant_id == variant_id]
+        for arm, marker, colour in (("A", "o", BACKWARD), ("A'", "s", DOT)):
+            rows = mine[mine.arm == arm].sort_values("round")
+            name = f"{arm}, {lettered(label(data, variant_id))}"
+            panels[0].plot(rows["round"], rows["value"], line, marker=marker, color=colour, linewidth=0.8, label=name)
+    panels[0].set_ylim(bottom=0)
+    panels[0].set_ylabel("s a step")
+    if data.confirm_rounds:
+        for axes in panels:
+            axes.axvline(data.confirm_rounds[0] - 0.5, color="black", linewidth=0.8)
+        panels[0].annotate(" fresh rounds", (data.confirm_rounds[0] - 0.5, 0), va="bottom", fontsize=8)
+    if len(control_ids) > MOST_ARMS:
+        panels[0].set_title(f"{MOST_ARMS} of {len(control_ids)} variants", loc="right", fontsize=8)
+    if control_ids:
+        panels[0].legend(ncols=MOST_ARMS, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
+    for axes, key in zip(panels[1:], seen, strict=True):
+        scale = 100 if key in ("stolen", "pressure") else 1
+        axes.scatter(state["round"], scale * state[key], s=10, color=GREY)
+        axes.set_ylim(0, max(LEAST_PERCENT, axes.get_ylim()[1]) if scale == 100 else None)
+        axes.set_ylabel(names[key] + (" %" if scale == 100 else ""), fontsize=8)
+    panels[-1].set_xlabel("round (grey: one dot a trial of any variant)" if seen else "round")
+    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure
+
+
+@styled
+def changes(found: Sequence[Change], names: Sequence[str], gate: Stage, fresh: Stage, delta: float) -> Figure:
+    """A row a cell: the head's seconds over the base's, one dot a round, the interval, and what would not matter."""
+    figure, (axes,) = rows_figure(len(found))
+    axes.axvspan(-100 * delta / (1 + delta), 100 * delta, color="#eeeeee", zorder=0)
+    axes.axvline(0, color=GREY, linewidth=0.8)
+    ends, dots = [-5.0, 5.0], []
+    for row, change in enumerate(found):
+        stage = fresh if change.confirmed is not None else gate
+        arms = stage.cells[change.key].reindex(columns=[*CONTROLS, HEAD]).dropna()
+        logs = np.log(arms)
+        percents = 100 * np.expm1((logs[HEAD] - logs[CONTROLS].mean(axis=1)).to_numpy())
+        dots.append(percents)
+        if change.ratio.known:
+            least, most = (100 * (1 / bound - 1) for bound in (change.ratio.hi, change.ratio.lo))
+            axes.hlines(row, least, most, color="black", linewidth=2.2, zorder=4)
+            ends += [least, most]
+        ends += np.quantile(percents, (0.1, 0.9)).tolist()
+    name_rows(axes, list(names))
+    room = 0.08 * (max(ends) - min(ends))
+    left, right = min(ends) - room, max(ends) + room
+    axes.set_xlim(left, right)
+    for row, percents in enumerate(dots):
+        heights = row + (np.linspace(-0.22, 0.22, len(percents)) if len(percents) > 1 else np.zeros(1))
+        inside = np.clip(percents, left + room / 4, right - room / 4)
+        for marker, chosen in (("o", inside == percents), ("<", inside > percents), (">", inside < percents)):
+            axes.scatter(
+                inside[chosen], heights[chosen], s=12, marker=marker, facecolors="none", edgecolors=DOT,
+                linewidths=0.8, zorder=3,
+            )  # fmt: skip
+    axes.set_xlabel(
+        "% longer in the head than in the base (dot: a round; bar: 95 % interval; grey: too small to matter)"
+    )
+    return figure

@@ -1,0 +1,177 @@
+"""The section of layers: what each costs forward and backward, and whether the parts add up."""
+
+from typing import Any
+
+import pandas as pd
+
+from bench.analyse import heaviest, tables
+from bench.analyse.labels import label, named
+from bench.core.text import code, marked
+from bench.report.figures import plots
+from bench.report.layers import unlayered
+from bench.report.outcome import answer
+from bench.report.page import Lines, Report
+from bench.report.words import count, interval, markdown, percent, seconds, size, spread_seconds
+
+NEEDS_BOUNDS = 0.005
+WORTH_TELLING = 0.01
+MOST_TOLD = 3
+MOST_OPEN = 0.1
+"""How far a closure may be from 1 before the page warns of it."""
+CLOSURE_WORDS = (
+    "*Closure* is the sum of layers, loss, optimizer, data and the rest in stamped steps over the median "
+    "plain step of the same trial: 1 is a perfect account. *Overhead* is the stamped step over the plain "
+    "one, less one; below 0 it is chance between two steps. *Stamps' cost* is stamps a step times the measured "
+    "cost of a stamp, over the plain step."
+)
+GAP_WORDS = (
+    " Where launch gaps were told, closure counts them as a part, overhead is over the plain step without them, and "
+    "a stamp's cost is the device's."
+)
+
+
+def section(report: Report) -> Lines:
+    """The layers of the baseline and of the fastest eager variant, with closure and overhead."""
+    data, table = report.data, report.layers
+    lines: Lines = ["## Layers", ""]
+    figures: Lines = []
+    for index, group in enumerate(answer.groups(data, report.steps).values(), start=1):
+        lines += unlayered.lines(data, group, set(table.variant_id))
+        if chosen := answer.layered_variants(data, group, set(table.variant_id)):
+            lines += [line for variant_id in chosen for line in variant_lines(report, variant_id)]
+            lines += difference_lines(report, chosen)
+            name = "layers" if index == 1 else f"layers-{index}"
+            figures += report.figure(name, plots.layers(data, table, chosen), "milliseconds a step by layer")
+    if table.empty:
+        return lines if len(lines) > len(["## Layers", ""]) else []
+    return [
+        *lines,
+        "*Forward* and *backward* are medians over rounds with 95 % intervals; a layer's backward includes the "
+        "gradients of its parameters, and what a checkpoint computes anew. `between` is what runs outside of every "
+        "leaf: functional code, and in backward the loss. *Share* is of the stamped step. *Saved* are bytes kept for "
+        "backward, a shared storage counted once, for the layer that saved it first. *Kernel* is what took most of a "
+        "layer's forward, seen once in the pilot: the operator on a CPU, the device's kernel on CUDA. Bounds are shown "
+        "for layers of 0.5 % or more.",
+        "",
+        *figures,
+        "### Do the parts add up?",
+        "",
+        *open_lines(report),
+        *markdown(closure_table(report)),
+        CLOSURE_WORDS + (GAP_WORDS if report.steps.launch_gaps_s.notna().any() else ""),
+        "",
+    ]
+
+
+def variant_lines(report: Report, variant_id: str) -> Lines:
+    """The layers of one variant, the heaviest named."""
+    mine = report.layers[report.layers.variant_id == variant_id]
+    top = mine.dropna(subset="share_of_step").nlargest(3, "share_of_step")
+    told = ", ".join(f"{code(r.layer)} {marked(r.type)} {percent(r.share_of_step)}" for r in top.itertuples())
+    shown = heaviest.limited(mine, heaviest.layers_of(mine, [variant_id]))
+    left_out = len(mine) - len(shown) + 1 if len(shown) < len(mine) else 0
+    more = f" This table and the figure leave out {left_out:,}, summed in the row `(others)`." if left_out else ""
+    return [
+        f"### {named(report.data, variant_id)}",
+        "",
+        f"The heaviest: {told}. Every layer of every eager variant is in tables/layers.csv.{more}",
+        "",
+        *markdown(pd.DataFrame([layer_cells(row) for row in shown.to_dict("records")]).join(calls(shown))),
+    ]
+
+
+def difference_lines(report: Report, chosen: list[str]) -> Lines:
+    """In which layers the second variant is ahead of the first, and in which behind: those worth 1 % of the step."""
+    if len(chosen) < 2:
+        return []
+    first, second = (
+        report.layers[report.layers.variant_id == v].set_index("layer")[["forward_s", "backward_s"]].sum(axis=1)
+        for v in chosen
+    )
+    step_s = report.data.spread(chosen[0], "stamped_wall").estimate
+    saved = (first - second).sort_values(key=abs, ascending=False)
+    saved = saved[saved.abs() >= WORTH_TELLING * step_s]
+    parts = []
+    for verb, mine in (("saves", saved[saved > 0]), ("loses", -saved[saved < 0])):
+        if len(mine):
+            told = ", ".join(f"{seconds(value)} in {code(str(layer))}" for layer, value in mine.head(MOST_TOLD).items())
+            parts.append(f"{verb} {told}")
+    if not parts:
+        return []
+    names = [named(report.data, v) for v in chosen]
+    return [f"Against the {names[0]}, {names[1]} {' and '.join(parts)}, forward and backward together.", ""]
+
+
+def layer_cells(row: dict[str, Any]) -> dict[str, object]:
+    """A layer's row as it is shown: bounds only where they matter."""
+    small = not row["share_of_step"] >= NEEDS_BOUNDS
+    forward, backward = (
+        seconds(row[f"{p}_s"]) if small else spread_seconds(row[f"{p}_s"], row[f"{p}_s_lo"], row[f"{p}_s_hi"])
+        for p in ("forward", "backward")
+    )
+    return {
+        "layer": row["layer"],
+        "type": row["type"],
+        "output": row["output_shape"],
+        "parameters": f"{row['parameters']:,}",
+        "forward": forward,
+        "backward": backward,
+        "share": percent(row["share_of_step"]),
+        "kernel": kernel_words(row["kernel"]),
+        "saved": size(row["saved_bytes"]),
+    }
+
+
+def calls(mine: pd.DataFrame) -> pd.DataFrame:
+    """How often a step calls each layer, and by which paths: the columns that tell more than once and one."""
+    told = mine.reset_index(drop=True)
+    shown = {
+        name: told[name].astype(object).fillna("").astype(str)
+        for name, plain in (("calls", 1), ("paths", ""))
+        if name in told and told[name].dropna().ne(plain).any()
+    }
+    return pd.DataFrame(shown, index=told.index)
+
+
+def kernel_words(name: str) -> str:
+    """An operator's or kernel's name, without its namespace."""
+    return name.removeprefix("aten::").removeprefix("void ").partition("<")[0].partition("(")[0]
+
+
+def closed(report: Report) -> pd.DataFrame:
+    """The variants that have a closure: those of rounds, or of the pilot where no round has one."""
+    found = report.steps.dropna(subset="closure")
+    return found[found.n > 0] if (found.n > 0).any() else found
+
+
+def open_lines(report: Report) -> Lines:
+    """That the parts of some variants don't add up, if so."""
+    wide = [row for row in closed(report).itertuples() if abs(row.closure - 1) > MOST_OPEN]
+    told = ", ".join(f"{named(report.data, row.variant_id)} {row.closure:.2f}" for row in wide)
+    if not wide:
+        return []
+    return [
+        f"**Not for all variants** (the sum of the parts over the step: {told}). Either the stamps cost much of so "
+        "short a step, as the table says, or stamped and plain steps met another machine, as beside other work: then "
+        "don't rely on the shares of their parts, and measure again on a quiet machine.",
+        "",
+    ]
+
+
+def closure_table(report: Report) -> pd.DataFrame:
+    """Closure, overhead and stamps of every variant that has them."""
+    stamps = tables.stamps(report.data).set_index("variant_id")
+    rows = []
+    for row in closed(report).to_dict("records"):
+        mine = stamps.loc[row["variant_id"]] if row["variant_id"] in stamps.index else None
+        rows.append(
+            {
+                "variant": label(report.data, row["variant_id"]),
+                "closure": interval(row["closure"], row["closure_lo"], row["closure_hi"], digits=3),
+                "overhead": percent(row["instrument_overhead"]),
+                "stamps a step": count(mine.stamps) if mine is not None else "by phase",
+                "a stamp costs": seconds(mine.stamp_cost_s) if mine is not None else "",
+                "stamps' cost": f"{100 * mine.share:.2f} %" if mine is not None else "",
+            }
+        )
+    return pd.DataFrame(rows)

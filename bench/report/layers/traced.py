@@ -1,0 +1,201 @@
+"""The section of a report that is made from traces: what worked for whom, beside the probe of layers, and memory."""
+
+import math
+
+import pandas as pd
+
+from bench.analyse import tables
+from bench.analyse.labels import label, named
+from bench.analyse.load import RunData
+from bench.analyse.traces.trace import Trace
+from bench.core.text import MOST_OF_A_REASON, code, marked
+from bench.core.traces import BETWEEN, FOLDER, RAW, SNAPSHOT, file_name
+from bench.report import commands
+from bench.report.figures import plots_memory
+from bench.report.page import Lines, Page, Report, TracedPage
+from bench.report.words import markdown, number, percent, seconds, size
+
+MOST_SHOWN = 15
+AGREE = 0.05
+"""How far a layer's two times may lie apart to be called the same."""
+WAYS = {
+    "cpu": ("the operators within them", ", so trust neither for these layers"),
+    "device": (
+        "the kernels launched within them, which leaves out the gaps",
+        "; gaps between kernels are part of that, so it settles nothing",
+    ),
+}
+"""How a layer's time is added up from a trace, and what a difference of more than AGREE then means."""
+HEAVY = 0.05
+"""A layer of at least this share of the step is held against the probe in the report; all are in the table."""
+
+
+def section(page: TracedPage) -> Lines:
+    """What the profiler saw of each traced variant; nothing where none was traced."""
+    if not page.traces:
+        return []
+    where = code(f"{page.data.folder}/{FOLDER}/VARIANT/", MOST_OF_A_REASON)
+    lines: Lines = [
+        "## What the profiler saw",
+        "",
+        "Traced in processes of their own, apart from every timed trial: the profiler costs time, so shares are of the "
+        "traced step. The traces lie in "
+        f"{where}: `{RAW}` opens in Perfetto, and `{commands.bench(page.data.run, 'tensorboard')}` "
+        "serves them. Times are an operator's own, without those that it calls, and means over the traced steps.",
+        "",
+    ]
+    for index, trace in enumerate(page.traces, start=1):
+        lines += [f"### {named(page.data, trace.variant_id)}, traced", ""]
+        lines += [*overview_lines(page.data, trace), *work_lines(trace), *layer_lines(page, trace)]
+        lines += memory_lines(page, trace, "memory-trace" if index == 1 else f"memory-trace-{index}")
+    return lines
+
+
+def overview_lines(data: RunData, trace: Trace) -> Lines:
+    """How long the traced step was beside plain ones of the same process, and how idle the machine was in those."""
+    plain = plain_steps(data, trace.variant_id)
+    told = f"{trace.steps} steps of {seconds(trace.step_s)} under the profiler"
+    if plain.empty:
+        return [f"{told}.", ""]
+    plain_s = plain.wall.median()
+    told += f", against {seconds(plain_s)} without it in the same process."
+    if not math.isnan(trace.device_busy_s):
+        idle = percent(max(0.0, 1 - trace.device_busy_s / plain_s))
+        told += f" The device worked for {seconds(trace.device_busy_s)} a step: of a plain one it was idle for {idle}."
+    elif {"cpu_user", "cpu_system"} <= set(plain.columns):
+        cores = float(data.run.environment.cores or math.nan)
+        used = ((plain.cpu_user + plain.cpu_system) / (cores * plain.wall)).median()
+        told += f" In the plain steps the {cores:.0f} cores were idle for {percent(max(0.0, 1 - used))} of the time."
+    return [told, ""]
+
+
+def plain_steps(data: RunData, variant_id: str) -> pd.DataFrame:
+    """The plain steps that a variant's process took before its trace: a row a step, a column a metric."""
+    mine = data.traced[(data.traced.variant_id == variant_id) & (data.traced.scope == "step")]
+    return mine.pivot(index="index", columns="metric", values="value")  # noqa: PD010 - two values are an error
+
+
+def work_lines(trace: Trace) -> Lines:
+    """The heaviest operators, and kernels where there is a device."""
+    lines: Lines = []
+    for on, title in (("device", "kernel"), ("cpu", "operator")):
+        mine = trace.work[trace.work.on == on]
+        if mine.empty:
+            continue
+        rows = [
+            {
+                title: row.name_,
+                "layer": row.layer,
+                "phase": row.phase or "(outside)",
+                "self time a step": seconds(row.seconds),
+                "share": percent(row.seconds / trace.step_s),
+                "calls a step": number(row.calls),
+            }
+            for row in mine.rename(columns={"name": "name_"}).head(MOST_SHOWN).itertuples()
+        ]
+        shown = mine.head(MOST_SHOWN).seconds.sum() / mine.seconds.sum()
+        lines += [*markdown(pd.DataFrame(rows))]
+        lines += [f"These are {percent(shown)} of what all {title}s took; the rest is in tables/trace.csv.", ""]
+    return lines
+
+
+def layer_lines(page: TracedPage, trace: Trace) -> Lines:
+    """The heavy layers by the trace and by the stamps of the same steps, and in the rounds where there are any."""
+    both = against_probe(page.data, trace)
+    if both.empty:
+        return []
+    whole = both.groupby("layer", sort=False)[["probe_s", "trace_s"]].sum()
+    heavy = whole[(whole.probe_s > HEAVY * trace.step_s) & (whole.index != BETWEEN)]
+    if heavy.empty:
+        return []
+    untraced = in_rounds(page, trace.variant_id)
+    rows = [
+        {
+            "layer": layer,
+            "stamps": seconds(row.probe_s),
+            "trace": seconds(row.trace_s),
+            "difference": f"{100 * (row.trace_s / row.probe_s - 1):+.1f} %",
+        }
+        | ({"untraced, in rounds": seconds(untraced.get(str(layer), math.nan))} if untraced else {})
+        for layer, row in heavy.iterrows()
+    ]
+    farthest = (heavy.trace_s / heavy.probe_s - 1).abs().max()
+    what, doubt = WAYS[on_of(page.data, trace)]
+    told = ": work is counted for the right layer" if farthest <= AGREE else doubt
+    return [
+        *markdown(pd.DataFrame(rows)),
+        "Forward and backward of the layers that take more than 5 % of the traced step, in the same steps by two ways: "
+        f"by time stamps at the layer's borders, and by adding up {what}. They "
+        f"differ by {percent(farthest)} at the most{told}. How far the profiler itself slowed a layer, the untraced "
+        "rounds tell.",
+        "",
+    ]
+
+
+def in_rounds(page: TracedPage, variant_id: str) -> dict[str, float]:
+    """Seconds of each layer, forward and backward, as the rounds have them; empty where there are none."""
+    if not isinstance(page, Report):
+        return {}
+    mine = page.layers[page.layers.variant_id == variant_id]
+    return dict(zip(mine.layer, mine.forward_s + mine.backward_s, strict=True))
+
+
+def on_of(data: RunData, trace: Trace) -> str:
+    """Where the work of a variant is done: cpu or device."""
+    return "device" if tables.device_of(data, trace.variant_id).startswith("cuda") else "cpu"
+
+
+def against_probe(data: RunData, trace: Trace) -> pd.DataFrame:
+    """Seconds of each layer and phase by the probe's stamps and by the trace, means over the same steps."""
+    mine = data.traced[(data.traced.variant_id == trace.variant_id) & (data.traced.metric == "traced_wall")]
+    probe = mine[mine.scope == "layer"].groupby(["layer", "phase"], observed=True, sort=False)["value"].mean()
+    seen = trace.work[trace.work.on == on_of(data, trace)].groupby(["layer", "phase"])["seconds"].sum()
+    rows = [
+        {"variant_id": trace.variant_id, "layer": layer, "phase": phase, "probe_s": value}
+        | {"trace_s": float(seen.get((layer, phase), 0.0))}
+        for (layer, phase), value in probe.items()
+    ]
+    return pd.DataFrame(rows, columns=["variant_id", "layer", "phase", "probe_s", "trace_s"])
+
+
+def memory_lines(page: Page, trace: Trace, name: str) -> Lines:
+    """The allocator over one step, with who had the time when it had given out most."""
+    lines: Lines = []
+    for device, mine in trace.memory.groupby("device", sort=False):
+        top = mine.loc[mine.bytes.idxmax()]
+        who = (
+            f"layer {code(top.layer)}, {marked(top.phase)}"
+            if top.layer
+            else marked(top.phase) or "outside of every phase"
+        )
+        low = mine.bytes.min()
+        lines += [
+            f"Memory over the traced step that took most ({device}): at its peak, {seconds(top.at_s)} into it in "
+            f"{who}, the allocator had given out {size(top.bytes - low)} more than at that step's lowest.",
+            "",
+        ]
+    if not lines:
+        return []
+    words = "bytes that the allocator has given out over one step"
+    lines += page.figure(name, plots_memory.over_a_step(trace, label(page.data, trace.variant_id)), words)
+    where = f"{FOLDER}/{file_name(trace.variant_id)}/{SNAPSHOT}"
+    if (page.data.folder / where).is_file():
+        lines += [f"{code(where, MOST_OF_A_REASON)} is the allocator's own history of a step.", ""]
+    return lines
+
+
+def write_tables(page: TracedPage) -> None:
+    """Write trace.csv and trace_layers.csv, where a variant was traced."""
+    if page.traces:
+        page.table("trace", work_table(page.traces))
+        page.table("trace_layers", pd.concat([against_probe(page.data, t) for t in page.traces], ignore_index=True))
+
+
+def work_table(found: list[Trace]) -> pd.DataFrame:
+    """What worked for whom, of every trace."""
+    parts = [
+        trace.work.assign(variant_id=trace.variant_id, share_of_step=trace.work.seconds / trace.step_s)
+        for trace in found
+    ]
+    columns = ["variant_id", "on", "name", "layer", "phase", "seconds", "share_of_step", "calls"]
+    return pd.concat(parts, ignore_index=True)[columns]

@@ -1,0 +1,167 @@
+"""What a reader can do: the lines that give a variant, and sentences made from what was measured."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from bench.analyse.labels import label, named
+from bench.analyse.load import RunData, variant_axes
+from bench.analyse.stats import NOTHING
+from bench.analyse.tables import baseline_of, batch_of, ratio_to
+from bench.analyse.verdicts import FASTER, SAME, SLOWER
+from bench.core.header import Header
+from bench.core.variants import ALLOCATOR_VARIABLES, DEFAULTS, LARGEST
+from bench.report import commands
+from bench.report.words import count, interval, percent, seconds, size
+
+FEWER_FAULTS = 0.1
+"""Page faults are called the cause where removing at least nine in ten of them made the step FASTER."""
+
+PYTHON = {
+    ("memory_format", "nhwc"): (
+        "model = model.to(memory_format=torch.channels_last)",
+        "x = x.contiguous(memory_format=torch.channels_last)  # every batch",
+    ),
+    ("compile_mode", "inductor"): ("model = torch.compile(model, dynamic=False)",),
+    ("compile_mode", "reduce-overhead"): (
+        'model = torch.compile(model, mode="reduce-overhead", dynamic=False)',
+        "torch.compiler.cudagraph_mark_step_begin()  # before every step",
+    ),
+    ("compile_mode", "max-autotune"): (
+        'model = torch.compile(model, mode="max-autotune", dynamic=False)',
+    ),
+    ("precision", "bf16"): (
+        "with torch.autocast(device.type, dtype=torch.bfloat16):  # around forward and loss",
+        "    loss = F.cross_entropy(model(x), y)",
+    ),
+    ("precision", "fp16"): (
+        "scaler = torch.amp.GradScaler(device.type)  # once",
+        "with torch.autocast(device.type, dtype=torch.float16):  # around forward and loss",
+        "    loss = F.cross_entropy(model(x), y)",
+        "scaler.scale(loss).backward()",
+        "scaler.step(optimizer)",
+        "scaler.update()",
+    ),
+    ("precision", "fp32"): (
+        'torch.backends.cuda.matmul.fp32_precision = "ieee"',
+        'torch.backends.cudnn.conv.fp32_precision = "ieee"',
+    ),
+    ("precision", "tf32"): (
+        'torch.backends.cuda.matmul.fp32_precision = "tf32"',
+        'torch.backends.cudnn.conv.fp32_precision = "tf32"',
+    ),
+    ("loader", "notebook"): ("batches = DataLoader(dataset, batch_size, shuffle=True)  # PIL, image by image",),
+    ("loader", "workers"): (
+        "batches = DataLoader(dataset, batch_size, shuffle=True, num_workers=4, persistent_workers=True)",
+    ),
+    ("sync", "step"): ("loss_sum += loss.item()  # at every step",),
+    ("optimizer", "foreach"): ("optimizer = Adam(model.parameters(), lr, foreach=True)",),
+    ("optimizer", "fused"): ("optimizer = Adam(model.parameters(), lr, fused=True)",),
+    ("cudnn_benchmark", "on"): ("torch.backends.cudnn.benchmark = True",),
+}  # fmt: skip
+
+
+def lines_of(axes: dict[str, str]) -> tuple[list[str], list[str]]:
+    """The Python lines and the shell variables by which a variant differs from its baseline."""
+    python = [line for key in axes.items() if key[1] != DEFAULTS[key[0]] for line in PYTHON.get(key, ())]
+    shell = [f"{k}={v}" for k, v in ALLOCATOR_VARIABLES[axes["allocator"]].items()]
+    if axes["threads"] != "unset":
+        shell.append(f"OMP_NUM_THREADS={axes['threads']}")
+    if axes["allocator"] == "tcmalloc":
+        shell.append("LD_PRELOAD=libtcmalloc_minimal.so.4")
+    return python, shell
+
+
+def nin_command(run: Header, axes: dict[str, str]) -> str:
+    """The `python -m nin` call that trains under a variant; empty for other models and for the largest batch."""
+    if axes["model"] != "nin" or axes["batch_size"] == LARGEST:
+        return ""
+    told = ["device", "precision", "memory_format", "compile_mode", "batch_size", "loader", "sync", "optimizer"]
+    told += ["cudnn_benchmark"] if axes["cudnn_benchmark"] == "on" else []
+    options = [f"--{name.replace('_', '-')} {axes[name]}" for name in told]
+    return " ".join([*lines_of(axes)[1], commands.nin(run, *options)])
+
+
+def page_fault_sentences(data: RunData, steps: pd.DataFrame) -> list[str]:
+    """For each baseline, what its page faults cost, by the variant that differs in nothing but `kept`.
+
+    Names them the cause only where `kept` removed nine in ten and the step is FASTER for it.
+    """
+    rows = steps.set_index("variant_id")
+    found = []
+    for variant_id in rows.index:
+        axes = variant_axes(data, variant_id)
+        baseline = baseline_of(data, variant_id)
+        if axes["allocator"] != "kept" or baseline is None or baseline not in rows.index:
+            continue
+        base, kept = rows.loc[baseline], rows.loc[variant_id]
+        alike = axes == variant_axes(data, baseline) | {"allocator": "kept"}
+        if alike and base.page_faults > 0 and kept.page_faults <= FEWER_FAULTS * base.page_faults:
+            found.append(_page_fault_sentence(data, named(data, baseline), base, kept))
+    return found
+
+
+def _page_fault_sentence(data: RunData, name: str, base: Any, kept: Any) -> str:  # noqa: ANN401 - rows of a frame
+    environment = data.run.environment
+    mapped = size(base.page_faults * (environment.page_bytes or math.nan))
+    anew = "" if environment.huge_pages == "always" else f" ({mapped} mapped, some of it several times)"
+    facts = (
+        f"A step of the {name} takes {count(base.page_faults)} minor page faults{anew} and "
+        f"{seconds(base.cpu_system_s)} of system time over all cores; with `kept`, which differs only in that freed "
+        f"memory stays with the process, it takes {count(kept.page_faults)} and {seconds(kept.cpu_system_s)}"
+    )
+    if kept.verdict == FASTER:
+        shorter = " ".join(
+            [percent(1 - 1 / kept.ratio), f"[{percent(1 - 1 / kept.ratio_lo)}, {percent(1 - 1 / kept.ratio_hi)}]"]
+        )
+        cause = f"**The page faults are the cause of {shorter} of the {name}'s step**, which is what `kept` takes away."
+        return f"{facts}. {cause}"
+    ends = {
+        SAME: "; the step is as long without them: they cost nothing that matters here.",
+        SLOWER: "; yet the step is longer: they are not what costs here.",
+    }
+    return facts + ends.get(kept.verdict, "; whether the step is shorter for it, these rounds do not settle.")
+
+
+COMPILER_COUNTS = ("graphs", "graph_breaks", "recompiles")
+
+
+def break_even(data: RunData, steps: pd.DataFrame) -> pd.DataFrame:
+    """What compiling costs and after how many steps it is repaid, against eager with all else equal.
+
+    Columns: variant, eager_s, compiled_s, batch, times_eager (in words), cold_s and warm_s (seconds of
+    compiling), cold_steps and warm_steps: NaN where eager was not measured in the same rounds or the
+    interval of the gain holds none, infinite where the compiled step is longer. And COMPILER_COUNTS.
+    """
+    by_axes = {tuple(variant_axes(data, v).items()): str(v) for v in steps.variant_id}
+    found = []
+    for row in steps.dropna(subset="compile_cold_s").to_dict("records"):
+        axes = variant_axes(data, row["variant_id"]) | {"compile_mode": "eager"}
+        eager = by_axes.get(tuple(axes.items()))
+        ratio = ratio_to(data, row["variant_id"], eager)[0] if eager else NOTHING
+        gain_s = row["step_s"] * (ratio.estimate - 1)
+        if not ratio.known or ratio.lo <= 1 <= ratio.hi:
+            gain_s = math.nan
+        found.append(
+            {
+                "variant": label(data, row["variant_id"]),
+                "eager_s": data.spread(eager, "wall").estimate if eager else math.nan,
+                "compiled_s": row["step_s"],
+                "batch": batch_of(data, row["variant_id"]),
+                "cold_s": row["compile_cold_s"],
+                "warm_s": row["compile_warm_s"],
+                "times_eager": interval(ratio.estimate, ratio.lo, ratio.hi),
+                "cold_steps": repaid(row["compile_cold_s"], gain_s),
+                "warm_steps": repaid(row["compile_warm_s"], gain_s),
+            }
+            | {n: data.spread(row["variant_id"], n, "process").estimate for n in COMPILER_COUNTS}
+        )
+    return pd.DataFrame(found)
+
+
+def repaid(cost_s: float, gain_s: float) -> float:
+    """Steps after which a cost is repaid by a gain a step: infinite without a gain, NaN if it is not known."""
+    if math.isnan(gain_s):
+        return math.nan
+    return cost_s / gain_s if gain_s > 0 else math.inf

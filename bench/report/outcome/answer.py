@@ -1,0 +1,284 @@
+"""The answer of a run: its fastest valid variant, by how much, and the lines that give it."""
+
+import math
+
+import pandas as pd
+
+from bench.analyse import tables
+from bench.analyse.labels import DEFAULT_WORDS, label, named
+from bench.analyse.load import RunData, cell, variant_axes
+from bench.analyse.stats import NOTHING
+from bench.analyse.verdicts import FASTER, SAME
+from bench.core.progress import duration
+from bench.core.text import marked
+from bench.core.variants import from_row
+from bench.report import commands
+from bench.report.outcome import advice
+from bench.report.page import Lines
+from bench.report.trust import effect
+from bench.report.words import count_of, interval, number
+
+EPOCHS = 5
+"""What `python -m nin` trains unless told otherwise."""
+
+
+def groups(data: RunData, steps: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
+    """The steps table by device and model: what is compared within, and never across."""
+    keys = [(axes["device"], axes["model"]) for axes in (variant_axes(data, v) for v in steps.variant_id)]
+    return {key: steps[[other == key for other in keys]] for key in dict.fromkeys(keys)}
+
+
+def lines(data: RunData, steps: pd.DataFrame) -> Lines:
+    """The answer for each device and model of the run."""
+    found: Lines = []
+    by_group = groups(data, steps)
+    for (device, model), mine in by_group.items():
+        heading = [f"On **{device}**, {marked(model)}:", ""] if len(by_group) > 1 else []
+        found += heading + group_lines(data, mine)
+    return found
+
+
+def group_lines(data: RunData, steps: pd.DataFrame) -> Lines:
+    """The answer among variants of one device and model."""
+    best = fastest(data, steps)
+    if best is None:
+        return [no_answer(data), "", *died_lines(data, steps, None), *invalid_lines(data, steps)]
+    row = steps.set_index("variant_id").loc[best]
+    axes = variant_axes(data, best)
+    parts = []
+    for reference, name in (
+        (notebook_of(data, best), "the notebook's loop"),
+        (tables.baseline_of(data, best), "the baseline"),
+    ):
+        ratio, n = tables.ratio_to(data, best, reference) if reference else (NOTHING, 0)
+        if n:
+            parts.append(f"{interval(ratio.estimate, ratio.lo, ratio.hi)} times {name} ({count_of(n, 'round')})")
+    text = f"Fastest: **{named(data, best)}** trains {number(row.images_per_s)} images/s"
+    found = [
+        f"{text}: {' and '.join(parts)}." if parts else f"{text}.",
+        "",
+        standing(data, steps, best, row.verdict),
+        "",
+        *effect.sentence(data, best),
+        *not_gated_lines(data, best),
+    ]
+    found += died_lines(data, steps, row.images_per_s)
+    found += invalid_lines(data, steps)
+    found += beyond_lines(data, steps, best) + switch_on(data, axes, row.epoch_s) + pilot_lines(data, steps, best)
+    return found + notebook_lines(data, steps, best) + noise_lines(data, best)
+
+
+def no_answer(data: RunData) -> str:
+    """Why there is no answer."""
+    if not data.rounds:
+        return "No round was completed, so there is no answer: the pilot has one trial of each variant."
+    return "No variant was ok in every complete round, so there is no answer."
+
+
+def not_gated_lines(data: RunData, best: str) -> Lines:
+    """That the gate could not tell what a recommended variant computes, if so."""
+    reason = tables.not_gated(data, best)
+    return (
+        [f"It is **not gated**: {marked(reason)}. So hold its accuracy against the baseline's.", ""] if reason else []
+    )
+
+
+def invalid_lines(data: RunData, steps: pd.DataFrame) -> Lines:
+    """The variants that have no speed since they are not what they say, each with the reason."""
+    outcomes = {v: tables.outcome(data, v) for v in steps.variant_id}
+    told = [
+        f"**{named(data, v)}** is INVALID, so it has no speed: {marked(reason)}."
+        for v, (status, reason) in outcomes.items()
+        if status == "invalid"
+    ]
+    return [line for text in told for line in (text, "")]
+
+
+def beyond_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
+    """The fastest at each other batch size that has the notebook's loop; and what trains faster yet at any other."""
+    counted = steps[(steps.n > 0) & (steps.images_per_s > 0)].set_index("variant_id")
+    found: Lines = []
+    beside: dict[float, list[str]] = {}
+    for v in counted.index:
+        if tables.batch_of(data, v) != tables.batch_of(data, best) and notebook_of(data, v) in counted.index:
+            beside.setdefault(tables.batch_of(data, v), []).append(str(v))
+    for size, members in sorted(beside.items()):
+        top = str(counted.images_per_s[members].idxmax())
+        ratio, n = tables.ratio_to(data, top, str(notebook_of(data, top)))
+        if n:
+            told = interval(ratio.estimate, ratio.lo, ratio.hi)
+            name, rate = named(data, top, but="batch_size"), number(counted.images_per_s[top])
+            found += [
+                f"At batch {size:.0f} the fastest is {name}: {rate} images/s, {told} times the notebook's loop at that "
+                f"batch ({count_of(n, 'round')}).",
+                "",
+            ]
+    faster = counted.images_per_s[counted.images_per_s > counted.images_per_s[best]]
+    if len(faster):
+        top = str(faster.idxmax())
+        found += [f"Faster yet, but another recipe: {named(data, top)}, {number(faster[top])} images/s.", ""]
+    return found
+
+
+def pilot_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
+    """The variant that was faster in its one trial of the pilot than the fastest of the rounds was there, if any."""
+    if not data.rounds:
+        return []
+    pilots = cell(data.values, "wall")
+    pilots = pilots[pilots.stage == "pilot"].drop_duplicates("variant_id", keep="last").set_index("variant_id")["value"]
+    rates = {v: tables.batch_of(data, v) / pilots[v] for v in steps.variant_id[steps.n == 0] if v in pilots.index}
+    rates = {v: rate for v, rate in rates.items() if tables.outcome(data, v)[0] == "ok"}
+    if best not in pilots.index or not rates:
+        return []
+    own, top = tables.batch_of(data, best) / pilots[best], max(rates, key=lambda v: rates[v])
+    if rates[top] <= own:
+        return []
+    axes, changed = variant_axes(data, best), variant_axes(data, top)
+    both = from_row(axes | {name: value for name, value in changed.items() if value != DEFAULT_WORDS[name]})
+    in_part = f", and it took effect in part ({told})" if (told := effect.words(data, top)) else ""
+    coarser = ", and it computes more coarsely (see below)" if both.precision in ("bf16", "fp16") else ""
+    return [
+        f"**In the pilot {named(data, top)} was faster**: {number(rates[top])} images/s against this one's "
+        f"{number(own)}, each in one trial. That gives no verdict{coarser}{in_part}. This measures it in rounds, "
+        "together with what the fastest has:",
+        "",
+        "```sh",
+        commands.bench(data.run, "run", f"--variant {best}", f"--variant {both.id}"),
+        "```",
+        "",
+    ]
+
+
+def switch_on(data: RunData, axes: dict[str, str], epoch_s: float) -> Lines:
+    """How to train under a variant; `epoch_s` is what an epoch of 60,000 images takes."""
+    python, shell = advice.lines_of(axes)
+    found: Lines = []
+    if python:
+        found += ["What gives it, against the baseline:", "", "```python", *python, "```", ""]
+    if shell:
+        where = "in the environment, before Python starts (Linux with glibc; 100 GB are in effect never reached):"
+        lead = f"and {where}" if python else f"What gives it, against the baseline, {where}"
+        found += [lead, "", "```sh", f"export {' '.join(shell)}", "```", ""]
+    if command := advice.nin_command(data.run, axes):
+        long = f" ({EPOCHS} epochs of about {duration(epoch_s)})" if epoch_s > 0 else ""
+        found += [f"Or train so in this project's environment{long}:", "", "```sh", command, "```", ""]
+    return found
+
+
+def notebook_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
+    """What the baseline's own difference from the notebook's loop is worth."""
+    notebook, baseline = notebook_of(data, best), tables.baseline_of(data, best)
+    if notebook is None or baseline is None:
+        return []
+    ratio, n = tables.ratio_to(data, notebook, baseline)
+    if not n:
+        return []
+    verdict = steps.set_index("variant_id").verdict.get(notebook, "")
+    return [
+        "The notebook's loop differs from the baseline in that PIL makes its images one by one and loss and hits "
+        f"are read at every step: it trains {interval(ratio.estimate, ratio.lo, ratio.hi)} times as fast as the "
+        f"baseline{f' ({verdict})' if verdict else ''}.",
+        "",
+    ]
+
+
+def noise_lines(data: RunData, best: str) -> Lines:
+    """How far the same code differed from itself, in one line."""
+    mine = tables.baseline_of(data, best)
+    return [
+        f"How noisy it was: the {named(data, control.variant_id)} was measured twice in every round, and its first "
+        f"trial was {interval(control.ratio.estimate, control.ratio.lo, control.ratio.hi)} times as fast as its second."
+        for control in tables.controls(data)
+        if control.variant_id == mine
+    ] + [""]
+
+
+def fastest(data: RunData, steps: pd.DataFrame) -> str | None:
+    """The variant with the most images a second among those that were ok in every complete round; None without any.
+
+    A variant whose trials died is none: those that are left may be the lucky ones.
+    Of a batch size that has the notebook's loop, where a run has it of some but not of all.
+    """
+    sound = steps.variant_id.map(lambda v: tables.outcome(data, v)[0] == "ok" and not tables.spoilt(data, v))
+    counted = steps[(steps.n > 0) & sound]
+    beside = counted[[notebook_of(data, v) in set(counted.variant_id) for v in counted.variant_id]]
+    counted = counted if beside.empty else beside
+    return None if counted.empty else str(counted.loc[counted.images_per_s.idxmax(), "variant_id"])
+
+
+def died_lines(data: RunData, steps: pd.DataFrame, best: float | None) -> Lines:
+    """What would have been the answer, had its trials not died; all that died where there is no answer."""
+    told = [
+        f"{label(data, row.variant_id)} is not recommended: it was ok in {row.n} of {len(data.rounds)} rounds "
+        f"({number(row.images_per_s)} images/s in those)."
+        for row in steps[steps.n > 0].itertuples()
+        if tables.spoilt(data, row.variant_id) and (best is None or row.images_per_s > best)
+    ]
+    return [line for text in told for line in (text, "")]
+
+
+def notebook_of(data: RunData, variant_id: str) -> str | None:
+    """The notebook's loop on the same device, batch and model, if the run has it."""
+    baseline = from_row(variant_axes(data, variant_id)).baseline
+    for other in data.variants.variant_id:
+        candidate = from_row(variant_axes(data, other))
+        if candidate.is_notebook and candidate.baseline == baseline:
+            return str(other)
+    return None
+
+
+def standing(data: RunData, steps: pd.DataFrame, best: str, verdict: str) -> str:
+    """How sure the answer is: its verdict, and which others it can't be told from."""
+    if not data.run.plan.verdicts:
+        return "This look gives estimates and no verdicts: take the preset quick for those."
+    if from_row(variant_axes(data, best)).is_baseline:
+        text = "It is a baseline itself: no variant came out ahead of it."
+    else:
+        text = {
+            FASTER: "Against the baseline the verdict is FASTER.",
+            SAME: "Against the baseline the verdict is SAME: the gain is too small to matter.",
+            "": "The baseline has no rounds to hold it against, so there is no verdict.",
+        }.get(verdict, f"Against the baseline the verdict is {verdict}: this is an estimate, not a finding.")
+    close = []
+    for other in steps.loc[(steps.n > 0) & (steps.variant_id != best), "variant_id"]:
+        ratio, n = tables.ratio_to(data, best, other)
+        if n and (not ratio.known or ratio.lo <= 1):
+            told = interval(ratio.estimate, ratio.lo, ratio.hi)
+            close.append(f"{named(data, other)} (it is {told} times as fast)")
+    if close:
+        text += f" These rounds do not tell it apart from {', '.join(close)}."
+    return text
+
+
+def layered_variants(data: RunData, steps: pd.DataFrame, layered: set[str]) -> list[str]:
+    """Of one group, the first baseline and the fastest variant that have layers: those whose table is shown."""
+    return first_and_fastest(data, steps[steps.variant_id.isin(layered)])
+
+
+def first_and_fastest(data: RunData, steps: pd.DataFrame) -> list[str]:
+    """Of some variants the first baseline and the fastest; the first of them where there is neither."""
+    baselines = set(data.variants.loc[data.variants.baseline == "True", "variant_id"])
+    first = [v for v in steps.variant_id if v in baselines][:1]
+    best = None if steps.empty else fastest(data, steps)
+    found = first + [v for v in (best,) if v and v not in first]
+    return found or list(steps.variant_id[:1])
+
+
+def families(data: RunData, steps: pd.DataFrame, axis: str) -> dict[str, list[str]]:
+    """Variants that differ in one axis alone, in its order; only where there are several values."""
+    found: dict[str, list[str]] = {}
+    for variant_id in steps.dropna(subset="images_per_s").variant_id:
+        found.setdefault(str(variant_axes(data, variant_id) | {axis: ""}), []).append(variant_id)
+    return {
+        label(data, members[0], but=axis): sorted(members, key=lambda v: place(data, v, axis))
+        for members in found.values()
+        if len(members) > 1
+    }
+
+
+def place(data: RunData, variant_id: str, axis: str) -> float:
+    """Where a variant stands on an axis of numbers; threads that were not set are as many as torch takes."""
+    if axis == "batch_size":
+        return tables.batch_of(data, variant_id)
+    value = variant_axes(data, variant_id)[axis]
+    return float(data.run.environment.torch_threads or math.nan) if value == "unset" else float(value)

@@ -1,0 +1,148 @@
+"""Sections of a report on what an epoch is bound by, and how throughput goes with threads and batch size."""
+
+import math
+
+import pandas as pd
+
+from bench.analyse import tables
+from bench.analyse.labels import label, named
+from bench.core.variants import LARGEST
+from bench.report.figures import plots
+from bench.report.outcome import answer
+from bench.report.page import Lines, Report
+from bench.report.words import count, interval, markdown, number, size
+
+NEAR = 0.8
+"""What is bound by the slower of two rates reaches that share of it at least."""
+
+
+def loaders_section(report: Report) -> Lines:
+    """What the loader does alone, what the step does alone, and what both do together."""
+    data = report.data
+    rows = []
+    for row in report.steps.to_dict("records"):
+        v = row["variant_id"]
+        batch = tables.batch_of(data, v)
+        alone = {name: batch / data.spread(v, name).estimate for name in ("loader_alone", "compute_alone")}
+        if not math.isnan(alone["loader_alone"]):
+            rows.append({"variant": label(data, v), "rate": row["images_per_s"], "times": times(row)} | alone)
+    if not rows:
+        return []
+    shown = [
+        {
+            "variant": row["variant"],
+            "loader alone": number(row["loader_alone"]),
+            "step alone": number(row["compute_alone"]),
+            "end to end": number(row["rate"]),
+            "times baseline": row["times"],
+            "bound by": bound_by(row["loader_alone"], row["compute_alone"], row["rate"]),
+        }
+        for row in rows
+    ]
+    return [
+        "## What bounds an epoch",
+        "",
+        *markdown(pd.DataFrame(shown)),
+        "Images a second: of the loader if nothing trains, of the step if its batch is on the device already (both "
+        "measured in the pilot alone), and of both together. The slower of the two bounds an epoch; what is below "
+        f"{100 * NEAR:.0f} % of both is bound by their taking turns, or by each other's use of the cores.",
+        "",
+    ]
+
+
+def times(row: dict[str, float]) -> str:
+    """What the variant is worth against its baseline, in words."""
+    return interval(row["ratio"], row["ratio_lo"], row["ratio_hi"])
+
+
+def bound_by(loader: float, compute: float, together: float) -> str:
+    """Which of two rates holds the third down."""
+    if math.isnan(together):
+        return ""
+    if together < NEAR * min(loader, compute):
+        return "both"
+    return "loader" if loader < compute else "step"
+
+
+def threads_section(report: Report) -> Lines:
+    """Throughput by threads, where a run has several counts."""
+    data = report.data
+    families = answer.families(data, report.steps, "threads")
+    if not families:
+        return []
+    figure = plots.curves(report.steps, families, lambda v: answer.place(data, v, "threads"), "threads")
+    rates = report.steps.set_index("variant_id").images_per_s
+    rows = [
+        {"variant": label(data, v), "threads": count(answer.place(data, v, "threads")), "images/s": number(rates[v])}
+        | {"slow convolutions": slow_words(report, v)}
+        for members in families.values()
+        for v in members
+    ]
+    return [
+        "## Threads",
+        "",
+        *markdown(pd.DataFrame(rows)),
+        "*Slow convolutions* are those that did not run in oneDNN.",
+        "",
+        *report.figure("threads", figure, "images a second by threads"),
+    ]
+
+
+SLOW = (
+    "aten::_slow_conv2d",
+    "aten::slow_conv",
+    "aten::thnn_conv",
+    "aten::mm",
+    "aten::addmm",
+    "aten::col2im",
+    "aten::im2col",
+)
+"""Operators that take most of a convolution on a CPU where oneDNN does not take it."""
+
+
+def slow_words(report: Report, variant_id: str) -> str:
+    """How many convolutions of a variant on the CPU took another path than oneDNN's; empty where not looked at."""
+    mine = report.data.layers.drop_duplicates(["variant_id", "layer"])
+    mine = mine[(mine.variant_id == variant_id) & mine.type.str.startswith("Conv") & (mine.kernel != "")]
+    if mine.empty or tables.device_of(report.data, variant_id) != "cpu":
+        return ""
+    return f"{int(mine.kernel.str.startswith(SLOW).sum())} of {len(mine)}"
+
+
+def batch_section(report: Report) -> Lines:
+    """Throughput by batch size, where a run has several, and the largest that fits, where it was sought."""
+    data = report.data
+    families = answer.families(data, report.steps, "batch_size")
+    largest = [line for v in data.variants.variant_id for line in largest_lines(report, v)]
+    if not families and not largest:
+        return []
+    lines = ["## Batch size", "", *largest]
+    if families:
+        figure = plots.curves(report.steps, families, lambda v: tables.batch_of(data, v), "images a batch")
+        lines += report.figure("batches", figure, "images a second by batch size")
+    return lines
+
+
+BY_INDEX = "have more elements than torch's indices of 32 bits count: a limit of the index, not of memory"
+
+
+def largest_lines(report: Report, variant_id: str) -> Lines:
+    """The largest batch of a variant, with what limited it, in a sentence."""
+    data, plan = report.data, report.data.run.plan
+    row = data.variants.set_index("variant_id").loc[variant_id]
+    tried = dict(plan.tried.get(variant_id, []))
+    if row.batch_size != LARGEST or not tried:
+        return []
+    limit = plan.memory_limit_bytes.get(row.device.partition(":")[0])
+    under = f"under a limit of {size(limit)}" if limit else "on this device"
+    fits = [n for n, peak in tried.items() if peak is not None]
+    fails = [n for n, peak in tried.items() if peak is None]
+    by_index = bool(fails) and plan.beyond_index.get(variant_id) == min(fails)
+    if not fits:
+        why = f", which {BY_INDEX}" if by_index else ""
+        return [f"{named(data, variant_id)}: no batch fits {under}, not even {min(fails):,} images{why}.", ""]
+    peak = f" (the peak was {size(most)})" if (most := tried[max(fits)]) else ""
+    more = f"{min(fails):,} did not" if fails else "there are no more train images"
+    if by_index:
+        more = f"{min(fails):,} {BY_INDEX}"
+    return [f"**The largest batch of {named(data, variant_id)} {under} is {max(fits):,} images**{peak}; {more}.", ""]

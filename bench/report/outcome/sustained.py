@@ -1,0 +1,62 @@
+"""The section of what a GPU trains in one long stretch, and on which energy, beside what the rounds say."""
+
+import math
+
+import pandas as pd
+
+from bench.analyse import tables
+from bench.analyse.labels import label
+from bench.analyse.load import RunData
+from bench.plan.schedule import SUSTAINED_S
+from bench.report.page import Lines, Report
+from bench.report.words import markdown, number
+
+WORDS = (
+    f"*Sustained*: over the last half of one stretch of {SUSTAINED_S:.0f} s or more, in a process of its own. "
+    "*Change*: against the first half second of that stretch; a GPU that reaches the limit of its power, or of its "
+    "heat, is slower after a while. *Energy* is that of the whole board by its own counter, over the stretch; that of "
+    "CPU and memory is not in it. An empty cell was not told. The rounds alone give verdicts."
+)
+
+
+def section(report: Report) -> Lines:
+    """A row a variant that had a sustained stretch; nothing without any."""
+    found = table(report.data, report.steps)
+    if found.empty:
+        return []
+    report.table("sustained", found)
+    rows = [
+        {
+            "variant": label(report.data, row["variant_id"]),
+            "images/s": number(row["images_per_s"]),
+            "images/s, sustained": number(row["sustained_images_per_s"]),
+            "change": signed_percent(row["change"]),
+            "J a step": number(row["energy_j"]),
+            "images a J": number(row["images_per_j"]),
+        }
+        for row in found.to_dict("records")
+    ]
+    return ["## Sustained, and its energy", "", *markdown(pd.DataFrame(rows)), WORDS, ""]
+
+
+def table(data: RunData, steps: pd.DataFrame) -> pd.DataFrame:
+    """sustained.csv: a row a variant that had a sustained stretch; empty (NaN) where NVML told no energy."""
+    metrics = {"sustained_begin_s": "sustained_begin", "sustained_s": "sustained", "energy_j": "energy"}
+    rows = [
+        {"variant_id": row.variant_id, "images_per_s": row.images_per_s, "batch": tables.batch_of(data, row.variant_id)}
+        | {name: data.spread(row.variant_id, metric, "process").estimate for name, metric in metrics.items()}
+        for row in steps.itertuples()
+    ]
+    found = pd.DataFrame(rows).dropna(subset="sustained_s")
+    return found.assign(
+        sustained_images_per_s=found.batch / found.sustained_s,
+        change=found.sustained_begin_s / found.sustained_s - 1,
+        images_per_j=found.batch / found.energy_j,
+    )
+
+
+def signed_percent(share: float) -> str:
+    """A change in per cent, with its sign; `0 %` where it is less than half of one."""
+    if not math.isfinite(share):
+        return ""
+    return f"{round(100 * share):+d} %" if round(100 * share) else "0 %"

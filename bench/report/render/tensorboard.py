@@ -1,0 +1,176 @@
+"""What TensorBoard shows of a run, written from its files: mended traces, scalars, variants as HParams, text, images.
+
+Needs the package `tensorboard`, which is an extra; mended traces alone do not.
+"""
+
+import math
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.analyse import tables
+from bench.analyse.load import RunData, cell, variant_axes
+from bench.analyse.traces import mend
+from bench.core import traces
+from bench.core.records import RecordError
+from bench.core.text import distinct, unmarked
+from bench.report.page import Report, TracedPage
+
+METRICS = {
+    "images_per_s": "images a second",
+    "step_s": "seconds a step",
+    "ratio": "times the baseline",
+    "closure": "closure",
+    "process_peak_bytes": "peak of the process (bytes)",
+}
+"""What a variant is judged by in HParams: columns of steps.csv and memory.csv."""
+REPORT = "report"
+"""The run of TensorBoard that holds the report's text and figures."""
+
+
+def write(page: TracedPage) -> Path:
+    """Write reports/<run_id>/tensorboard/ anew and give its path; RecordError where a trace can't be mended.
+
+    Without the package tensorboard only the traces are written.
+    """
+    folder = page.folder / traces.BOARD
+    shutil.rmtree(folder, ignore_errors=True)
+    for trace in page.traces:
+        raw = traces.folder_of(page.data.folder, trace.variant_id) / traces.RAW
+        try:
+            mend.write(raw, folder / traces.file_name(trace.variant_id) / mend.FILE)
+        except mend.MendError as error:
+            raise RecordError(str(error)) from error
+    if is_installed():
+        write_variants(page, folder)
+        write_report(page, folder)
+    return folder
+
+
+def is_installed() -> bool:
+    """Whether the package tensorboard is there."""
+    from importlib.util import find_spec  # noqa: PLC0415
+
+    return find_spec("tensorboard") is not None
+
+
+class Writer:
+    """Writes summaries into one run of TensorBoard."""
+
+    def __init__(self, folder: Path) -> None:
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter  # noqa: PLC0415
+
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = EventFileWriter(str(folder))
+
+    def add(self, summary: Any, step: int = 0) -> None:  # noqa: ANN401 - tensorboard's, which has no types
+        """Add a summary at a step."""
+        from tensorboard.compat.proto.event_pb2 import Event  # noqa: PLC0415
+
+        self._file.add_event(Event(wall_time=time.time(), step=step, summary=summary))
+
+    def scalar(self, tag: str, value: float, step: int = 0) -> None:
+        """Add a number, unless it is not known."""
+        from tensorboard.compat.proto.summary_pb2 import Summary  # noqa: PLC0415
+
+        if not math.isnan(value):
+            self.add(Summary(value=[Summary.Value(tag=tag, simple_value=value)]), step)
+
+    def text(self, tag: str, markdown: str) -> None:
+        """Add a text in Markdown."""
+        from tensorboard.plugins.text.summary_v2 import text_pb  # noqa: PLC0415
+
+        self.add(text_pb(tag, markdown))
+
+    def image(self, tag: str, path: Path) -> None:
+        """Add a PNG as it is."""
+        from tensorboard.compat.proto.summary_pb2 import Summary  # noqa: PLC0415
+
+        content = path.read_bytes()
+        width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))  # PNG's header, RFC 2083
+        image = Summary.Image(height=height, width=width, colorspace=4, encoded_image_string=content)
+        self.add(Summary(value=[Summary.Value(tag=tag, image=image)]))
+
+    def close(self) -> None:
+        """End the file."""
+        self._file.close()
+
+
+@contextmanager
+def writer(folder: Path) -> Iterator[Writer]:
+    """A writer, closed behind."""
+    opened = Writer(folder)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def write_variants(page: TracedPage, folder: Path) -> None:
+    """A run of TensorBoard for each variant with numbers: its steps by step and by round, its axes and metrics."""
+    from tensorboard.plugins.hparams import summary_v2  # noqa: PLC0415
+
+    data, judged = page.data, metrics(page)
+    ids = [v for v in data.variants.variant_id if v in judged.index]
+    if not ids:
+        return
+    axes = pd.DataFrame([variant_axes(data, v) for v in ids], index=ids)
+    axes = axes.apply(lambda values: pd.Series(distinct(list(values)), index=ids))
+    shown = [name for name in axes if len(axes[name].unique()) > 1] or list(axes)
+    with writer(folder) as top:
+        hparams = [summary_v2.HParam(name, summary_v2.Discrete(sorted(axes[name].unique()))) for name in shown]
+        measured = [summary_v2.Metric(f"variant/{name}", display_name=words) for name, words in METRICS.items()]
+        top.add(summary_v2.hparams_config_pb(hparams, measured))
+    for variant_id in ids:
+        with writer(folder / traces.file_name(variant_id)) as mine:
+            mine.add(summary_v2.hparams_pb(axes.loc[variant_id, shown].to_dict(), trial_id=variant_id))
+            for tag, step, value in scalars(data, variant_id):
+                mine.scalar(tag, value, step)
+            for name in METRICS:
+                mine.scalar(f"variant/{name}", float(judged.loc[variant_id, name]))
+
+
+def metrics(page: TracedPage) -> pd.DataFrame:
+    """The metrics of each variant with a step, a row a variant; without a run, those of the steps before the trace."""
+    if isinstance(page, Report):
+        found = page.steps.set_index("variant_id").join(page.memory.set_index("variant_id")[["process_peak_bytes"]])
+        return found.dropna(subset="step_s").reindex(columns=list(METRICS))
+    walls = page.data.traced[(page.data.traced.metric == "wall") & (page.data.traced.scope == "step")]
+    step_s = walls.groupby("variant_id", sort=False)["value"].median()
+    rates = {v: tables.batch_of(page.data, v) / seconds for v, seconds in step_s.items()}
+    return pd.DataFrame({"step_s": step_s, "images_per_s": pd.Series(rates)}).reindex(columns=list(METRICS))
+
+
+def scalars(data: RunData, variant_id: str) -> Iterator[tuple[str, int, float]]:
+    """Tag, step and value: loss and seconds of each plain step before the trace, images a second of each round."""
+    mine = data.traced[(data.traced.variant_id == variant_id) & (data.traced.scope == "step")]
+    for metric, tag in (("loss", "step/loss"), ("wall", "step/seconds")):
+        found = mine[mine.metric == metric].sort_values("index")
+        for index, value in zip(found["index"], found["value"], strict=True):
+            yield tag, int(index), float(value)
+    walls = cell(data.measured, "wall")
+    by_round = walls[walls.variant_id == variant_id].groupby("round")["value"].mean()
+    for number, value in by_round.items():
+        yield "round/images_per_s", int(number), tables.batch_of(data, variant_id) / float(value)
+
+
+def write_report(page: TracedPage, folder: Path) -> None:
+    """A run of TensorBoard with the report's sections as text and its figures as images."""
+    with writer(folder / REPORT) as mine:
+        for number, (title, text) in enumerate(sections(page.path.read_text(encoding="utf-8")), start=1):
+            mine.text(f"{number:02d} {unmarked(title)}", text)
+        for path in sorted((page.folder / "figures").glob("*.png")):
+            mine.image(path.stem, path)
+
+
+def sections(markdown: str) -> Iterator[tuple[str, str]]:
+    """Title and text of each section of a page, without its figures, which have a tab of their own."""
+    for part in re.split(r"(?:\A|(?<=\n\n))#{1,2} (?=\S)", markdown)[1:]:  # a command may have such a line
+        title, _, text = part.partition("\n")
+        yield title.strip(), re.sub(r"^!\[.*\n", "", text, flags=re.MULTILINE).strip()

@@ -1,0 +1,1 @@
+"""Pages that put runs or code trees side by side."""

@@ -1,0 +1,159 @@
+"""The page of `bench compare`: stored runs side by side, without verdicts."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from bench.analyse import compare, tables
+from bench.analyse.load import RunData
+from bench.core.records import RecordError
+from bench.core.text import MOST_OF_A_REASON, fence, marked, shell_word
+from bench.core.traces import file_name
+from bench.machine.environment import without_home
+from bench.report import commands
+from bench.report.outcome.results import hardware
+from bench.report.page import ComparePage, Lines
+from bench.report.sides import compare_results
+from bench.report.sides.compare_results import shown
+from bench.report.trust.provenance import environment_value
+from bench.report.words import Marked, markdown, number, seconds
+
+
+def write(data: Sequence[RunData], out: Path) -> ComparePage:
+    """Write reports/<first>-vs-<others>/; what it was made from. RecordError where no variant is in common."""
+    runs = compare.sides(data)
+    found = compare.matches(runs)
+    shared = [match for match in found if match.shared]
+    if not shared:
+        msg = f"{runs[0].name} has no variant in common with {', '.join(run.name for run in runs[1:])}"
+        raise RecordError(msg)
+    page = ComparePage(
+        folder=out / file_name("-vs-".join(run.name for run in runs)),
+        runs=runs,
+        shared=shared,
+        alone=[match for match in found if not match.shared],
+        steps=compare.steps(runs, found),
+        layers=compare.layers(runs, shared),
+        memory=compare.memory(runs, shared),
+        environments=compare.environments(runs),
+        command=commands.bench(
+            runs[0].data.run, "compare", *(shell_word(without_home(str(run.folder))) for run in data)
+        ),
+    )
+    for name in ("steps", "layers", "memory", "environments"):
+        page.table(name, getattr(page, name))
+    page.write([line for section in SECTIONS for line in section(page)])
+    return page
+
+
+def title(page: ComparePage) -> Lines:
+    """Which runs, and why nothing here is a verdict."""
+    rows = []
+    for run in page.runs:
+        header, found = run.data.run, tables.controls(run.data)
+        rows.append(
+            {
+                "run": run.name,
+                "machine": Marked(hardware(header.environment)),
+                "started": header.started_at.isoformat(),
+                "rounds": str(len(run.data.rounds)),
+                "status": header.status,
+                "same code against itself": "; ".join(shown(c.ratio) for c in found),
+            }
+        )
+    return [
+        f"# {marked(page.first.name)} against {', '.join(marked(run.name) for run in page.runs[1:])}",
+        "",
+        *markdown(pd.DataFrame(rows)),
+        confounded_words(page),
+        "",
+    ]
+
+
+def confounded_words(page: ComparePage) -> str:
+    """What differs between the runs apart from what one wants to know."""
+    differing = page.environments.loc[page.environments.differs, "fact"]
+    facts = ", ".join(name.replace("_", " ") for name in differing)
+    told = f" They differ in {facts} (marked under Environments)." if facts else " Their environments are alike."
+    return (
+        "**CONFOUNDED: these runs were measured apart, each on its machine and at its time.** A difference between "
+        "them may come from any of that, so there are ratios here and no verdicts; `bench ab` holds two code trees "
+        f"against each other in one run.{told}"
+    )
+
+
+def canary_section(page: ComparePage) -> Lines:
+    """Fixed work that no variant touches, in every run."""
+    rows = []
+    for run in page.runs:
+        for device in dict.fromkeys(run.data.variants.device):
+            mine = compare.canaries(run, device)
+            if not all(map(math.isnan, mine.values())):
+                hardware_name = run.model_of(device) or "unknown"
+                seen = {name: seconds(value) for name, value in mine.items()}
+                rows.append({"run": run.name, "device": device, "model": hardware_name} | seen)
+    if not rows:
+        return ["## Canary", "", "No run measured the canary.", ""]
+    return ["## Canary", "", *markdown(pd.DataFrame(rows)), canary_words(page), ""]
+
+
+def canary_words(page: ComparePage) -> str:
+    """What the canary is, and whether it normalises here."""
+    text = "The canary is a fixed convolution, matrix product and copy, measured in every round on each device."
+    normalised = page.steps[page.steps.ratio_less_drift.notna()].drop_duplicates("run")
+    for row in normalised.itertuples():
+        text += (
+            f" {marked(row.run)} ran on the same model of device as {marked(page.first.name)}, where the canary came "
+            f"out {number(row.ratio / row.ratio_less_drift)} times as fast: *less the canary's* takes that out."
+        )
+    if len(normalised) < len(page.runs) - 1:
+        text += " It normalises between runs of the same model of device alone; else it is shown for its own sake."
+    return text
+
+
+def alone_section(page: ComparePage) -> Lines:
+    """What has nothing beside it."""
+    if not page.alone:
+        return []
+    lines = ["## Not compared", ""]
+    for match in page.alone:
+        where = [marked(run.name) for run, variant_id in zip(page.runs, match.ids, strict=True) if variant_id]
+        lines.append(f"- {marked(match.name)}: only in {', '.join(where)}")
+    return [*lines, ""]
+
+
+def environment_section(page: ComparePage) -> Lines:
+    """Every fact of every run, those that differ marked and in front."""
+    table = page.environments.sort_values("differs", ascending=False, kind="stable")
+    rows = []
+    for row in table.to_dict("records"):
+        values = [row[run.name] for run in page.runs]
+        if all(value in (None, "", [], {}) for value in values):
+            continue
+        mark = "**" if row["differs"] else ""
+        name = str(row["fact"]).replace("_", " ")
+        rows.append({"": Marked(f"{mark}{name}{mark}"), "differs": "differs" if row["differs"] else ""})
+        for run, value in zip(page.runs, values, strict=True):
+            empty = value in (None, "", [], {})
+            rows[-1][run.name] = "" if empty else environment_value(str(row["fact"]), value)
+    return ["## Environments", "", *markdown(pd.DataFrame(rows), MOST_OF_A_REASON)]
+
+
+def repeat_section(page: ComparePage) -> Lines:
+    """The command that writes this page."""
+    return ["## Again", "", *fence([page.command], "sh"), ""]
+
+
+SECTIONS = (
+    title,
+    canary_section,
+    compare_results.throughput_section,
+    compare_results.phases_section,
+    compare_results.layers_section,
+    compare_results.memory_section,
+    alone_section,
+    environment_section,
+    repeat_section,
+)

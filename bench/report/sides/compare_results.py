@@ -1,0 +1,159 @@
+"""Sections of `bench compare` that say what each run measured: throughput, phases, layers, memory."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from bench.analyse import compare, tables
+from bench.analyse.compare import Match
+from bench.core.text import marked
+from bench.report.figures import plots_runs
+from bench.report.layers.layers import NEEDS_BOUNDS
+from bench.report.page import ComparePage, Lines
+from bench.report.words import interval, markdown, number, percent, seconds, size, spread_seconds
+
+MOST_DRAWN = 30
+"""Layers in a figure: the heaviest ones."""
+
+
+def throughput_section(page: ComparePage) -> Lines:
+    """Images a second of every shared variant in every run."""
+    rows = []
+    for match in page.shared:
+        mine = page.steps[page.steps.variant == match.name].set_index("run")
+        row: dict[str, str] = {"variant": match.name}
+        for run in page.runs:
+            if run.name not in mine.index:
+                continue
+            cells = mine.loc[run.name]
+            row[f"{run.name}, images/s"] = rate_words(cells)
+            if run is not page.first:
+                row[f"{run.name}, times {page.first.name}"] = shown(compare.bounds_of(cells, "ratio"))
+                if not math.isnan(cells.ratio_less_drift):
+                    row[f"{run.name}, less the canary's"] = number(cells.ratio_less_drift)
+        rows.append(row)
+    return [
+        "## Throughput",
+        "",
+        *markdown(pd.DataFrame(rows).fillna("")),
+        f"*Times {marked(page.first.name)}*: its seconds per image over the other run's, so above 1 the other run is "
+        "faster; a ratio of geometric means over rounds, with Welch's 95 % interval from the spread within each run, "
+        "which knows nothing of what differs between them.",
+        "",
+        *page.figure("throughput", plots_runs.throughput(page.runs, page.shared), "images a second by variant and run"),
+    ]
+
+
+def rate_words(cells: Any) -> str:  # noqa: ANN401 - a row of the steps table
+    """Images a second with the bounds of their median over rounds."""
+    if math.isnan(cells.step_s_lo):
+        return number(cells.images_per_s)
+    lo, hi = (cells.images_per_s * cells.step_s / bound for bound in (cells.step_s_hi, cells.step_s_lo))
+    return f"{number(cells.images_per_s)} [{number(lo)}, {number(hi)}]"
+
+
+def shown(ratio: Any) -> str:  # noqa: ANN401 - an Interval
+    """A ratio with its bounds."""
+    return interval(ratio.estimate, ratio.lo, ratio.hi)
+
+
+def told(page: ComparePage) -> list[Match]:
+    """The variants told in full: the first that all runs have, and among those the first run's fastest."""
+    whole = [match for match in page.shared if all(match.ids)] or page.shared
+    rates = page.first.steps.set_index("variant_id").images_per_s
+    best = max(whole, key=lambda match: rates[match.ids[0]])
+    return list(dict.fromkeys([whole[0], best]))
+
+
+def phases_section(page: ComparePage) -> Lines:
+    """Where a step goes in each run, and how many times as fast as in the first."""
+    lines: Lines = ["## Where a step goes", ""]
+    for match in told(page):
+        mine = page.steps[page.steps.variant == match.name].dropna(subset="forward_s").set_index("run")
+        phases = [p for p in tables.PHASES if mine[f"{p}_s"].notna().any()]
+        rows = []
+        for run in mine.index:
+            rows.append({"": run} | {phase: seconds(mine.loc[run, f"{phase}_s"]) for phase in phases})
+            if run != page.first.name and page.first.name in mine.index:
+                ratios = {p: ratio_words(mine.loc[page.first.name, f"{p}_s"], mine.loc[run, f"{p}_s"]) for p in phases}
+                rows.append({"": f"{run}, times {page.first.name}"} | ratios)
+        if rows:
+            lines += [f"**{marked(match.name)}**", "", *markdown(pd.DataFrame(rows))]
+    return [*lines, "Those of every variant are in tables/steps.csv.", ""] if len(lines) > 2 else []
+
+
+def ratio_words(first_s: float, other_s: float) -> str:
+    """How many times as fast; empty where a part takes no time."""
+    return number(first_s / other_s) if first_s > 0 and other_s > 0 else ""
+
+
+def layers_section(page: ComparePage) -> Lines:
+    """The layers of each run side by side."""
+    lines: Lines = []
+    for index, match in enumerate(told(page)):
+        mine = page.layers[(page.layers.variant == match.name) & page.layers.forward_s.notna()]
+        names = [run.name for run in page.runs if (mine.run == run.name).any()]
+        if page.first.name not in names or len(names) < 2:
+            continue
+        rows = [
+            layer_cells(page.first.name, layer, of_layer.set_index("run"))
+            for layer, of_layer in mine.groupby("layer", sort=False)
+        ]
+        figure = plots_runs.layers(heaviest(mine, page.first.name), names)
+        name = "layers" if index == 0 else f"layers-{index + 1}"
+        lines += [
+            f"**{marked(match.name)}**",
+            "",
+            *markdown(pd.DataFrame(rows).fillna("")),
+            *page.figure(name, figure, "layers by run"),
+        ]
+    note = f"Bounds are shown from {percent(NEEDS_BOUNDS)} of the step on; every variant is in tables/layers.csv."
+    return ["## Layers", "", *lines, note, ""] if lines else []
+
+
+def heaviest(layers: pd.DataFrame, first: str) -> pd.DataFrame:
+    """The layers that take longest in the first run, as many as a figure can show, in their order."""
+    in_first = layers[layers.run == first].set_index("layer")
+    shown = (in_first.forward_s + in_first.backward_s).nlargest(MOST_DRAWN).index
+    return layers[layers.layer.isin(shown)]
+
+
+def layer_cells(first: str, layer: str, by_run: pd.DataFrame) -> dict[str, str]:
+    """A layer's row: its forward and backward in each run, and how many times as fast as in the first."""
+    row = {"layer": layer, "type": str(by_run["type"].iloc[0])}
+    for phase in ("forward", "backward"):
+        for run in by_run.index:
+            cells = by_run.loc[run]
+            small = not cells.share_of_step >= NEEDS_BOUNDS
+            value = cells[f"{phase}_s"]
+            row[f"{phase}, {run}"] = (
+                seconds(value) if small else spread_seconds(value, cells[f"{phase}_s_lo"], cells[f"{phase}_s_hi"])
+            )
+            if run != first:
+                row[f"{phase}, {run} times"] = number(cells[f"{phase}_s_ratio"])
+    return row
+
+
+def memory_section(page: ComparePage) -> Lines:
+    """What a step holds in each run."""
+    measured = page.memory.dropna(subset="parameter_bytes")
+    shared = [match for match in page.shared if (measured.variant == match.name).any()]
+    if not shared:
+        return []
+    metrics = {"saved": "saved", "allocator_peak": "allocator peak", "process_peak": "process peak"}
+    rows = []
+    for match in shared:
+        mine = measured[measured.variant == match.name].set_index("run")
+        rows.append(
+            {"variant": match.name}
+            | {
+                f"{name}, {run.name}": size(mine.loc[run.name, f"{metric}_bytes"])
+                for metric, name in metrics.items()
+                for run in page.runs
+                if run.name in mine.index
+            }
+        )
+    figure = plots_runs.memory(page.runs, shared, measured)
+    lines = ["## Memory", "", *markdown(pd.DataFrame(rows).fillna(""))]
+    return lines + page.figure("memory", figure, "memory by variant and run")

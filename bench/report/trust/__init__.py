@@ -1,0 +1,1 @@
+"""Sections on how far the numbers can be trusted."""

@@ -1,0 +1,106 @@
+"""The section on whether each variant is what its name says: numerics, live logits, types, layouts, skipped steps."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from bench.analyse.labels import label, named
+from bench.analyse.load import RunData, variant_axes
+from bench.core.text import MOST_OF_A_REASON
+from bench.report import commands
+from bench.report.page import Lines, Report
+from bench.report.trust import effect
+from bench.report.words import count, markdown
+
+GATE_WORDS = (
+    "One batch against float64, on the same images and weights. Eager variants are held layer by layer, and each layer "
+    "is given exactly what float64 has there. *Value* is the layer's result that comes nearest to its bound, or beyond "
+    "it; *gradient* is the same of gradients. Compiled variants are held as a whole, by their scores and by the "
+    "gradients of their parameters. An error is relative to the exact result. Its bound follows from what rounding was "
+    "seen to do to this model in this precision; it is narrower for a result that is off by a factor "
+    "(docs/variants.md). What plain eager code of that precision computes is no fault of a variant's. A variant beyond "
+    "a bound is invalid. *Not gated*: the gate can't tell, and the measurement stands. *Live logits* are the classes "
+    "whose score differs between images under the model's own initialisation. *Conversions* and *casts* are the "
+    "operators of a step that change a tensor's layout or float type."
+)
+OLDER_GATE_WORDS = (
+    "Scores and gradients of one batch, under He's initialisation, against float64: an error is the difference's norm "
+    "over the exact norm, for gradients that of the parameter that is furthest off. The bounds are those of the "
+    "version that measured. *Live logits* are the classes whose score differs between images under the model's own "
+    "initialisation. *Conversions* and *casts* are the operators of a step that change a tensor's layout or float type."
+)
+"""Of runs that were measured before variants were held layer by layer."""
+LAYER_BY_LAYER = 4
+"""The schema from which on they are."""
+
+
+def section(report: Report) -> Lines:
+    """Errors against float64 with their bounds, and what each variant was found to do."""
+    data, table = report.data, report.numerics
+    if table.empty:
+        return []
+    rows = [cells(data, row) for row in table.to_dict("records")]
+    shown = pd.DataFrame(rows)
+    shown = shown.loc[:, (shown != "").any()]
+    return [
+        "## Is each variant what it says?",
+        "",
+        *markdown(shown, MOST_OF_A_REASON),
+        GATE_WORDS if data.run.schema_version >= LAYER_BY_LAYER else OLDER_GATE_WORDS,
+        "",
+        *[line for sentence in warnings(data, table) for line in (sentence, "")],
+    ]
+
+
+def cells(data: RunData, row: dict[str, Any]) -> dict[str, str]:
+    """A variant's row as it is shown."""
+    v = row["variant_id"]
+    skipped = [data.spread(v, f"skipped_{when}", "process").estimate for when in ("settling", "timed")]
+    return {
+        "variant": label(data, v),
+        "gate": gate_words(row),
+        "in part": effect.words(data, v),
+        "value error (bound)": bounded(row["score_error"], row["score_bound"]),
+        "gradient error (bound)": bounded(row["gradient_error"], row["gradient_bound"]),
+        "weights": "the model's own" if row["own_weights"] == 1 else "",
+        "live logits": count(row["live_logits"]),
+        "conversions": count(data.spread(v, "conversions").estimate),
+        "casts": count(data.spread(v, "casts").estimate),
+        "skipped settling, timed": "" if math.isnan(skipped[0]) else ", ".join(map(count, skipped)),
+    }
+
+
+def gate_words(row: dict[str, Any]) -> str:
+    """What the gate said of a variant; it is the last of the checks, so that others end before it."""
+    if not math.isnan(row["gradient_bound"]):
+        return "passed"
+    if row["not_gated"] == 1:
+        return f"not gated: {row['reason']}"
+    return "failed" if "rounding explains" in row["reason"] else "not reached"
+
+
+def bounded(error: float, bound: float) -> str:
+    """A relative error with its bound, to two digits."""
+    return "" if math.isnan(error) else f"{error:.1e} ({bound:.1e})"
+
+
+def warnings(data: RunData, table: pd.DataFrame) -> Lines:
+    """The variants in which classes can't be learned from the initialisation as it is."""
+    classes = data.run.inputs.classes
+    dead = table[table.live_logits < classes]
+    if dead.empty:
+        return []
+    by_count: dict[int, list[str]] = {}
+    for row in dead.itertuples():
+        by_count.setdefault(int(row.live_logits), []).append(named(data, row.variant_id))
+    worst = variant_axes(data, dead.loc[dead.live_logits.idxmin(), "variant_id"])["precision"]
+    precision = [] if worst == "default" else [f"--precision {worst}"]
+    command = f"`{commands.nin(data.run, '--seeds 10', *precision)}`"
+    told = "; ".join(f"{live} of {classes} in {', '.join(names)}" for live, names in sorted(by_count.items()))
+    return [
+        f"**Warning: dead logits.** Before any training, from seed {data.run.seed}, only so many classes' scores "
+        f"differ between images: {told}. A class whose score no image moves gets no gradient. This is no fault of a "
+        f"variant's speed, but a training run may never predict that class; {command} shows how often (`--epochs` and "
+        "`--limit` shorten it).",
+    ]

@@ -1,0 +1,293 @@
+"""The section that says how a run was measured, how noisy it was, and what the machine did meanwhile."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from bench.analyse import tables
+from bench.analyse.changes import stage_of
+from bench.analyse.labels import named
+from bench.analyse.load import RunData, cell
+from bench.analyse.stats import LEAST_ROUNDS
+from bench.analyse.verdicts import FEW_ROUNDS, Control
+from bench.core.header import Header
+from bench.core.progress import duration
+from bench.core.text import MOST_OF_A_LINE, marked
+from bench.core.traces import STAGE
+from bench.report.figures import plots_rounds
+from bench.report.page import Lines, Page
+from bench.report.words import count, count_of, interval, markdown, number, percent, seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """One thing that the machine did during a trial."""
+
+    name: str
+    shown: Callable[[float], str]
+    more: str
+    """What a trial had more of, in a sentence."""
+
+
+MEASURES = {
+    "load": Measure(name="load, 1 min", shown=number, more="a higher load"),
+    "stolen": Measure(name="stolen", shown=percent, more="more of its time stolen by the hypervisor"),
+    "pressure": Measure(name="CPU pressure", shown=percent, more="more waiting for a CPU"),
+    "switches": Measure(name="switched out", shown=count, more="more involuntary switches"),
+    "clock": Measure(name="GPU MHz", shown=count, more="a higher clock"),
+    "temperature": Measure(name="GPU \N{DEGREE SIGN}C", shown=count, more="a hotter GPU"),
+    "power": Measure(name="GPU W", shown=count, more="more power drawn"),
+    "capped": Measure(name="held by power", shown=percent, more="more time at their GPU's power limit"),
+    "hot": Measure(name="held by heat", shown=percent, more="more time at their GPU's limit of heat"),
+}
+LEAST_CORRELATION, LEAST_TRIALS, CERTAIN = 0.4, 20, 0.001
+"""A sentence on what went along with slow trials needs that rank correlation, so many trials, and a p below."""
+
+BUSY = 0.05
+"""A share of the time: above it, the machine was not ours alone."""
+
+THROTTLE_REASONS = {
+    0x2: "clocks set", 0x4: "power cap", 0x8: "hardware slowdown", 0x10: "sync boost",
+    0x20: "heat (software)", 0x40: "heat (hardware)", 0x80: "power brake", 0x100: "display clocks",
+}  # fmt: skip
+"""The bits of nvmlDeviceGetCurrentClocksEventReasons, by NVML's header, but for 0x1, which is an idle device."""
+
+
+def warnings_section(page: Page) -> Lines:
+    """What of the run's files could not be read."""
+    return [f"Warning: {marked(warning, MOST_OF_A_LINE)}.\n" for warning in page.data.warnings]
+
+
+def section(page: Page) -> Lines:
+    """How it was measured, what identical code showed, and the machine's state by round."""
+    data = page.data
+    lines = ["## How it was measured", "", how_words(data), ""]
+    if data.run.plan.verdicts and 0 < len(data.rounds) < FEW_ROUNDS:
+        lines += [
+            f"**Only {count_of(len(data.rounds), 'round')}: {few_words(len(data.rounds))}** Give the run more time "
+            "(--rounds, --budget).",
+            "",
+        ]
+    found = tables.controls(data)
+    for control in found:
+        lines += [control_sentence(control, walls_of(data, control, data.rounds), named(data, control.variant_id)), ""]
+    for control in stage_of(data, "confirm").controls:
+        walls = walls_of(data, control, data.confirm_rounds)
+        name = f"{named(data, control.variant_id)}, fresh rounds"
+        lines += [control_sentence(control, walls, name), ""]
+    lines += warnings_section(page)
+    by_trial = state(data)
+    if by_trial.empty:
+        return lines
+    lines += [line for sentence in (*medians_words(by_trial), *along_with(by_trial)) for line in (sentence, "")]
+    names = {key: measure.name for key, measure in MEASURES.items()}
+    figure = plots_rounds.noise(data, [control.variant_id for control in found], by_trial, names)
+    lines += page.figure("noise", figure, "identical code and the machine's state, by round")
+    lines += ["<details><summary>The machine's state, in the median trial of each round</summary>", ""]
+    return [*lines, *markdown(by_round(by_trial)), meaning(by_trial), "", "</details>", ""]
+
+
+def medians_words(trials: pd.DataFrame) -> Lines:
+    """The machine's state in the median trial, as far as it could be read."""
+    told = [f"{m.name} {m.shown(trials[key].median())}" for key, m in MEASURES.items() if trials[key].notna().any()]
+    return [f"The machine in the median trial: {', '.join(told)}."] if told else []
+
+
+ENDS = {"rounds": "with its last round", "budget": "with its budget", "interrupted": "when it was interrupted"}
+
+MEANING = (
+    "*Against usual*: the trials' steps over their own arm's median. *Stolen*: CPU seconds a second that the "
+    "hypervisor gave to others. *CPU pressure*: the share of the time in which some process waited for a CPU. "
+    "*Switched out*: how often a trial lost its CPU against its will. Nothing is dropped for any of it."
+)
+
+
+HELD = (
+    " *Held by power*, *held by heat*: the share of the timed steps' time in which the limit of the GPU's power, or of "
+    "its heat, held its clock back, by NVML's counters; *GPU held back by* is what NVML told as these steps ended."
+)
+
+
+def meaning(trials: pd.DataFrame) -> str:
+    """What the columns of the state mean."""
+    return MEANING + (HELD if trials[["capped", "hot"]].notna().any(axis=None) else "")
+
+
+def how_words(data: RunData) -> str:
+    """Rounds, arms, trials and steps."""
+    plan, trials = data.run.plan, data.trials[data.trials.stage != STAGE]
+    ended = ENDS.get(data.run.ended_because or "", "early")
+    more = f", {len(data.confirm_rounds)} fresh ones of what they flagged" if data.confirm_rounds else ""
+    in_rounds, pilots = len({v for v, _ in plan.arms}), int((trials.stage == "pilot").sum())
+    rounds = count_of(len(data.rounds), "complete round")
+    return (
+        f"{pilots} trials of the pilot, then {rounds} of {len(plan.arms)} trials: of "
+        f"{in_rounds} variants, baselines twice{more}. The run ended {ended}. "
+        f"{len(trials)} trials in all, each a fresh process, in an "
+        f"order drawn anew each round from seed {data.run.order}; they took {duration(trials.duration_s.sum())}."
+        f"{predicted_words(data.run)}{counts_words(data)}"
+    )
+
+
+def predicted_words(run: Header) -> str:
+    """How long the run was expected to take after its pilot, and how long it took."""
+    predicted_s = run.plan.predicted_s
+    if not predicted_s or not run.finished_at:
+        return ""
+    took_s = (run.finished_at - run.started_at).total_seconds()
+    return f" After the pilot the run was expected to take {duration(predicted_s)}; it took {duration(took_s)}."
+
+
+def counts_words(data: RunData) -> str:
+    """How many steps a trial took, of each variant that was measured twice in a round."""
+    counts = data.run.plan.counts
+    told = []
+    for variant_id in dict.fromkeys(v for v, arm in data.run.plan.arms if arm == "A" and v in counts):
+        mine = counts[variant_id]
+        each = "" if mine.iterations == 1 else f", each the mean of {mine.iterations}"
+        # Trials that do not tell their paths are of an older kind: they took one kind after the other.
+        in_turns = data.spread(variant_id, "step_paths", "process").estimate >= 1
+        joined = "and in turns with them" if in_turns else "then"
+        alike = each if mine.varied else ""
+        told.append(
+            f" A trial of the {named(data, variant_id)}: {mine.plain} plain steps{each}, which give the step, "
+            f"{joined} {mine.stamped} stamped ones{alike}, which give phases and layers."
+        )
+    return "".join(told)
+
+
+def busy_words(data: RunData) -> Lines:
+    """That something else used the CPU, where the machine's state says so.
+
+    Variants with loader workers or threads of their own number wait for a CPU by themselves, and tell nothing.
+    """
+    alone = data.variants[(data.variants.loader != "workers") & (data.variants.threads == "unset")]
+    trials = state(data)
+    trials = trials[trials.variant_id.isin(alone.variant_id)]
+    told = [
+        f"{MEASURES[key].name} {percent(trials[key].median())}"
+        for key in ("pressure", "stolen")
+        if trials[key].median() >= BUSY
+    ]
+    if not told:
+        return []
+    return [
+        f"Something else used the CPU meanwhile ({', '.join(told)} in the median trial): intervals are wide for it. "
+        "Measure again when it is quiet."
+    ]
+
+
+def quota_words(data: RunData) -> Lines:
+    """That PyTorch takes more threads than a container's quota lets run, with what to set instead.
+
+    Nothing where no variant on the CPU leaves their number to PyTorch.
+    """
+    found = data.run.environment
+    asked = data.variants[(data.variants.threads == "unset") & (data.variants.excluded_reason == "")]
+    if not found.cpu_quota or not found.torch_threads or not asked.device.str.startswith("cpu").any():
+        return []
+    fit = max(1, min(int(found.cpu_quota), found.cores or found.torch_threads))
+    if found.torch_threads <= fit:
+        return []
+    return [
+        f"PyTorch takes {found.torch_threads} threads here, and the container's quota is {found.cpu_quota:.3g} CPUs: "
+        "threads beyond it are stopped again and again, and steps are longer and swing for it. "
+        f"Set their number: --axis threads={fit}, or OMP_NUM_THREADS={fit}."
+    ]
+
+
+def walls_of(data: RunData, control: Control, rounds: list[int]) -> pd.Series:
+    """The steps of both arms of a control in some rounds."""
+    walls = cell(data.values, "wall")
+    walls = walls[(walls.variant_id == control.variant_id) & walls["round"].isin(rounds) & (walls.stage != "pilot")]
+    return walls.loc[walls.arm.isin(("A", "A'")), "value"]
+
+
+def few_words(rounds: int) -> str:
+    """What may not be seen in so few rounds."""
+    if rounds < LEAST_ROUNDS:
+        return f"under {LEAST_ROUNDS} no verdict is given."
+    return "a change of 10 % may go undecided."
+
+
+def control_sentence(control: Control, walls: pd.Series, name: str) -> str:
+    """What A against A' showed: the same code, held against itself."""
+    shown = interval(control.ratio.estimate, control.ratio.lo, control.ratio.hi, digits=3)
+    text = (
+        f"The same code against itself ({name}, A over A'): {shown} over {control.rounds} rounds; a trial's step "
+        f"ranged from {seconds(walls.min())} to {seconds(walls.max())}."
+    )
+    if not control.noisy and control.ratio.known and not control.ratio.lo <= 1 <= control.ratio.hi:
+        text += " It leaves out 1, as chance does once in twenty, but not by the change that matters."
+    if control.noisy:
+        return f"{text} **NOISY: identical code came out different, so {control.device} gets no verdict.**"
+    return text
+
+
+def state(data: RunData) -> pd.DataFrame:
+    """A row a trial of complete rounds: round, `usual` (its step over its arm's median), and MEASURES; NaN unread."""
+    walls = cell(data.values, "wall").set_index("trial_id")["value"]
+    trials = data.trials[data.trials.trial_id.isin(walls.index)]
+    trials = trials[trials["round"].isin([*data.rounds, *data.confirm_rounds]) & (trials.stage != "pilot")]
+    step_s = trials.trial_id.map(walls)
+    usual = step_s / step_s.groupby([trials.variant_id, trials.arm]).transform("median")
+    return pd.DataFrame(
+        {
+            "round": trials["round"],
+            "variant_id": trials.variant_id,
+            "usual": usual,
+            "load": trials.load_1min,
+            "stolen": trials.steal_s / trials.duration_s,
+            "pressure": trials.pressure_s / trials.duration_s,
+            "switches": trials.involuntary_switches,
+            "clock": trials.gpu_clock_hz / 1e6,
+            "temperature": trials.gpu_temperature_c,
+            "power": trials.gpu_power_w,
+            "capped": trials.trial_id.map(shares_of(data, "power_throttled")),
+            "hot": trials.trial_id.map(shares_of(data, "heat_throttled")),
+            "throttle": trials.gpu_throttle,
+        }
+    )
+
+
+def shares_of(data: RunData, metric: str) -> pd.Series:
+    """By trial, a share of its timed region."""
+    return cell(data.values, metric).set_index("trial_id")["value"]
+
+
+def by_round(trials: pd.DataFrame) -> pd.DataFrame:
+    """The state by round, as it is shown; what no trial could read is left out."""
+    rows = []
+    for number_, mine in trials.groupby("round"):
+        above = round(100 * (mine.usual.median() - 1))
+        row = {"round": str(number_), "against usual": f"{above:+d} %" if above else "0 %"}
+        row |= {m.name: m.shown(mine[k].median()) for k, m in MEASURES.items() if trials[k].notna().any()}
+        if (trials.throttle != "").any():
+            row["GPU held back by"] = throttle_words(mine.throttle)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def throttle_words(bits: pd.Series) -> str:
+    """NVML's reasons in words, of all trials together; `nothing` where none was set."""
+    together = int(np.bitwise_or.reduce([int(b, 16) for b in bits if b] or [0]))
+    return ", ".join(name for bit, name in THROTTLE_REASONS.items() if together & bit) or "nothing"
+
+
+def along_with(trials: pd.DataFrame) -> Lines:
+    """What slow trials had more of, or less, where the ranks leave no doubt that they go together."""
+    found = []
+    for key, measure in MEASURES.items():
+        mine = trials[["usual", key]].dropna()
+        if len(mine) < LEAST_TRIALS or mine[key].nunique() < 2:
+            continue
+        rho, p = stats.spearmanr(mine.usual, mine[key])
+        if abs(rho) >= LEAST_CORRELATION and p < CERTAIN:
+            which = "slower" if rho > 0 else "faster"
+            found.append(
+                f"Trials with {measure.more} were {which} than usual (rank correlation {rho:.2f}, {len(mine)} trials)."
+            )
+    return found

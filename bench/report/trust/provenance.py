@@ -1,0 +1,106 @@
+"""Sections that every page of a run has: failures, environment, the command."""
+
+import re
+import shlex
+from typing import Any
+
+import pandas as pd
+
+from bench.analyse import tables
+from bench.core.text import MOST_OF_A_LINE, MOST_OF_A_REASON, code, fence, marked, shell_word, shortened, visible
+from bench.report import commands
+from bench.report.page import Lines, Page
+from bench.report.words import markdown, size
+
+OURS = re.compile(r"python -m bench (run|ab|profile)( |$)")
+"""How the command of a run begins."""
+
+
+def failures_section(page: Page) -> Lines:
+    """What went wrong and what could not run, with reasons."""
+    failed = tables.failures(page.data)
+    excluded = page.data.variants[page.data.variants.excluded_reason != ""]
+    if failed.empty and excluded.empty:
+        return ["## Failures and exclusions", "", "None.", ""]
+    lines = ["## Failures and exclusions", ""]
+    if failed.empty:
+        lines += ["No trial failed.", ""]
+    else:
+        lines += markdown(failed.rename(columns={"variant_id": "variant"}), MOST_OF_A_REASON)
+    for reason, rows in excluded.groupby("excluded_reason", sort=False):
+        ids = ", ".join(code(v, MOST_OF_A_REASON) for v in rows.variant_id)
+        lines += [f"Not run, {marked(reason, MOST_OF_A_REASON)}: {ids}.", ""]
+    return lines
+
+
+def environment_section(page: Page) -> Lines:
+    """Machine and software."""
+    rows = [
+        {"": name.replace("_", " "), "value": environment_value(name, value)}
+        for name, value in page.data.run.environment.facts().items()
+    ]
+    return ["## Environment", "", *markdown(pd.DataFrame(rows), MOST_OF_A_REASON)]
+
+
+def environment_value(name: str, value: object) -> str:
+    """A recorded fact as it is shown."""
+    if name.endswith("_bytes"):
+        return size(float(value))  # type: ignore[arg-type] # a number by its name
+    if name == "cuda_devices":
+        return ", ".join(map(device_words, value))  # type: ignore[call-overload] # a list by its name
+    if isinstance(value, dict):
+        return " ".join(f"{k}={v}" for k, v in value.items())
+    return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def device_words(device: dict[str, Any]) -> str:
+    """A CUDA device with what is known of it."""
+    known = {name: value for name, value in device.items() if value is not None}
+    told = [size(known["memory_bytes"])]
+    if any(known.get("capability", ())):
+        told.append(f"capability {'.'.join(map(str, known['capability']))}")
+    if "multiprocessors" in known:
+        told.append(f"{known['multiprocessors']} multiprocessors")
+    if "power_limit_w" in known:
+        told.append(f"at most {known['power_limit_w']:.0f} W")
+    if "max_sm_clock_hz" in known:
+        told.append(f"at most {known['max_sm_clock_hz'] / 1e6:.0f} MHz")
+    if "mig" in known:
+        told.append(f"MIG {'on' if known['mig'] else 'off'}")
+    return f"{known['name']} ({', '.join(told)})"
+
+
+def repeat_section(page: Page) -> Lines:
+    """The command that measures this again, under a name of its own; a warning where bench did not write it so."""
+    run = page.data.run
+    stored = run.command
+    folder = shell_word(str(page.data.folder))
+    again = f"{commands.bench(run, 'report', folder)}   # this page from the stored files"
+    if not is_ours(stored):
+        lead = "The run's file has this for its command, which is none that bench writes: read it before you run it."
+        return [
+            "## Again",
+            "",
+            lead,
+            "",
+            *fence([shortened(stored, MOST_OF_A_LINE)], "text"),
+            "",
+            *fence([again], "sh"),
+            "",
+        ]
+    command = re.sub(r" --run-id[ =]\S+", "", stored)
+    if run.order_seed is not None and not re.search(r" --(order-)?seed\b", command):
+        command += f" --order-seed {run.order_seed}"
+    verb, _, options = command.removeprefix("python -m bench ").partition(" ")
+    command = commands.bench(run, verb, *filter(None, [options]))
+    return ["## Again", "", *fence([command, again], "sh"), ""]
+
+
+def is_ours(command: str) -> bool:
+    """Whether it is one call of bench and nothing beside it: its words, quoted as bench quotes them."""
+    words = command.replace("~", "")  # which stands for the user's home, unquoted
+    try:
+        alike = shlex.join(shlex.split(words)) == words
+    except ValueError:  # a quote is left open
+        return False
+    return alike and OURS.match(command) is not None and visible(command) == command

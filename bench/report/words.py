@@ -1,0 +1,111 @@
+"""Numbers as a person reads them: three digits, a unit, an empty string for what is not known."""
+
+import math
+
+import pandas as pd
+
+from bench.core.text import MOST_SHOWN, distinct, escaped
+
+
+def number(value: float) -> str:
+    """Three significant digits, thousands set apart: 23.4, 101,000; empty for what is no number."""
+    if not math.isfinite(value):
+        return ""
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.2e}")
+    decimals = max(0, 2 - math.floor(math.log10(abs(rounded))))
+    return f"{rounded:,.{decimals}f}"
+
+
+def count(value: float) -> str:
+    """A number of things, to three digits: 99, 101,000."""
+    return "" if math.isnan(value) else f"{float(f'{value:.2e}'):,.0f}"
+
+
+def count_of(number: int, what: str) -> str:
+    """A number of things: 1 round, 3 rounds."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def seconds(value: float) -> str:
+    """Seconds in the unit that fits: 1.38 s, 458 ms, 32.0 us."""
+    return _scaled(value, (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)))
+
+
+def size(value: float) -> str:
+    """Bytes in the unit that fits (powers of 1024): 7.6 MiB."""
+    return _scaled(value, (("GiB", 2.0**30), ("MiB", 2.0**20), ("KiB", 2.0**10), ("B", 1.0)))
+
+
+def percent(value: float) -> str:
+    """A share in per cent: 12 %, 0.4 %."""
+    if math.isnan(value):
+        return ""
+    return f"{100 * value:.0f} %" if abs(value) >= 0.1 else f"{100 * value:.1f} %"
+
+
+def interval(estimate: float, lo: float, hi: float, digits: int = 2) -> str:
+    """An estimate with its bounds: 1.31 [1.27, 1.36]; alone where there are none."""
+    if math.isnan(estimate):
+        return ""
+    if math.isnan(lo) or math.isnan(hi):
+        return f"{estimate:.{digits}f}"
+    return f"{estimate:.{digits}f} [{lo:.{digits}f}, {hi:.{digits}f}]"
+
+
+def spread_seconds(estimate: float, lo: float, hi: float) -> str:
+    """Seconds with their bounds, in the estimate's unit: 1.38 [1.35, 1.40] s."""
+    if math.isnan(estimate) or math.isnan(lo) or math.isnan(hi):
+        return seconds(estimate)
+    unit, scale = _unit(estimate, (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)))
+    shown = [number(v / scale) for v in (estimate, lo, hi)]
+    return f"{shown[0]} [{shown[1]}, {shown[2]}] {unit}"
+
+
+def _unit(value: float, units: tuple[tuple[str, float], ...]) -> tuple[str, float]:
+    return next((u for u in units if abs(value) >= u[1]), units[-1])
+
+
+def _scaled(value: float, units: tuple[tuple[str, float], ...]) -> str:
+    if math.isnan(value):
+        return ""
+    if value == 0:
+        return f"0 {units[0][0] if units[0][0] == 's' else 'B'}"
+    unit, scale = _unit(value, units)
+    return f"{number(value / scale)} {unit}"
+
+
+class Marked(str):
+    """Text that is Markdown already: `markdown` leaves it as it is."""
+
+    __slots__ = ()
+
+
+def markdown(table: pd.DataFrame, most: int = MOST_SHOWN) -> list[str]:
+    """A table in GitHub's Markdown, as lines with an empty one behind; numbers to the right.
+
+    Text is escaped and cut to `most` letters; what differs within a column stays so.
+    """
+    if table.empty:
+        return []
+    shown = pd.DataFrame({at: _cells(list(table.iloc[:, at]), most) for at in range(table.shape[1])}, dtype=object)
+    shown.columns = pd.Index(_cells(list(map(str, table.columns)), most))
+    text = shown.to_markdown(index=False, disable_numparse=True, colalign=_alignment(table))
+    return [*text.splitlines(), ""]
+
+
+def _cells(values: list[object], most: int) -> list[object]:
+    """The values of a column as they stand in a table."""
+    texts = [value for value in values if isinstance(value, str) and not isinstance(value, Marked)]
+    cells = (escaped(text).replace("|", "\\|") for text in distinct(texts, most))
+    shown = dict(zip(texts, cells, strict=True))
+    return [shown[value] if isinstance(value, str) and not isinstance(value, Marked) else value for value in values]
+
+
+def _alignment(table: pd.DataFrame) -> tuple[str, ...]:
+    def looks_numeric(column: pd.Series) -> bool:
+        filled = [str(v) for v in column if str(v)]
+        return bool(filled) and sum(v[0].isdigit() or v[0] in "-." for v in filled) > len(filled) / 2
+
+    return tuple("right" if looks_numeric(table[name]) else "left" for name in table.columns)

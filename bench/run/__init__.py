@@ -1,0 +1,1 @@
+"""The parent: takes the trials of a run and writes its files."""

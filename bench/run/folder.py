@@ -1,0 +1,144 @@
+"""A run's folder as its one writer holds it: made, locked, appended to, repaired."""
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Any, Self
+
+from bench.core.header import Header, encoded
+from bench.core.records import (
+    APPENDED,
+    LAYERS,
+    RUN_FILE,
+    SAMPLES,
+    TRIALS,
+    VARIANTS,
+    RecordError,
+    Row,
+    found_words,
+    whole_records,
+)
+
+
+def already_there(folder: Path) -> str:
+    """What is wrong with the name of a run that exists, and the way out."""
+    return f"{folder}: there already; go on with --resume {folder.name}, or choose another --run-id"
+
+
+class RunFolder:
+    """A run's folder, locked, with one writer: this object. Close it, or use it as a context."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if links := sorted(path.name for path in folder.iterdir() if path.is_symlink()):
+            msg = f"{folder}: {found_words(links[0])} is a link, and what a link leads to is not written to"
+            raise RecordError(msg)
+        self._lock: int | None = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.close()
+            msg = f"{folder}: in use by another run; wait for it, or choose another --run-id"
+            raise RecordError(msg) from error
+
+    @classmethod
+    def create(cls, folder: Path, run: Header, variants: Iterable[Row]) -> "RunFolder":
+        """Make the folder and its files; RecordError where it is there already."""
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError as error:
+            raise RecordError(already_there(folder)) from error
+        except OSError as error:
+            msg = f"{folder}: {error.strerror}"
+            raise RecordError(msg) from error
+        opened = cls(folder)
+        opened.write_run(run)
+        for table in (VARIANTS, *APPENDED):
+            rows = table.text(variants) if table is VARIANTS else ""
+            _append(table.path(folder), table.header() + rows)
+        return opened
+
+    @classmethod
+    def reopen(cls, folder: Path) -> tuple["RunFolder", list[str]]:
+        """Open a run's folder to go on, torn lines cut off; with warnings of what was cut."""
+        if not folder.is_dir():
+            msg = f"{folder}: no such run"
+            raise RecordError(msg)
+        opened, warnings = cls(folder), []
+        for table in (VARIANTS, *APPENDED):
+            content, torn = whole_records(folder, table)
+            if table.of(content) is not table:
+                opened.close()
+                msg = f"{folder}: {table.name} is of an earlier schema, which is read but not added to: begin a new run"
+                raise RecordError(msg)
+            if torn:
+                os.truncate(table.path(folder), len(content))
+                warnings += torn
+        return opened, warnings
+
+    def write_run(self, run: Header) -> None:
+        """Replace run.json in one step."""
+        target = self.folder / RUN_FILE
+        fresh = target.with_suffix(".json.new")
+        try:
+            with fresh.open("w", encoding="utf-8") as file:
+                file.write(encoded(run))
+                _sync(file)
+            fresh.replace(target)
+        except OSError as error:
+            fresh.unlink(missing_ok=True)
+            raise _kept(target, error.strerror) from error
+
+    def append_trial(self, trial: Row, samples: Iterable[Row], layers: Iterable[Row] = ()) -> None:
+        """Add a finished trial: its samples first, synced, then the row that vouches for them."""
+        texts = [t.text(r) for t, r in ((SAMPLES, samples), (LAYERS, layers), (TRIALS, [trial]))]
+        for table, text in zip(APPENDED, texts, strict=True):
+            if text:
+                _append(table.path(self.folder), text)
+
+    def close(self) -> None:
+        """Release the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        """The folder itself."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Release the folder."""
+        self.close()
+
+
+def _append(path: Path, text: str) -> None:
+    """Append in one write and sync; where that fails, the file is as it was before."""
+    data = text.encode()
+    try:
+        with path.open("ab", buffering=0) as file:
+            before = file.tell()
+            try:
+                written = file.write(data)
+                _sync(file)
+            except OSError:
+                os.truncate(path, before)
+                raise
+            if written != len(data):
+                os.truncate(path, before)
+    except OSError as error:
+        raise _kept(path, error.strerror) from error
+    if written != len(data):
+        raise _kept(path, os.strerror(errno.ENOSPC))
+
+
+def _kept(path: Path, what: str | None) -> RecordError:
+    return RecordError(
+        f"{path}: {what}; what was measured before is kept: free some space and --resume {path.parent.name}"
+    )
+
+
+def _sync(file: IO[Any]) -> None:
+    file.flush()
+    os.fsync(file.fileno())

@@ -1,0 +1,1 @@
+"""How a run begins, or goes on: options checked, models tried, code trees copied."""

@@ -1,0 +1,71 @@
+"""What can't run here is told before anything is measured: each model is made once and shown two images."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from bench.core.facts import Environment
+from bench.core.header import Inputs
+from bench.core.progress import RunProgress
+from bench.core.records import RecordError
+from bench.core.variants import DEFAULTS, UsageError, Variant, as_row
+from bench.plan import schedule
+from bench.process import child
+from bench.run.trial import ask_in_tree
+
+ASK_LIMIT_S = 120.0
+"""What a child may take to load torch and answer without measuring; longer under a quota below one CPU."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dry:
+    """Tries models on what a run is fed, each in a process of its own."""
+
+    inputs: Inputs
+    seed: int
+    environment: Environment
+    cache: Path
+    """Where compiled code would go."""
+
+    def why_not(self, variant: Variant, tree: Path | None = None) -> str:
+        """Why a variant's workload can't be built, or its model not answer or be trained; empty if it can."""
+        request = {
+            "task": "trial", "variant": as_row(variant), "probes": "build",
+            "inputs": msgspec.to_builtins(self.inputs), "seed": self.seed,
+        }  # fmt: skip
+        variables = child.environment_of(variant, self.environment.tcmalloc or "", self.cache)
+        limit_s = ASK_LIMIT_S * schedule.patience(self.environment.cpu_quota)
+        reply = ask_in_tree(request, variables, limit_s, tree=tree)
+        return "" if reply["status"] == "ok" else str(reply["reason"])
+
+    def failing(self, variants: Iterable[Variant], shown: RunProgress | None = None) -> Iterator[tuple[str, str]]:
+        """The models that can't be measured, each with the reason. NiN on its own images is known to work."""
+        for variant in of_each_model(variants):
+            if variant.model == DEFAULTS["model"] and self.inputs.shape is None:
+                continue
+            if shown:
+                shown.say(f"trying {variant.model}")
+            if reason := self.why_not(replace(variant.baseline, batch_size=2)):
+                yield variant.model, reason
+
+    def check_models(self, variants: Iterable[Variant], shown: RunProgress) -> None:
+        """UsageError for the first model that can't be measured."""
+        for _, reason in self.failing(variants, shown):
+            raise UsageError(reason)
+
+    def check_tree(self, name: str, root: Path, variants: Iterable[Variant]) -> None:
+        """RecordError for the first model that can't be measured in a code tree."""
+        for variant in of_each_model(variants):
+            if reason := self.why_not(variant, root):
+                msg = f"{name} can't be measured: {reason}"
+                raise RecordError(msg)
+
+
+def of_each_model(variants: Iterable[Variant]) -> list[Variant]:
+    """The first variant of each model."""
+    found: dict[str, Variant] = {}
+    for variant in variants:
+        found.setdefault(variant.model, variant)
+    return list(found.values())

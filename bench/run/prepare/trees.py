@@ -1,0 +1,118 @@
+"""The two code trees of `bench ab`: found, and copied to where nobody edits them while they are measured."""
+
+import contextlib
+import os
+import posixpath
+import re
+import shutil
+import subprocess
+import tarfile
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from bench.core.records import TREES
+from bench.core.variants import UsageError
+from bench.machine.environment import digest, git
+
+NOT_CODE = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "results", "reports")
+"""Left out of the copy of a folder that no git looks after."""
+
+
+def take(base: str, into: Path) -> dict[str, dict[str, Any]]:
+    """Copy the base (a git ref, or a folder) and the current folder to into/base and into/head.
+
+    Returns of each its name, commit (with `+` where files differ from it; None without git) and digest.
+    The ref is one of the current folder's repository, and stands for the same folder in it.
+    UsageError where there is neither such a ref nor such a folder.
+    """
+    here, folder, name = Path.cwd(), Path(base), base
+    with contextlib.suppress(RuntimeError):  # no home that ~ could mean
+        folder = folder.expanduser()
+    commit = _commit(here, base)
+    if commit is not None:
+        _archive(here, commit, into / "base")
+    elif folder.is_dir():
+        commit, name = _copy(folder.resolve(), into / "base"), os.path.relpath(folder, here)
+    elif another := _owned_by_another(here):
+        msg = f"--base {base}: {another}"
+        raise UsageError(msg)
+    else:
+        msg = f"--base {base}: neither a commit, branch or tag of this folder's git repository nor a folder"
+        raise UsageError(msg)
+    commits = {"base": commit, "head": _copy(here, into / "head")}
+    names = {"base": name, "head": "this tree"}
+    return {tree: {"name": names[tree], "commit": commits[tree], "digest": digest(into / tree)} for tree in TREES}
+
+
+def _commit(folder: Path, ref: str) -> str | None:
+    """The commit that a ref stands for in the repository around a folder; None where it does not."""
+    if ref.startswith("-"):
+        return None
+    try:
+        return git(folder, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _owned_by_another(folder: Path) -> str:
+    """That git reads no repository of another user's, and the way out; empty where that is not the reason."""
+    try:
+        git(folder, "rev-parse", "HEAD")
+    except subprocess.CalledProcessError as error:
+        if "dubious ownership" in error.stderr:
+            told = re.search(r"git config --global --add safe\.directory \S+", error.stderr)
+            way = told[0] if told else "git config --global --add safe.directory"
+            return f"git reads no repository that belongs to another user; allow it with: {way} (needs HOME)"
+    except (OSError, subprocess.SubprocessError):
+        pass
+    return ""
+
+
+def _archive(folder: Path, commit: str, target: Path) -> None:
+    """The folder as it was at a commit."""
+    prefix = git(folder, "rev-parse", "--show-prefix")
+    content = subprocess.run(
+        ["git", "-C", git(folder, "rev-parse", "--show-toplevel"), "archive", f"{commit}:{prefix}"],  # noqa: S607
+        check=False, capture_output=True,
+    )  # fmt: skip
+    if content.returncode:
+        msg = f"--base: this folder does not exist at {commit[:12]}"
+        raise UsageError(msg)
+    target.mkdir(parents=True)
+    try:
+        with tarfile.open(fileobj=BytesIO(content.stdout)) as archive:
+            if out := [member.name for member in archive if _leaves(member)]:
+                msg = f"--base: {commit[:12]} can't be copied: {out[0]} links to what is outside of the folder"
+                raise UsageError(msg)
+            # Python 3.11 has filters from 3.11.4 on, and later ones warn where none is named.
+            checked: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+            archive.extractall(target, **checked)  # noqa: S202 - git writes no path out of it, and links were looked at
+    except tarfile.TarError as error:
+        msg = f"--base: {commit[:12]} can't be copied: {error}"
+        raise UsageError(msg) from error
+
+
+def _leaves(member: tarfile.TarInfo) -> bool:
+    """Whether a member of an archive is a link out of it."""
+    where = posixpath.normpath(posixpath.join(posixpath.dirname(member.name), member.linkname))
+    return member.issym() and (where.startswith("/") or where.split("/")[0] == "..")
+
+
+def _copy(folder: Path, target: Path) -> str | None:
+    """The folder as it is now, with its commit; under git without what git ignores."""
+    try:
+        listed = git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        head = git(folder, "rev-parse", "HEAD")
+        head += "+" if git(folder, "status", "--porcelain", ".") else ""
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+        listed = ""
+    if not listed:  # no git here, or one that ignores this folder
+        shutil.copytree(folder, target, ignore=NOT_CODE, symlinks=True)
+        return None
+    for name in filter(None, listed.split("\0")):
+        source = folder / name
+        if source.is_symlink() or source.is_file():  # neither deleted nor a submodule
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target / name, follow_symlinks=False)
+    return head

@@ -1,0 +1,80 @@
+"""The parent of `bench profile`: one trial a variant, apart from every timed one, whose trace is kept with the run."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.core import traces
+from bench.core.records import ArmName
+from bench.core.variants import LARGEST, UsageError, Variant
+from bench.plan.schedule import UNSEEN_TRIAL_S, Arm, Planned, time_limit_s
+from bench.run.launch import set_status
+from bench.run.trial import Run, now, take
+
+PROBES = "trace"
+ARM: ArmName = "T"
+
+
+def execute(run: Run, ids: Sequence[str], steps: int) -> None:
+    """Trace some steps of each variant in a process of its own and keep what it wrote in the run's folder.
+
+    A trace that was there before is replaced. Raises UsageError for a variant that is none of the run's,
+    KeyboardInterrupt on Ctrl-C, RecordError or OSError where a file can't be written; what was traced before is kept.
+    """
+    own = run.header.kind == "profile"
+    finished = run.header.status == "complete"  # nobody goes on with it, so its compiled code is not needed again
+    try:
+        for order, variant in enumerate(variants := chosen(run, ids)):
+            left_s = (len(variants) - order) * UNSEEN_TRIAL_S
+            run.progress.before(f"trace {variant.id}", order, len(variants), left_s)
+            trace(run, order, variant, steps)
+        if own:
+            set_status(run, "complete", "rounds", now())
+    except BaseException:
+        if own and not finished:
+            set_status(run, "interrupted", "interrupted")
+        raise
+    finally:
+        run.progress.end()
+        run.folder.close()
+        if own or finished:
+            shutil.rmtree(run.cache, ignore_errors=True)
+
+
+def chosen(run: Run, ids: Sequence[str]) -> list[Variant]:
+    """The variants with these ids; UsageError where the run has one not."""
+    known = {entry.variant.id: entry.variant for entry in run.entries}
+    if unknown := [variant_id for variant_id in ids if variant_id not in known]:
+        msg = f"{unknown[0]} is no variant that this run could measure: it has {', '.join(known)}"
+        raise UsageError(msg)
+    if unsized := [v for v in ids if known[v].batch_size == LARGEST and v not in run.plan.largest]:
+        msg = f"{unsized[0]}: its run did not find the largest batch that fits"
+        raise UsageError(msg)
+    return [known[variant_id] for variant_id in ids]
+
+
+def trace(run: Run, order: int, variant: Variant, steps: int) -> None:
+    """Take the trial of one variant; what it wrote goes into the run's folder if it was ok."""
+    planned = Planned(round=0, order=order, arm=Arm(name=ARM, variant=variant), stage=traces.STAGE, probes=PROBES)
+    largest = run.plan.largest.get(variant.id)
+    with tempfile.TemporaryDirectory(prefix="nin-bench-") as scratch:
+        limit_s = time_limit_s(None, run.header.environment.cpu_quota)
+        reply = take(run, planned, None, limit_s, largest, {"trace": {"steps": steps, "folder": scratch}})
+        if reply["status"] == "ok":
+            keep(Path(scratch), traces.folder_of(run.folder.folder, variant.id))
+
+
+def keep(scratch: Path, target: Path) -> None:
+    """Put what lies in a folder at the target, in one step, in place of what is there."""
+    fresh = target.with_name(target.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)  # not copytree, which would make it as private as the scratch folder
+    for file in scratch.iterdir():
+        shutil.copyfile(file, fresh / file.name)
+    old = target.with_name(target.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    fresh.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
