@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from bench.core.exchange.cause import Status
 from bench.core.text import ELLIPSIS, MOST_OF_A_REASON, MOST_SHOWN, restored, shortened, stored
 from bench.core.torn import end_of_records
 from bench.core.variants import AXES, VariantError, from_row
@@ -22,9 +23,10 @@ from bench.core.variants import AXES, VariantError, from_row
 SCHEMA_VERSION = 4
 RUN_FILE = "run.json"
 
-STATUSES = ("ok", "oom", "too_large", "timeout", "unsupported", "invalid", "error")
+STATUSES = tuple(Status)
 STAGES = ("pilot", "measure", "confirm", "profile")
-SCOPES = ("step", "phase", "layer", "process")
+Scope = Literal["step", "phase", "layer", "process"]
+SCOPES = get_args(Scope)
 ArmName = Literal["A", "A'", "V", "T"]
 """The baseline and the baseline once more, a variant, and a variant that is traced."""
 ARMS = get_args(ArmName)
