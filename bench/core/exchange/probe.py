@@ -5,18 +5,19 @@ from enum import StrEnum
 
 
 class Probe(StrEnum):
-    """What is measured."""
+    """What is measured, in the order in which a trial does so."""
 
     STEPS = "steps"
+    """What follows shares their process."""
     LAYERS = "layers"
-    """Along with steps."""
-
-    KERNELS = "kernels"
-    LOADER = "loader"
-    NUMERICS = "numerics"
     CANARY = "canary"
+    LOADER = "loader"
+    KERNELS = "kernels"
+    NUMERICS = "numerics"
+    """After all others: it changes the weights."""
 
     MEMORY = "memory"
+    """This and all below have a process of their own."""
     FIT = "fit"
     """Whether a batch fits."""
     EPOCH = "epoch"

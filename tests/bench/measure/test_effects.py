@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 
 from bench.core.variants import Variant
-from bench.measure.probes.steps import take_step
+from bench.measure.timing.steps import take_step
 from bench.measure.validity.effects import Effects, disturbed, samples_of, settle
 from bench.measure.workload import Workload
 
