@@ -8,8 +8,10 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from statistics import median
-from typing import Any
 
+from bench.core.exchange.cause import Cause
+from bench.core.exchange.cause import Status as TrialStatus
+from bench.core.exchange.probe import Probe, as_text, from_text
 from bench.core.header import Ended, Flagged, Status, check_known, read_run
 from bench.core.progress import RunProgress, duration
 from bench.core.records import SAMPLES, TRIALS, RecordError, read_rows, read_variants
@@ -19,6 +21,9 @@ from bench.plan.matrix import Entry
 from bench.run import sustained
 from bench.run.folder import RunFolder
 from bench.run.trial import Run, now, take
+
+TOO_LARGE = (Cause.OUT_OF_MEMORY, Cause.BEYOND_INDEX, Cause.KILLED)
+"""How a batch ends that does not fit; the kernel kills what takes more memory than there is."""
 
 
 def resume(folder: Path, progress: RunProgress, cache: Path) -> Run:
@@ -100,9 +105,9 @@ def _pilot(run: Run) -> None:
             if run.left_s() <= 0:
                 return
             left_s = _expected_s(run) * (len(planned) - index) + _rounds_expected_s(run)
-            what = " ".join(filter(None, ("pilot", trial.arm.tree, trial.arm.variant.id, trial.probes)))
+            what = " ".join(filter(None, ("pilot", trial.arm.tree, trial.arm.variant.id, as_text(trial.probes))))
             run.progress.before(what, index, len(planned), left_s)
-            if trial.probes == "fit":
+            if Probe.FIT in trial.probes:
                 _find_largest(run, trial)
                 break
             known = run.plan.counts.get(trial.arm.variant.id)  # both trees take the same
@@ -112,18 +117,13 @@ def _pilot(run: Run) -> None:
 def _piloted(run: Run, trial: schedule.Planned) -> bool:
     """Whether a trial of the pilot needs no further one. A base that died is tried again: its head is judged by it."""
     variant_id = trial.arm.variant.id
-    if trial.probes == "fit" and variant_id not in run.plan.largest:
+    if Probe.FIT in trial.probes and variant_id not in run.plan.largest:
         return False
-    named = (variant_id, trial.probes, trial.arm.tree)
+    named = (variant_id, as_text(trial.probes), trial.arm.tree)
     mine = [t for t in run.trials if t["stage"] == "pilot" and (t["variant_id"], t["probes"], t["tree"]) == named]
-    seen = [t["status"] for t in mine if not _cut_short(run, t)]
+    seen = [t["status"] for t in mine if t["cause"] != Cause.BUDGET_ENDED]  # which says nothing of what it measures
     tries = schedule.PILOT_TRIES if trial.arm.tree == "base" else 1
     return len(seen) >= tries or any(status not in schedule.DEAD for status in seen)
-
-
-def _cut_short(run: Run, trial: dict[str, Any]) -> bool:
-    """Whether the budget, and not the trial's own limit, ended it: that says nothing of what it measures."""
-    return bool(trial["status"] == "timeout" and trial["duration_s"] < _full_limit_s(run))
 
 
 def _full_limit_s(run: Run) -> float:
@@ -138,16 +138,17 @@ def _pilot_limit_s(run: Run) -> float:
 def _worth_piloting(run: Run, trial: schedule.Planned) -> bool:
     """Steps of a largest batch only once it is known; the others only of what ran and is not slow."""
     variant, step_s = trial.arm.variant, run.plan.step_s.get(trial.arm.variant.id, 0.0)
-    if trial.probes == "fit":
+    if Probe.FIT in trial.probes:
         return True
     if schedule.times_steps(trial.probes):
         return variant.batch_size != LARGEST or variant.id in run.plan.largest
     ran = any(
-        t["variant_id"] == variant.id and schedule.times_steps(t["probes"]) and t["status"] == "ok" for t in run.trials
+        t["variant_id"] == variant.id and schedule.times_steps(from_text(t["probes"])) and t["status"] == "ok"
+        for t in run.trials
     )
     if not ran:
         return False
-    if trial.probes in ("memory", schedule.SUSTAINED):
+    if {Probe.MEMORY, Probe.SUSTAINED}.intersection(trial.probes):
         return bool(step_s <= schedule.MEMORY_STEP_S)
     batch = int(run.plan.largest.get(variant.id, variant.batch_size))
     epoch_s = run.header.data.train_images * step_s / batch
@@ -168,12 +169,12 @@ def _find_largest(run: Run, trial: schedule.Planned) -> None:
             return
         reply = take(run, trial, None, _pilot_limit_s(run), size)
         # Near the limit libraries fail in words of their own: where something fitted, any error is the upper end.
-        too_large = reply["status"] in ("oom", "too_large") or (reply["status"] == "error" and search.fits)
-        if reply["status"] != "ok" and not too_large and "SIGKILL" not in reply["reason"]:
+        too_large = reply.cause in TOO_LARGE or (reply.status is TrialStatus.ERROR and search.fits)
+        if not reply.ok and not too_large:
             return  # such as a time limit, which says nothing of memory
-        run.plan.beyond_index |= {variant.id: size} if reply["status"] == "too_large" else {}
-        peaks = [int(s["value"]) for s in reply["samples"] if s["metric"] == "fit_peak"]
-        search.tried[size] = max(peaks, default=0) if reply["status"] == "ok" else None
+        run.plan.beyond_index |= {variant.id: size} if reply.cause is Cause.BEYOND_INDEX else {}
+        peaks = [int(sample.value) for sample in reply.samples if sample.metric == "fit_peak"]
+        search.tried[size] = max(peaks, default=0) if reply.ok else None
         run.plan.tried[variant.id] = list(search.tried.items())
         run.folder.write_run(run.header)
     if search.fits:
@@ -183,7 +184,7 @@ def _find_largest(run: Run, trial: schedule.Planned) -> None:
 
 def _measure(run: Run, flag: Callable[[Path], list[Flagged]] | None) -> Ended:
     """Take the rounds that are left, and those that confirm; why they ended."""
-    pilots = [t for t in run.trials if t["stage"] == "pilot" and schedule.times_steps(t["probes"])]
+    pilots = [t for t in run.trials if t["stage"] == "pilot" and schedule.times_steps(from_text(t["probes"]))]
     failed = {t["variant_id"] for t in pilots if t["status"] not in ("ok", *schedule.DEAD)}
     if run.trees:
         based = {t["variant_id"] for t in pilots if t["status"] == "ok" and t["tree"] == "base"}

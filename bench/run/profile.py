@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.core import traces
+from bench.core.exchange.messages import Trace
+from bench.core.exchange.probe import Probe
 from bench.core.records import ArmName
 from bench.core.variants import LARGEST, UsageError, Variant
 from bench.plan.schedule import UNSEEN_TRIAL_S, Arm, Planned, time_limit_s
 from bench.run.launch import set_status
 from bench.run.trial import Run, now, take
 
-PROBES = "trace"
 ARM: ArmName = "T"
 
 
@@ -56,12 +57,14 @@ def chosen(run: Run, ids: Sequence[str]) -> list[Variant]:
 
 def trace(run: Run, order: int, variant: Variant, steps: int) -> None:
     """Take the trial of one variant; what it wrote goes into the run's folder if it was ok."""
-    planned = Planned(round=0, order=order, arm=Arm(name=ARM, variant=variant), stage=traces.STAGE, probes=PROBES)
+    planned = Planned(
+        round=0, order=order, arm=Arm(name=ARM, variant=variant), stage=traces.STAGE, probes=(Probe.TRACE,)
+    )
     largest = run.plan.largest.get(variant.id)
     with tempfile.TemporaryDirectory(prefix="nin-bench-") as scratch:
         limit_s = time_limit_s(None, run.header.environment.cpu_quota)
-        reply = take(run, planned, None, limit_s, largest, {"trace": {"steps": steps, "folder": scratch}})
-        if reply["status"] == "ok":
+        reply = take(run, planned, None, limit_s, largest, Trace(steps=steps, folder=scratch))
+        if reply.ok:
             keep(Path(scratch), traces.folder_of(run.folder.folder, variant.id))
 
 

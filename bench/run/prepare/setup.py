@@ -12,6 +12,7 @@ import msgspec
 from rich.console import Console
 
 from bench.core import home
+from bench.core.exchange.messages import Describe
 from bench.core.facts import Environment
 from bench.core.header import Data, Header, Inputs, MemoryLimits, PilotCounts, Plan, Trees
 from bench.core.progress import RunProgress, duration
@@ -53,11 +54,11 @@ def environment() -> Environment:
     home.temporary()
     variables = child.environment_of(Variant(), "", Path())
     limit_s = ASK_LIMIT_S * schedule.patience(cpu_quota())
-    reply = child.ask({"task": "environment"}, variables, limit_s)
-    if reply["status"] != "ok":
-        msg = f"torch can't be used here: {reply['reason']}"
+    reply = child.ask(Describe(), variables, limit_s)
+    if reply.environment is None:
+        msg = f"torch can't be used here: {reply.reason}"
         raise UsageError(msg)
-    return msgspec.convert(reply["environment"], Environment)
+    return reply.environment
 
 
 def find_inputs(choices: Choices) -> tuple[Inputs, Data]:
