@@ -148,7 +148,7 @@ EARLIER = "trial_id,variant_id,layer,block,type,output_shape,parameters,memory_f
 def test_a_run_of_schema_3_is_read_and_not_added_to(folder: Path) -> None:
     (folder / "layers.csv").write_text(f"{EARLIER}\n{FACT}\n")
     header = (folder / "run.json").read_text()
-    (folder / "run.json").write_text(header.replace('"schema_version": 4', '"schema_version": 3'))
+    (folder / "run.json").write_text(header.replace('"schema_version": 5', '"schema_version": 3'))
     [row], warnings = read_rows(folder, LAYERS)
 
     assert read_run(folder).schema_version == 3
