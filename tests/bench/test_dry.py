@@ -1,10 +1,11 @@
 """Which models are tried before anything is measured, on what, and where."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from bench.core.exchange.cause import Cause
+from bench.core.exchange.messages import Reply, Request
 from bench.core.facts import Environment
 from bench.core.header import Inputs
 from bench.core.records import RecordError

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.core.exchange.messages import Describe
 from bench.process import child
 
 STRAYS = str(Path(__file__).with_name("strays.py"))
@@ -21,6 +22,7 @@ SWEPT_S = 5
 
 ASK = """
 import os, sys
+from bench.core.exchange.messages import Describe
 from bench.process import child
 mark, *worker = sys.argv[1:]
 child.ask(Describe(), dict(os.environ) | {"NIN_STRAYS": mark}, 100, worker)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.core.exchange.messages import Describe
 from bench.process import child, kept
 from bench.process.kept import Kept
 

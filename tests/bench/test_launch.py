@@ -19,6 +19,8 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from bench.core import records
+from bench.core.exchange.cause import Cause
+from bench.core.exchange.messages import Reply
 from bench.core.header import Flagged, encoded, read_run
 from bench.core.progress import RunProgress
 from bench.core.records import SAMPLES, TRIALS, read_rows

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from bench.analyse.values import closures, trial_values
 from bench.core.variants import Variant, as_row
 from bench.measure import worker
+from bench.measure.samples import Samples
 from bench.measure.timing.steps import Counts
 from bench.measure.timing.timed import Timed, timed_steps
-from bench.measure.samples import Samples
 from bench.measure.workload import Workload
 from nin.train import Mark, no_mark
 

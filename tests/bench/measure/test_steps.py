@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from bench.core.variants import Variant
-from bench.measure.timing.stamps import Stamper, stamped_samples
-from bench.measure.timing.steps import WARM_S, Counts, calibrate, first_step, plain_steps, warm_up
 from bench.measure.samples import Samples
 from bench.measure.system.usage import UNITS
+from bench.measure.timing.stamps import Stamper, stamped_samples
+from bench.measure.timing.steps import WARM_S, Counts, calibrate, first_step, plain_steps, warm_up
 from bench.measure.workload import Workload
 from nin.train import Setup
 

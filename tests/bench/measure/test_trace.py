@@ -12,12 +12,12 @@ from torch.profiler.profiler import _KinetoProfile
 
 from bench.analyse.traces import trace as read
 from bench.core.traces import FUSION, RAW
+from bench.measure import fusion
 from bench.measure.clock import HostClock
 from bench.measure.leaves import leaves
-from bench.measure import fusion
 from bench.measure.probes import kernels, trace
-from bench.measure.timing import steps
 from bench.measure.samples import Samples
+from bench.measure.timing import steps
 from bench.measure.workload import Workload
 
 STEPS = 3

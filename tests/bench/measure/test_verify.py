@@ -9,8 +9,8 @@ from torch import nn
 
 from bench.core.partial import shares
 from bench.core.variants import Variant
-from bench.measure.timing.steps import take_step
 from bench.measure.samples import Samples
+from bench.measure.timing.steps import take_step
 from bench.measure.validity import verify
 from bench.measure.validity.effects import Effects, disturbed
 from bench.measure.workload import Workload
