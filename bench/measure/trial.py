@@ -26,15 +26,21 @@ def answer(request: Request) -> Reply:
 
 def measure(request: Request) -> Reply:
     """Measure the probes that were asked for, verified before and after."""
-    first, then = in_order(request.probes)
+    first, _ = in_order(request.probes)
     first.prepare(request)
     work = build(from_row(request.variant), Inputs(**msgspec.structs.asdict(request.inputs)), request.seed)
     subject = Subject(request=request, work=work, clock=clock_for(work.device))
     differs = fault(Cause.SETTINGS_DIFFER, verify.before_steps(work)) if first.checked else None
     if found := misplaced(request) or differs:
         return failed(found)
+    return taken(subject)
+
+
+def taken(subject: Subject) -> Reply:
+    """What the probes of a trial give, each after the one before it."""
+    first, then = in_order(subject.request.probes)
     result = first.measure(subject)
-    if late := misplaced(request):  # imported within a step
+    if late := misplaced(subject.request):  # imported within a step
         result = result.plus(fault=result.fault or late)
     began = subject.clock.host_s()
     for probe in then:

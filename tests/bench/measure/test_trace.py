@@ -32,7 +32,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Samples, read.Trac
     folder = tmp_path_factory.mktemp("trace")
     work = build(Variant(), Inputs(), seed=0)
     steps.take_step(work)
-    samples = trace.measure(work, HostClock(), STEPS, folder)
+    samples = trace.traced(work, HostClock(), STEPS, folder).samples
     return samples, read.of_file(folder / RAW, "NiN"), work
 
 
@@ -83,7 +83,7 @@ def test_ranges_of_one_thread_lie_within_each_other_or_apart(
     from bench.analyse.traces import mend
 
     work = real_work((1, 28, 28), batch_size=4, model="tests_models:twice")
-    trace.measure(work, HostClock(), 1, tmp_path)
+    trace.traced(work, HostClock(), 1, tmp_path)
     spans = sorted(
         (e["ts"], -e["dur"], e["name"])
         for e in mend.read(tmp_path / RAW)["traceEvents"]
@@ -141,7 +141,7 @@ def test_kernels_of_a_compiled_model_are_told_with_all_layers_that_they_cover(
     work = real_work((1, 28, 28), batch_size=4, model="tests_models:honest", compile_mode="inductor")
     steps.take_step(work)
     fusion.write(watch, work.trainer.model, tmp_path)
-    trace.measure(work, HostClock(), 1, tmp_path)
+    trace.traced(work, HostClock(), 1, tmp_path)
     kernels = json.loads((tmp_path / FUSION).read_text())
     found = read.of_file(tmp_path / RAW, "block").work
     convolutions = found[(found.name == "aten::mkldnn_convolution") & (found.phase == "forward")]
