@@ -73,7 +73,7 @@ def describe() -> dict[str, Any]:
         "c_compiler": first_found(os.environ.get("CC"), "gcc", "clang"),
         "python": platform.python_version(),
         "python_headers": python_headers(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # a string of its own kind
         "torchvision": torchvision.__version__,
         "torch_threads": torch.get_num_threads(),
         "onednn": torch.backends.mkldnn.is_available(),
