@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.core.exchange.cause import Fault
+from bench.core.exchange.cause import Cause, Fault
 from bench.core.exchange.messages import LayerFacts
 from bench.core.partial import shares
 from bench.core.variants import Variant
