@@ -1,5 +1,7 @@
 """`python -m bench`: the verbs. Each is one call; what is slow to import is imported where it is used."""
 
+import bench.declared  # noqa: F401 # isort: skip - before all that it may find missing
+
 from pathlib import Path
 from typing import Annotated
 
