@@ -19,7 +19,7 @@ def take_winograd(model: nn.Module) -> None:
     """Have each convolution of a model computed by Winograd's transforms."""
     for module in model.modules():
         if hasattr(module, "winograd"):
-            module.winograd = True
+            module.winograd = True  # type: ignore[assignment]
 
 
 def gated(work: Workload) -> tuple[numerics.Attempt, str]:
