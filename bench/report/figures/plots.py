@@ -1,8 +1,10 @@
 """The figures of a report. Colours are Okabe and Ito's, told apart by any eye."""
 
 from collections.abc import Callable
+from functools import wraps
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 import matplotlib as mpl
 import numpy as np
@@ -15,6 +17,8 @@ from bench.analyse.labels import label
 from bench.analyse.load import RunData, cell
 from bench.analyse.tables import PHASES, batch_of
 from bench.report.figures.lettering import lettered
+
+P = ParamSpec("P")
 
 COLOURS = {
     "data": "#E69F00", "h2d": "#F0E442", "forward": "#56B4E9", "loss": "#009E73",
@@ -46,17 +50,25 @@ STYLE: dict[Any, object] = {
 
 
 def write(figure: Figure, path: Path) -> None:
-    """Save a figure as PNG, without the software's version, so that equal data give equal files."""
+    """Save a figure as PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Software": None})
+    path.write_bytes(png(figure))
 
 
-def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+def png(figure: Figure) -> bytes:
+    """A figure as PNG, without the software's version, so that equal data give equal files."""
+    content = BytesIO()
+    figure.savefig(content, format="png", metadata={"Software": None})
+    return content.getvalue()
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     """A drawing function under our style, leaving matplotlib's own settings as they were."""
 
-    def wrapped(*arguments: object) -> Figure:
+    @wraps(draw)
+    def wrapped(*arguments: P.args, **named: P.kwargs) -> Figure:
         with mpl.rc_context(STYLE):
-            return draw(*arguments)
+            return draw(*arguments, **named)
 
     return wrapped
 

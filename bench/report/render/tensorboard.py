@@ -4,7 +4,6 @@ Needs the package `tensorboard`, which is an extra; mended traces alone do not.
 """
 
 import math
-import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -19,8 +18,11 @@ from bench.analyse.load import RunData, cell, variant_axes
 from bench.analyse.traces import mend
 from bench.core import traces
 from bench.core.records import RecordError
-from bench.core.text import distinct, unmarked
+from bench.core.text import distinct
+from bench.report.document import Document
+from bench.report.figures import plots
 from bench.report.page import Report, TracedPage
+from bench.report.render import inline, markdown
 
 METRICS = {
     "images_per_s": "images a second",
@@ -49,7 +51,7 @@ def write(page: TracedPage) -> Path:
             raise RecordError(str(error)) from error
     if is_installed():
         write_variants(page, folder)
-        write_report(page, folder)
+        write_document(page.document, folder / REPORT)
     return folder
 
 
@@ -82,17 +84,16 @@ class Writer:
         if not math.isnan(value):
             self.add(Summary(value=[Summary.Value(tag=tag, simple_value=value)]), step)
 
-    def text(self, tag: str, markdown: str) -> None:
+    def text(self, tag: str, content: str) -> None:
         """Add a text in Markdown."""
         from tensorboard.plugins.text.summary_v2 import text_pb  # noqa: PLC0415
 
-        self.add(text_pb(tag, markdown))
+        self.add(text_pb(tag, content))
 
-    def image(self, tag: str, path: Path) -> None:
+    def image(self, tag: str, content: bytes) -> None:
         """Add a PNG as it is."""
         from tensorboard.compat.proto.summary_pb2 import Summary  # noqa: PLC0415
 
-        content = path.read_bytes()
         width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))  # PNG's header, RFC 2083
         image = Summary.Image(height=height, width=width, colorspace=4, encoded_image_string=content)
         self.add(Summary(value=[Summary.Value(tag=tag, image=image)]))
@@ -160,17 +161,10 @@ def scalars(data: RunData, variant_id: str) -> Iterator[tuple[str, int, float]]:
         yield "round/images_per_s", int(number), tables.batch_of(data, variant_id) / float(value)
 
 
-def write_report(page: TracedPage, folder: Path) -> None:
-    """A run of TensorBoard with the report's sections as text and its figures as images."""
-    with writer(folder / REPORT) as mine:
-        for number, (title, text) in enumerate(sections(page.path.read_text(encoding="utf-8")), start=1):
-            mine.text(f"{number:02d} {unmarked(title)}", text)
-        for path in sorted((page.folder / "figures").glob("*.png")):
-            mine.image(path.stem, path)
-
-
-def sections(markdown: str) -> Iterator[tuple[str, str]]:
-    """Title and text of each section of a page, without its figures, which have a tab of their own."""
-    for part in re.split(r"(?:\A|(?<=\n\n))#{1,2} (?=\S)", markdown)[1:]:  # a command may have such a line
-        title, _, text = part.partition("\n")
-        yield title.strip(), re.sub(r"^!\[.*\n", "", text, flags=re.MULTILINE).strip()
+def write_document(document: Document, folder: Path) -> None:
+    """A run of TensorBoard with the document's sections as text and its figures, which have a tab of their own."""
+    with writer(folder) as mine:
+        for number, section in enumerate(document.sections, start=1):
+            mine.text(f"{number:02d} {inline.plain(section.title)}", markdown.text(section.blocks, figures=False))
+        for figure in document.figures:
+            mine.image(figure.name, plots.png(figure.draw()))
