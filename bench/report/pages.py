@@ -1,11 +1,13 @@
 """report.md of a run: its sections in a fixed order. Every sentence is made from the data."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from bench.analyse import changes, deaths, tables
 from bench.analyse.load import RunData
 from bench.analyse.traces import trace
+from bench.analyse.traces.trace import Trace
 from bench.report.document import Section
 from bench.report.layers import alone, layers, paths, traced
 from bench.report.outcome import answer, compiling, curves, memory, phases, results, sustained, title
@@ -57,6 +59,7 @@ AB_SECTIONS: tuple[Callable[[AbPage], Section | None], ...] = (
 
 def write(data: RunData, out: Path) -> Report:
     """Write reports/<run_id>/ of `bench run` with report.md, figures and tables; what it was made from."""
+    data, traces = with_traces(data)
     report = Report(
         data=data,
         folder=out / data.run.run_id,
@@ -64,7 +67,7 @@ def write(data: RunData, out: Path) -> Report:
         layers=tables.layers(data),
         memory=tables.memory(data),
         numerics=tables.numerics(data),
-        traces=trace.read(data),
+        traces=traces,
     )
     traced.write_tables(report)
     for name in ("steps", "layers", "memory", "numerics"):
@@ -72,9 +75,16 @@ def write(data: RunData, out: Path) -> Report:
     return written(report, SECTIONS)
 
 
+def with_traces(data: RunData) -> tuple[RunData, list[Trace]]:
+    """The run with the warnings of its traces, and the traces."""
+    traces, warnings = trace.read(data)
+    return replace(data, warnings=[*data.warnings, *warnings]), traces
+
+
 def write_profile(data: RunData, out: Path) -> TracedPage:
     """Write reports/<run_id>/ of `bench profile` without a run; what it was made from."""
-    page = TracedPage(data=data, folder=out / data.run.run_id, traces=trace.read(data))
+    data, traces = with_traces(data)
+    page = TracedPage(data=data, folder=out / data.run.run_id, traces=traces)
     traced.write_tables(page)
     return written(page, PROFILE_SECTIONS)
 

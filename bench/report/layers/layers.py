@@ -62,8 +62,8 @@ def section(report: Report) -> Section | None:
 def closure_section(report: Report) -> Section:
     """Whether the parts of a step add up to it."""
     words = CLOSURE_WORDS + (GAP_WORDS if report.steps.launch_gaps_s.notna().any() else "")
-    table = Table.of(closure_rows(report))
-    return Section("Do the parts add up?", [*paragraphs(open_words(report)), table, Paragraph(words)], level=3)
+    blocks: list[Block] = [*paragraphs(open_words(report)), Table.of(closure_rows(report)), Paragraph(words)]
+    return Section("Do the parts add up?", blocks, level=3)
 
 
 def of_variant(report: Report, variant_id: str) -> Section:
@@ -76,8 +76,8 @@ def of_variant(report: Report, variant_id: str) -> Section:
     more = f" This table and the figure leave out {left_out:,}, summed in the row `(others)`." if left_out else ""
     cells = pd.DataFrame([layer_cells(row) for row in shown.to_dict("records")]).join(calls(shown))
     words = f"The heaviest: {told}. Every layer of every eager variant is in tables/layers.csv.{more}"
-    blocks = [Paragraph(words), Table.of(cells.to_dict("records"))]
-    return Section(named(report.data, variant_id), blocks, level=3)
+    table = Table.of(cells.to_dict("records"))
+    return Section(named(report.data, variant_id), [Paragraph(words), table], level=3)
 
 
 def difference_words(report: Report, chosen: list[str]) -> list[str]:
