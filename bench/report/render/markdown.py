@@ -36,7 +36,7 @@ def block_text(block: Block, *, figures: bool) -> str:
         case Table():
             shown = table(block)
         case Figure():
-            shown = f"![{line(block.words)}]({FIGURES}/{block.name}.png)" if figures else ""
+            shown = f"![{alternative(block.words)}]({FIGURES}/{block.name}.png)" if figures else ""
         case Fold():
             opening = f"<details><summary>{inline.html(one_line(block.summary))}</summary>"
             shown = joined(opening, text(block.blocks, figures=figures), "</details>")
@@ -52,6 +52,11 @@ def heading(section: Section) -> str:
     """A section's title as a heading; empty where it has none."""
     title = re.sub(r"(?<!\S)#+$", r"\\\g<0>", line(section.title))  # a heading may end with such, which isn't shown
     return f"{'#' * section.level} {title}" if title else ""
+
+
+def alternative(text: str) -> str:
+    """What inline text shows, where a bracket would end an image's name."""
+    return re.sub(r"[\\`*_<>&~\[\]]", r"\\\g<0>", inline.plain(one_line(text)))
 
 
 def table(shown: Table) -> str:

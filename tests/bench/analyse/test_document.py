@@ -37,8 +37,8 @@ HOSTILE = [
     "a|b", "\\|", "||", "|---|", "`", "``a```b", "```", "<script>alert(1)</script>", "</summary>", "</details>", "<!--",
     "a\nb", "\r\n", "\n\n# heading\n\n", "# x", "#", "x #", "> x", "- x", "+ x", "* x", "---", "===", "1. x", "2) x",
     "    x", "\tx", "**x**", "*x*", "__x__", "~~x~~", "[x](http://evil.example)", "![x](http://evil.example/x.png)",
-    "[x]: http://evil.example", "<http://evil.example>", "&lt;", "\\", "a\\", "\x1b[2J", "\u202egnp.exe", "\ud800",
-    "[red]x[/red]", ":smile:", " ", "",
+    "[x]: http://evil.example", "0]", "](x)", "<http://evil.example>", "&lt;", "\\", "a\\", "\x1b[2J", "\u202egnp.exe",
+    "\ud800", "[red]x[/red]", ":smile:", " ", "",
 ]  # fmt: skip
 ANY = st.text(st.characters(codec=None, exclude_categories=()), max_size=40) | st.sampled_from(HOSTILE)
 MakeRun = Callable[..., Path]
@@ -97,7 +97,7 @@ led by *x*
 | row *x* |       1 |
 | other   |       2 |
 
-![drawn *x*](figures/one.png)
+![drawn x](figures/one.png)
 
 <details><summary>fold <em>x</em></summary>
 
@@ -222,7 +222,7 @@ def test_cells_that_differ_are_told_apart() -> None:
 
 
 def test_a_table_without_rows_is_not_shown() -> None:
-    nothing = [Paragraph("a"), Table.of([]), Paragraph("b")]
+    nothing: list[Block] = [Paragraph("a"), Table.of([]), Paragraph("b")]
 
     assert markdown.text(nothing) == "a\n\nb"
     assert in_terminal(Document([Section("", nothing)])) == "a\nb\n"
