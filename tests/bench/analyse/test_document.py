@@ -177,8 +177,10 @@ HARMLESS = structure(markdown.text(document_of("x").sections))
 def test_hostile_text_stays_text_in_every_block(written: Callable[[str], str], text: str) -> None:
     page = markdown.text(document_of(written(text)).sections)
     shown = in_terminal(document_of(written(text), undrawn))
+    title, *_ = [token for token in MarkdownIt("commonmark").parse(page) if token.type == "inline"]
 
     assert structure(page) == HARMLESS
+    assert "".join(part.content for part in title.children or ()) == f"Page {inline.plain(written(text))}".rstrip()
     assert "\x1b" not in shown
     assert "\u202e" not in shown
     assert f"led by {inline.plain(written(text))}".rstrip() in [line.rstrip() for line in shown.splitlines()]
