@@ -1,6 +1,7 @@
 """Blocks as a terminal shows them."""
 
 from collections.abc import Iterable
+from typing import assert_never
 
 from rich import box
 from rich.console import Console
@@ -36,6 +37,8 @@ def show(console: Console, blocks: Iterable[Block]) -> None:
             case Fold():
                 lines(console, [styled(block.summary, TITLE)])
                 show(console, block.blocks)
+            case _:
+                assert_never(block)
 
 
 def lines(console: Console, texts: Iterable[Text]) -> None:

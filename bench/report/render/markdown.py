@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from typing import assert_never
 
 from tabulate import tabulate
 
@@ -40,6 +41,8 @@ def block_text(block: Block, *, figures: bool) -> str:
         case Fold():
             opening = f"<details><summary>{inline.html(one_line(block.summary))}</summary>"
             shown = joined(opening, text(block.blocks, figures=figures), "</details>")
+        case _:
+            assert_never(block)
     return shown
 
 
