@@ -25,8 +25,8 @@ MOST_OF_AN_ID = 120
 
 def wide_console() -> Console:
     """A console for a table, wide where no terminal says how wide."""
-    console = Console()
-    return console if console.is_terminal else Console(width=PLAIN_WIDTH)
+    plain = Console()
+    return plain if plain.is_terminal else Console(width=PLAIN_WIDTH)
 
 
 def show_estimates(data: RunData) -> None:
