@@ -7,11 +7,13 @@ the exception: they are plain. A renderer that needs other output than Markdown 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import matplotlib.figure
 
 from bench.core.text import MOST_SHOWN, distinct, escaped
+from bench.report.figures import saving
 
 Alignment = Literal["left", "right"]
 
@@ -104,14 +106,19 @@ def _alignment(cells: Sequence[str]) -> Alignment:
     return "right" if numeric > len(filled) / 2 else "left"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Figure:
-    """A figure by its name, which is that of a file; it is drawn by each renderer that shows it."""
+    """A figure by its name, which is that of a file. It is drawn when a renderer first shows it."""
 
     name: str
     draw: Callable[[], matplotlib.figure.Figure]
     words: str
     """What it shows, for who can't see it."""
+
+    @cached_property
+    def png(self) -> bytes:
+        """The figure as PNG, drawn once for all renderers."""
+        return saving.png(self.draw())
 
 
 @dataclass(frozen=True, slots=True)

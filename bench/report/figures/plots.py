@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 from functools import wraps
-from io import BytesIO
-from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
@@ -47,19 +45,6 @@ STYLE: dict[Any, object] = {
     "axes.axisbelow": True,
     "legend.frameon": False,
 }
-
-
-def write(figure: Figure, path: Path) -> None:
-    """Save a figure as PNG."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(png(figure))
-
-
-def png(figure: Figure) -> bytes:
-    """A figure as PNG, without the software's version, so that equal data give equal files."""
-    content = BytesIO()
-    figure.savefig(content, format="png", metadata={"Software": None})
-    return content.getvalue()
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from bench.report.document import Document
-from bench.report.figures import plots
 from bench.report.page import REPORT
 from bench.report.render import markdown
 
 
 def write(document: Document, folder: Path) -> None:
     """Write report.md and figures/."""
+    figures = folder / markdown.FIGURES
     for figure in document.figures:
-        plots.write(figure.draw(), folder / markdown.FIGURES / f"{figure.name}.png")
+        figures.mkdir(exist_ok=True)
+        (figures / f"{figure.name}.png").write_bytes(figure.png)
     (folder / REPORT).write_text(f"{markdown.text(document.sections)}\n", encoding="utf-8")

@@ -20,7 +20,6 @@ from bench.core import traces
 from bench.core.records import RecordError
 from bench.core.text import distinct
 from bench.report.document import Document
-from bench.report.figures import plots
 from bench.report.page import Report, TracedPage
 from bench.report.render import inline, markdown
 
@@ -167,4 +166,4 @@ def write_document(document: Document, folder: Path) -> None:
         for number, section in enumerate(document.sections, start=1):
             mine.text(f"{number:02d} {inline.plain(section.title)}", markdown.text(section.blocks, figures=False))
         for figure in document.figures:
-            mine.image(figure.name, plots.png(figure.draw()))
+            mine.image(figure.name, figure.png)

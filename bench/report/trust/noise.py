@@ -60,12 +60,7 @@ THROTTLE_REASONS = {
 
 def warnings_section(page: Page) -> Section:
     """What of the run's files could not be read."""
-    return Section("", warnings(page.data))
-
-
-def warnings(data: RunData) -> list[Block]:
-    """A paragraph for each warning of the run."""
-    return paragraphs(f"Warning: {marked(warning, MOST_OF_A_LINE)}." for warning in data.warnings)
+    return Section("", paragraphs(f"Warning: {marked(w, MOST_OF_A_LINE)}." for w in page.data.warnings))
 
 
 def section(page: Page) -> Section:
@@ -83,7 +78,7 @@ def section(page: Page) -> Section:
         walls = walls_of(data, control, data.confirm_rounds)
         name = f"{named(data, control.variant_id)}, fresh rounds"
         blocks.append(Paragraph(control_sentence(control, walls, name)))
-    blocks += warnings(data)
+    blocks += warnings_section(page).blocks
     by_trial = state(data)
     if not by_trial.empty:
         blocks += machine_blocks(data, [control.variant_id for control in found], by_trial)

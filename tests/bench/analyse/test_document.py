@@ -230,6 +230,16 @@ def test_a_table_without_rows_is_not_shown() -> None:
     assert in_terminal(Document([Section("", nothing)])) == "a\nb\n"
 
 
+def test_a_figure_is_drawn_once_for_all_formats(tmp_path: Path) -> None:
+    drawn: list[Drawing] = []
+    document = document_of("x", lambda: drawn.append(drawing()) or drawn[-1])
+    formats.write(document, tmp_path / "page")
+    contents = [figure.png for figure in document.figures]
+
+    assert len(drawn) == len(contents) == 2
+    assert contents[0] == (tmp_path / "page" / "figures" / "one.png").read_bytes()
+
+
 def test_a_section_without_a_title_goes_on_with_the_one_before_it() -> None:
     found = Document.of([
         Section("Title", [Paragraph("a")], level=1), None, Section("", [Paragraph("b")]), Section("Next", []),
