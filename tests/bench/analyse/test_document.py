@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -231,12 +232,12 @@ def test_a_table_without_rows_is_not_shown() -> None:
 
 
 def test_a_figure_is_drawn_once_for_all_formats(tmp_path: Path) -> None:
-    drawn: list[Drawing] = []
-    document = document_of("x", lambda: drawn.append(drawing()) or drawn[-1])
+    draw = mock.Mock(side_effect=drawing)
+    document = document_of("x", draw)
     formats.write(document, tmp_path / "page")
     contents = [figure.png for figure in document.figures]
 
-    assert len(drawn) == len(contents) == 2
+    assert draw.call_count == len(contents) == 2
     assert contents[0] == (tmp_path / "page" / "figures" / "one.png").read_bytes()
 
 
