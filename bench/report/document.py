@@ -113,7 +113,7 @@ class Figure:
     name: str
     draw: Callable[[], matplotlib.figure.Figure]
     words: str
-    """What it shows, for who can't see it."""
+    """What it shows, for a reader who can't see it."""
 
     @cached_property
     def png(self) -> bytes:
@@ -133,7 +133,7 @@ class Fold:
 class Section:
     """Blocks under a title: level 1 is the page's own, 2 a section's, 3 that of a section within one.
 
-    One without a title goes on with the section before it.
+    A section without a title continues the one before it.
     """
 
     title: str

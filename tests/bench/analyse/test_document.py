@@ -241,7 +241,7 @@ def test_a_figure_is_drawn_once_for_all_formats(tmp_path: Path) -> None:
     assert contents[0] == (tmp_path / "page" / "figures" / "one.png").read_bytes()
 
 
-def test_a_section_without_a_title_goes_on_with_the_one_before_it() -> None:
+def test_a_section_without_a_title_continues_the_one_before_it() -> None:
     found = Document.of([
         Section("Title", [Paragraph("a")], level=1), None, Section("", [Paragraph("b")]), Section("Next", []),
     ])  # fmt: skip
