@@ -1,4 +1,4 @@
-"""One measured value as a trial replies with it and as samples.csv has it. Standard library alone: the child knows it."""
+"""One measured value, as a trial replies with it and as samples.csv has it."""
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -27,7 +27,7 @@ class Sample:
     """The steps or calls of which the value is the mean."""
     index: int = 0
     """The sample's number among those of its kind."""
-    value: int | float  # noqa: PYI041 - a decoder that reads JSON as this type leaves whole numbers whole
+    value: int | float
 
     def row(self) -> dict[str, str | int | float]:
         """The sample by column."""

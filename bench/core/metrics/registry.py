@@ -1,111 +1,10 @@
-"""The registry of metrics: what each number is, which way is better, and where it is shown.
+"""The registry of metrics, which those who measure them and those who show them both read.
 
-Who measures a metric and who shows it both read this file: to add one, add a line here and measure it. CONTRIBUTING.md
-has the recipe. Standard library alone: the child knows it.
+To add a metric, add a line here and measure it: CONTRIBUTING.md has the recipe.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
-
-from bench.core.sample import Scope
-
-
-class Kind(StrEnum):
-    """What sort of number a metric is: it gives the unit in samples.csv, the end of a column's name, and the format."""
-
-    SECONDS = "seconds"
-    BYTES = "bytes"
-    JOULES = "joules"
-    COUNT = "count"
-    NUMBER = "number"
-    SHARE = "share"
-    RATIO = "ratio"
-
-    @property
-    def unit(self) -> str:
-        """The unit in samples.csv; 1 for a number without one."""
-        return UNITS.get(self, "1")
-
-    @property
-    def suffix(self) -> str:
-        """How the name of a column ends that holds such numbers."""
-        return SUFFIXES.get(self, "")
-
-
-UNITS = {Kind.SECONDS: "s", Kind.BYTES: "B", Kind.JOULES: "J"}
-SUFFIXES = {Kind.SECONDS: "_s", Kind.BYTES: "_bytes", Kind.JOULES: "_j"}
-
-
-class Better(StrEnum):
-    """Which way a metric is better."""
-
-    LESS = "less"
-    MORE = "more"
-    NEAR_ONE = "near one"
-
-
-class Source(StrEnum):
-    """What a metric is computed from."""
-
-    SAMPLE = "sample"
-    """The worker measures it: it is a metric of samples.csv."""
-    TRIAL = "trial"
-    """analyse/values.py computes it from the other values of a trial."""
-    VARIANT = "variant"
-    """analyse/tables computes it from all trials of a variant."""
-
-
-class Table(StrEnum):
-    """A table of a report with a row a variant."""
-
-    STEPS = "steps"
-    MEMORY = "memory"
-    NUMERICS = "numerics"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
-    """One metric."""
-
-    name: str
-    """As samples.csv has it."""
-    kind: Kind
-    scope: Scope = Scope.STEP
-    """What its whole is: a step or a process. A sample of a phase or a layer of it says so itself."""
-    source: Source = Source.SAMPLE
-    better: Better | None = None
-    """TensorBoard's HParams show the metrics that say this and have a column."""
-    table: Table | None = None
-    """The table that has a column of it: the median over the rounds."""
-    column: str = ""
-    """The column's name; by default the metric's, with its unit."""
-    bounds: bool = False
-    """Whether the columns of its interval's two ends follow (_lo and _hi)."""
-    by_phase: bool = False
-    """Whether a column of each phase follows, such as forward_s."""
-    page: str = ""
-    """Its heading in the page's table of variants; empty if it is not there."""
-    terminal: str = ""
-    """Its heading in the terminal's table; empty if it is not there."""
-    board: str = ""
-    """Its name in TensorBoard's HParams; by default the metric's, in words."""
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for a metric that would be shown from a column that it has not."""
-        if (self.better or self.page or self.terminal) and self.table is None:
-            msg = f"{self.name} is to be shown: it needs a table"
-            raise ValueError(msg)
-
-    @property
-    def in_table(self) -> str:
-        """The name of its column."""
-        return self.column or self.name + self.kind.suffix
-
-    @property
-    def in_words(self) -> str:
-        """What it is called where nothing shorter is asked for."""
-        return self.board or self.name.replace("_", " ")
-
+from bench.core.metrics.metric import Better, Kind, Metric, Source, Table
+from bench.core.metrics.sample import Scope
 
 S, B, C, N = Kind.SECONDS, Kind.BYTES, Kind.COUNT, Kind.NUMBER
 PROCESS, STEPS, MEMORY, NUMERICS = Scope.PROCESS, Table.STEPS, Table.MEMORY, Table.NUMERICS
@@ -201,7 +100,7 @@ METRICS: dict[str, Metric] = {
 def metric(name: str) -> Metric:
     """The metric of a name; LookupError, with the file to add it to, if it is not registered."""
     if name not in METRICS:
-        msg = f"unknown metric {name!r}: register it in bench/core/metrics.py"
+        msg = f"unknown metric {name!r}: register it in bench/core/metrics/registry.py"
         raise LookupError(msg)
     return METRICS[name]
 
