@@ -7,10 +7,11 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from bench.analyse import tables
+from bench.analyse import outcomes, ratios
 from bench.analyse.deaths import HEAD, Deaths
 from bench.analyse.load import RunData
 from bench.analyse.stats import LEAST_ROUNDS, LEVEL, NOTHING, Interval, as_ratio, holm, p_above, shift_interval
+from bench.analyse.tables.columns import bounded
 from bench.analyse.verdicts import FASTER, INVALID, NOISY, SLOWER, UNDECIDED, Control, delta_of, verdict
 from bench.core.header import Flagged
 from bench.plan.schedule import CONFIRM_ROUNDS, DEAD, repeats, tally
@@ -92,7 +93,7 @@ def stage_of(data: RunData, name: str) -> Stage:
         as_measured = dict.fromkeys(walls[KEYS].itertuples(index=False, name=None))
         cells = {key: by_key[key] for key in as_measured}
     steps = {key[0]: arms.reindex(columns=CONTROLS).dropna() for key, arms in cells.items() if key[1] == "step"}
-    controls = [tables.control(data, variant_id, np.log(arms)) for variant_id, arms in steps.items() if len(arms)]
+    controls = [ratios.control(data, variant_id, np.log(arms)) for variant_id, arms in steps.items() if len(arms)]
     return Stage(rounds=rounds, cells=cells, controls=controls)
 
 
@@ -103,11 +104,12 @@ def gate(data: RunData) -> list[Change]:
     """
     stage = stage_of(data, "measure")
     found = []
-    for variant_id, excluded in zip(data.variants.variant_id, data.variants.excluded_reason, strict=True):
-        if excluded:
-            found.append(Change(variant_id=variant_id, verdict=INVALID, reason=f"not run: {excluded}"))
+    for variant_id in data.variants:
+        if variant_id in data.excluded:
+            reason = f"not run: {data.excluded[variant_id]}"
+            found.append(Change(variant_id=variant_id, verdict=INVALID, reason=reason))
         else:
-            found += _of_variant(data, str(variant_id), stage)
+            found += _of_variant(data, variant_id, stage)
     return found
 
 
@@ -131,7 +133,7 @@ def changes(data: RunData) -> list[Change]:
         _decided(c, fresh, adjusted[c.key] if c.key in whole and c.flag == declared[c.key] else None) if c.flag else c
         for c in gate(data)
     ]
-    return [_doubted(c, NOISY, "") if tables.device_of(data, c.variant_id) in fresh.noisy else c for c in found]
+    return [_doubted(c, NOISY, "") if data.variants[c.variant_id].device in fresh.noisy else c for c in found]
 
 
 def exit_code(found: list[Change], died: list[Deaths], *, strict: bool) -> int:
@@ -165,7 +167,7 @@ def frame(found: list[Change]) -> pd.DataFrame:
             **dict(zip(KEYS, c.key, strict=True)),
             "base_s": c.base_s,
             "head_s": c.head_s,
-            **tables.bounded("ratio", c.ratio),
+            **bounded("ratio", c.ratio),
             "verdict": c.verdict,
             "confirmed": "" if c.confirmed is None else str(c.confirmed),
             "p": c.p,
@@ -189,7 +191,8 @@ def _of_variant(data: RunData, variant_id: str, stage: Stage) -> list[Change]:
         return [Change(variant_id=variant_id, verdict=INVALID, reason=_nothing_measured(data, variant_id))]
     doubt = _spoilt(data, variant_id)
     step_s = median_s(step, CONTROLS)
-    delta, noisy = delta_of(tables.device_of(data, variant_id)), tables.device_of(data, variant_id) in stage.noisy
+    device = data.variants[variant_id].device
+    delta, noisy = delta_of(device), device in stage.noisy
     found = []
     for key in sorted(mine, key=lambda key: SCOPES.index(key[1])):  # stable: phases and layers keep their order
         change = _judged(key, mine[key], step_s, whole, delta)
@@ -201,7 +204,7 @@ def _of_variant(data: RunData, variant_id: str, stage: Stage) -> list[Change]:
 
 def _unfit(data: RunData, variant_id: str) -> str:
     """Why nothing of a variant can be compared: a trial that is no measurement of it, or a base that never ran."""
-    mine = tables.step_trials(data, variant_id)
+    mine = outcomes.step_trials(data, variant_id)
     for trial in mine[~mine.status.isin(("ok", *DEAD))].itertuples():
         return f"{trial.tree}: {trial.status}: {trial.reason}"
     if mine.empty:
@@ -230,7 +233,7 @@ def _doubted(change: Change, word: str, reason: str) -> Change:
 
 def _nothing_measured(data: RunData, variant_id: str) -> str:
     """Why a variant has no round with every arm."""
-    trials = tables.step_trials(data, variant_id)
+    trials = outcomes.step_trials(data, variant_id)
     dead = trials[trials.status != "ok"]
     for trial in dead.iloc[::-1].itertuples():
         mine = trials[trials.tree == trial.tree]
@@ -295,7 +298,7 @@ def _p_of(data: RunData, key: Key, flag: str, arms: pd.DataFrame) -> float:
     """The p of a flagged cell's fresh rounds: that it changed by more than delta, the way it was flagged."""
     sign = 1.0 if flag == SLOWER else -1.0
     logs = sign * np.log(arms)
-    return p_above(logs[HEAD], logs[CONTROLS], math.log1p(delta_of(tables.device_of(data, key[0]))))
+    return p_above(logs[HEAD], logs[CONTROLS], math.log1p(delta_of(data.variants[key[0]].device)))
 
 
 def _decided(change: Change, fresh: Stage, p: float | None) -> Change:

@@ -42,7 +42,7 @@ class Trace:
 def read(data: RunData) -> list[Trace]:
     """The traces of a run, in the order of its variants. One that can't be read becomes a warning of the run's."""
     found = []
-    for variant_id in data.variants.variant_id:
+    for variant_id in data.variants:
         path = traces.folder_of(data.folder, variant_id) / traces.RAW
         if path.is_file():
             try:

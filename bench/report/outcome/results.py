@@ -11,6 +11,8 @@ from bench.analyse.load import RunData
 from bench.analyse.stats import Interval
 from bench.analyse.verdicts import UNDECIDED, delta_of, smallest_seen
 from bench.core.facts import Environment
+from bench.core.metrics.metric import Table
+from bench.core.metrics.registry import in_table
 from bench.core.progress import duration
 from bench.core.text import MOST_OF_A_REASON, code, marked
 from bench.report.figures import plots
@@ -118,8 +120,8 @@ def epoch_words(row: dict[str, Any]) -> str:
 
 def verdict_words(report: Report) -> str:
     """What the verdicts of this run mean, and what an undecided one would have shown."""
-    devices = report.data.variants.loc[report.data.variants.excluded_reason == "", "device"]
-    deltas = " and ".join(f"{percent(delta_of(d))} on {d}" for d in devices.unique())
+    devices = dict.fromkeys(report.data.variants[v].device for v in report.data.runnable)
+    deltas = " and ".join(f"{percent(delta_of(d))} on {d}" for d in devices)
     text = (
         f"FASTER and SLOWER: the whole interval lies beyond the change that matters ({deltas}, declared "
         "beforehand); SAME: it lies within; UNDECIDED: neither."
@@ -128,7 +130,7 @@ def verdict_words(report: Report) -> str:
     for row in undecided.itertuples():
         ratio = Interval(estimate=row.ratio, lo=row.ratio_lo, hi=row.ratio_hi)
         if ratio.known:
-            delta = delta_of(tables.device_of(report.data, row.variant_id))
+            delta = delta_of(report.data.variants[row.variant_id].device)
             text += (
                 f" For {named(report.data, row.variant_id)} a change of {percent(smallest_seen(ratio, delta))} "
                 "would have been seen in four runs of five."
@@ -170,7 +172,7 @@ def memory_section(report: Report) -> Lines:
     table = report.memory
     if table.empty:
         return []
-    names = {f"{m}_bytes": m.replace("_", " ") for m in tables.MEMORY_METRICS}
+    names = {metric.in_table: metric.name.replace("_", " ") for metric in in_table(Table.MEMORY)}
     shown = table.dropna(axis="columns", how="all")
     rows = [
         {"variant": label(report.data, row["variant_id"])}
@@ -232,9 +234,9 @@ MM_WORDS = (
 
 def tunes_in_tf32(data: RunData) -> bool:
     """Whether a compiled variant has matrix products in place of convolutions that would have taken TF32."""
-    ran = data.variants[data.variants.excluded_reason == ""]
-    tuned = ran[(ran.compile_mode == "max-autotune") & (ran.precision == "default")]
-    indices = [int(device.partition(":")[2] or 0) for device in tuned.device if device.startswith("cuda")]
+    ran = [data.variants[v] for v in data.runnable]
+    tuned = [v for v in ran if v.on_cuda and v.compile_mode == "max-autotune" and v.precision == "default"]
+    indices = [int(variant.device.partition(":")[2] or 0) for variant in tuned]
     devices = data.run.environment.cuda_devices
     return any(index < len(devices) and devices[index].capability >= TF32 for index in indices)
 

@@ -117,7 +117,7 @@ def write_variants(page: TracedPage, folder: Path) -> None:
     from tensorboard.plugins.hparams import summary_v2  # noqa: PLC0415
 
     data, judged = page.data, metrics(page)
-    ids = [v for v in data.variants.variant_id if v in judged.index]
+    ids = [v for v in data.variants if v in judged.index]
     if not ids:
         return
     axes = pd.DataFrame([variant_axes(data, v) for v in ids], index=ids)
