@@ -17,7 +17,7 @@ from bench.analyse.labels import ALWAYS_TOLD, name_of
 from bench.analyse.load import RunData, variant_axes
 from bench.analyse.stats import LEAST_ROUNDS, LEVEL, NOTHING, Interval
 from bench.core.facts import Environment
-from bench.core.metrics.metric import Table
+from bench.core.metrics.metric import MetricTable
 from bench.core.metrics.registry import in_table
 from bench.core.records import RecordError
 
@@ -217,7 +217,7 @@ def layers(runs: Sequence[Side], found: Sequence[Match]) -> pd.DataFrame:
 def memory(runs: Sequence[Side], found: Sequence[Match]) -> pd.DataFrame:
     """A row a variant and run: bytes, and the first run's over this one's."""
     frames = [run.memory.assign(layer="") for run in runs]
-    values = [metric.in_table for metric in in_table(Table.MEMORY)]
+    values = [metric.in_table for metric in in_table(MetricTable.MEMORY)]
     return _side_by_side(runs, found, frames, values).drop(columns="layer")
 
 

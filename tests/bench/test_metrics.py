@@ -1,16 +1,22 @@
 """The registry of metrics: it is whole, and what it says is in the files that it names."""
 
 import ast
-from collections.abc import Iterator
+import csv
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from bench.core.metrics.metric import Better, Kind, Metric, Source
+from bench.analyse.load import load
+from bench.core.metrics.metric import Better, Kind, Metric, MetricTable, Source
 from bench.core.metrics.registry import METRICS
 from bench.core.metrics.sample import Sample, Scope
-from bench.core.records import SAMPLES, SCOPES
+from bench.core.records import SAMPLES, SCOPES, read_rows
 from bench.measure.samples import Samples
+from bench.report import pages
+from bench.report.render import tensorboard, terminal
+from bench.run import launch
+from bench.run.trial import Run
 
 MEASURE = Path(__file__).parents[2] / "bench" / "measure"
 
@@ -75,6 +81,36 @@ def test_unit_and_scope_come_from_the_registry(name: str, part: dict[str, str], 
     assert (scope, unit, 2.5, 3) == (sample.scope, sample.unit, sample.value, sample.index)
 
 
+def variants_table(page: str) -> list[list[str]]:
+    """The cells of the page's table of variants, the heading and the rule below it included."""
+    lines = page.partition("## Variants\n\n")[2].partition("\n\n")[0].splitlines()
+    return [[cell.strip() for cell in line.split("|")] for line in lines]
+
+
+def test_a_metric_is_everywhere_once_it_is_registered_and_measured(
+    start: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line in the registry, and a worker that measures it: the two files of the recipe."""
+    stalls = Metric(
+        name="stalls", kind=Kind.SECONDS, table=MetricTable.STEPS, page="stalled", terminal="stalls", better=Better.LESS
+    )
+    monkeypatch.setitem(METRICS, "stalls", stalls)
+    monkeypatch.setenv("FAKE_METRICS", '[["stalls", "s", 0.125]]')
+    run = start("cpu-default-nchw-eager-b32", "cpu-default-nchw-eager-b32-kept")
+    launch.execute(run, after_pilot=lambda _folder: None)
+    report = pages.write(load(run.folder.folder), tmp_path / "reports")
+    samples = read_rows(run.folder.folder, SAMPLES)[0]
+    stored = csv.DictReader((report.folder / "tables" / "steps.csv").read_text().splitlines())
+    heading, _, *shown = variants_table(report.path.read_text())
+    cells = terminal.cells_of(report.data, report.steps.iloc[0].to_dict(), with_ratio=True)
+
+    assert {("step", "s", 0.125)} == {(s["scope"], s["unit"], s["value"]) for s in samples if s["metric"] == "stalls"}
+    assert ["0.125"] * 2 == [row["stalls_s"] for row in stored]
+    assert ["125 ms"] * 2 == [row[heading.index("stalled")] for row in shown]
+    assert cells["stalls"] == "125 ms"
+    assert [0.125] * 2 == list(tensorboard.metrics(report)["stalls_s"])
+
+
 def test_a_sample_has_the_columns_of_its_file() -> None:
     sample = Sample(probe="steps", scope=Scope.STEP, metric="wall", unit="s", value=7)
     columns = [name for name in SAMPLES.columns if name != "trial_id"]
@@ -97,6 +133,7 @@ def test_columns_are_named_once() -> None:
     assert len(set(columns)) == len(columns)
 
 
-def test_a_metric_without_a_column_is_not_shown() -> None:
-    with pytest.raises(ValueError, match="lag is to be shown: it needs a table"):
-        Metric(name="lag", kind=Kind.SECONDS, better=Better.LESS)
+@pytest.mark.parametrize("shown", [{"page": "lag"}, {"terminal": "lag"}, {"better": Better.LESS}])
+def test_a_metric_without_a_column_can_not_be_shown(shown: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"lag: .* table"):
+        Metric(name="lag", kind=Kind.SECONDS, **shown)  # type: ignore[arg-type] # one field of several

@@ -4,7 +4,7 @@ from typing import Any
 
 from bench.analyse.load import RunData
 from bench.analyse.stats import Interval
-from bench.core.metrics.metric import Metric, Source, Table
+from bench.core.metrics.metric import Metric, MetricTable, Source
 from bench.core.metrics.registry import in_table
 from bench.core.metrics.sample import Scope
 
@@ -17,7 +17,7 @@ def bounded(name: str, interval: Interval) -> Row:
     return {name: interval.estimate, f"{name}_lo": interval.lo, f"{name}_hi": interval.hi}
 
 
-def metric_columns(data: RunData, variant_id: str, table: Table) -> Row:
+def metric_columns(data: RunData, variant_id: str, table: MetricTable) -> Row:
     """The metrics of a table that are medians over a variant's rounds, by column; NaN where one was not measured."""
     row: Row = {}
     for metric in in_table(table):

@@ -7,7 +7,7 @@ import pandas as pd
 from bench.analyse.load import RunData
 from bench.analyse.outcomes import not_gated, outcome
 from bench.analyse.tables.columns import metric_columns
-from bench.core.metrics.metric import Table
+from bench.core.metrics.metric import MetricTable
 from bench.core.metrics.registry import in_table
 
 
@@ -16,9 +16,9 @@ def numerics(data: RunData) -> pd.DataFrame:
     rows = []
     for v in data.runnable:
         status, reason = outcome(data, v)
-        values = metric_columns(data, v, Table.NUMERICS)
+        values = metric_columns(data, v, MetricTable.NUMERICS)
         reason = reason or not_gated(data, v)
         if status == "invalid" or reason or not math.isnan(values["gradient_bound"]):
             rows.append({"variant_id": v} | values | {"status": status, "reason": reason})
-    names = [metric.in_table for metric in in_table(Table.NUMERICS)]
+    names = [metric.in_table for metric in in_table(MetricTable.NUMERICS)]
     return pd.DataFrame(rows, columns=["variant_id", *names, "status", "reason"])

@@ -10,7 +10,7 @@ from bench.analyse.ratios import baseline_of, batch_of, controls, ratio_to
 from bench.analyse.stats import NOTHING, Interval
 from bench.analyse.tables.columns import Row, bounded, metric_columns
 from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, delta_of, verdict
-from bench.core.metrics.metric import Table
+from bench.core.metrics.metric import MetricTable
 
 EPOCH_IMAGES = 60_000
 EAGER = "eager"
@@ -30,7 +30,7 @@ def step_row(data: RunData, variant_id: str, noisy: set[str]) -> Row:
     ratio, n = ratio_to(data, variant_id, baseline) if baseline else (NOTHING, 0)
     return (
         {"variant_id": variant_id, "images_per_s": images_per_s}
-        | metric_columns(data, variant_id, Table.STEPS)
+        | metric_columns(data, variant_id, MetricTable.STEPS)
         | first_steps(data, variant_id, step_s)
         | epoch(data, variant_id, images_per_s)
         | bounded("ratio", ratio)

@@ -51,7 +51,7 @@ class Source(StrEnum):
     """analyse/tables computes it from all trials of a variant."""
 
 
-class Table(StrEnum):
+class MetricTable(StrEnum):
     """A table of a report with a row a variant."""
 
     STEPS = "steps"
@@ -70,8 +70,9 @@ class Metric:
     """What its whole is: a step or a process. A sample of a phase or a layer of it says so itself."""
     source: Source = Source.SAMPLE
     better: Better | None = None
-    """TensorBoard's HParams show the metrics that say this and have a column."""
-    table: Table | None = None
+    """TensorBoard's HParams show the metrics that say this: a variant is judged by them. None for what explains a step,
+    such as its page faults: a variant with fewer is not better for that."""
+    table: MetricTable | None = None
     """The table that has a column of it: the median over the rounds."""
     column: str = ""
     """The column's name; by default the metric's, with its unit."""
@@ -80,16 +81,19 @@ class Metric:
     by_phase: bool = False
     """Whether a column of each phase follows, such as forward_s."""
     page: str = ""
-    """Its heading in the page's table of variants; empty if it is not there."""
+    """Its heading in the page's table of variants; without one it is not there."""
     terminal: str = ""
-    """Its heading in the terminal's table; empty if it is not there."""
+    """Its heading in the terminal's table; without one it is not there."""
     board: str = ""
     """Its name in TensorBoard's HParams; by default the metric's, in words."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a metric that would be shown from a column that it has not."""
-        if (self.better or self.page or self.terminal) and self.table is None:
-            msg = f"{self.name} is to be shown: it needs a table"
+        """Raise ValueError for a metric that is to be shown and has no column to show."""
+        if (self.page or self.terminal) and self.table is not MetricTable.STEPS:
+            msg = f"{self.name}: the tables of variants show steps.csv, so table must be MetricTable.STEPS"
+            raise ValueError(msg)
+        if self.better and self.table is None:
+            msg = f"{self.name}: TensorBoard shows columns of a table, so better needs a table"
             raise ValueError(msg)
 
     @property

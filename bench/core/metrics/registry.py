@@ -3,11 +3,11 @@
 To add a metric, add a line here and measure it: CONTRIBUTING.md has the recipe.
 """
 
-from bench.core.metrics.metric import Better, Kind, Metric, Source, Table
+from bench.core.metrics.metric import Better, Kind, Metric, MetricTable, Source
 from bench.core.metrics.sample import Scope
 
 S, B, C, N = Kind.SECONDS, Kind.BYTES, Kind.COUNT, Kind.NUMBER
-PROCESS, STEPS, MEMORY, NUMERICS = Scope.PROCESS, Table.STEPS, Table.MEMORY, Table.NUMERICS
+PROCESS, STEPS, MEMORY, NUMERICS = Scope.PROCESS, MetricTable.STEPS, MetricTable.MEMORY, MetricTable.NUMERICS
 LESS, MORE = Better.LESS, Better.MORE
 
 METRICS: dict[str, Metric] = {
@@ -31,12 +31,12 @@ METRICS: dict[str, Metric] = {
             name="closure", kind=Kind.RATIO, source=Source.TRIAL, table=STEPS, bounds=True, better=Better.NEAR_ONE,
         ),
         Metric(name="overhead", kind=Kind.SHARE, source=Source.TRIAL, table=STEPS, column="instrument_overhead"),
-        Metric(name="cpu_user", kind=S, table=STEPS, better=LESS, page="CPU user"),
-        Metric(name="cpu_system", kind=S, table=STEPS, better=LESS, page="CPU system"),
-        Metric(name="page_faults", kind=C, table=STEPS, better=LESS, page="page faults", terminal="page faults"),
-        Metric(name="dispatch", kind=S, table=STEPS, better=LESS, terminal="dispatch"),
-        Metric(name="device", kind=S, table=STEPS, better=LESS, terminal="device"),
-        Metric(name="launch_gaps", kind=S, source=Source.TRIAL, table=STEPS, better=LESS),
+        Metric(name="cpu_user", kind=S, table=STEPS, page="CPU user"),
+        Metric(name="cpu_system", kind=S, table=STEPS, page="CPU system"),
+        Metric(name="page_faults", kind=C, table=STEPS, page="page faults", terminal="page faults"),
+        Metric(name="dispatch", kind=S, table=STEPS, terminal="dispatch"),
+        Metric(name="device", kind=S, table=STEPS, terminal="device"),
+        Metric(name="launch_gaps", kind=S, source=Source.TRIAL, table=STEPS),
         # A step, in samples.csv alone.
         Metric(name="involuntary_switches", kind=C),
         Metric(name="stamped_wall", kind=S),
@@ -105,6 +105,6 @@ def metric(name: str) -> Metric:
     return METRICS[name]
 
 
-def in_table(table: Table) -> list[Metric]:
+def in_table(table: MetricTable) -> list[Metric]:
     """The metrics with a column of a table, in the order of its columns."""
     return [metric for metric in METRICS.values() if metric.table is table]

@@ -11,15 +11,16 @@ from bench.analyse.load import RunData
 from bench.analyse.stats import Interval
 from bench.analyse.verdicts import UNDECIDED, delta_of, smallest_seen
 from bench.core.facts import Environment
-from bench.core.metrics.metric import Table
+from bench.core.metrics.metric import MetricTable
 from bench.core.metrics.registry import in_table
 from bench.core.progress import duration
 from bench.core.text import MOST_OF_A_REASON, code, marked
+from bench.report import cells
 from bench.report.figures import plots
 from bench.report.outcome import advice, answer, bound
 from bench.report.page import Lines, Report, TracedPage
 from bench.report.trust import effect, noise
-from bench.report.words import count, interval, markdown, number, percent, seconds, size, spread_seconds
+from bench.report.words import count, markdown, number, percent, seconds, size
 
 TF32 = (8, 0)
 """The compute capability from which on there is TF32."""
@@ -68,16 +69,14 @@ def answer_section(report: Report) -> Lines:
 def variants_section(report: Report) -> Lines:
     """The variants table and the dots behind it."""
     data, steps = report.data, report.steps
+    judged = [metric for metric in in_table(MetricTable.STEPS) if metric.better]
+    explained = [metric for metric in in_table(MetricTable.STEPS) if not metric.better]
     rows = [
         {
             "variant": label(data, row["variant_id"]),
-            "images/s": number(row["images_per_s"]),
-            "step": spread_seconds(row["step_s"], row["step_s_lo"], row["step_s_hi"]),
-            "times baseline": interval(row["ratio"], row["ratio_lo"], row["ratio_hi"]),
+            **cells.of_page(judged, row),
             "verdict": effect.verdict_words(data, row),
-            "CPU user": seconds(row["cpu_user_s"]),
-            "CPU system": seconds(row["cpu_system_s"]),
-            "page faults": count(row["page_faults"]),
+            **cells.of_page(explained, row),
             "epoch": epoch_words(row),
             "rounds": tables.rounds_words(data, row["n"]),
         }
@@ -172,7 +171,7 @@ def memory_section(report: Report) -> Lines:
     table = report.memory
     if table.empty:
         return []
-    names = {metric.in_table: metric.name.replace("_", " ") for metric in in_table(Table.MEMORY)}
+    names = {metric.in_table: metric.name.replace("_", " ") for metric in in_table(MetricTable.MEMORY)}
     shown = table.dropna(axis="columns", how="all")
     rows = [
         {"variant": label(report.data, row["variant_id"])}
