@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bench.analyse.changes import Change
+from bench.analyse.ab_cells import Change
 from bench.analyse.compare import Match, Side
 from bench.analyse.deaths import Deaths
 from bench.analyse.load import RunData

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from bench.analyse.changes import Change, stage_of
+from bench.analyse.ab_cells import Change, stage_of
 from bench.analyse.deaths import Deaths
 from bench.analyse.labels import label
 from bench.analyse.load import RunData
