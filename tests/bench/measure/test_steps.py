@@ -10,6 +10,7 @@ from bench.core.variants import Variant
 from bench.measure.probes.stamps import Stamper, stamped_samples
 from bench.measure.probes.steps import WARM_S, Counts, calibrate, first_step, plain_steps, warm_up
 from bench.measure.samples import Samples
+from bench.measure.system.usage import Usage
 from bench.measure.workload import Workload
 from nin.train import Setup
 
@@ -32,7 +33,7 @@ def test_a_plain_sample_is_the_mean_of_its_steps_loader_included(
 
     assert values(samples, "wall") == [STEP_S, STEP_S]
     assert {3} == {r.iterations for r in samples.rows}
-    assert {"wall", "cpu_user", "cpu_system", "page_faults", "involuntary_switches"} == {r.metric for r in samples.rows}
+    assert {"wall", *Usage.__dataclass_fields__} == {r.metric for r in samples.rows}
 
 
 def test_no_synchronize_falls_into_a_timed_region(fake_work: Workload, clock: Any) -> None:  # noqa: ANN401
