@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pandas as pd
 
-from bench.analyse.changes import Change
+from bench.analyse.ab_cells import Change
 from bench.analyse.compare import Match, Side
 from bench.analyse.deaths import Deaths
 from bench.analyse.load import RunData

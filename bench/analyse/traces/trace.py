@@ -42,7 +42,7 @@ class Trace:
 def read(data: RunData) -> tuple[list[Trace], list[str]]:
     """The traces of a run in the order of its variants, and a warning for each that is damaged or cut short."""
     found, warnings = [], []
-    for variant_id in data.variants.variant_id:
+    for variant_id in data.variants:
         path = traces.folder_of(data.folder, variant_id) / traces.RAW
         if path.is_file():
             try:

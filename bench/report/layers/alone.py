@@ -64,7 +64,7 @@ def read(data: RunData) -> pd.DataFrame:
     for path in sorted((data.folder / FOLDER).glob("*/*.json"), key=lambda p: p.stat().st_mtime):
         rows += of_file(path)
     found = pd.DataFrame(rows, columns=COLUMNS)
-    known = found[found.variant_id.isin(data.variants[data.variants.excluded_reason == ""].variant_id)]
+    known = found[found.variant_id.isin(data.runnable)]
     return known.drop_duplicates(["variant_id", "layer", "phase", "cache"], keep="last")
 
 

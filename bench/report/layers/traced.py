@@ -5,7 +5,6 @@ from functools import partial
 
 import pandas as pd
 
-from bench.analyse import tables
 from bench.analyse.labels import label, named
 from bench.analyse.load import RunData
 from bench.analyse.traces.trace import Trace
@@ -148,7 +147,7 @@ def in_rounds(page: TracedPage, variant_id: str) -> dict[str, float]:
 
 def on_of(data: RunData, trace: Trace) -> str:
     """Where the work of a variant is done: cpu or device."""
-    return "device" if tables.device_of(data, trace.variant_id).startswith("cuda") else "cpu"
+    return "device" if data.variants[trace.variant_id].on_cuda else "cpu"
 
 
 def against_probe(data: RunData, trace: Trace) -> pd.DataFrame:

@@ -221,12 +221,9 @@ def died_words(data: RunData, steps: pd.DataFrame, best: float | None) -> list[s
 
 def notebook_of(data: RunData, variant_id: str) -> str | None:
     """The notebook's loop on the same device, batch and model, if the run has it."""
-    baseline = from_row(variant_axes(data, variant_id)).baseline
-    for other in data.variants.variant_id:
-        candidate = from_row(variant_axes(data, other))
-        if candidate.is_notebook and candidate.baseline == baseline:
-            return str(other)
-    return None
+    baseline = data.variants[variant_id].baseline
+    found = (v for v, variant in data.variants.items() if variant.is_notebook and variant.baseline == baseline)
+    return next(found, None)
 
 
 def standing(data: RunData, steps: pd.DataFrame, best: str, verdict: str) -> str:
@@ -259,8 +256,7 @@ def layered_variants(data: RunData, steps: pd.DataFrame, layered: set[str]) -> l
 
 def first_and_fastest(data: RunData, steps: pd.DataFrame) -> list[str]:
     """Of some variants the first baseline and the fastest; the first of them where there is neither."""
-    baselines = set(data.variants.loc[data.variants.baseline == "True", "variant_id"])
-    first = [v for v in steps.variant_id if v in baselines][:1]
+    first = [v for v in steps.variant_id if data.variants[v].is_baseline][:1]
     best = None if steps.empty else fastest(data, steps)
     found = first + [v for v in (best,) if v and v not in first]
     return found or list(steps.variant_id[:1])

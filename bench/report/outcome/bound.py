@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analyse import tables
 from bench.analyse.labels import named
 from bench.analyse.load import RunData, variant_axes
 from bench.core.variants import from_row
@@ -73,7 +72,7 @@ def gap_words(data: RunData, shown: pd.DataFrame) -> str:
     """What launch gaps are, and which steps have none; nothing where none has any."""
     if not shown.launch_gaps_s.notna().any():
         return ""
-    on_cuda = shown.variant_id.map(lambda variant_id: tables.device_of(data, variant_id).startswith("cuda"))
+    on_cuda = shown.variant_id.map(lambda variant_id: data.variants[variant_id].on_cuda)
     idle = shown[on_cuda & shown.launch_gaps_s.isna()]
     told = (
         " Stamped steps lie in the device's queue before it comes to them, so every part is the device's own time. "

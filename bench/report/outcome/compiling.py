@@ -52,9 +52,9 @@ MM_WORDS = (
 
 def tunes_in_tf32(data: RunData) -> bool:
     """Whether a compiled variant has matrix products in place of convolutions that would have taken TF32."""
-    ran = data.variants[data.variants.excluded_reason == ""]
-    tuned = ran[(ran.compile_mode == "max-autotune") & (ran.precision == "default")]
-    indices = [int(device.partition(":")[2] or 0) for device in tuned.device if device.startswith("cuda")]
+    ran = [data.variants[v] for v in data.runnable]
+    tuned = [v for v in ran if v.on_cuda and v.compile_mode == "max-autotune" and v.precision == "default"]
+    indices = [int(variant.device.partition(":")[2] or 0) for variant in tuned]
     devices = data.run.environment.cuda_devices
     return any(index < len(devices) and devices[index].capability >= TF32 for index in indices)
 

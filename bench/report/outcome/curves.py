@@ -101,7 +101,7 @@ def slow_words(report: Report, variant_id: str) -> str:
     """How many convolutions of a variant on the CPU took another path than oneDNN's; empty where not looked at."""
     mine = report.data.layers.drop_duplicates(["variant_id", "layer"])
     mine = mine[(mine.variant_id == variant_id) & mine.type.str.startswith("Conv") & (mine.kernel != "")]
-    if mine.empty or tables.device_of(report.data, variant_id) != "cpu":
+    if mine.empty or report.data.variants[variant_id].device != "cpu":
         return ""
     return f"{int(mine.kernel.str.startswith(SLOW).sum())} of {len(mine)}"
 
@@ -110,7 +110,7 @@ def batch_section(report: Report) -> Section | None:
     """Throughput by batch size, where a run has several, and the largest that fits, where it was sought."""
     data = report.data
     families = answer.families(data, report.steps, "batch_size")
-    sentences = (largest_words(report, v) for v in data.variants.variant_id)
+    sentences = (largest_words(report, v) for v in data.variants)
     blocks: list[Block] = [Paragraph(sentence) for sentence in sentences if sentence]
     if families:
         draw = partial(plots.curves, report.steps, families, lambda v: tables.batch_of(data, v), "images a batch")
@@ -124,11 +124,11 @@ BY_INDEX = "have more elements than torch's indices of 32 bits count: a limit of
 def largest_words(report: Report, variant_id: str) -> str:
     """The largest batch of a variant, with what limited it; empty where none was sought."""
     data, plan = report.data, report.data.run.plan
-    row = data.variants.set_index("variant_id").loc[variant_id]
+    variant = data.variants[variant_id]
     tried = dict(plan.tried.get(variant_id, []))
-    if row.batch_size != LARGEST or not tried:
+    if variant.batch_size != LARGEST or not tried:
         return ""
-    limit = plan.memory_limit_bytes.get(row.device.partition(":")[0])
+    limit = plan.limit_bytes(variant)
     under = f"under a limit of {size(limit)}" if limit else "on this device"
     fits = [n for n, peak in tried.items() if peak is not None]
     fails = [n for n, peak in tried.items() if peak is None]

@@ -2,8 +2,9 @@
 
 from functools import partial
 
-from bench.analyse import tables
 from bench.analyse.labels import label
+from bench.core.metrics.metric import MetricTable
+from bench.core.metrics.registry import in_table
 from bench.report.document import Figure, Paragraph, Section, Table
 from bench.report.figures import plots
 from bench.report.page import Report
@@ -15,7 +16,7 @@ def section(report: Report) -> Section | None:
     table = report.memory
     if table.empty:
         return None
-    names = {f"{m}_bytes": m.replace("_", " ") for m in tables.MEMORY_METRICS}
+    names = {metric.in_table: metric.name.replace("_", " ") for metric in in_table(MetricTable.MEMORY)}
     shown = table.dropna(axis="columns", how="all")
     rows = [
         {"variant": label(report.data, row["variant_id"])}

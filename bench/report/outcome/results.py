@@ -10,14 +10,17 @@ from bench.analyse.labels import label, named
 from bench.analyse.load import RunData
 from bench.analyse.stats import Interval
 from bench.analyse.verdicts import UNDECIDED, delta_of, smallest_seen
+from bench.core.metrics.metric import MetricTable
+from bench.core.metrics.registry import in_table
 from bench.core.progress import duration
 from bench.core.text import MOST_OF_A_REASON, code
+from bench.report import cells
 from bench.report.document import Block, Figure, Fold, Paragraph, Section, Table, paragraphs
 from bench.report.figures import plots
 from bench.report.outcome import bound
 from bench.report.page import Report
 from bench.report.trust import effect
-from bench.report.words import count, interval, number, percent, seconds, spread_seconds
+from bench.report.words import percent, seconds
 
 WORDS = (
     "Brackets hold 95 % intervals over rounds. *Times baseline* is the baseline's seconds per image over "
@@ -32,16 +35,14 @@ DIED_WORDS = "A variant whose trials died in some *rounds* stays UNDECIDED and i
 def variants_section(report: Report) -> Section:
     """The variants table, what it means, and the dots behind it."""
     data, steps = report.data, report.steps
+    judged = [metric for metric in in_table(MetricTable.STEPS) if metric.better]
+    explained = [metric for metric in in_table(MetricTable.STEPS) if not metric.better]
     rows = [
         {
             "variant": label(data, row["variant_id"]),
-            "images/s": number(row["images_per_s"]),
-            "step": spread_seconds(row["step_s"], row["step_s_lo"], row["step_s_hi"]),
-            "times baseline": interval(row["ratio"], row["ratio_lo"], row["ratio_hi"]),
+            **cells.of_page(judged, row),
             "verdict": effect.verdict_words(data, row),
-            "CPU user": seconds(row["cpu_user_s"]),
-            "CPU system": seconds(row["cpu_system_s"]),
-            "page faults": count(row["page_faults"]),
+            **cells.of_page(explained, row),
             "epoch": epoch_words(row),
             "rounds": tables.rounds_words(data, row["n"]),
         }
@@ -80,8 +81,8 @@ def epoch_words(row: dict[str, Any]) -> str:
 
 def verdict_words(report: Report) -> str:
     """What the verdicts of this run mean, and what an undecided one would have shown."""
-    devices = report.data.variants.loc[report.data.variants.excluded_reason == "", "device"]
-    deltas = " and ".join(f"{percent(delta_of(d))} on {d}" for d in devices.unique())
+    devices = dict.fromkeys(report.data.variants[v].device for v in report.data.runnable)
+    deltas = " and ".join(f"{percent(delta_of(d))} on {d}" for d in devices)
     text = (
         f"FASTER and SLOWER: the whole interval lies beyond the change that matters ({deltas}, declared "
         "beforehand); SAME: it lies within; UNDECIDED: neither."
@@ -90,7 +91,7 @@ def verdict_words(report: Report) -> str:
     for row in undecided.itertuples():
         ratio = Interval(estimate=row.ratio, lo=row.ratio_lo, hi=row.ratio_hi)
         if ratio.known:
-            delta = delta_of(tables.device_of(report.data, row.variant_id))
+            delta = delta_of(report.data.variants[row.variant_id].device)
             text += (
                 f" For {named(report.data, row.variant_id)} a change of {percent(smallest_seen(ratio, delta))} "
                 "would have been seen in four runs of five."

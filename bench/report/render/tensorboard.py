@@ -17,20 +17,14 @@ from bench.analyse import tables
 from bench.analyse.load import RunData, cell, variant_axes
 from bench.analyse.traces import mend
 from bench.core import traces
+from bench.core.metrics.metric import Metric
+from bench.core.metrics.registry import METRICS
 from bench.core.records import RecordError
 from bench.core.text import distinct
 from bench.report.document import Document
 from bench.report.page import Report, TracedPage
 from bench.report.render import inline, markdown
 
-METRICS = {
-    "images_per_s": "images a second",
-    "step_s": "seconds a step",
-    "ratio": "times the baseline",
-    "closure": "closure",
-    "process_peak_bytes": "peak of the process (bytes)",
-}
-"""What a variant is judged by in HParams: columns of steps.csv and memory.csv."""
 REPORT = "report"
 """The run of TensorBoard that holds the report's text and figures."""
 
@@ -117,7 +111,7 @@ def write_variants(page: TracedPage, folder: Path) -> None:
     from tensorboard.plugins.hparams import summary_v2  # noqa: PLC0415
 
     data, judged = page.data, metrics(page)
-    ids = [v for v in data.variants.variant_id if v in judged.index]
+    ids = [v for v in data.variants if v in judged.index]
     if not ids:
         return
     axes = pd.DataFrame([variant_axes(data, v) for v in ids], index=ids)
@@ -125,26 +119,33 @@ def write_variants(page: TracedPage, folder: Path) -> None:
     shown = [name for name in axes if len(axes[name].unique()) > 1] or list(axes)
     with writer(folder) as top:
         hparams = [summary_v2.HParam(name, summary_v2.Discrete(sorted(axes[name].unique()))) for name in shown]
-        measured = [summary_v2.Metric(f"variant/{name}", display_name=words) for name, words in METRICS.items()]
+        measured = [summary_v2.Metric(f"variant/{m.in_table}", display_name=m.in_words) for m in judging()]
         top.add(summary_v2.hparams_config_pb(hparams, measured))
     for variant_id in ids:
         with writer(folder / traces.file_name(variant_id)) as mine:
             mine.add(summary_v2.hparams_pb(axes.loc[variant_id, shown].to_dict(), trial_id=variant_id))
             for tag, step, value in scalars(data, variant_id):
                 mine.scalar(tag, value, step)
-            for name in METRICS:
+            for name in judged:
                 mine.scalar(f"variant/{name}", float(judged.loc[variant_id, name]))
 
 
+def judging() -> list[Metric]:
+    """The metrics by which a variant is judged."""
+    return [metric for metric in METRICS.values() if metric.better]
+
+
 def metrics(page: TracedPage) -> pd.DataFrame:
-    """The metrics of each variant with a step, a row a variant; without a run, those of the steps before the trace."""
+    """What each variant with a step is judged by, a row a variant; without a run, of the steps before the trace."""
+    names = [metric.in_table for metric in judging()]
     if isinstance(page, Report):
-        found = page.steps.set_index("variant_id").join(page.memory.set_index("variant_id")[["process_peak_bytes"]])
-        return found.dropna(subset="step_s").reindex(columns=list(METRICS))
+        found = page.steps.set_index("variant_id")
+        found = found.join([page.memory.set_index("variant_id"), page.numerics.set_index("variant_id")])
+        return found.dropna(subset="step_s").reindex(columns=names)
     walls = page.data.traced[(page.data.traced.metric == "wall") & (page.data.traced.scope == "step")]
     step_s = walls.groupby("variant_id", sort=False)["value"].median()
     rates = {v: tables.batch_of(page.data, v) / seconds for v, seconds in step_s.items()}
-    return pd.DataFrame({"step_s": step_s, "images_per_s": pd.Series(rates)}).reindex(columns=list(METRICS))
+    return pd.DataFrame({"step_s": step_s, "images_per_s": pd.Series(rates)}).reindex(columns=names)
 
 
 def scalars(data: RunData, variant_id: str) -> Iterator[tuple[str, int, float]]:

@@ -7,15 +7,18 @@ from rich.console import Console
 
 from bench.analyse import tables
 from bench.analyse.load import RunData
+from bench.core.metrics.metric import MetricTable
+from bench.core.metrics.registry import in_table, metric
 from bench.core.text import MOST_OF_A_LINE, distinct, escaped, marked, shell_word
 from bench.core.traces import FOLDER
+from bench.report import cells
 from bench.report.document import Block, Bullets, Column, Paragraph, Section, Table
 from bench.report.layers import alone
 from bench.report.page import AbPage, ComparePage, Folder, Report, TracedPage
 from bench.report.render import console
 from bench.report.sides import ab
 from bench.report.trust import effect
-from bench.report.words import count, interval, number, percent, seconds
+from bench.report.words import number, percent, seconds
 
 PLAIN_WIDTH = 130
 """Columns of a table that no terminal shows."""
@@ -67,19 +70,13 @@ def cells_of(data: RunData, row: dict[str, Any], *, with_ratio: bool) -> dict[st
 
     What the host does for a step stands where it was measured on a CPU, what the device does where on a GPU.
     """
-    cells = {
-        "images/s": number(row["images_per_s"]),
-        "step": seconds(row["step_s"]),
-        "page faults": count(row["page_faults"]),
-        "system CPU": percent(row["cpu_system_s"] / (row["cpu_system_s"] + row["cpu_user_s"])),
-        "device": seconds(row["device_s"]),
-        "dispatch": seconds(row["dispatch_s"]),
-    }
+    system_share = row["cpu_system_s"] / (row["cpu_system_s"] + row["cpu_user_s"])
+    found = cells.of_terminal(in_table(MetricTable.STEPS), row) | {"system CPU": percent(system_share)}
     if with_ratio:
-        cells["times baseline"] = interval(row["ratio"], row["ratio_lo"], row["ratio_hi"])
-        cells["verdict"] = effect.verdict_words(data, row)
-        cells["rounds"] = tables.rounds_words(data, row["n"])
-    return cells
+        found["times baseline"] = cells.with_bounds(metric("ratio"), row)
+        found["verdict"] = effect.verdict_words(data, row)
+        found["rounds"] = tables.rounds_words(data, row["n"])
+    return found
 
 
 def show_profile(page: TracedPage) -> None:

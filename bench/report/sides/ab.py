@@ -2,11 +2,10 @@
 
 from functools import partial
 
-from bench.analyse.changes import Change, stage_of
+from bench.analyse.ab_cells import Change, stage_of
 from bench.analyse.deaths import Deaths
 from bench.analyse.labels import label
 from bench.analyse.load import RunData
-from bench.analyse.tables import device_of
 from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, delta_of, smallest_seen
 from bench.core.header import Header, Tree
 from bench.core.records import TREES
@@ -26,9 +25,7 @@ def title(page: AbPage) -> Section:
     """What was held against what, on which machine."""
     run = page.data.run
     state = "" if run.status == "complete" else f" **This run is {run.status}, not complete.**"
-    measured = "; ".join(
-        f"{code(v, MOST_OF_A_REASON)}, {marked(name_of(page.data, v))}" for v in page.data.variants.variant_id
-    )
+    measured = "; ".join(f"{code(v, MOST_OF_A_REASON)}, {marked(name_of(page.data, v))}" for v in page.data.variants)
     sentences = [
         f"On {hardware(run.environment)}; {marked(run.data.name)}; {run.started_at.isoformat()}.{state}",
         f"*Head* is {tree_words(run, 'head')}, *base* is {tree_words(run, 'base')}; a `+` tells of changes that are "
@@ -93,7 +90,7 @@ def changed(page: AbPage) -> Bullets:
 def in_part_words(data: RunData) -> list[str]:
     """The variants that took effect in part in some tree, and where."""
     found = []
-    for v in data.variants.variant_id:
+    for v in data.variants:
         missed = {tree: words for tree in TREES if (words := effect.words(data, v, tree))}
         if missed:
             told = ", ".join(f"in the {tree} {words}" for tree, words in missed.items())
@@ -134,7 +131,7 @@ def seen_words(data: RunData, change: Change) -> str:
     """Which change would have shown, where there is an interval."""
     if not change.ratio.known:
         return ""
-    delta = delta_of(device_of(data, change.variant_id))
+    delta = delta_of(data.variants[change.variant_id].device)
     return f" A change of {percent(smallest_seen(change.ratio, delta))} would have been seen in four runs of five."
 
 
@@ -197,7 +194,7 @@ def figure(data: RunData, drawn: list[Change]) -> Figure:
     names = [
         f"{name_of(data, c.variant_id)}: {part}" if several else part for c, part in zip(drawn, parts, strict=True)
     ]
-    delta = max(delta_of(device_of(data, c.variant_id)) for c in drawn)
+    delta = max(delta_of(data.variants[c.variant_id].device) for c in drawn)
     draw = partial(plots_rounds.changes, drawn, names, stage_of(data, "measure"), stage_of(data, "confirm"), delta)
     return Figure("changes", draw, "how much longer each part takes, one dot a round")
 

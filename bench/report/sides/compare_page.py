@@ -81,7 +81,7 @@ def canary_section(page: ComparePage) -> Section:
     """Fixed work that no variant touches, in every run."""
     rows = []
     for run in page.runs:
-        for device in dict.fromkeys(run.data.variants.device):
+        for device in dict.fromkeys(variant.device for variant in run.data.variants.values()):
             mine = compare.canaries(run, device)
             if not all(map(math.isnan, mine.values())):
                 hardware_name = run.model_of(device) or "unknown"

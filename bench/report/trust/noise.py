@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from bench.analyse import tables
-from bench.analyse.changes import stage_of
+from bench.analyse.ab_cells import stage_of
 from bench.analyse.labels import named
 from bench.analyse.load import RunData, cell
 from bench.analyse.stats import LEAST_ROUNDS
@@ -173,9 +173,9 @@ def busy_words(data: RunData) -> list[str]:
 
     Variants with loader workers or threads of their own number wait for a CPU by themselves, and tell nothing.
     """
-    alone = data.variants[(data.variants.loader != "workers") & (data.variants.threads == "unset")]
+    alone = [v for v, variant in data.variants.items() if variant.loader != "workers" and variant.threads is None]
     trials = state(data)
-    trials = trials[trials.variant_id.isin(alone.variant_id)]
+    trials = trials[trials.variant_id.isin(alone)]
     told = [
         f"{MEASURES[key].name} {percent(trials[key].median())}"
         for key in ("pressure", "stolen")
@@ -195,8 +195,9 @@ def quota_words(data: RunData) -> list[str]:
     Nothing where no variant on the CPU leaves their number to PyTorch.
     """
     found = data.run.environment
-    asked = data.variants[(data.variants.threads == "unset") & (data.variants.excluded_reason == "")]
-    if not found.cpu_quota or not found.torch_threads or not asked.device.str.startswith("cpu").any():
+    ran = [data.variants[v] for v in data.runnable]
+    asked = any(variant.threads is None and not variant.on_cuda for variant in ran)
+    if not found.cpu_quota or not found.torch_threads or not asked:
         return []
     fit = max(1, min(int(found.cpu_quota), found.cores or found.torch_threads))
     if found.torch_threads <= fit:

@@ -18,14 +18,16 @@ OURS = re.compile(r"python -m bench (run|ab|profile)( |$)")
 def failures_section(page: Page) -> Section:
     """What went wrong and what could not run, with reasons."""
     failed = tables.failures(page.data)
-    excluded = page.data.variants[page.data.variants.excluded_reason != ""]
-    if failed.empty and excluded.empty:
+    excluded: dict[str, list[str]] = {}
+    for variant_id, reason in page.data.excluded.items():
+        excluded.setdefault(reason, []).append(variant_id)
+    if failed.empty and not excluded:
         return Section("Failures and exclusions", [Paragraph("None.")])
     blocks: list[Block] = [Paragraph("No trial failed.")]
     if not failed.empty:
         blocks = [Table.of(failed.rename(columns={"variant_id": "variant"}).to_dict("records"), MOST_OF_A_REASON)]
-    for reason, rows in excluded.groupby("excluded_reason", sort=False):
-        ids = ", ".join(code(v, MOST_OF_A_REASON) for v in rows.variant_id)
+    for reason, variant_ids in excluded.items():
+        ids = ", ".join(code(v, MOST_OF_A_REASON) for v in variant_ids)
         blocks.append(Paragraph(f"Not run, {marked(reason, MOST_OF_A_REASON)}: {ids}."))
     return Section("Failures and exclusions", blocks)
 
