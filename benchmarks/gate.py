@@ -93,7 +93,7 @@ def outcome(work: Workload) -> tuple[dict[str, float], str, str]:
         gated = numerics.measure(work)
     except NotGatedError as error:
         return {}, "not gated", str(error)
-    values = {row["metric"]: row["value"] for row in gated.samples().rows}
+    values = {row.metric: row.value for row in gated.samples().rows}
     return values, "INVALID" if gated.fault else "passed", gated.fault.reason if gated.fault else ""
 
 

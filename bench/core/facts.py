@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 
 Text = Annotated[str, Meta(max_length=100_000)]
 Word = Annotated[str, Meta(max_length=1000)]
+Name = Annotated[str, Meta(min_length=1, max_length=1000)]
 Number = Annotated[float, Meta(ge=0, le=1e18)]
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 Count = Annotated[int, Meta(ge=0, le=2**31)]

@@ -29,8 +29,7 @@ RUN_FILE = "run.json"
 
 STATUSES = tuple(Status)
 STAGES = ("pilot", "measure", "confirm", "profile")
-Scope = Literal["step", "phase", "layer", "process"]
-SCOPES = get_args(Scope)
+SCOPES = ("step", "phase", "layer", "process")
 ArmName = Literal["A", "A'", "V", "T"]
 """The baseline and the baseline once more, a variant, and a variant that is traced."""
 ARMS = get_args(ArmName)

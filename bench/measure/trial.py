@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import msgspec
 
 from bench.core.exchange.cause import Cause, Fault, fault
-from bench.core.exchange.messages import Reply, Request, Sample
+from bench.core.exchange.messages import Reply, Request
 from bench.core.variants import from_row
 from bench.measure import failures, sources
 from bench.measure.clock import clock_for
@@ -68,7 +68,7 @@ def replied(result: Measured, once_s: float) -> Reply:
     return Reply(
         cause=result.fault.cause if result.fault else None,
         reason=result.fault.reason if result.fault else "",
-        samples=msgspec.convert(result.samples.rows, tuple[Sample, ...], from_attributes=True),
+        samples=tuple(result.samples.rows),
         layers=tuple(result.layers),
         state=result.state,
         counts=result.counts,

@@ -12,9 +12,10 @@ import pytest
 
 from bench.core.exchange import earlier
 from bench.core.exchange.cause import STATUS_OF, Cause, Status
-from bench.core.exchange.messages import Describe, Reply, Request, Sample, Trace, encoded, reply_of, request_of
+from bench.core.exchange.messages import Describe, Reply, Request, Trace, encoded, reply_of, request_of
 from bench.core.exchange.probe import Probe, as_text, from_text
 from bench.core.header import Counts, Inputs
+from bench.core.metrics.sample import Sample
 from bench.core.records import TRIALS, read_rows
 from bench.core.variants import Variant, as_row
 from bench.plan.schedule import Arm, Planned

@@ -11,11 +11,9 @@ from msgspec import Meta, Struct
 
 from bench.core.exchange.cause import Cause, Status
 from bench.core.exchange.probe import Probe
-from bench.core.facts import Bytes, Count, Environment, Number, Some, Text, Word
+from bench.core.facts import Bytes, Count, Environment, Name, Number, Some, Text, Word
 from bench.core.header import Counts, Inputs, PilotCounts, Seconds, Seed
-from bench.core.records import Scope
-
-Name = Annotated[str, Meta(min_length=1, max_length=1000)]
+from bench.core.metrics.sample import Sample
 
 
 class Trace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,20 +46,6 @@ class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
     caller: Word | None = None
     """The folder of the call: with a tree, nothing that is measured may come from there."""
     trace: Trace | None = None
-
-
-class Sample(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A row of samples.csv, without its trial."""
-
-    probe: Name
-    scope: Scope
-    layer: Word = ""
-    phase: Word = ""
-    metric: Annotated[str, Meta(pattern=r"^\w+$", max_length=1000)]
-    unit: Name
-    iterations: Some
-    index: Count
-    value: float
 
 
 class LayerFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

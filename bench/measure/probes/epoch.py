@@ -17,12 +17,12 @@ def whole_epochs(work: Workload, clock: Clock, count: int) -> Samples:
     """
     samples = Samples("epoch")
     loader = work.whole_loader()
-    samples.add("first_epoch", "s", epoch_s(work, clock, loader), scope="process")
+    samples.add("first_epoch", epoch_s(work, clock, loader))
     if work.variant.replays:
         epoch_s(work, clock, loader)
     for index in range(count):
-        samples.add("epoch", "s", epoch_s(work, clock, loader), scope="process", index=index)
-    samples.add("epoch_images", "1", work.trainer.images, scope="process")
+        samples.add("epoch", epoch_s(work, clock, loader), index=index)
+    samples.add("epoch_images", work.trainer.images)
     return samples
 
 

@@ -33,7 +33,7 @@ def measure(subject: Subject, so_far: Measured) -> Measured:
     """
     samples = Samples("kernels")
     for name, value in copies_of(subject.work).items():
-        samples.add(name, "1", value)
+        samples.add(name, value)
     kernels = heaviest(forward_events(subject.work))
     layers = [replace(fact, kernel=kernels.get(fact.layer, "")) for fact in so_far.layers]
     return so_far.plus(samples, layers=layers)

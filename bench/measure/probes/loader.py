@@ -25,7 +25,7 @@ def rates(work: Workload, clock: Clock, step_s: float) -> Samples:
     alone_s = max(batches_s(work, clock, tried) / tried, 1e-6)
     count = turn * math.ceil(min(MOST_BATCHES, LEAST_SAMPLE_S / alone_s) / turn)
     for index in range(SAMPLES):
-        samples.add("loader_alone", "s", batches_s(work, clock, count) / count, iterations=count, index=index)
+        samples.add("loader_alone", batches_s(work, clock, count) / count, iterations=count, index=index)
     batch = work.trainer.move(*next(work.batches))
     if work.workers:
         queue.fill(work, clock, alone_s)  # so that workers that fill it take no cores from the step
@@ -36,7 +36,7 @@ def rates(work: Workload, clock: Clock, step_s: float) -> Samples:
         for _ in range(count):
             work.trainer.step(*batch)
         clock.sync()
-        samples.add("compute_alone", "s", (clock.host_s() - start) / count, iterations=count, index=index)
+        samples.add("compute_alone", (clock.host_s() - start) / count, iterations=count, index=index)
     return samples
 
 

@@ -30,7 +30,7 @@ def held_and_peaks(work: Workload) -> Samples:
 
     def add(metric: str, value: int | None, layer: str = "") -> None:
         if value is not None:
-            samples.add(metric, "B", value, scope="layer" if layer else "process", layer=layer)
+            samples.add(metric, value, layer=layer)
 
     for _ in range(1 if work.eager else 3):  # compiling, and recording CUDA graphs, has peaks of its own
         take_step(work)

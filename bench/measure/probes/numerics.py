@@ -14,11 +14,11 @@ def measure(subject: Subject, so_far: Measured) -> Measured:
     """Errors against float64 besides, and whether the variant is wrong; what was measured stands if the gate fails."""
     samples = Samples("numerics")
     try:
-        samples.add("live_logits", "1", numerics.live_logits(subject.work), scope="process")
+        samples.add("live_logits", numerics.live_logits(subject.work))
         gated = numerics.measure(subject.work)
     except Exception as error:  # noqa: BLE001 - such as a model that has no float64, or no memory for it
         traceback.print_exc()
-        samples.add("not_gated", "1", 1, scope="process")
+        samples.add("not_gated", 1)
         return so_far.plus(samples, fault=Fault(Cause.NOT_GATED, reason_of(error)))
     return so_far.plus(samples, gated.samples(), fault=gated.fault)
 

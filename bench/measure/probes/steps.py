@@ -21,7 +21,7 @@ def measure(subject: Subject) -> Measured:
     work, clock, learns = subject.work, subject.clock, subject.request.counts is None
     samples, state = Samples("steps"), State(work)
     facts, first_s = first_step(work, clock)
-    samples.add("first_step", "s", first_s, scope="process")
+    samples.add("first_step", first_s)
     compiled = Effects.of(work)
     settle(work)
     counts = warm_up(work, clock, counts_of(subject, first_s))

@@ -89,7 +89,7 @@ def traced(work: Workload, clock: Clock, count: int, folder: Path) -> Traced:
     plain, losses = plain_losses(work, clock, count)
     samples = plain_samples(plain, "trace")
     for index, loss in enumerate(losses):
-        samples.add("loss", "1", loss, index=index)
+        samples.add("loss", loss, index=index)
     activities = [ProfilerActivity.CPU]
     if work.device.type == "cuda":
         activities.append(ProfilerActivity.CUDA)
@@ -139,14 +139,14 @@ def traced_step(work: Workload, clock: Clock) -> Ranges:
 
 def add_stamps(samples: Samples, timeline: Timeline, index: int, *, eager: bool) -> None:
     """Add the seconds of each owner in one traced step."""
-    samples.add("stamped_wall", "s", timeline.wall_s(), index=index)
+    samples.add("stamped_wall", timeline.wall_s(), index=index)
     for (layer, phase), seconds in timeline.seconds().items():
         if eager and (layer or phase in ("forward", "backward")):
             samples.add(
-                "traced_wall", "s", seconds, scope="layer", layer=layer or BETWEEN, phase=phase, index=index
+                "traced_wall", seconds, layer=layer or BETWEEN, phase=phase, index=index
             )  # fmt: skip
         else:
-            samples.add("traced_wall", "s", seconds, scope="phase", phase=phase, index=index)
+            samples.add("traced_wall", seconds, phase=phase, index=index)
 
 
 def history(work: Workload, clock: Clock, path: Path) -> None:

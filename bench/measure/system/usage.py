@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Totals since the process began."""
+    """Totals since the process began: each field is a metric of a step."""
 
     cpu_user: float
     cpu_system: float
@@ -23,9 +23,6 @@ class Usage:
     def __truediv__(self, steps: int) -> "Usage":
         """What each of so many steps used."""
         return Usage(**{f.name: value / steps for f, value in zip(fields(self), astuple(self), strict=True)})
-
-
-UNITS = {"cpu_user": "s", "cpu_system": "s", "page_faults": "1", "involuntary_switches": "1"}
 
 
 def usage() -> Usage:

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from bench.measure.clock import Clock
 from bench.measure.queue import steady
 from bench.measure.samples import Samples
-from bench.measure.system.usage import UNITS, Usage, usage
+from bench.measure.system.usage import Usage, usage
 from bench.measure.workload import Workload
 
 
@@ -169,11 +169,11 @@ def plain_samples(found: Iterable[Plain], probe: str = "steps") -> Samples:
     """Seconds a step (wall); on the CPU its CPU seconds, page faults and switches too, on CUDA the device's seconds."""
     samples = Samples(probe)
     for index, plain in enumerate(found):
-        samples.add("wall", "s", plain.wall_s, iterations=plain.iterations, index=index)
+        samples.add("wall", plain.wall_s, iterations=plain.iterations, index=index)
         if plain.device_s is not None:
-            samples.add("device", "s", plain.device_s, iterations=plain.iterations, index=index)
-        for name, unit in UNITS.items() if plain.used else ():
-            samples.add(name, unit, getattr(plain.used, name), iterations=plain.iterations, index=index)
+            samples.add("device", plain.device_s, iterations=plain.iterations, index=index)
+        for name, value in asdict(plain.used).items() if plain.used else ():
+            samples.add(name, value, iterations=plain.iterations, index=index)
     return samples
 
 
@@ -182,7 +182,7 @@ def dispatches(work: Workload, clock: Clock) -> Samples:
     samples = Samples("steps")
     if work.device.type == "cuda" and not work.waits:
         for index in range(DISPATCHES):
-            samples.add("dispatch", "s", dispatch_s(work, clock), index=index)
+            samples.add("dispatch", dispatch_s(work, clock), index=index)
     return samples
 
 

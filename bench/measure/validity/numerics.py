@@ -67,7 +67,7 @@ class Gated:
         values |= {"gate_attempts": self.attempts, "own_weights": int(found.own_weights)}
         samples = Samples("numerics")
         for name, value in values.items():
-            samples.add(name, "1", value, scope="process")
+            samples.add(name, value)
         return samples
 
 

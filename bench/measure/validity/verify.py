@@ -174,8 +174,8 @@ def weights(work: Workload) -> partial.Share:
 def weights_samples(work: Workload) -> Samples:
     """The same as samples: what lies as asked, of those that tell."""
     samples, share = Samples("steps"), weights(work)
-    samples.add(partial.WEIGHTS_GOT, "1", share.got, scope="process")
-    samples.add(partial.WEIGHTS_OF, "1", share.of, scope="process")
+    samples.add(partial.WEIGHTS_GOT, share.got)
+    samples.add(partial.WEIGHTS_OF, share.of)
     return samples
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
-from bench.core.exchange.messages import Reply, Request, Sample
+from bench.core.exchange.messages import Reply, Request
 from bench.core.exchange.probe import from_text
 from bench.core.header import Counts, Inputs, PilotCounts
+from bench.core.metrics.sample import Sample
 from bench.core.variants import Variant, as_row
 
 

@@ -63,5 +63,5 @@ def test_a_probe_from_outside_is_measured_and_its_samples_are_kept(
     [own] = [row for row in read_rows(run.folder.folder, SAMPLES)[0] if row["probe"] == "own"]
 
     assert (row["probes"], row["status"], row["cause"]) == ("steps+layers+canary", "ok", "")
-    assert (own["trial_id"], own["metric"]) == (row["trial_id"], "own_steps")
+    assert (own["trial_id"], own["metric"]) == (row["trial_id"], "loss")
     assert float(str(own["value"])) > 0

@@ -1,0 +1,33 @@
+"""One measured value, as a trial replies with it and as samples.csv has it."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from bench.core.facts import Count, Name, Some, Word
+
+
+class Scope(StrEnum):
+    """What a value is of."""
+
+    STEP = "step"
+    PHASE = "phase"
+    LAYER = "layer"
+    PROCESS = "process"
+
+
+class Sample(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A row of samples.csv without the trial's id: the fields are its columns, in their order."""
+
+    probe: Name
+    scope: Scope
+    layer: Word = ""
+    phase: Word = ""
+    metric: Annotated[str, Meta(pattern=r"^\w+$", max_length=1000)]
+    unit: Name
+    iterations: Some = 1
+    """The steps or calls of which the value is the mean."""
+    index: Count = 0
+    """The sample's number among those of its kind."""
+    value: float
