@@ -3,6 +3,7 @@
 import msgspec
 import pandas as pd
 import torch
+from msgspec.structs import asdict
 
 from bench.analyse.values import closures, launch_gaps
 from bench.core.facts import Environment
@@ -92,7 +93,7 @@ def model_step(variant: Variant, to: Recorder, clock: Clock, copied: float, *, f
 
 def closure(plain: Samples, stamped: Samples) -> float:
     """The closure as a run's page has it, of the samples of one trial."""
-    frame = pd.DataFrame([*plain.rows, *stamped.rows])
+    frame = pd.DataFrame(map(asdict, [*plain.rows, *stamped.rows]))
     values = frame.groupby(["metric", "scope", "layer", "phase"])["value"].median().reset_index()
     values = values.assign(trial_id="", variant_id="", arm="A", round=0, stage="pilot")
     values = pd.concat([values, launch_gaps(values)])

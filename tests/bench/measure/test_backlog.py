@@ -7,6 +7,7 @@ from typing import Any, cast
 import pandas as pd
 import pytest
 import torch
+from msgspec.structs import asdict
 from torch import nn
 
 from bench.analyse.values import closures, launch_gaps, overheads
@@ -63,7 +64,7 @@ def queued() -> MakeWork:
 
 def as_values(samples: Samples) -> pd.DataFrame:
     """The samples as the values of one trial."""
-    frame = pd.DataFrame(samples.rows)
+    frame = pd.DataFrame(map(asdict, samples.rows))
     values = frame.groupby(["metric", "scope", "layer", "phase"])["value"].median().reset_index()
     return values.assign(trial_id="t", variant_id="v", arm="A", round=1, stage="measure")
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pandas as pd
 import pytest
 import torch
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 from torch import Tensor, nn
 
 from bench.analyse.values import closures, trial_values
@@ -107,7 +107,9 @@ def cells(timed: Timed, *, varied: bool = True) -> pd.DataFrame:
     """The values of a trial with such samples."""
     samples = Samples("steps")
     samples.add_all([timed.plain, timed.stamped])
-    frame = pd.DataFrame(samples.rows).assign(trial_id="t").astype({"layer": "category", "phase": "category"})
+    frame = (
+        pd.DataFrame(map(asdict, samples.rows)).assign(trial_id="t").astype({"layer": "category", "phase": "category"})
+    )
     row = {"trial_id": "t", "variant_id": "v", "arm": "A", "round": 1, "stage": "measure", "status": "ok"}
     return trial_values(pd.DataFrame([row]), frame, {"v"} if varied else set())
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from msgspec.structs import asdict
 
 from bench.analyse.values import closures
 from bench.measure.samples import Samples
@@ -18,7 +19,7 @@ OTHER_COUNTS = [(3, 2), (3, 5), (3, 20), (1, 1), (1, 0), (5, 1), (20, 20)]
 
 def closure(samples: Samples) -> float:
     """The closure of the one trial that took the samples."""
-    frame = pd.DataFrame(samples.rows)
+    frame = pd.DataFrame(map(asdict, samples.rows))
     values = frame.groupby(["metric", "scope", "layer", "phase"])["value"].median().reset_index()
     values = values.assign(trial_id="t", variant_id="v", arm="A", round=1, stage="measure")
     return float(closures(values)["value"].item())

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from msgspec.structs import asdict
 from torch.profiler.profiler import _KinetoProfile
 
 from bench.analyse.traces import trace as read
@@ -49,7 +50,7 @@ def test_each_layer_has_its_ranges_forward_and_backward(traced: tuple[Samples, r
 
 def test_heavy_layers_take_as_long_by_the_trace_as_by_the_probe(traced: tuple[Samples, read.Trace, Workload]) -> None:
     samples, found, _ = traced
-    probe = pd.DataFrame([row for row in samples.rows if row.metric == "traced_wall" and row.scope == "layer"])
+    probe = pd.DataFrame([asdict(row) for row in samples.rows if row.metric == "traced_wall" and row.scope == "layer"])
     probe_s = probe.groupby("layer")["value"].sum() / STEPS
     trace_s = found.work.groupby("layer")["seconds"].sum()
     heavy = probe_s[probe_s > 0.05 * found.step_s].drop("between", errors="ignore")
