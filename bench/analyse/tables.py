@@ -63,7 +63,7 @@ def device_of(data: RunData, variant_id: str) -> str:
 def batch_of(data: RunData, variant_id: str) -> float:
     """The images a step of a variant; NaN for `max` where the largest was not found."""
     size = data.variants.set_index("variant_id").loc[variant_id, "batch_size"]
-    return float(data.run.plan.largest.get(variant_id, math.nan) if size == LARGEST else size)
+    return float(data.run.learned.largest.get(variant_id, math.nan) if size == LARGEST else size)
 
 
 def baseline_of(data: RunData, variant_id: str) -> str | None:

@@ -128,16 +128,16 @@ BY_INDEX = "have more elements than torch's indices of 32 bits count: a limit of
 
 def largest_lines(report: Report, variant_id: str) -> Lines:
     """The largest batch of a variant, with what limited it, in a sentence."""
-    data, plan = report.data, report.data.run.plan
+    data, learned = report.data, report.data.run.learned
     row = data.variants.set_index("variant_id").loc[variant_id]
-    tried = dict(plan.tried.get(variant_id, []))
+    tried = dict(learned.tried.get(variant_id, []))
     if row.batch_size != LARGEST or not tried:
         return []
-    limit = plan.memory_limit_bytes.get(row.device.partition(":")[0])
+    limit = data.run.plan.memory_limit_bytes.get(row.device.partition(":")[0])
     under = f"under a limit of {size(limit)}" if limit else "on this device"
     fits = [n for n, peak in tried.items() if peak is not None]
     fails = [n for n, peak in tried.items() if peak is None]
-    by_index = bool(fails) and plan.beyond_index.get(variant_id) == min(fails)
+    by_index = bool(fails) and learned.beyond_index.get(variant_id) == min(fails)
     if not fits:
         why = f", which {BY_INDEX}" if by_index else ""
         return [f"{named(data, variant_id)}: no batch fits {under}, not even {min(fails):,} images{why}.", ""]

@@ -27,7 +27,7 @@ def title(report: Report) -> Lines:
     """What was run, on what."""
     run = report.data.run
     what = f"preset {run.preset}" if run.preset else "chosen variants"
-    state = "" if run.status == "complete" else f" **This run is {run.status}, not complete.**"
+    state = "" if run.state.status == "complete" else f" **This run is {run.state.status}, not complete.**"
     return [
         f"# Run {marked(run.run_id)}",
         "",
@@ -45,7 +45,7 @@ def profile_title(page: TracedPage) -> Lines:
     """What was traced, on what."""
     run = page.data.run
     on = f"on {hardware(run.environment)}; {marked(run.data.name)}; {run.started_at.isoformat()}."
-    state = "" if run.status == "complete" else f" **This run is {run.status}, not complete.**"
+    state = "" if run.state.status == "complete" else f" **This run is {run.state.status}, not complete.**"
     return [f"# Profile {marked(run.run_id)}", "", f"Traces taken {on}{state}", ""]
 
 

@@ -28,7 +28,7 @@ Written = Callable[..., str]
 def title(page: AbPage) -> Lines:
     """What was held against what, on which machine."""
     run = page.data.run
-    state = "" if run.status == "complete" else f" **This run is {run.status}, not complete.**"
+    state = "" if run.state.status == "complete" else f" **This run is {run.state.status}, not complete.**"
     measured = "; ".join(
         f"{code(v, MOST_OF_A_REASON)}, {marked(name_of(page.data, v))}" for v in page.data.variants.variant_id
     )

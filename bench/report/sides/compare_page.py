@@ -8,10 +8,10 @@ import pandas as pd
 
 from bench.analyse import compare, tables
 from bench.analyse.load import RunData
+from bench.core.home import without_home
 from bench.core.records import RecordError
 from bench.core.text import MOST_OF_A_REASON, fence, marked, shell_word
 from bench.core.traces import file_name
-from bench.machine.environment import without_home
 from bench.report import commands
 from bench.report.outcome.results import hardware
 from bench.report.page import ComparePage, Lines
@@ -59,7 +59,7 @@ def title(page: ComparePage) -> Lines:
                 "machine": Marked(hardware(header.environment)),
                 "started": header.started_at.isoformat(),
                 "rounds": str(len(run.data.rounds)),
-                "status": header.status,
+                "status": header.state.status,
                 "same code against itself": "; ".join(shown(c.ratio) for c in found),
             }
         )
