@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bench.core.header import Counts, Learned
+from bench.core.records import SAMPLES
 from bench.core.variants import Variant
 from bench.plan import schedule
 
@@ -32,6 +33,9 @@ def from_steps(learned: Learned, variant: Variant, reply: Mapping[str, Any], dur
     walls = [s["value"] for s in reply["samples"] if s["scope"] == "step" and s["metric"] == "wall"]
     first_s = next(s["value"] for s in reply["samples"] if s["metric"] == "first_step")
     step_s = median(walls)
+    if not step_s > 0:  # false for what is no number, too
+        msg = f"{SAMPLES.name}: value: found {step_s}, expected a number above 0"
+        raise ValueError(msg)
     compiling_s = first_s - step_s if variant.compile_mode != "eager" else 0.0
     again_s = duration_s - compiling_s - reply.get("once_s", 0.0)
     return replace(
