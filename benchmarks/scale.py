@@ -19,8 +19,7 @@ from bench.core.header import Data, Header, Inputs, Learned, PilotCounts, Plan, 
 from bench.core.records import RUN_FILE, ArmName
 from bench.core.variants import Variant
 from bench.plan.matrix import Entry
-from bench.run.folder import RunFolder
-from bench.run.prepare.setup import variant_rows
+from bench.run.folder import RunFolder, variant_rows
 
 ROUNDS, LAYERS = 12, 60
 VARIANTS = [

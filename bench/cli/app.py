@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from bench.cli import serve, verbs
-from bench.cli.calls import check, entries_of, places, stored
-from bench.cli.ends import fail, no_verdict_from_a_crash, one_line, refused
+from bench.cli.calls import check, places, stored
+from bench.cli.ends import fail, no_verdict_from_a_crash, refused
 from bench.cli.options import (
     AllowChanged,
     AxisValues,
@@ -32,7 +32,6 @@ from bench.cli.options import (
 )
 from bench.cli.serve import DEFAULT_PORT, HOST
 from bench.core import home
-from bench.core.text import visible
 from bench.plan.choices import DEFAULT_STEPS, RESULTS, Choices, folder_of
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
@@ -236,10 +235,7 @@ def gpu(
 
     Exit codes: 0 nothing failed, 1 a check failed, 2 wrong call, 4 nothing could be measured.
     """
-    with refused(), one_line():
-        home.check(out, "--out")
-        code = verbs.gpu.run(out, budget, rehearse=rehearse, say=lambda line: typer.echo(visible(line)))
-    raise typer.Exit(code)
+    raise typer.Exit(verbs.gpu.run(out, budget, rehearse=rehearse))
 
 
 @app.command("list")
@@ -261,5 +257,4 @@ def list_(
         preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
         rounds=rounds, budget=budget, model=model, shape=input_, classes=classes,
     )  # fmt: skip
-    with refused():
-        typer.echo(verbs.listing.describe(chosen, entries_of(chosen)))
+    verbs.listing.run(chosen)

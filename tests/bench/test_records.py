@@ -1,12 +1,14 @@
 """The files of a run: written whole, read strictly, kept when things go wrong."""
 
 import errno
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bench.core.header import Header, read_run
 from bench.core.records import LAYERS, SAMPLES, TRIALS, RecordError, read_rows, read_variants
@@ -145,8 +147,10 @@ EARLIER = "trial_id,variant_id,layer,block,type,output_shape,parameters,memory_f
 
 def test_a_run_of_schema_3_is_read_and_not_added_to(folder: Path) -> None:
     (folder / "layers.csv").write_text(f"{EARLIER}\n{FACT}\n")
-    header = (folder / "run.json").read_text()
-    (folder / "run.json").write_text(header.replace(f'"schema_version": {SCHEMA_VERSION}', '"schema_version": 3'))
+    raw = json.loads((folder / "run.json").read_text())
+    learned, state = raw.pop("learned"), raw.pop("state")
+    whole = raw | state | {"schema_version": 3, "plan": raw["plan"] | learned}
+    (folder / "run.json").write_text(json.dumps(whole))
     [row], warnings = read_rows(folder, LAYERS)
 
     assert read_run(folder).schema_version == 3
