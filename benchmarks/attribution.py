@@ -13,7 +13,7 @@ from torch import nn
 
 from bench.core.traces import BETWEEN, Owner
 from bench.measure.clock import Clock, HostClock, Timeline
-from bench.measure.probes.layers import stamped
+from bench.measure.timing.layers import stamped
 from benchmarks.planted import CASES, SHAPE, Case, Plant
 
 PHASES = ("forward", "backward")

@@ -10,6 +10,8 @@ import pandas as pd
 
 from bench.analyse.stats import NOTHING, Interval, median_interval
 from bench.analyse.values import CELL, closures, launch_gaps, of_same_models, overheads, paths_of, trial_values
+from bench.core.exchange.cause import Status
+from bench.core.exchange.earlier import migrated
 from bench.core.header import Header, check_known, read_run
 from bench.core.records import (
     LAYERS,
@@ -81,6 +83,7 @@ def load(folder: Path) -> RunData:
     variants, trials, samples, layers = (
         read_frame(folder, table, warnings) for table in (VARIANTS, TRIALS, SAMPLES, LAYERS)
     )
+    trials = with_causes(trials)
     check_variants(folder, run, variants, trials, layers)
     check_trials(folder, trials)
     check_samples(folder, samples)
@@ -228,6 +231,14 @@ def _explain(table: Table, path: Path, content: bytes) -> None:
     """Raise RecordError with the first line that is wrong, if reading line by line finds one."""
     for _ in checked_rows(table, path, content):
         pass
+
+
+def with_causes(trials: pd.DataFrame) -> pd.DataFrame:
+    """The trials with the column cause; those of an earlier schema have it from their reasons."""
+    if "cause" in trials:
+        return trials
+    found = [migrated(Status(s), reason) for s, reason in zip(trials.status, trials.reason, strict=True)]
+    return trials.assign(cause=[cause or "" for cause, _ in found], reason=[reason for _, reason in found])
 
 
 def traced_samples(trials: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,8 @@ import pandas as pd
 from bench.analyse.load import RunData, cell
 from bench.analyse.stats import NOTHING, Interval, as_ratio, inverse, shift_interval
 from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, Control, delta_of, verdict
+from bench.core.exchange.cause import Cause, Status
+from bench.core.exchange.probe import Probe, from_text
 from bench.core.traces import BETWEEN
 from bench.core.variants import LARGEST
 from bench.plan.schedule import times_steps
@@ -109,7 +111,11 @@ def rounds_words(data: RunData, n: int) -> str:
 
 def step_trials(data: RunData, variant_id: str) -> pd.DataFrame:
     """The trials of a variant that measured its steps."""
-    return data.trials[(data.trials.variant_id == variant_id) & data.trials.probes.map(times_steps).astype(bool)]
+    return data.trials[(data.trials.variant_id == variant_id) & data.trials.probes.map(_times_steps).astype(bool)]
+
+
+def _times_steps(probes: str) -> bool:
+    return times_steps(from_text(probes))
 
 
 def bounded(name: str, interval: Interval) -> Row:
@@ -239,7 +245,7 @@ MEMORY_METRICS = (
 def memory(data: RunData) -> pd.DataFrame:
     """memory.csv: a row a variant whose memory was measured."""
     columns = ["variant_id", *(f"{metric}_bytes" for metric in MEMORY_METRICS)]
-    ok = data.trials[(data.trials.probes == "memory") & (data.trials.status == "ok")]
+    ok = data.trials[(data.trials.probes == Probe.MEMORY) & (data.trials.status == "ok")]
     rows = [
         [v, *(data.spread(v, metric, "process").estimate for metric in MEMORY_METRICS)] for v in ok.variant_id.unique()
     ]
@@ -260,17 +266,22 @@ def numerics(data: RunData) -> pd.DataFrame:
         values = {name: data.spread(v, name, "process").estimate for name in NUMERICS}
         reason = reason or not_gated(data, v)
         if status == "invalid" or reason or not math.isnan(values["gradient_bound"]):
-            rows.append({"variant_id": v} | values | {"status": status, "reason": reason})
-    return pd.DataFrame(rows, columns=["variant_id", *NUMERICS, "status", "reason"])
+            rows.append({"variant_id": v} | values | {"status": status, "cause": cause_of(data, v), "reason": reason})
+    return pd.DataFrame(rows, columns=["variant_id", *NUMERICS, "status", "cause", "reason"])
+
+
+def cause_of(data: RunData, variant_id: str) -> str:
+    """Why a variant is invalid or not gated; empty for any other."""
+    mine = step_trials(data, variant_id)
+    causes = [*mine[mine.status == Status.INVALID].cause, *mine[mine.cause == Cause.NOT_GATED].cause]
+    return str(causes[0]) if causes else ""
 
 
 def not_gated(data: RunData, variant_id: str) -> str:
     """Why the gate could not tell what a variant computes, in words; empty where it could, or never came to it."""
-    if data.spread(variant_id, "not_gated", "process").estimate != 1:
-        return ""
     mine = step_trials(data, variant_id)
-    reason = next((told for told in mine[mine.status == "ok"].reason if told), "for no reason that is known")
-    return reason.removeprefix("not gated: ")  # older runs have it in the reason
+    reasons = list(mine[mine.cause == Cause.NOT_GATED].reason)
+    return next(filter(None, reasons), "for no reason that is known") if reasons else ""
 
 
 def stamps(data: RunData) -> pd.DataFrame:

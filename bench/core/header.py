@@ -15,12 +15,9 @@ from msgspec.structs import replace
 
 from bench.core.facts import Bytes, Count, Environment, Positive, Some, Text, Word
 from bench.core.migrations import migrated
-from bench.core.records import RUN_FILE, SCHEMA_VERSION, VARIANTS, ArmName, RecordError, cause_of, found_words
+from bench.core.records import READABLE, RUN_FILE, SCHEMA_VERSION, VARIANTS, ArmName, RecordError, cause_of, found_words
 from bench.core.text import MOST_OF_A_REASON, shortened, storable
 from bench.core.variants import Variant
-
-READABLE = (3, 4, SCHEMA_VERSION)
-"""The schemas of runs that are read."""
 
 VariantId = Annotated[str, Meta(min_length=1, max_length=1000)]
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
@@ -195,7 +192,7 @@ def read_run(folder: Path) -> Header:
         raise RecordError(msg) from error
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if version not in READABLE:
-        msg = f"{path}: schema version {found_words(version)}, this bench reads {' and '.join(map(str, READABLE))}"
+        msg = f"{path}: schema version {found_words(version)}, this bench reads {', '.join(map(str, READABLE))}"
         raise RecordError(msg)
     header = decoded(migrated(raw), path)
     if header.kind == "ab" and header.trees is None:

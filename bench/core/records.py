@@ -1,6 +1,7 @@
 """The tables of a run: their names, their columns with units and ranges, and how they are read.
 
-History of the schema: 4 adds calls and paths to layers.csv and cudnn_benchmark to variants.csv, and runs of 3 are read
+History of the schema: 5 adds cause to trials.csv, and for runs of 3 and 4 it follows from the reason
+(exchange/earlier.py); 4 adds calls and paths to layers.csv and cudnn_benchmark to variants.csv, and runs of 3 are read
 without them; 3 added gradient_format and kernel to layers.csv, and to run.json what is known of the largest batches; 2
 added pressure_s to trials.csv, and to run.json its kind (run or ab); 1 was the first.
 """
@@ -15,16 +16,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from bench.core.exchange.cause import Cause, Status
+from bench.core.exchange.probe import PATTERN
 from bench.core.text import ELLIPSIS, MOST_OF_A_REASON, MOST_SHOWN, restored, shortened, stored
 from bench.core.torn import end_of_records
 from bench.core.variants import AXES, VariantError, from_row
 
 SCHEMA_VERSION = 5
+READABLE = (3, 4, SCHEMA_VERSION)
+"""The schemas of runs that are read."""
 RUN_FILE = "run.json"
 
-STATUSES = ("ok", "oom", "too_large", "timeout", "unsupported", "invalid", "error")
+STATUSES = tuple(Status)
 STAGES = ("pilot", "measure", "confirm", "profile")
-SCOPES = ("step", "phase", "layer", "process")
+Scope = Literal["step", "phase", "layer", "process"]
+SCOPES = get_args(Scope)
 ArmName = Literal["A", "A'", "V", "T"]
 """The baseline and the baseline once more, a variant, and a variant that is traced."""
 ARMS = get_args(ArmName)
@@ -162,8 +168,9 @@ TRIALS = Table(
         "arm": Column(required=True, among=ARMS),
         "stage": Column(required=True, among=STAGES),
         "variant_id": NAME,
-        "probes": Column(required=True, pattern=r"[a-z]+(\+[a-z]+)*"),
+        "probes": Column(required=True, pattern=PATTERN),
         "status": Column(required=True, among=STATUSES),
+        "cause": Column(among=("", *Cause)),
         "reason": TEXT,
         "started_at": Column(pattern=r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\+00:00|Z)"),
         "duration_s": NUMBER,
@@ -177,6 +184,7 @@ TRIALS = Table(
         "gpu_power_w": NUMBER,
         "gpu_throttle": Column(pattern=r"0x[0-9a-f]{1,16}"),
     },
+    later=("cause",),
 )
 SAMPLES = Table(
     name="samples.csv",

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Sampler
 
+from bench.core.exchange.cause import Cause
 from bench.core.variants import DEFAULTS, Variant
 from bench.tasks.factory import build_model
 from nin import data
@@ -19,7 +20,11 @@ SETTINGS = ("precision", "memory_format", "compile_mode", "optimizer", "sync", "
 
 
 class UnsupportedError(Exception):
-    """The variant can't run here; the text is the reason."""
+    """The variant can't run here."""
+
+    def __init__(self, cause: Cause, reason: str) -> None:
+        super().__init__(reason)
+        self.cause = cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +113,7 @@ def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
     device = torch.device(variant.device)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         msg = "no CUDA device" if not torch.cuda.is_available() else f"no device {device}"
-        raise UnsupportedError(msg)
+        raise UnsupportedError(Cause.NO_DEVICE, msg)
     if device.type == "cuda":
         torch.cuda.set_device(device.index or 0)
     if variant.threads is not None:
@@ -120,7 +125,7 @@ def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
     loader = make_loader(variant.loader, images, int(variant.batch_size), device=device, seed=seed, drop_last=True)
     if not len(loader):
         msg = f"a batch of {variant.batch_size} is more than the {len(images)} train images there are"
-        raise UnsupportedError(msg)
+        raise UnsupportedError(Cause.BATCH_BEYOND_DATA, msg)
     model.train()
     if variant.compile_mode != "eager":
         from torch._dynamo import config  # noqa: PLC0415 - slow, and eager does without
@@ -139,7 +144,7 @@ def setup_of(variant: Variant, device: torch.device) -> Setup:
     known = {field.name for field in fields(Setup)}
     if missing := [name for name in SETTINGS if name not in known and getattr(variant, name) != DEFAULTS[name]]:
         msg = f"nin of this tree has no {', '.join(missing)}"
-        raise UnsupportedError(msg)
+        raise UnsupportedError(Cause.UNSUPPORTED_SETTING, msg)
     return Setup(device=device, **{name: getattr(variant, name) for name in SETTINGS if name in known})
 
 

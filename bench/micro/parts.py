@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from bench.measure.leaves import leaves, tensors
-from bench.measure.probes.steps import take_step
+from bench.measure.timing.steps import take_step
 from bench.measure.workload import Workload
 
 DEFAULT_CACHE_BYTES = 64 * 2**20

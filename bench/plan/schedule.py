@@ -5,6 +5,8 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.core.exchange.cause import Status
+from bench.core.exchange.probe import Probe
 from bench.core.records import ArmName
 from bench.core.variants import LARGEST, Variant
 from bench.plan.matrix import Entry
@@ -16,7 +18,7 @@ CONFIRM_ROUNDS = 20
 """Fresh rounds that alone decide about what the first rounds flagged."""
 PILOT_TRIES = 3
 """A base whose pilot died is tried so often in all: one crash says nothing of its code."""
-DEAD = ("error", "timeout", "oom")
+DEAD = (Status.ERROR, Status.TIMEOUT, Status.OOM)
 """How a trial may end that gives no number and may be chance."""
 REPORT_RESERVE_S = 15.0
 """What the budget keeps for the report."""
@@ -30,7 +32,7 @@ WHOLE_EPOCHS = 2
 """Whole epochs that count."""
 EPOCHS_LIMIT_S = 30.0
 """Whole epochs are run where all of them should end in that time; elsewhere they are projected."""
-SUSTAINED, SUSTAINED_S = "sustained", 10.0
+SUSTAINED_S = 10.0
 """How long a CUDA device trains in one stretch, to show what the short trials of rounds do not."""
 VERY_SLOW_S, VERY_SLOW_TIMES = 8.0, 4.0
 """A variant whose step takes longer, and that many times its baseline's, is measured in the pilot alone."""
@@ -54,9 +56,9 @@ class Arm:
     """Whether the trial measures the canary too."""
 
     @property
-    def probes(self) -> str:
+    def probes(self) -> tuple[Probe, ...]:
         """What a trial in a round measures."""
-        return step_probes(self.variant) + ("+canary" if self.canary else "")
+        return (*step_probes(self.variant), Probe.CANARY) if self.canary else step_probes(self.variant)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +69,12 @@ class Planned:
     order: int
     arm: Arm
     stage: str
-    probes: str
+    probes: tuple[Probe, ...]
 
 
-def step_probes(variant: Variant) -> str:
+def step_probes(variant: Variant) -> tuple[Probe, ...]:
     """Steps and layers share a trial; compiled layers fuse, so there it is steps alone."""
-    return "steps+layers" if variant.compile_mode == "eager" else "steps"
+    return (Probe.STEPS, Probe.LAYERS) if variant.compile_mode == "eager" else (Probe.STEPS,)
 
 
 def light(*, verdicts: bool, budget_s: float | None) -> bool:
@@ -80,7 +82,7 @@ def light(*, verdicts: bool, budget_s: float | None) -> bool:
     return not verdicts or (budget_s is not None and budget_s < SHORT_BUDGET_S)
 
 
-def pilot_probes(entry: Entry, *, light: bool = False) -> list[str]:
+def pilot_probes(entry: Entry, *, light: bool = False) -> list[tuple[Probe, ...]]:
     """The trials of a variant in round 0, by what each measures.
 
     First the largest batch, where that is asked for; the steps, and in the same process what is needed once: the
@@ -89,14 +91,15 @@ def pilot_probes(entry: Entry, *, light: bool = False) -> list[str]:
     memory for baselines alone, and none of the others.
     """
     variant = entry.variant
-    once = ["kernels"] if variant.compile_mode == "eager" else []
+    once = [Probe.KERNELS] if variant.compile_mode == "eager" else []
     if not light and (variant.is_baseline or variant.loader != "resident" or variant.sync == "step"):
-        once.append("loader")
-    first = ["fit"] if variant.batch_size == LARGEST else []
-    later = [] if entry.pilot_only or (light and not variant.is_baseline) else ["memory"]
-    later += [] if light else ["epoch"]
-    later += [SUSTAINED] if variant.on_cuda and variant.is_baseline and not (entry.pilot_only or light) else []
-    return [*first, "+".join([step_probes(variant), *once, "numerics"]), *later]
+        once.append(Probe.LOADER)
+    first = [Probe.FIT] if variant.batch_size == LARGEST else []
+    later = [] if entry.pilot_only or (light and not variant.is_baseline) else [Probe.MEMORY]
+    later += [] if light else [Probe.EPOCH]
+    later += [Probe.SUSTAINED] if variant.on_cuda and variant.is_baseline and not (entry.pilot_only or light) else []
+    steps = (*step_probes(variant), *once, Probe.NUMERICS)
+    return [*((probe,) for probe in first), steps, *((probe,) for probe in later)]
 
 
 def pilot(entries: Iterable[Entry], *, light: bool = False) -> list[Planned]:
@@ -126,13 +129,13 @@ def sustained(variant: Variant) -> Planned:
         order=0,
         arm=Arm(name="A" if variant.is_baseline else "V", variant=variant),
         stage="pilot",
-        probes=SUSTAINED,
+        probes=(Probe.SUSTAINED,),
     )
 
 
-def times_steps(probes: str) -> bool:
+def times_steps(probes: Iterable[Probe]) -> bool:
     """Whether a trial with these probes measures steps."""
-    return probes.startswith("steps")
+    return Probe.STEPS in probes
 
 
 def very_slow(variants: Iterable[Variant], step_s: Mapping[str, float]) -> set[str]:

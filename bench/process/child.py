@@ -1,16 +1,16 @@
 """One worker process: its environment, its request and reply, its time limit, its end."""
 
-import json
 import os
 import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from bench.core.exchange.cause import Cause
+from bench.core.exchange.messages import Describe, Reply, Request, encoded, reply_of
 from bench.core.home import without_home
-from bench.core.records import STATUSES
+from bench.core.records import cause_of
 from bench.core.traces import file_name
 from bench.core.variants import ALLOCATOR_VARIABLES, Variant
 from bench.process.kept import Kept
@@ -19,6 +19,8 @@ WORKER = (sys.executable, "-m", "bench.measure.worker")
 
 LAST_LINES = 3
 """Of a worker's log, in the reason of its end."""
+MOST_LETTERS = 500
+"""Of that reason."""
 OVERRIDES = (
     "NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "TORCHDYNAMO_DISABLE", "TORCH_COMPILE_DISABLE",
     "CUDA_LAUNCH_BLOCKING",
@@ -51,59 +53,53 @@ def of_tree(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def ask(
-    request: Mapping[str, Any],
+    request: Describe | Request,
     variables: Mapping[str, str],
     limit_s: float,
     worker: Sequence[str] = WORKER,
     folder: Path | None = None,
-) -> dict[str, Any]:
-    """The worker's reply, or a status and a reason where it gave none: timeout or error.
+) -> Reply:
+    """The worker's reply, or one that says why it gave none.
 
     It is started in `folder`, here by default. Blocks without polling. Whatever happens, nothing that the worker
     started is left behind.
     """
     with tempfile.TemporaryDirectory(prefix="nin-bench-") as scratch:
         paths = {name: Path(scratch) / name for name in ("request", "reply", "log")}
-        paths["request"].write_text(json.dumps(request), encoding="utf-8")
+        paths["request"].write_bytes(encoded(request))
         asked = [*worker, str(paths["request"]), str(paths["reply"])]
         with paths["log"].open("wb") as log, Kept(asked, variables, folder=folder, log=log) as kept:
             in_time = kept.wait(limit_s)
         if not in_time:
-            return no_reply("timeout", f"no reply within {limit_s:.0f} s")
+            return failed(Cause.TIME_LIMIT, f"no reply within {limit_s:.0f} s")
         return read_reply(paths["reply"], paths["log"], kept.returncode)
 
 
-def no_reply(status: str, reason: str) -> dict[str, Any]:
+def failed(cause: Cause, reason: str) -> Reply:
     """What stands for the reply of a worker that gave none."""
-    return {"status": status, "reason": without_home(reason)[:500], "samples": [], "layers": []}
+    return Reply(cause=cause, reason=without_home(reason)[:MOST_LETTERS])
 
 
-def read_reply(reply: Path, log: Path, returncode: int) -> dict[str, Any]:
-    """The reply in the file, checked; otherwise an error that quotes the end of the worker's log."""
-    try:
-        answer = json.loads(reply.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        answer = None
-    if returncode == 0 and _is_reply(answer):
-        return answer  # type: ignore[no-any-return] # checked: an object
+def read_reply(reply: Path, log: Path, returncode: int) -> Reply:
+    """The reply in the file, checked; otherwise why there is none, with the end of the worker's log."""
     if returncode < 0:
         known = {number.value: number.name for number in signal.Signals}
         name = known.get(-returncode, f"signal {-returncode}")
-        hint = ", perhaps for want of memory" if name == "SIGKILL" else ""
-        how = f"the worker was killed by {name}{hint}"
-    elif returncode > 0:
-        how = f"the worker ended with exit code {returncode}"
-    else:
-        how = "the worker gave no reply that can be read"
+        killed = -returncode == signal.SIGKILL
+        hint = ", perhaps for want of memory" if killed else ""
+        return with_log(Cause.KILLED if killed else Cause.CRASHED, f"the worker was killed by {name}{hint}", log)
+    if returncode > 0:
+        return with_log(Cause.CRASHED, f"the worker ended with exit code {returncode}", log)
+    try:
+        return reply_of(reply.read_bytes())
+    except FileNotFoundError:
+        return with_log(Cause.NO_REPLY, "the worker gave no reply", log)
+    except (OSError, ValueError, RecursionError) as error:
+        return with_log(Cause.BAD_REPLY, f"the worker gave no reply that can be read ({cause_of(error)})", log)
+
+
+def with_log(cause: Cause, how: str, log: Path) -> Reply:
+    """A failure that quotes the end of the worker's log."""
     lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
     last = [line.strip() for line in lines if line.strip()][-LAST_LINES:]
-    return no_reply("error", ": ".join([how, " / ".join(last)] if last else [how]))
-
-
-def _is_reply(answer: object) -> bool:
-    return (
-        isinstance(answer, dict)
-        and answer.get("status") in STATUSES
-        and isinstance(answer.get("reason"), str)
-        and all(isinstance(answer.get(name), list) for name in ("samples", "layers"))
-    )
+    return failed(cause, ": ".join([how, " / ".join(last)] if last else [how]))

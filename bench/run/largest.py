@@ -1,15 +1,17 @@
 """The search for the largest batch of a variant: sizes are tried, each in a process of its own."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from msgspec.structs import replace
 
+from bench.core.exchange.cause import Cause, Status
+from bench.core.exchange.messages import Reply
 from bench.core.header import Learned
 from bench.core.variants import CPU_BATCH, CUDA_BATCH
 from bench.plan import fit, schedule
 from bench.run.record import Run
 from bench.run.trial import take
+
+TOO_LARGE = (Cause.OUT_OF_MEMORY, Cause.BEYOND_INDEX, Cause.KILLED)
+"""How a batch ends that does not fit; the kernel kills what takes more memory than there is."""
 
 
 def find(run: Run, trial: schedule.Planned) -> None:
@@ -27,23 +29,23 @@ def find(run: Run, trial: schedule.Planned) -> None:
         reply = take(run, trial, None, run.pilot_limit_s(), size)
         if not tells(reply, search):
             return
-        search.tried[size] = peak_bytes(reply) if reply["status"] == "ok" else None
-        run.save(tried(run.learned, variant.id, search, beyond=size if reply["status"] == "too_large" else None))
+        search.tried[size] = peak_bytes(reply) if reply.ok else None
+        run.save(tried(run.learned, variant.id, search, beyond=size if reply.cause is Cause.BEYOND_INDEX else None))
     if search.fits:
         run.save(replace(run.learned, largest=run.learned.largest | {variant.id: search.fits}))
 
 
-def tells(reply: Mapping[str, Any], search: fit.Search) -> bool:
+def tells(reply: Reply, search: fit.Search) -> bool:
     """Whether the end of a trial says that its batch fits, or is too large; a time limit says nothing of memory."""
-    if reply["status"] in ("ok", "oom", "too_large") or "SIGKILL" in reply["reason"]:
+    if reply.ok or reply.cause in TOO_LARGE:
         return True
     # Near the limit libraries fail in words of their own: if something fitted, any error is the upper end.
-    return reply["status"] == "error" and bool(search.fits)
+    return reply.status is Status.ERROR and bool(search.fits)
 
 
-def peak_bytes(reply: Mapping[str, Any]) -> int:
+def peak_bytes(reply: Reply) -> int:
     """The peak of memory that a batch took; 0 if it is not known."""
-    return max((int(s["value"]) for s in reply["samples"] if s["metric"] == "fit_peak"), default=0)
+    return max((int(sample.value) for sample in reply.samples if sample.metric == "fit_peak"), default=0)
 
 
 def tried(learned: Learned, variant_id: str, search: fit.Search, beyond: int | None) -> Learned:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from statistics import median
 
+from bench.core.exchange.cause import Cause
+from bench.core.exchange.probe import Probe, as_text
 from bench.core.header import Learned
 from bench.core.variants import LARGEST
 from bench.plan import schedule
@@ -20,9 +22,9 @@ def take_all(run: Run) -> None:
             if run.left_s() <= 0:
                 return
             left_s = expected_s(run.trials) * (len(planned) - index) + rounds_expected_s(run)
-            what = " ".join(filter(None, ("pilot", trial.arm.tree, trial.arm.variant.id, trial.probes)))
+            what = " ".join(filter(None, ("pilot", trial.arm.tree, trial.arm.variant.id, as_text(trial.probes))))
             run.progress.before(what, index, len(planned), left_s)
-            if trial.probes == "fit":
+            if Probe.FIT in trial.probes:
                 largest.find(run, trial)
                 break
             known = run.learned.counts.get(trial.arm.variant.id)  # both trees take the same
@@ -31,25 +33,20 @@ def take_all(run: Run) -> None:
 
 def is_due(run: Run, trial: schedule.Planned) -> bool:
     """Whether a trial of the pilot is still to be taken."""
-    if trial.probes == "fit":
+    if Probe.FIT in trial.probes:
         return trial.arm.variant.id not in run.learned.largest
-    if piloted(trial, run.trials, run.full_limit_s()):
+    if piloted(trial, run.trials):
         return False
     return worth_piloting(trial, run.trials, run.learned, run.header.data.train_images)
 
 
-def piloted(trial: schedule.Planned, taken: Sequence[Trial], full_limit_s: float) -> bool:
+def piloted(trial: schedule.Planned, taken: Sequence[Trial]) -> bool:
     """Whether a trial of the pilot was taken. A base that died is tried again: its head is judged by it."""
     named = (trial.arm.variant.id, trial.probes, trial.arm.tree)
     same = [t for t in taken if t.stage == "pilot" and (t.variant_id, t.probes, t.tree) == named]
-    seen = [t.status for t in same if not cut_short(t, full_limit_s)]
+    seen = [t.status for t in same if t.cause is not Cause.BUDGET_ENDED]  # which says nothing of what it measures
     tries = schedule.PILOT_TRIES if trial.arm.tree == "base" else 1
     return len(seen) >= tries or any(status not in schedule.DEAD for status in seen)
-
-
-def cut_short(trial: Trial, full_limit_s: float) -> bool:
-    """Whether the budget, and not the trial's own limit, ended it: that says nothing of what it measures."""
-    return trial.status == "timeout" and trial.duration_s < full_limit_s
 
 
 def worth_piloting(trial: schedule.Planned, taken: Sequence[Trial], learned: Learned, train_images: int) -> bool:
@@ -59,7 +56,7 @@ def worth_piloting(trial: schedule.Planned, taken: Sequence[Trial], learned: Lea
         return variant.batch_size != LARGEST or variant.id in learned.largest
     if not any(t.variant_id == variant.id and t.times_steps and t.ok for t in taken):
         return False
-    if trial.probes in ("memory", schedule.SUSTAINED):
+    if {Probe.MEMORY, Probe.SUSTAINED}.intersection(trial.probes):
         return step_s <= schedule.MEMORY_STEP_S
     epoch_s = train_images * step_s / int(learned.largest.get(variant.id, variant.batch_size))
     return schedule.passes(variant) * epoch_s <= schedule.EPOCHS_LIMIT_S

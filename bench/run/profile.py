@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.core import traces
+from bench.core.exchange.messages import Trace
+from bench.core.exchange.probe import Probe
 from bench.core.records import ArmName
 from bench.core.variants import LARGEST, UsageError, Variant
 from bench.plan.schedule import UNSEEN_TRIAL_S, Arm, Planned
@@ -13,7 +15,6 @@ from bench.run.record import Run, now
 from bench.run.session import set_status
 from bench.run.trial import take
 
-PROBES = "trace"
 ARM: ArmName = "T"
 
 
@@ -57,11 +58,13 @@ def chosen(run: Run, ids: Sequence[str]) -> list[Variant]:
 
 def trace(run: Run, order: int, variant: Variant, steps: int) -> None:
     """Take the trial of one variant; what it wrote goes into the run's folder if it was ok."""
-    planned = Planned(round=0, order=order, arm=Arm(name=ARM, variant=variant), stage=traces.STAGE, probes=PROBES)
+    planned = Planned(
+        round=0, order=order, arm=Arm(name=ARM, variant=variant), stage=traces.STAGE, probes=(Probe.TRACE,)
+    )
     largest = run.learned.largest.get(variant.id)
     with tempfile.TemporaryDirectory(prefix="nin-bench-") as scratch:
-        reply = take(run, planned, None, run.full_limit_s(), largest, {"trace": {"steps": steps, "folder": scratch}})
-        if reply["status"] == "ok":
+        reply = take(run, planned, None, run.full_limit_s(), largest, Trace(steps=steps, folder=scratch))
+        if reply.ok:
             keep(Path(scratch), traces.folder_of(run.folder.folder, variant.id))
 
 

@@ -10,6 +10,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bench.core.exchange.cause import Cause, Status
+from bench.core.exchange.probe import Probe, from_text
 from bench.core.header import Header, Learned, Plan, State, check_known
 from bench.core.progress import RunProgress
 from bench.core.records import SAMPLES, TRIALS, ArmName, Row, read_rows, read_variants
@@ -28,16 +30,16 @@ class Trial(Struct, frozen=True, kw_only=True):
     arm: ArmName
     stage: str
     variant_id: str
-    probes: str
-    status: str
-    reason: str = ""
+    probes: tuple[Probe, ...]
+    status: Status
+    cause: Cause | None
     duration_s: float
     tree: str = ""
 
     @property
     def ok(self) -> bool:
         """Whether it measured what was asked."""
-        return self.status == "ok"
+        return self.status is Status.OK
 
     @property
     def times_steps(self) -> bool:
@@ -47,7 +49,8 @@ class Trial(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, row: Row) -> "Trial":
         """The trial of a row of trials.csv. One without a duration is of unknown length, and counts as none."""
-        return msgspec.convert({**row, "duration_s": row["duration_s"] or 0.0}, cls)
+        known = {"probes": from_text(str(row["probes"])), "cause": row["cause"] or None}
+        return msgspec.convert({**row, **known, "duration_s": row["duration_s"] or 0.0}, cls)
 
 
 @dataclass(slots=True)

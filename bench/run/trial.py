@@ -1,12 +1,15 @@
 """How one trial of a run is taken and written down."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
+from msgspec.structs import asdict, replace
 
+from bench.core.exchange.cause import Cause
+from bench.core.exchange.messages import Reply, Request, Trace
+from bench.core.exchange.probe import as_text
 from bench.core.header import Counts
 from bench.core.home import without_home
 from bench.core.variants import as_row
@@ -22,33 +25,33 @@ def take(
     counts: Counts | None,
     limit_s: float,
     batch: int | None = None,
-    more: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+    trace: Trace | None = None,
+) -> Reply:
     """Take one trial and write it down, whatever its outcome; the worker's reply.
 
     Without `counts` the trial finds out by itself how many steps it takes. `batch` stands for the variant's batch
-    size where that is `max`; `more` is what else the request says.
+    size where that is `max`.
     """
     variant = trial.arm.variant
     size = {} if batch is None else {"batch_size": str(batch)}
-    request = {
-        "task": "trial",
-        "variant": as_row(variant) | size,
-        "memory_limit_bytes": run.plan.limit_bytes(variant),
-        "probes": trial.probes,
-        "counts": msgspec.to_builtins(counts) or {},
-        "pilot_counts": msgspec.to_builtins(run.plan.pilot_counts),
-        "inputs": msgspec.to_builtins(run.header.inputs),
-        "seed": run.header.seed,
-    } | dict(more or {})
+    request = Request(
+        variant=as_row(variant) | size,
+        inputs=run.header.inputs,
+        seed=run.header.seed,
+        probes=trial.probes,
+        counts=counts,
+        pilot_counts=run.plan.pilot_counts,
+        memory_limit_bytes=run.plan.limit_bytes(variant),
+        trace=trace,
+    )
     variables = child.environment_of(variant, run.tcmalloc, run.cache)
     started_at, began = now(), time.monotonic()
     reply = ask_in_tree(request, variables, limit_s, run.trees.get(trial.arm.tree), run.worker)
     duration_s = round(time.monotonic() - began, 3)
-    if trial.stage == "pilot" and reply["status"] == "timeout" and run.left_s() <= 0:
-        reply["reason"] += ", when the budget ended"
-    if batch is not None and reply["status"] != "ok":
-        reply["reason"] = f"batch {batch}: {reply['reason']}"
+    if trial.stage == "pilot" and reply.cause is Cause.TIME_LIMIT and run.left_s() <= 0:
+        reply = replace(reply, cause=Cause.BUDGET_ENDED, reason=f"{reply.reason}, when the budget ended")
+    if batch is not None and not reply.ok:
+        reply = replace(reply, reason=f"batch {batch}: {reply.reason}")
     row = {
         "trial_id": f"t{run.next_trial:05d}",
         "round": trial.round,
@@ -56,7 +59,7 @@ def take(
         "arm": trial.arm.name,
         "stage": trial.stage,
         "variant_id": variant.id,
-        "probes": trial.probes,
+        "probes": as_text(trial.probes),
         "tree": trial.arm.tree,
         "started_at": started_at.isoformat(),
         "duration_s": duration_s,
@@ -64,46 +67,46 @@ def take(
     run.next_trial += 1
     try:
         # run.json first: a pilot whose row is written must have left what the rounds need of it.
-        if trial.stage == "pilot" and reply["status"] == "ok":
+        if trial.stage == "pilot" and reply.ok:
             run.save(learn.from_pilot(run.learned, trial, reply, duration_s))
         row = _record(run, trial, row, reply)
-    except (ValueError, LookupError, TypeError, msgspec.ValidationError) as error:
-        reply = child.no_reply("error", f"the worker's reply is not what was asked: {error}")
+    except ValueError as error:
+        reply = child.failed(Cause.BAD_REPLY, f"the worker's reply is not what was asked: {error}")
         row = _record(run, trial, row, reply)
     run.trials.append(Trial.of(row))
-    if reply["status"] != "ok":
+    if not reply.ok:
         where = f"{variant.id} ({trial.arm.tree})" if trial.arm.tree else variant.id
-        run.progress.say(f"{where}: {reply['status']}: {reply['reason']}")
+        run.progress.say(f"{where}: {reply.status}: {reply.reason}")
     return reply
 
 
 def ask_in_tree(
-    request: dict[str, Any],
+    request: Request,
     variables: dict[str, str],
     limit_s: float,
     tree: Path | None,
     worker: Sequence[str] = child.WORKER,
-) -> dict[str, Any]:
+) -> Reply:
     """The reply of a worker that measures the code of a tree, in its folder; here where there is none."""
     if tree is None:
-        return child.ask(request | {"tree": None}, variables, limit_s, worker)
-    inputs = request["inputs"]
-    if inputs["folder"]:
-        inputs = inputs | {"folder": str(Path(inputs["folder"]).expanduser().resolve())}
-    whole = request | {"tree": str(tree), "caller": str(Path.cwd()), "inputs": inputs}
+        return child.ask(request, variables, limit_s, worker)
+    inputs = request.inputs
+    if inputs.folder:
+        inputs = replace(inputs, folder=str(Path(inputs.folder).expanduser().resolve()))
+    whole = replace(request, tree=str(tree), caller=str(Path.cwd()), inputs=inputs)
     reply = child.ask(whole, child.of_tree(variables), limit_s, worker, tree)
-    return reply | {"reason": reply["reason"].replace(without_home(str(tree)), tree.name).replace(str(tree), tree.name)}
+    return replace(reply, reason=reply.reason.replace(without_home(str(tree)), tree.name).replace(str(tree), tree.name))
 
 
-def _record(run: Run, trial: schedule.Planned, row: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
+def _record(run: Run, trial: schedule.Planned, row: dict[str, Any], reply: Reply) -> dict[str, Any]:
     """Write a trial with its samples; its row. ValueError where the reply's rows are none of these files."""
-    whole: dict[str, Any] = row | {"status": reply["status"], "reason": reply["reason"]} | reply.get("state", {})
-    mine = {"trial_id": row["trial_id"]}
+    whole = row | {"status": reply.status, "cause": reply.cause or "", "reason": reply.reason} | asdict(reply.state)
+    trial_id = {"trial_id": row["trial_id"]}
     # What the layers are does not change from round to round: the pilot tells it for all.
-    facts = reply["layers"] if trial.stage == "pilot" else []
+    facts = reply.layers if trial.stage == "pilot" else ()
     run.folder.append_trial(
         whole,
-        [mine | sample for sample in reply["samples"]],
-        [mine | {"variant_id": row["variant_id"]} | layer for layer in facts],
+        [trial_id | asdict(sample) for sample in reply.samples],
+        [trial_id | {"variant_id": row["variant_id"]} | asdict(layer) for layer in facts],
     )
     return whole

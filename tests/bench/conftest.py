@@ -137,7 +137,8 @@ def make_run(tmp_path: Path) -> MakeRun:
             for variant_id, (status, reason) in failed.items():
                 opened.append_trial(writer.trial(variant_id, "V", 0, "steps", status, reason), [])
             for variant_id, told in (once or {}).items():
-                trial = writer.trial(variant_id, "V", 0, "once")
+                trial = writer.trial(variant_id, "V", 0, "steps+numerics")
+                trial["cause"] = "not_gated" if "not_gated" in told else ""
                 opened.append_trial(trial, writer.process(trial, told))
             for variant_id, tried in (fits or {}).items():
                 for size, fitted in tried.items():

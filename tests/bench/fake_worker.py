@@ -1,8 +1,8 @@
 """Stands in for the worker: answers at once with made-up samples, or misbehaves as FAKE_WORKER says.
 
 FAKE_WORKER is a JSON object from a variant's id, or a tree's name ("" without trees), to one of: exit, kill, hang,
-garbage, list, wrong-rows, wrong-state, nan, invalid, oom, path, slow, index (beyond it with more images than
-MOST_IMAGES). With a number behind it, as in oom/2, only every second trial
+nothing, garbage, list, wrong-rows, wrong-state, no-steps, no-counts, no-cause, nan, invalid, oom, path, slow, index
+(beyond it with more images than MOST_IMAGES). With a number behind it, as in oom/2, only every second trial
 does so. Any other variant is measured in no time: a step of 1 s for baselines, 0.8 s for others, and 25 % more in a
 tree whose name ends in slow.
 """
@@ -75,6 +75,8 @@ def crash(how: str) -> None:
         sys.exit(3)
     if how == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    if how == "nothing":
+        sys.exit(0)
     if how in ("hang", "slow"):
         time.sleep(600 if how == "hang" else 0.5)
 
@@ -90,9 +92,12 @@ def spoil(reply: dict[str, Any], how: str) -> str:
     changes: dict[str, Any] = {
         "wrong-rows": {"samples": [{"colour": "red"}]},
         "wrong-state": {"state": {"colour": "red"}},
-        "invalid": {"status": "invalid", "reason": "no such precision", "samples": []},
-        "oom": {"status": "oom", "reason": "no memory", "samples": []},
-        "path": {"status": "error", "reason": f"in {Path.cwd()}/nin/model.py", "samples": []},
+        "no-steps": {"samples": reply["samples"][:1]},
+        "no-counts": {"counts": None},
+        "no-cause": {"cause": "bad luck", "samples": []},
+        "invalid": {"cause": "settings_differ", "reason": "no such precision", "samples": []},
+        "oom": {"cause": "out_of_memory", "reason": "no memory", "samples": []},
+        "path": {"cause": "exception", "reason": f"in {Path.cwd()}/nin/model.py", "samples": []},
     }
     return json.dumps(reply | changes.get(how, {}))
 
@@ -104,14 +109,14 @@ def main(request_path: str, reply_path: str) -> None:
     how = this_time(orders.get(variant.id) or orders.get(Path(request["tree"] or ".").name) or "")
     crash(how)
     reply: dict[str, Any] = {
-        "status": "ok", "reason": "", "layers": [], "counts": {"plain": 1, "stamped": 1},
-        "samples": samples(request["probes"], step_s(variant, request["tree"]), int(variant.batch_size)),
+        "layers": [], "counts": {"plain": 1, "stamped": 1},
+        "samples": samples("+".join(request["probes"]), step_s(variant, request["tree"]), int(variant.batch_size)),
     }  # fmt: skip
     limit = request["memory_limit_bytes"]
-    if request["probes"] == "fit" and limit is not None and int(variant.batch_size) * IMAGE_BYTES > limit:
-        reply |= {"status": "oom", "reason": "no memory", "samples": []}
-    if request["probes"] == "fit" and how == "index" and int(variant.batch_size) > MOST_IMAGES:
-        reply |= {"status": "too_large", "reason": "integer out of range", "samples": []}
+    if request["probes"] == ["fit"] and limit is not None and int(variant.batch_size) * IMAGE_BYTES > limit:
+        reply |= {"cause": "out_of_memory", "reason": "no memory", "samples": []}
+    if request["probes"] == ["fit"] and how == "index" and int(variant.batch_size) > MOST_IMAGES:
+        reply |= {"cause": "beyond_index", "reason": "integer out of range", "samples": []}
     Path(reply_path).write_text(spoil(reply, how))
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 SLEEP_S = 120
-OK: dict[str, Any] = {"status": "ok", "reason": "", "samples": [], "layers": []}
+OK: dict[str, Any] = {"reason": "", "samples": [], "layers": []}
 
 
 def sleep_as(name: str, folder: Path) -> None:

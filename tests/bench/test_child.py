@@ -8,54 +8,73 @@ from pathlib import Path
 
 import pytest
 
-from bench.core.variants import Variant
+from bench.core.exchange.cause import Cause, Status
+from bench.core.exchange.messages import Reply, Request
+from bench.core.exchange.probe import Probe
+from bench.core.header import Inputs
+from bench.core.variants import Variant, as_row
 from bench.process import child
 
+REQUEST = Request(
+    variant=as_row(Variant()), inputs=Inputs(folder=None, shape=(1, 28, 28), classes=10), seed=0, probes=(Probe.MEMORY,)
+)
 
-def ask(code: str, limit_s: float = 30) -> dict[str, object]:
-    return child.ask({"task": "trial"}, dict(os.environ), limit_s, worker=(sys.executable, "-c", code))
+
+def ask(code: str, limit_s: float = 30) -> Reply:
+    return child.ask(REQUEST, dict(os.environ), limit_s, worker=(sys.executable, "-c", code))
 
 
 def replying(reply: object) -> str:
     return f"import sys, pathlib; pathlib.Path(sys.argv[2]).write_text({json.dumps(reply)!r})"
 
 
-OK = {"status": "ok", "reason": "", "samples": [], "layers": []}
+SAMPLE = {
+    "probe": "memory",
+    "scope": "process",
+    "metric": "reserved",
+    "unit": "B",
+    "iterations": 1,
+    "index": 0,
+    "value": 7,
+}
 
 
 def test_a_reply_is_handed_on() -> None:
-    assert ask(replying(OK)) == OK
+    reply = ask(replying({"samples": [SAMPLE]}))
+
+    assert (reply.status, reply.cause, reply.reason) == (Status.OK, None, "")
+    assert [(sample.metric, sample.value) for sample in reply.samples] == [("reserved", 7.0)]
 
 
 def test_the_request_reaches_the_worker_as_it_was() -> None:
-    code = "import sys, pathlib, json; r = json.loads(pathlib.Path(sys.argv[1]).read_text())"
-    code += "; reply = dict(status='error', reason=r['task'], samples=[], layers=[])"
-    code += "; pathlib.Path(sys.argv[2]).write_text(json.dumps(reply))"
+    code = "import sys, pathlib; p = pathlib.Path; from bench.core.exchange.messages import *"
+    code += "; r = request_of(p(sys.argv[1]).read_bytes()); p(sys.argv[2]).write_bytes(encoded(Reply(reason=repr(r))))"
 
-    assert ask(code)["reason"] == "trial"
+    assert ask(code).reason == repr(REQUEST)
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "cause", "reason"),
     [
-        ("raise SystemExit(3)", "ended with exit code 3"),
-        ("raise ValueError('no such kernel')", " / ValueError: no such kernel"),
-        ("import os; os.kill(os.getpid(), 9)", "killed by SIGKILL, perhaps for want of memory"),
-        ("import os; os.abort()", "killed by SIGABRT"),
-        ("print('hello')", "no reply that can be read: hello"),
-        ("print('one\\n\\ntwo\\nthree\\n  four')", "no reply that can be read: two / three / four"),
-        (replying(["ok"]), "no reply that can be read"),
-        (replying({"status": "ok"}), "no reply that can be read"),
-        (replying(OK | {"status": "fine"}), "no reply that can be read"),
-        ("import sys, pathlib; pathlib.Path(sys.argv[2]).write_text('<html>')", "no reply that can be read"),
+        ("raise SystemExit(3)", Cause.CRASHED, "ended with exit code 3"),
+        ("raise ValueError('no such kernel')", Cause.CRASHED, " / ValueError: no such kernel"),
+        ("import os; os.kill(os.getpid(), 9)", Cause.KILLED, "killed by SIGKILL, perhaps for want of memory"),
+        ("import os; os.abort()", Cause.CRASHED, "killed by SIGABRT"),
+        ("print('hello')", Cause.NO_REPLY, "the worker gave no reply: hello"),
+        ("print('one\\n\\ntwo\\nthree\\n  four')", Cause.NO_REPLY, "no reply: two / three / four"),
+        (replying(["ok"]), Cause.BAD_REPLY, "no reply that can be read"),
+        (replying({"status": "ok"}), Cause.BAD_REPLY, "unknown field `status`"),
+        (replying({"cause": "fine"}), Cause.BAD_REPLY, "Invalid enum value 'fine'"),
+        (replying({"cause": "killed", "samples": [SAMPLE]}), Cause.BAD_REPLY, "ended as error has no samples"),
+        ("import sys, pathlib; pathlib.Path(sys.argv[2]).write_text('<html>')", Cause.BAD_REPLY, "malformed"),
     ],
 )
-def test_no_proper_reply_is_an_error_with_its_reason(code: str, told: str) -> None:
+def test_no_proper_reply_is_an_error_with_its_cause_and_a_reason(code: str, cause: Cause, reason: str) -> None:
     reply = ask(code)
 
-    assert reply["status"] == "error"
-    assert told in str(reply["reason"])
-    assert reply["samples"] == []
+    assert (reply.status, reply.cause) == (Status.ERROR, cause)
+    assert reason in reply.reason
+    assert reply.samples == ()
 
 
 def test_a_hang_is_a_timeout_and_its_children_are_gone(tmp_path: Path) -> None:
@@ -65,8 +84,8 @@ def test_a_hang_is_a_timeout_and_its_children_are_gone(tmp_path: Path) -> None:
     began = time.monotonic()
     reply = ask(code, limit_s=2)
 
-    assert reply["status"] == "timeout"
-    assert reply["reason"] == "no reply within 2 s"
+    assert (reply.status, reply.cause) == (Status.TIMEOUT, Cause.TIME_LIMIT)
+    assert reply.reason == "no reply within 2 s"
     assert time.monotonic() - began < 10
     grandchild = Path(f"/proc/{mark.read_text()}/stat")
     deadline = time.monotonic() + 5

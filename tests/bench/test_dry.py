@@ -1,10 +1,11 @@
 """Which models are tried before anything is measured, on what, and where."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from bench.core.exchange.cause import Cause
+from bench.core.exchange.messages import Reply, Request
 from bench.core.facts import Environment
 from bench.core.header import Inputs
 from bench.core.records import RecordError
@@ -25,11 +26,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Model and tree of each call; THEIRS fails in the tree `head` and here."""
     seen: list[tuple[str, str]] = []
 
-    def answer(request: dict[str, Any], _variables: object, _limit_s: float, tree: Path | None) -> dict[str, Any]:
-        model, where = request["variant"]["model"], tree.name if tree else "here"
+    def answer(request: Request, _variables: object, _limit_s: float, tree: Path | None) -> Reply:
+        model, where = request.variant["model"], tree.name if tree else "here"
         seen.append((model, where))
         fails = model == THEIRS and where != "base"
-        return {"status": "error" if fails else "ok", "reason": f"{model} fails" if fails else ""}
+        return Reply(cause=Cause.MODEL_ERROR if fails else None, reason=f"{model} fails" if fails else "")
 
     monkeypatch.setattr(dry, "ask_in_tree", answer)
     return seen

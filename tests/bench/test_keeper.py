@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.core.exchange.messages import Describe
 from bench.process import child
 
 STRAYS = str(Path(__file__).with_name("strays.py"))
@@ -21,9 +22,10 @@ SWEPT_S = 5
 
 ASK = """
 import os, sys
+from bench.core.exchange.messages import Describe
 from bench.process import child
 mark, *worker = sys.argv[1:]
-child.ask({}, dict(os.environ) | {"NIN_STRAYS": mark}, 100, worker)
+child.ask(Describe(), dict(os.environ) | {"NIN_STRAYS": mark}, 100, worker)
 """
 SERVE = """
 import os, sys
@@ -76,9 +78,9 @@ def started(folder: Path) -> set[str]:
 )
 def test_nothing_is_left_behind_a_trial(how: str, status: str, reason: str, mark: str, tmp_path: Path) -> None:
     worker = (sys.executable, STRAYS, how, str(tmp_path))
-    reply = child.ask({}, dict(os.environ) | {"NIN_STRAYS": mark}, 3 if how == "hang" else 60, worker)
+    reply = child.ask(Describe(), dict(os.environ) | {"NIN_STRAYS": mark}, 3 if how == "hang" else 60, worker)
 
-    assert (reply["status"], reply["reason"]) == (status, reason)
+    assert (reply.status, reply.reason) == (status, reason)
     assert started(tmp_path) == NAMES
     assert alive(mark) == []
 

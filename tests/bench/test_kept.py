@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.core.exchange.messages import Describe
 from bench.process import child, kept
 from bench.process.kept import Kept
 
@@ -73,15 +74,15 @@ def test_a_worker_leads_a_process_group_out_of_reach_of_the_terminal(tmp_path: P
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGSEGV, signal.SIGKILL])
 def test_the_signal_that_killed_a_worker_is_told(number: signal.Signals) -> None:
     code = f"import os; os.kill(os.getpid(), {number.value})"
-    reply = child.ask({}, dict(os.environ), 30, (sys.executable, "-S", "-c", code))
+    reply = child.ask(Describe(), dict(os.environ), 30, (sys.executable, "-S", "-c", code))
 
-    assert str(reply["reason"]).startswith(f"the worker was killed by {number.name}")
+    assert reply.reason.startswith(f"the worker was killed by {number.name}")
 
 
 def test_a_worker_that_kills_its_whole_group_is_told() -> None:
-    reply = child.ask({}, dict(os.environ), 30, (sys.executable, "-S", "-c", "import os; os.killpg(0, 9)"))
+    reply = child.ask(Describe(), dict(os.environ), 30, (sys.executable, "-S", "-c", "import os; os.killpg(0, 9)"))
 
-    assert reply["reason"] == "the worker was killed by SIGKILL, perhaps for want of memory"
+    assert reply.reason == "the worker was killed by SIGKILL, perhaps for want of memory"
 
 
 def test_a_program_that_is_not_there_is_told_by_name(tmp_path: Path) -> None:
@@ -168,9 +169,9 @@ def test_without_subreapers_the_process_group_ends(monkeypatch: pytest.MonkeyPat
     mark = tmp_path / "pid"
     worker = f"sleep 60 & echo $! > {mark}; exit"
     for end, told in (("wait", "no reply within 1 s"), ("exit 3", "the worker ended with exit code 3")):
-        reply = child.ask({}, dict(os.environ), 1, ("/bin/sh", "-c", worker.replace("exit", end)))
+        reply = child.ask(Describe(), dict(os.environ), 1, ("/bin/sh", "-c", worker.replace("exit", end)))
 
-        assert reply["reason"] == told
+        assert reply.reason == told
         stat = Path(f"/proc/{mark.read_text().strip()}/stat")
         until = time.monotonic() + 5
         while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z":

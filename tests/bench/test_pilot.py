@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from bench.core.exchange.cause import Cause
+from bench.core.exchange.messages import Reply
 from bench.core.header import read_run
 from bench.process import child
 from tests.bench.runs import BASE, KEPT, LARGEST, Start, declare, execute, resumed, trees, trials
@@ -19,8 +21,8 @@ def test_no_trial_of_the_pilot_gets_more_time_than_the_budget_has_left(
     limits_s: list[float] = []
     real = child.ask
 
-    def noted(*arguments: Any) -> dict[str, Any]:  # noqa: ANN401
-        limits_s.extend([] if arguments[0]["counts"] else [arguments[2]])  # a pilot finds them out
+    def noted(*arguments: Any) -> Reply:  # noqa: ANN401
+        limits_s.extend([] if arguments[0].counts else [arguments[2]])  # a pilot finds them out
         return real(*arguments)
 
     monkeypatch.setattr(child, "ask", noted)
@@ -35,7 +37,7 @@ def test_a_pilot_that_the_budget_ended_says_so(start: Start, monkeypatch: pytest
     folder = execute(start(BASE, budget_s=2.0))
 
     [trial] = trials(folder)
-    assert trial["status"] == "timeout"
+    assert (trial["status"], trial["cause"]) == ("timeout", Cause.BUDGET_ENDED)
     assert re.fullmatch(r"no reply within \d s, when the budget ended", trial["reason"])
 
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from bench.core.exchange.probe import Probe, as_text
 from bench.core.variants import Variant
 from bench.plan.matrix import Entry, preset
 from bench.plan.schedule import (
@@ -28,7 +29,7 @@ ENTRIES = preset("quick", "cpu")
 
 def test_the_pilot_takes_each_variant_once_and_memory_of_what_has_rounds() -> None:
     planned = pilot(ENTRIES)
-    memory = [t.arm.variant.id for t in planned if t.probes == "memory"]
+    memory = [t.arm.variant.id for t in planned if t.probes == (Probe.MEMORY,)]
 
     assert len(ENTRIES) == len([t for t in planned if times_steps(t.probes)])
     assert memory == [e.variant.id for e in ENTRIES if not e.pilot_only]
@@ -36,7 +37,7 @@ def test_the_pilot_takes_each_variant_once_and_memory_of_what_has_rounds() -> No
 
 
 def test_a_light_pilot_takes_the_memory_of_baselines_alone() -> None:
-    memory = [t.arm.variant for t in pilot(ENTRIES, light=True) if t.probes == "memory"]
+    memory = [t.arm.variant for t in pilot(ENTRIES, light=True) if t.probes == (Probe.MEMORY,)]
 
     assert memory == [Variant()]
 
@@ -53,23 +54,24 @@ def test_a_look_and_a_run_short_of_time_have_a_light_pilot(
 
 def test_a_sustained_stretch_is_taken_of_baselines_on_cuda_alone() -> None:
     on_cuda = preset("quick", "cuda")
-    sustained = [t.arm.variant for t in pilot([*ENTRIES, *on_cuda]) if t.probes == "sustained"]
+    sustained = [t.arm.variant for t in pilot([*ENTRIES, *on_cuda]) if t.probes == (Probe.SUSTAINED,)]
 
     assert sustained == [Variant(device="cuda", batch_size=128)]
-    assert not [t for t in pilot(on_cuda, light=True) if t.probes == "sustained"]
-    assert "sustained" not in pilot_probes(Entry(variant=Variant(device="cuda", batch_size="max"), pilot_only=True))
+    assert not [t for t in pilot(on_cuda, light=True) if t.probes == (Probe.SUSTAINED,)]
+    largest = Entry(variant=Variant(device="cuda", batch_size="max"), pilot_only=True)
+    assert (Probe.SUSTAINED,) not in pilot_probes(largest)
 
 
 def test_compiled_variants_have_no_layers() -> None:
-    probes = {t.arm.variant.id: t.probes for t in pilot(ENTRIES) if times_steps(t.probes)}
+    probes = {t.arm.variant.id: as_text(t.probes) for t in pilot(ENTRIES) if times_steps(t.probes)}
 
     assert probes["cpu-default-nhwc-eager-b32"] == "steps+layers+kernels+numerics"
     assert probes["cpu-default-nhwc-inductor-b32-kept"] == "steps+numerics"
-    assert {step_probes(e.variant) for e in ENTRIES} == {"steps+layers", "steps"}
+    assert {as_text(step_probes(e.variant)) for e in ENTRIES} == {"steps+layers", "steps"}
 
 
 def test_loaders_are_timed_alone_where_they_differ_and_beside_the_baseline() -> None:
-    alone = {t.arm.variant.id for t in pilot(ENTRIES) if "loader" in t.probes.split("+")}
+    alone = {t.arm.variant.id for t in pilot(ENTRIES) if Probe.LOADER in t.probes}
     base = "cpu-default-nchw-eager-b32"
 
     assert alone == {base, *(f"{base}-{name}" for name in ("notebook-syncstep", "notebook", "workers"))}
@@ -78,7 +80,7 @@ def test_loaders_are_timed_alone_where_they_differ_and_beside_the_baseline() -> 
 def test_the_largest_batch_is_sought_before_its_steps() -> None:
     variant = Variant(batch_size="max")
 
-    assert pilot_probes(Entry(variant=variant, pilot_only=True)) == [
+    assert list(map(as_text, pilot_probes(Entry(variant=variant, pilot_only=True)))) == [
         "fit", "steps+layers+kernels+loader+numerics", "epoch",
     ]  # fmt: skip
 
@@ -95,7 +97,7 @@ def test_rounds_have_the_baseline_twice_and_leave_out_what_failed() -> None:
     failed = "cpu-default-nchw-eager-b32-kept"
     names = [(a.name, a.variant.id) for a in arms(ENTRIES, {failed}, twice=True)]
 
-    probes = [a.probes for a in arms(ENTRIES, {failed}, twice=True)]
+    probes = [as_text(a.probes) for a in arms(ENTRIES, {failed}, twice=True)]
 
     assert probes.count("steps+layers+canary") == 1
     assert probes[0] == "steps+layers+canary"

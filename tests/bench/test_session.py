@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from bench.core import records
+from bench.core.exchange.cause import Cause
 from bench.core.header import read_run
 from bench.core.progress import RunProgress
 from bench.core.records import SAMPLES, read_rows
@@ -56,27 +57,31 @@ def test_progress_tells_what_runs_and_the_time_left(start: Start, shown: StringI
 
 
 @pytest.mark.parametrize(
-    ("how", "status", "told"),
+    ("how", "cause", "reason"),
     [
-        ("exit", "error", "exit code 3: a library said goodbye"),
-        ("kill", "error", "killed by SIGKILL"),
-        ("garbage", "error", "no reply that can be read"),
-        ("list", "error", "no reply that can be read"),
-        ("wrong-rows", "error", "not what was asked: "),
-        ("wrong-state", "error", "not what was asked: trials.csv has no column colour"),
-        ("nan", "error", "not what was asked: samples.csv: value: found nan, expected a number"),
-        ("oom", "oom", "no memory"),
+        ("exit", Cause.CRASHED, "exit code 3: a library said goodbye"),
+        ("kill", Cause.KILLED, "killed by SIGKILL"),
+        ("nothing", Cause.NO_REPLY, "the worker gave no reply"),
+        ("garbage", Cause.BAD_REPLY, "no reply that can be read"),
+        ("list", Cause.BAD_REPLY, "no reply that can be read"),
+        ("wrong-rows", Cause.BAD_REPLY, "unknown field `colour` - at `$.samples[0]`"),
+        ("wrong-state", Cause.BAD_REPLY, "unknown field `colour` - at `$.state`"),
+        ("no-cause", Cause.BAD_REPLY, "Invalid enum value 'bad luck' - at `$.cause`"),
+        ("no-steps", Cause.BAD_REPLY, "not what was asked: it has no steps"),
+        ("no-counts", Cause.BAD_REPLY, "not what was asked: it has no steps"),
+        ("nan", Cause.BAD_REPLY, "no reply that can be read"),
+        ("oom", Cause.OUT_OF_MEMORY, "no memory"),
     ],
 )
 def test_a_worker_that_fails_is_a_row_and_the_run_goes_on(
-    how: str, status: str, told: str, start: Start, monkeypatch: pytest.MonkeyPatch
+    how: str, cause: Cause, reason: str, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_WORKER", json.dumps({KEPT: how}))
     folder = execute(start(BASE, KEPT))
     kept = [t for t in trials(folder) if t["variant_id"] == KEPT]
 
-    assert [(status, "pilot")] == [(t["status"], t["stage"]) for t in kept]
-    assert told in kept[0]["reason"]
+    assert [(cause, cause.status, "pilot")] == [(t["cause"], t["status"], t["stage"]) for t in kept]
+    assert reason in kept[0]["reason"]
     assert 6 == len([t for t in trials(folder) if t["variant_id"] == BASE and t["status"] == "ok"])
     assert not [s for s in read_rows(folder, SAMPLES)[0] if s["trial_id"] == kept[0]["trial_id"]]
     assert read_run(folder).state.status == "complete"

@@ -9,7 +9,7 @@ from torch.utils._pytree import tree_leaves
 
 from bench.gpu.steps.known import host_seconds
 from bench.measure.clock import Clock
-from bench.measure.probes.steps import take_step
+from bench.measure.timing.steps import take_step
 from bench.measure.workload import Workload
 
 COPIES = 8

@@ -13,8 +13,8 @@ from torch import nn
 
 from bench.core.variants import Variant
 from bench.measure.clock import Clock
-from bench.measure.probes.steps import Counts
-from bench.measure.probes.timed import timed_steps
+from bench.measure.timing.steps import Counts
+from bench.measure.timing.timed import timed_steps
 from bench.measure.workload import Inputs, Workload
 from nin.train import Setup, Trainer
 

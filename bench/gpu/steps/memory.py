@@ -9,8 +9,8 @@ from bench.core.variants import Variant
 from bench.gpu.checks import Bounds
 from bench.gpu.recorder import Recorder, Task
 from bench.measure.probes import memory
-from bench.measure.probes.steps import take_step
 from bench.measure.system.nvml import Gpu
+from bench.measure.timing.steps import take_step
 from bench.measure.workload import Inputs, Workload, build
 
 HELD = {"parameter": 7_968_664, "gradient": 7_968_664, "optimizer": 15_937_424}
@@ -24,7 +24,7 @@ CONTEXT_BYTES = 2 * 2**30
 def measure(task: Task, to: Recorder) -> None:
     """Hold what the harness tells of a step's memory against what others tell of the same process."""
     work = build(Variant(device=task.device, batch_size=2 if task.rehearse else 128), Inputs(), 0)
-    told = {row["metric"]: float(row["value"]) for row in memory.measure(work).rows if not row["layer"]}
+    told = {row["metric"]: float(row["value"]) for row in memory.held_and_peaks(work).rows if not row["layer"]}
     for metric, size in HELD.items():
         to.check(metric, told.get(metric, math.nan), Bounds(lo=size, hi=size), "B", of_gpu=False)
     saved_over_found(work, told, to)

@@ -1,7 +1,5 @@
 """The step `times`: whether seconds are true that this harness reads of work whose time is known."""
 
-from statistics import median
-
 import pandas as pd
 import torch
 
@@ -13,10 +11,10 @@ from bench.gpu.steps import floors
 from bench.gpu.steps.known import Products, Spinning, host_seconds, layer_seconds
 from bench.machine.environment import machine
 from bench.measure.clock import Clock, clock_for
-from bench.measure.probes.steps import Counts, take_step
-from bench.measure.probes.timed import timed_steps
 from bench.measure.samples import Samples
 from bench.measure.system.environment import describe
+from bench.measure.timing.steps import Counts, take_step
+from bench.measure.timing.timed import timed_steps
 from bench.measure.workload import Inputs, build
 from bench.plan.matrix import excluded_reason
 
@@ -85,11 +83,10 @@ def model_step(variant: Variant, to: Recorder, clock: Clock, copied: float, *, f
         take_step(work)
     counts = Counts(plain=1, stamped=1) if few else Counts(plain=5, iterations=20, stamped=10)
     timed = timed_steps(work, clock, counts)
-    step_s = median(row["value"] for row in timed.plain.rows if row["metric"] == "wall")
-    to.fact(f"step of {variant.id} (s)", f"{step_s:.5g}")
+    to.fact(f"step of {variant.id} (s)", f"{timed.step_s:.5g}")
     to.check(f"{variant.id}: sum of parts over plain step", closure(timed.plain, timed.stamped), WHOLE)
     floor_s = floors.traffic_bytes(work, floors.cache_bytes(work.device)) / copied
-    to.check(f"{variant.id}: plain step over the floor of its memory", step_s / floor_s, NEVER_BELOW)
+    to.check(f"{variant.id}: plain step over the floor of its memory", timed.step_s / floor_s, NEVER_BELOW)
 
 
 def closure(plain: Samples, stamped: Samples) -> float:

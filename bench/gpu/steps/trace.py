@@ -4,6 +4,9 @@ import gzip
 import json
 import os
 
+from bench.core.exchange.messages import Request, Trace
+from bench.core.exchange.probe import Probe
+from bench.core.header import Inputs
 from bench.core.traces import FOLDER, RAW
 from bench.core.variants import as_row
 from bench.gpu.checks import Bounds
@@ -21,13 +24,15 @@ def measure(task: Task, to: Recorder) -> None:
     folder = task.scratch / FOLDER
     folder.mkdir()
     variant = variants(task)[0]
-    request = {
-        "task": "trial", "variant": as_row(variant), "probes": "trace", "counts": {}, "seed": 0,
-        "memory_limit_bytes": None, "inputs": {"folder": None, "shape": None, "classes": 10},
-        "trace": {"steps": STEPS, "folder": str(folder)},
-    }  # fmt: skip
+    request = Request(
+        variant=as_row(variant),
+        inputs=Inputs(folder=None, shape=None, classes=10),
+        seed=0,
+        probes=(Probe.TRACE,),
+        trace=Trace(steps=STEPS, folder=str(folder)),
+    )
     reply = child.ask(request, dict(os.environ), task.limit_s - END_S)
-    to.check("traces", reply["status"] == "ok", Bounds(lo=1, hi=1), of_gpu=False, reason=reply["reason"])
+    to.check("traces", reply.ok, Bounds(lo=1, hi=1), of_gpu=False, reason=reply.reason)
     if (folder / RAW).exists():
         events = json.loads(gzip.decompress((folder / RAW).read_bytes()))["traceEvents"]
         to.check("kernels in a step", sum(event.get("cat") == "kernel" for event in events), Bounds(lo=1))

@@ -6,7 +6,9 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional as F
 
+from bench.core.exchange.probe import Probe
 from bench.measure.clock import Clock
+from bench.measure.probe import Measured, Subject, Then
 from bench.measure.samples import Samples
 
 LEAST_SAMPLE_S = 0.02
@@ -17,7 +19,7 @@ MOST_CALLS = 300
 """A queue takes some 1,000 launches; beyond that the host waits for the device."""
 
 
-def measure(device: torch.device, clock: Clock) -> Samples:
+def seconds_of_each(device: torch.device, clock: Clock) -> Samples:
     """Seconds of a convolution, a matrix product and a copy, in three samples each: metrics canary_*."""
     samples = Samples("canary")
     for name, work in tasks(device).items():
@@ -64,3 +66,11 @@ def run(work: Callable[[], object], clock: Clock, calls: int, held_s: float = 0.
     seconds = clock.elapsed_s(start, end)
     clock.give_back((start, end))
     return seconds, host_s
+
+
+def measure(subject: Subject, so_far: Measured) -> Measured:
+    """The canary's seconds besides."""
+    return so_far.plus(seconds_of_each(subject.work.device, subject.clock))
+
+
+probe = Then(name=Probe.CANARY, measure=measure)

@@ -1,26 +1,19 @@
-"""Whether a batch fits: one step of it under a limit of memory, its peak told."""
+"""Whether a batch fits: one step of it under a limit of memory, with its peak."""
 
 import resource
 
 import torch
 
+from bench.core.exchange.messages import Request
+from bench.core.exchange.probe import Probe
 from bench.measure.clock import Clock
+from bench.measure.probe import First, Measured, Subject
 from bench.measure.probes.memory import process_peak_bytes
-from bench.measure.probes.steps import take_step
 from bench.measure.samples import Samples
+from bench.measure.timing.steps import take_step
 from bench.measure.workload import Workload
 
 FEW_IMAGES = 2
-INDEX_WORDS = ("canUse32BitIndexMath", "integer out of range", "INT_MAX", "must be positive, but got N=-")
-"""What is said of a tensor of 2^31 elements or more: by convolutions and pooling on CUDA, oneDNN, and a launch there.
-
-pytorch/pytorch issues 80020, 167253 and 43476; libtorch_cpu of torch 2.14.
-"""
-
-
-def beyond_index(error: Exception) -> bool:
-    """Whether an error says that a tensor has more elements than indices of 32 bits count, however much memory."""
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in INDEX_WORDS)
 
 
 def limit(device: str, limit_bytes: int | None) -> None:
@@ -39,7 +32,7 @@ def limit(device: str, limit_bytes: int | None) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
 
 
-def measure(work: Workload, clock: Clock) -> Samples:
+def tried(work: Workload, clock: Clock) -> Samples:
     """The batch that was tried, and the peak in a step of it: of the process, on CUDA of torch's allocator.
 
     Running out of memory is the caller's to tell.
@@ -61,3 +54,16 @@ def measure(work: Workload, clock: Clock) -> Samples:
     if peak_bytes is not None:
         samples.add("fit_peak", "B", peak_bytes, scope="process")
     return samples
+
+
+def prepare(request: Request) -> None:
+    """Limit the memory before anything is made in it."""
+    limit(request.variant["device"], request.memory_limit_bytes)
+
+
+def measure(subject: Subject) -> Measured:
+    """The batch that was tried."""
+    return Measured(samples=tried(subject.work, subject.clock))
+
+
+probe = First(name=Probe.FIT, measure=measure, prepare=prepare)

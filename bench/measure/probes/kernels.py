@@ -5,17 +5,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from bench.core.exchange.probe import Probe
 from bench.core.traces import owner_of
 from bench.measure.clock import HostClock
 from bench.measure.leaves import tensors
-from bench.measure.probes.layers import stamped
-from bench.measure.probes.steps import take_step
+from bench.measure.probe import Measured, Subject, Then
 from bench.measure.probes.trace import Ranges
 from bench.measure.samples import Samples
+from bench.measure.timing.layers import stamped
+from bench.measure.timing.steps import take_step
 from bench.measure.validity.verify import format_of
 from bench.measure.workload import Workload
 
@@ -23,18 +26,25 @@ COPIES = (torch.ops.aten.clone, torch.ops.aten._to_copy, torch.ops.aten.copy_)  
 OPERATORS = "aten::"
 
 
-def measure(work: Workload) -> tuple[Samples, dict[str, str]]:
-    """Conversions of layout and of type a step, as samples; and the heaviest operator or kernel by leaf.
+def measure(subject: Subject, so_far: Measured) -> Measured:
+    """Conversions of layout and of type a step besides, and with each layer the heaviest operator or kernel.
 
-    A kernel is told of the leaf's forward: on the CPU the operator that ran longest by itself, on CUDA the kernel.
+    That is one of the leaf's forward: on the CPU the operator that ran longest by itself, on CUDA the kernel.
     """
+    samples = Samples("kernels")
+    for name, value in copies_of(subject.work).items():
+        samples.add(name, "1", value)
+    kernels = heaviest(forward_events(subject.work))
+    layers = [replace(fact, kernel=kernels.get(fact.layer, "")) for fact in so_far.layers]
+    return so_far.plus(samples, layers=layers)
+
+
+def copies_of(work: Workload) -> dict[str, int]:
+    """How many conversions and casts a step has."""
     copies = Copies()
     with copies:
         take_step(work)
-    samples = Samples("kernels")
-    for name, value in copies.counts.items():
-        samples.add(name, "1", value)
-    return samples, heaviest(forward_events(work))
+    return copies.counts
 
 
 def forward_events(work: Workload) -> list[FunctionEvent]:
@@ -103,3 +113,6 @@ class Copies(TorchDispatchMode):
                 source_dtype != result.dtype and source_dtype.is_floating_point and result.dtype.is_floating_point
             )
         return result
+
+
+probe = Then(name=Probe.KERNELS, measure=measure)

@@ -10,15 +10,17 @@ import torch
 from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
+from bench.core.exchange.probe import Probe
 from bench.core.traces import BETWEEN
 from bench.measure.leaves import leaves
-from bench.measure.probes.steps import take_step
+from bench.measure.probe import First, Measured, Subject
 from bench.measure.samples import Samples
 from bench.measure.system.nvml import Gpu
+from bench.measure.timing.steps import take_step
 from bench.measure.workload import Workload
 
 
-def measure(work: Workload) -> Samples:
+def held_and_peaks(work: Workload) -> Samples:
     """Bytes of parameters, gradients, optimizer state, saved activations, and the peaks of a step.
 
     In this order: a warm-up step, the peak of one step, then the instruments, whose own memory thus
@@ -154,3 +156,11 @@ def allocated_peak_bytes(work: Workload) -> int:
         now += change
         peak = max(peak, now)
     return peak
+
+
+def measure(subject: Subject) -> Measured:
+    """What a step holds, and its peaks."""
+    return Measured(samples=held_and_peaks(subject.work))
+
+
+probe = First(name=Probe.MEMORY, measure=measure)

@@ -1,182 +1,57 @@
-"""How many steps a trial takes, and its plain ones: timed without any instrument."""
+"""Timed steps, plain and stamped in turns; verified before, meanwhile and after."""
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict
 
-from bench.measure.clock import Clock
-from bench.measure.queue import steady
+import msgspec
+
+from bench.core import header
+from bench.core.exchange.probe import Probe
+from bench.measure.probe import First, Measured, Subject
 from bench.measure.samples import Samples
-from bench.measure.system.usage import UNITS, usage
-from bench.measure.workload import Workload
+from bench.measure.system.state import State
+from bench.measure.timing.first import first_step
+from bench.measure.timing.steps import Counts, calibrate, warm_up
+from bench.measure.timing.timed import timed_steps
+from bench.measure.validity import paths, verify
+from bench.measure.validity.effects import Effects, disturbed, samples_of, settle
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """How many steps a trial takes."""
-
-    warmup: int = 0
-    """Steps between the first one and the plain ones."""
-    plain: int = 3
-    """Plain samples."""
-    iterations: int = 1
-    """Steps that a plain sample averages: more than one where a step is short."""
-    stamped: int = 2
-    """Stamped samples."""
-    turns: int = 1
-    """Steps that a sample of either kind averages at least, and a whole number of times: as many as there are workers
-    where steps wait for them. Workers that began together end together, and their batches come in bursts."""
-    varied: bool = False
-    """Whether the model's path differs from step to step: a stamped sample then averages as many steps as a plain one.
-    """
-
-    @property
-    def stamped_iterations(self) -> int:
-        """Steps that a stamped sample averages."""
-        return self.iterations if self.varied else self.turns
-
-    def __post_init__(self) -> None:
-        """Raise ValueError where nothing would be measured."""
-        if min(self.plain, self.iterations, self.turns) < 1 or self.warmup < 0 or self.stamped < 0:
-            msg = f"a trial needs at least one plain sample of one step, got {self}"
-            raise ValueError(msg)
-
-    def in_turns(self, turns: int) -> "Counts":
-        """The same, but that a sample averages whole turns of so many steps, and at least the turns it had."""
-        turns = max(turns, self.turns)
-        return replace(self, iterations=turns * math.ceil(self.iterations / turns), turns=turns)
+def measure(subject: Subject) -> Measured:
+    """The samples of steps. A trial that is given no counts finds out how many it takes, and tells what it learned."""
+    work, clock, learns = subject.work, subject.clock, subject.request.counts is None
+    samples, state = Samples("steps"), State(work)
+    facts, first_s = first_step(work, clock)
+    samples.add("first_step", "s", first_s, scope="process")
+    compiled = Effects.of(work)
+    settle(work)
+    counts = warm_up(work, clock, counts_of(subject, first_s))
+    before = Effects.of(work)
+    state.begin(clock)
+    timed = timed_steps(work, clock, counts, learns=learns)
+    after = Effects.of(work)
+    ended = state.read(clock, timed.counts.iterations)
+    effects = samples_of(work, compiled, before, after)
+    samples.add_all([timed.plain, timed.stamped, state.throttled, effects, verify.weights_samples(work)])
+    if timed.counts.varied and learns:
+        facts = paths.completed(work, facts, timed.ran)
+    loss_sum = float(work.trainer.loss_sum)
+    return Measured(
+        samples=samples,
+        fault=disturbed(work.variant, loss_sum, before, after)
+        or verify.after_steps(work.variant, facts, timed.page_faults),
+        layers=facts,
+        state=ended,
+        counts=msgspec.convert(asdict(timed.counts), header.Counts),
+        step_s=timed.step_s,
+    )
 
 
-LONG_STEP_S = 1.0
-"""From here on one step is one sample, and the first step is warm-up enough."""
-SLOW_STEP_S = 8.0
-"""From here on a trial takes one plain step and no stamped one."""
-LEAST_SAMPLE_S = 0.1
-MOST_ITERATIONS = 100
-MOST_STAMPED = 20
-DISPATCHES = 5
-"""How often the time of giving the device a step is taken: one may be spoilt."""
-SHORT_WARMUP = 5
-"""Steps that a short step is given to settle."""
-WARM_S = 0.5
-"""How long a CUDA device works at least before it is timed: its clock takes a while to rise, and to be held back."""
+def counts_of(subject: Subject, first_s: float) -> Counts:
+    """How many steps to take: as requested, or by how long steps take here."""
+    asked, pilot = subject.request.counts, subject.request.pilot_counts
+    if asked is not None:
+        return Counts(**msgspec.structs.asdict(asked))
+    return calibrate(subject.work, subject.clock, first_s, plain=pilot.plain, stamped=pilot.stamped)
 
 
-def calibrate(work: Workload, clock: Clock, first_s: float, plain: int, stamped: int) -> Counts:
-    """How many steps a trial of this variant takes: the given ones where a step is long.
-
-    A short step is averaged until a sample lasts 0.1 s, and stamped more often.
-    """
-    step_s = first_s
-    turns = work.workers if steady(work, clock) else 1
-    # A first step that compiles, starts workers or wakes a GPU tells nothing of the next.
-    telling = work.eager and work.device.type == "cpu" and not work.workers
-    if not telling or first_s < LONG_STEP_S:
-        for _ in range(2):
-            step_s = synced_s(work, clock, turns)
-    if step_s >= SLOW_STEP_S:
-        return Counts(plain=1, stamped=0).in_turns(turns)
-    if step_s >= LONG_STEP_S:
-        return Counts(warmup=0 if work.eager else 1, plain=plain, stamped=stamped).in_turns(turns)
-    iterations = max(1, min(MOST_ITERATIONS, math.ceil(LEAST_SAMPLE_S / step_s)))
-    return Counts(
-        warmup=SHORT_WARMUP if iterations > 1 else 1,
-        plain=plain,
-        iterations=iterations,
-        stamped=max(stamped, math.ceil(min(MOST_STAMPED, iterations) / turns)),
-    ).in_turns(turns)
-
-
-def synced_s(work: Workload, clock: Clock, count: int) -> float:
-    """Seconds a step of `count` in a row, the device waited for before and after."""
-    clock.sync()
-    start = clock.host_s()
-    for _ in range(count):
-        take_step(work)
-    clock.sync()
-    return (clock.host_s() - start) / count
-
-
-def take_step(work: Workload) -> None:
-    """Fetch a batch and train on it."""
-    work.trainer.step(*next(work.batches))
-
-
-def first_step(work: Workload, clock: Clock) -> Samples:
-    """The first step, compilation and worker start included: metric first_step."""
-    samples = Samples("steps")
-    start = clock.host_s()
-    take_step(work)
-    clock.sync()
-    samples.add("first_step", "s", clock.host_s() - start, scope="process")
-    return samples
-
-
-def warm_up(work: Workload, clock: Clock, counts: Counts) -> Counts:
-    """How many steps to take behind it: those given, in whole turns of the workers where steps wait for them.
-
-    It brings a loader's queue to its steady state, then takes the steps that a short step needs to settle; on CUDA as
-    many more as WARM_S takes. There it waits for the device behind every few, as a sample does: the host may be far
-    ahead of it, and what the host takes says little of the device.
-    """
-    turns = work.workers if steady(work, clock) else 1
-    start = clock.host_s()
-    for _ in range(counts.warmup):
-        take_step(work)
-    while work.device.type == "cuda" and clock.host_s() - start < WARM_S:
-        for _ in range(counts.iterations):
-            take_step(work)
-        clock.sync()
-    return counts.in_turns(turns)
-
-
-def plain_steps(work: Workload, clock: Clock, counts: Counts) -> Samples:
-    """So many plain samples in a row, and behind them what dispatch takes."""
-    samples = Samples("steps")
-    samples.add_all(plain_sample(work, clock, counts.iterations, index) for index in range(counts.plain))
-    samples.add_all([dispatches(work, clock)])
-    return samples
-
-
-def plain_sample(work: Workload, clock: Clock, iterations: int, index: int) -> Samples:
-    """Seconds a step (wall), the mean of `iterations`; on the CPU its CPU seconds, page faults and switches too.
-
-    On CUDA also device (between events at the region's ends). The wall includes the loader.
-    """
-    samples = Samples("steps")
-    clock.sync()
-    before, start = usage(), clock.host_s()
-    began = clock.mark()
-    for _ in range(iterations):
-        take_step(work)
-    ended = clock.mark()
-    clock.sync()
-    wall_s, after = clock.host_s() - start, usage()
-    values = {"wall": (wall_s, "s")}
-    if work.device.type == "cuda":
-        values["device"] = (clock.elapsed_s(began, ended), "s")
-        clock.give_back((began, ended))
-    else:
-        used = after - before
-        values |= {name: (getattr(used, name), unit) for name, unit in UNITS.items()}
-    for metric, (value, unit) in values.items():
-        samples.add(metric, unit, value / iterations, iterations=iterations, index=index)
-    return samples
-
-
-def dispatches(work: Workload, clock: Clock) -> Samples:
-    """How long the host takes to give a CUDA device one step's work, from an idle start, five times (dispatch)."""
-    samples = Samples("steps")
-    if work.device.type == "cuda" and not work.waits:
-        for index in range(DISPATCHES):
-            samples.add("dispatch", "s", dispatch_s(work, clock), index=index)
-    return samples
-
-
-def dispatch_s(work: Workload, clock: Clock) -> float:
-    """Seconds until the host has given an idle device all work of one step, its batch included."""
-    clock.sync()
-    start = clock.host_s()
-    take_step(work)
-    seconds = clock.host_s() - start
-    clock.sync()
-    return seconds
+probe = First(name=Probe.STEPS, measure=measure)

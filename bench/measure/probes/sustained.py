@@ -4,10 +4,12 @@ A card whose power is limited, or whose heat builds up, is faster in the half se
 an epoch.
 """
 
+from bench.core.exchange.probe import Probe
 from bench.measure.clock import Clock
-from bench.measure.probes.steps import calibrate, first_step, take_step, warm_up
+from bench.measure.probe import First, Measured, Subject
 from bench.measure.samples import Samples
 from bench.measure.system.nvml import Gpu
+from bench.measure.timing.steps import calibrate, first_step_s, take_step, warm_up
 from bench.measure.validity.effects import settle
 from bench.measure.workload import Workload
 from bench.plan.schedule import SUSTAINED_S
@@ -19,14 +21,14 @@ LEAST_ENERGY_S = 2.0
 the energy of so long, both together by a tenth of 2 s, or by a fiftieth of SUSTAINED_S."""
 
 
-def measure(work: Workload, clock: Clock, stretch_s: float = SUSTAINED_S) -> Samples:
+def stretch(work: Workload, clock: Clock, stretch_s: float = SUSTAINED_S) -> Samples:
     """Seconds a step in the first half second and in the last half of a stretch, and joules a step over all of it.
 
     It begins behind the warm-up that a trial in a round has, so its begin is what such a trial measures. Energy is
     blank where NVML does not tell it.
     """
     samples, gpu = Samples("sustained"), Gpu(work.device)
-    first_s = first_step(work, clock).rows[0]["value"]
+    first_s = first_step_s(work, clock)
     settle(work)
     counts = warm_up(work, clock, calibrate(work, clock, first_s, plain=1, stamped=0))
     before_mj = gpu.energy_mj()
@@ -70,3 +72,11 @@ def joules(before_mj: int | None, after_mj: int | None, stretch_s: float) -> flo
     if before_mj is None or after_mj is None or stretch_s < LEAST_ENERGY_S:
         return None
     return (after_mj - before_mj) / 1e3
+
+
+def measure(subject: Subject) -> Measured:
+    """One stretch."""
+    return Measured(samples=stretch(subject.work, subject.clock))
+
+
+probe = First(name=Probe.SUSTAINED, measure=measure)

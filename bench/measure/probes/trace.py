@@ -6,18 +6,25 @@ trace can be held against them, step for step.
 
 import traceback
 from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function, schedule
 
+from bench.core.exchange.probe import Probe
 from bench.core.traces import BETWEEN, RAW, SNAPSHOT, Owner, range_name
+from bench.measure import fusion
 from bench.measure.clock import Clock, Timeline
-from bench.measure.probes import steps as plain
-from bench.measure.probes.layers import stamped
+from bench.measure.probe import First, Measured, Subject
 from bench.measure.queue import steady
 from bench.measure.samples import Samples
+from bench.measure.timing.first import first_step
+from bench.measure.timing.layers import stamped
+from bench.measure.timing.steps import Counts, Plain, plain_sample, plain_samples, take_step, warm_up
+from bench.measure.validity import verify
+from bench.measure.validity.effects import Effects, disturbed, settle
 from bench.measure.workload import Workload
 
 IN_A_ROW = 10
@@ -65,12 +72,24 @@ def opened(owner: Owner) -> Any:  # noqa: ANN401 - a context of torch's
     return context
 
 
-def measure(work: Workload, clock: Clock, count: int, folder: Path) -> Samples:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traced:
+    """What is known of the steps besides their trace."""
+
+    samples: Samples
+    page_faults: list[float]
+    """Of each plain step; empty where they are not counted."""
+
+
+def traced(work: Workload, clock: Clock, count: int, folder: Path) -> Traced:
     """The trace of `count` steps, written to the folder; the seconds that the stamps give of the same steps.
 
     Before it as many samples of plain steps with their loss; after it, on CUDA, the allocator's history of one step.
     """
-    samples = plain_losses(work, clock, count)
+    plain, losses = plain_losses(work, clock, count)
+    samples = plain_samples(plain, "trace")
+    for index, loss in enumerate(losses):
+        samples.add("loss", "1", loss, index=index)
     activities = [ProfilerActivity.CPU]
     if work.device.type == "cuda":
         activities.append(ProfilerActivity.CUDA)
@@ -91,21 +110,18 @@ def measure(work: Workload, clock: Clock, count: int, folder: Path) -> Samples:
         add_stamps(samples, timeline, index, eager=work.eager)
     if work.device.type == "cuda":
         history(work, clock, folder / SNAPSHOT)
-    return samples
+    return Traced(samples=samples, page_faults=[sample.used.page_faults for sample in plain if sample.used])
 
 
-def plain_losses(work: Workload, clock: Clock, count: int) -> Samples:
-    """Seconds and what else a plain step is measured by, and its loss, `count` times."""
-    samples = Samples("trace")
-    for index in range(count):
-        trainer = work.trainer
-        before, taken_before = float(trainer.loss_sum), trainer.steps
-        iterations = IN_A_ROW if work.device.type == "cuda" else 1
-        taken = plain.plain_steps(work, clock, plain.Counts(plain=1, iterations=iterations))
-        samples.rows += [row | {"probe": "trace", "index": index} for row in taken.rows if row["metric"] != "dispatch"]
-        loss = (float(trainer.loss_sum) - before) / (trainer.steps - taken_before)  # CUDA's dispatch takes one more
-        samples.add("loss", "1", loss, index=index)
-    return samples
+def plain_losses(work: Workload, clock: Clock, count: int) -> tuple[list[Plain], list[float]]:
+    """Plain samples and the loss of each, `count` times."""
+    trainer, iterations = work.trainer, IN_A_ROW if work.device.type == "cuda" else 1
+    found, losses = list[Plain](), list[float]()
+    for _ in range(count):
+        before = float(trainer.loss_sum)
+        found.append(plain_sample(work, clock, iterations))
+        losses.append((float(trainer.loss_sum) - before) / iterations)
+    return found, losses
 
 
 def traced_step(work: Workload, clock: Clock) -> Ranges:
@@ -138,7 +154,7 @@ def history(work: Workload, clock: Clock, path: Path) -> None:
     memory: Any = torch.cuda.memory
     try:
         memory._record_memory_history(stacks="python")  # noqa: SLF001 - documented under this name
-        plain.take_step(work)
+        take_step(work)
         clock.sync()
         memory._dump_snapshot(str(path))  # noqa: SLF001
     except Exception:  # noqa: BLE001 - an allocator without a history, or no memory: the trace stands without it
@@ -146,3 +162,26 @@ def history(work: Workload, clock: Clock, path: Path) -> None:
     finally:
         with suppress(Exception):
             memory._record_memory_history(enabled=None)  # noqa: SLF001
+
+
+def measure(subject: Subject) -> Measured:
+    """Trace the steps into the folder that was named; verified as timed steps are. ValueError if none was named."""
+    work, clock, asked = subject.work, subject.clock, subject.request.trace
+    if asked is None:
+        msg = "a trace needs a number of steps and a folder"
+        raise ValueError(msg)
+    watch = None if work.eager else fusion.watch()
+    facts, _ = first_step(work, clock)
+    if watch:
+        fusion.write(watch, work.trainer.model, Path(asked.folder))  # exporting a trace forgets it
+    settle(work)
+    warm_up(work, clock, Counts(warmup=1))
+    before = Effects.of(work)
+    found = traced(work, clock, asked.steps, Path(asked.folder))
+    loss_sum, after = float(work.trainer.loss_sum), Effects.of(work)
+    fault = disturbed(work.variant, loss_sum, before, after)
+    fault = fault or verify.after_steps(work.variant, facts, found.page_faults)
+    return Measured(samples=found.samples, fault=fault)
+
+
+probe = First(name=Probe.TRACE, measure=measure)

@@ -5,10 +5,13 @@ import resource
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from bench.core.exchange.messages import MachineState
 from bench.measure.clock import Clock
-from bench.measure.probes.steps import take_step
 from bench.measure.samples import Samples
 from bench.measure.system.nvml import Gpu
+from bench.measure.timing.steps import take_step
 from bench.measure.workload import Workload
 
 PRESSURE = Path("/proc/pressure/cpu")
@@ -29,21 +32,21 @@ class State:
         """The timed region begins."""
         self.began = Violations.of(self.gpu, clock) if self.gpu else None
 
-    def read(self, clock: Clock, steps: int) -> dict[str, float | str | None]:
+    def read(self, clock: Clock, steps: int) -> MachineState:
         """Load, stolen seconds, seconds under pressure, and the GPU's state; None where something is not readable.
 
         A GPU is asked while it works: it is given so many further steps, and waited for only behind the questions.
         """
-        state: dict[str, float | str | None] = {
-            "load_1min": os.getloadavg()[0],
-            "steal_s": since(self.steal_s, steal_s()),
-            "pressure_s": since(self.pressure_s, pressure_s()),
-            "involuntary_switches": resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw,
-        }
+        state = MachineState(
+            load_1min=os.getloadavg()[0],
+            steal_s=since(self.steal_s, steal_s()),
+            pressure_s=since(self.pressure_s, pressure_s()),
+            involuntary_switches=resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw,
+        )
         if self.gpu:
             for _ in range(steps):
                 take_step(self.work)
-            state |= gpu_state(self.gpu)
+            state = replace(state, **gpu_state(self.gpu))
             if self.began:
                 self.throttled = shares(self.began, Violations.of(self.gpu, clock))
             clock.sync()

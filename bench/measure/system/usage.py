@@ -20,6 +20,10 @@ class Usage:
         now, then = astuple(self), astuple(earlier)
         return Usage(**{f.name: a - b for f, a, b in zip(fields(self), now, then, strict=True)})
 
+    def __truediv__(self, steps: int) -> "Usage":
+        """What each of so many steps used."""
+        return Usage(**{f.name: value / steps for f, value in zip(fields(self), astuple(self), strict=True)})
+
 
 UNITS = {"cpu_user": "s", "cpu_system": "s", "page_faults": "1", "involuntary_switches": "1"}
 

@@ -4,9 +4,10 @@ import math
 import sys
 from dataclasses import dataclass
 
+from bench.core.exchange.cause import Cause, Fault
 from bench.core.variants import Variant
-from bench.measure.probes.steps import take_step
 from bench.measure.samples import Samples
+from bench.measure.timing.steps import take_step
 from bench.measure.workload import Workload
 
 MOST_SKIPPED_SHARE = 0.01
@@ -69,20 +70,21 @@ def settle(work: Workload) -> None:
         take_step(work)
 
 
-def disturbed(variant: Variant, loss_sum: float, before: Effects, after: Effects) -> str:
-    """Why what was timed between the two is no speed of the variant, in words; empty where it is."""
+def disturbed(variant: Variant, loss_sum: float, before: Effects, after: Effects) -> Fault | None:
+    """Why what was timed between the two is no speed of the variant; None if it is."""
     if after.graphs > before.graphs:
-        return f"{after.graphs - before.graphs} graphs were compiled anew in the timed region"
+        count = after.graphs - before.graphs
+        return Fault(Cause.RECOMPILED, f"{count} graphs were compiled again in the timed region")
     if after.graph_breaks > before.graph_breaks:
-        return "the compiled graph broke in the timed region"
+        return Fault(Cause.GRAPH_BROKE, "the compiled graph broke in the timed region")
     if after.cudagraph_skips and variant.replays:
-        return "CUDA graphs were skipped"
+        return Fault(Cause.CUDA_GRAPHS_SKIPPED, "CUDA graphs were skipped")
     skipped, steps = after.skipped - before.skipped, after.steps - before.steps
     if skipped and (skipped > max(1, MOST_SKIPPED_SHARE * steps) or skipped == steps):
-        return f"the GradScaler skipped {skipped} of {steps} timed steps"
+        return Fault(Cause.STEPS_SKIPPED, f"the GradScaler skipped {skipped} of {steps} timed steps")
     if not math.isfinite(loss_sum):
-        return f"the loss is {loss_sum}"
-    return ""
+        return Fault(Cause.LOSS_NOT_FINITE, f"the loss is {loss_sum}")
+    return None
 
 
 def samples_of(work: Workload, first: Effects, before: Effects, after: Effects) -> Samples:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from bench.core.exchange.cause import Cause, Fault
 from bench.measure.samples import Samples
 from bench.measure.validity import numerics_layers, numerics_whole
 from bench.measure.validity.borders import Passing, visited
@@ -41,13 +42,37 @@ class Attempt:
     """Whether the weights are the model's own, since others could not be found."""
 
     @property
-    def reason(self) -> str:
-        """What is wrong, in words; empty where nothing is."""
-        return next((wrong_words(found) for found in (self.values, self.gradients) if found.share > 1), "")
+    def wrong(self) -> Finding | None:
+        """What is beyond its bound; None if nothing is."""
+        return next((found for found in (self.values, self.gradients) if found.share > 1), None)
 
 
-def measure(work: Workload) -> tuple[Samples, str]:
-    """Errors of a variant with their bounds, as samples; and why it is invalid, else empty.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gated:
+    """What the gate found, and on which attempt."""
+
+    last: Attempt
+    attempts: int
+
+    @property
+    def fault(self) -> Fault | None:
+        """Why the variant is invalid; None if it is not."""
+        return Fault(Cause.NUMERICS_WRONG, wrong_words(self.last.wrong)) if self.last.wrong else None
+
+    def samples(self) -> Samples:
+        """Errors with their bounds."""
+        found = self.last
+        values = {"loss_error": found.loss_error, "score_error": found.values.error, "score_bound": found.values.bound}
+        values |= {"gradient_error": found.gradients.error, "gradient_bound": found.gradients.bound}
+        values |= {"gate_attempts": self.attempts, "own_weights": int(found.own_weights)}
+        samples = Samples("numerics")
+        for name, value in values.items():
+            samples.add(name, "1", value, scope="process")
+        return samples
+
+
+def measure(work: Workload) -> Gated:
+    """Errors of a variant with their bounds, and why it is invalid if it is.
 
     It changes the weights: nothing is measured behind it. Raises NotGatedError where it can't tell: of a model that
     does not compute the same twice, that has no numbers in float32, that amplifies rounding to the size of its scores,
@@ -55,27 +80,20 @@ def measure(work: Workload) -> tuple[Samples, str]:
     """
     for attempt in range(ATTEMPTS):
         found = attempted(work, attempt)
-        if not found.reason:
+        if not found.wrong:
             break
-    if found.reason and work.variant.is_baseline:
-        msg = f"plain eager code itself misses: {found.reason}"
+    if found.wrong and work.variant.is_baseline:
+        msg = f"plain eager code itself misses: {wrong_words(found.wrong)}"
         raise NotGatedError(msg)
-    if not work.eager and not found.reason and found.values.bound >= 1:
+    if not work.eager and not found.wrong and found.values.bound >= 1:
         msg = "of this model as a whole nothing can be told: rounding alone moves its scores by their own size"
         raise NotGatedError(msg)
-    values = {"loss_error": found.loss_error, "score_error": found.values.error, "score_bound": found.values.bound}
-    values |= {"gradient_error": found.gradients.error, "gradient_bound": found.gradients.bound}
-    values |= {"gate_attempts": attempt + 1, "own_weights": int(found.own_weights)}
-    samples = Samples("numerics")
-    for name, value in values.items():
-        samples.add(name, "1", value, scope="process")
-    return samples, found.reason
+    return Gated(last=found, attempts=attempt + 1)
 
 
 def wrong_words(found: Finding) -> str:
     """How a result is off, in words."""
-    many = found.what.startswith(("gradients", "the scores"))
-    be, differ = ("are", "differ") if many else ("is", "differs")
+    be, differ = ("are", "differ") if found.many else ("is", "differs")
     how = f"{be} off by a factor, by" if found.by_a_factor else f"{differ} from float64 by"
     return f"{found.what} {how} {found.error:.1e} of its size; rounding explains {found.bound:.1e}"
 

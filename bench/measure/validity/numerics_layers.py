@@ -62,6 +62,8 @@ class Finding:
     """What is off by the largest share of what it may be off by: relative error and bound, and whether by a factor."""
 
     what: str
+    many: bool = False
+    """Whether `what` is a plural, for the sentence made of it."""
     error: float
     bound: float
     by_a_factor: bool
@@ -242,16 +244,29 @@ def finding(key: Key, found: Miss, yard: Yard) -> Finding:
     """A miss and its bound, relative to the reference's size, or to the yardstick where that is larger."""
     size = max(found.size, yard.distance)
     if not size:  # it should be exactly 0
-        return Finding(what=words(key), error=math.inf if found.distance else 0.0, bound=0.0, by_a_factor=False)
+        error = math.inf if found.distance else 0.0
+        return Finding(what=words(key), many=is_plural(key), error=error, bound=0.0, by_a_factor=False)
     share = max(FACTOR_SHARE, 1 / math.sqrt(found.elements))
     told = [
-        Finding(what=words(key), error=error / size, bound=MULTIPLE * limit / size, by_a_factor=by_a_factor)
+        Finding(
+            what=words(key),
+            many=is_plural(key),
+            error=error / size,
+            bound=MULTIPLE * limit / size,
+            by_a_factor=by_a_factor,
+        )
         for error, limit, by_a_factor in (
             (found.distance, yard.distance, False),
             (found.along, max(share * yard.distance, yard.along), True),
         )
     ]
     return max(told, key=lambda f: f.share)
+
+
+def is_plural(key: Key) -> bool:
+    """Whether `words` gives a plural."""
+    kind, where = key
+    return isinstance(where, str) or (kind == "value" and not where.path)
 
 
 def words(key: Key) -> str:

@@ -99,14 +99,14 @@ def findings(work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor)
     batch = work.trainer.move(x.repeat(times, 1, 1, 1), y.repeat(times))
     mine = without_overflow(work, work.trainer.model, *batch, work.trainer.forward)
     bound = MULTIPLE * max(LEAST_SCORE_ERROR, *(score_error(yard, exact) for yard in yards))
-    scores = Finding(what="the scores", error=score_error(mine, exact), bound=bound, by_a_factor=False)
+    scores = Finding(what="the scores", many=True, error=score_error(mine, exact), bound=bound, by_a_factor=False)
     nothing = max(NOTHING, roundoff)
     mine_off, *yards_off = (errors(result, exact, nothing) for result in (mine, *yards))
     # Of all parameters: a ReLU that rounding tips over is much where a layer is small, and tips in another layer there.
     largest = max(error for off in yards_off for error in off.values())
     gradient_bound = MULTIPLE * max(LEAST_GRADIENT_ERROR, largest)
     found = [
-        Finding(what=f"gradients of {name}", error=error, bound=gradient_bound, by_a_factor=False)
+        Finding(what=f"gradients of {name}", many=True, error=error, bound=gradient_bound, by_a_factor=False)
         for name, error in mine_off.items()
     ]
     return scores, max(found, key=lambda f: f.share), abs(mine.loss - exact.loss) / abs(exact.loss)

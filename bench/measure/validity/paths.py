@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bench.measure.probes.steps import Counts, take_step
-from bench.measure.validity.verify import LayerFacts, observed
+from bench.core.exchange.messages import LayerFacts
+from bench.measure.timing.steps import Counts, take_step
+from bench.measure.validity.verify import observed
 from bench.measure.workload import Workload
 
 MOST_SAMPLES = 40

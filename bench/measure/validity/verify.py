@@ -1,20 +1,22 @@
 """Whether a variant took effect: what each layer really saw, and what the process really has set."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from msgspec.structs import asdict, replace
 from torch import nn
 
 from bench.core import partial
+from bench.core.exchange.cause import Cause, Fault, fault
+from bench.core.exchange.messages import LayerFacts
 from bench.core.variants import Variant
 from bench.measure.leaves import block_of, leaves, named, paths, tensors, type_of
-from bench.measure.probes.layers import computed_anew
 from bench.measure.samples import Samples
+from bench.measure.timing.layers import computed_anew
 from bench.measure.validity.effects import compile_counters
 from bench.measure.workload import Workload
 from nin.train import MEMORY_FORMATS
@@ -25,28 +27,6 @@ HUGE_PAGE_KIBIBYTES = 2048
 KEPT_FAULTED_SHARE = 0.12
 """`kept` must have a step that maps less of the process anew: the heap still grows in the first steps (up to
 5 % of NiN's process at batch 32), while the default maps about 30 % in every one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerFacts:
-    """What a leaf is and what it gave in the first step: a row of layers.csv."""
-
-    layer: str
-    block: str
-    type: str
-    output_shape: str
-    parameters: int
-    memory_format: str
-    """nchw, nhwc, both (the shape makes them one), other, or empty for what is not an image."""
-    dtype: str
-    gradient_format: str = ""
-    """The format of the gradient that came back to its output; empty without one."""
-    kernel: str = ""
-    """What took most of its forward: the operator on the CPU, the kernel on CUDA; empty where not looked at."""
-    calls: int = 1
-    """How often the step called it; 0 where it never did, and then nothing is known of an output."""
-    paths: str = ""
-    """Its attribute paths, by commas, where it has more than one; it is named by the first."""
 
 
 @contextmanager
@@ -128,14 +108,17 @@ def before_steps(work: Workload) -> str:
     )
 
 
-def after_steps(variant: Variant, facts: list[LayerFacts], samples: Samples) -> str:
-    """Why what the layers saw and the step cost does not fit the variant; empty where it does."""
+def after_steps(variant: Variant, facts: list[LayerFacts], page_faults: Sequence[float] = ()) -> Fault | None:
+    """Why what the layers saw and the step cost does not fit the variant; None if it does.
+
+    `page_faults` are those of plain steps, where they are counted.
+    """
     facts = [fact for fact in facts if fact.dtype]  # those that gave a tensor
     return (
-        _layers(variant, facts)
-        or _compiled(variant.compile_mode)
-        or _cudnn_benchmark(variant)  # a model's own code may have set it in a step
-        or _allocator_effect(variant, samples)
+        fault(Cause.LAYERS_DIFFER, _layers(variant, facts))
+        or fault(Cause.DID_NOT_COMPILE, _compiled(variant.compile_mode))
+        or fault(Cause.SETTINGS_DIFFER, _cudnn_benchmark(variant))  # a model's own code may have set it in a step
+        or fault(Cause.ALLOCATOR_INEFFECTIVE, _allocator_effect(variant, page_faults))
     )
 
 
@@ -212,14 +195,13 @@ def _allocator_settings(allocator: str) -> str:
     return ""
 
 
-def _allocator_effect(variant: Variant, samples: Samples) -> str:
+def _allocator_effect(variant: Variant, page_faults: Sequence[float]) -> str:
     huge = _kibibytes("/proc/self/smaps_rollup", "AnonHugePages")
     if variant.allocator == "hugepages" and huge is not None and huge < HUGE_PAGE_KIBIBYTES:
         return "no huge page was used"
     resident = _kibibytes("/proc/self/status", "VmRSS")
-    faults = [r["value"] for r in samples.rows if r["metric"] == "page_faults"]
-    if variant.allocator == "kept" and faults and resident:
-        mapped_share = min(faults) * os.sysconf("SC_PAGE_SIZE") / (1024 * resident)
+    if variant.allocator == "kept" and page_faults and resident:
+        mapped_share = min(page_faults) * os.sysconf("SC_PAGE_SIZE") / (1024 * resident)
         if mapped_share > KEPT_FAULTED_SHARE:
             return f"kept took no effect: every step maps {mapped_share:.0%} of the process anew"
     return ""

@@ -7,6 +7,7 @@ import pandas as pd
 
 from bench.analyse.labels import label, named
 from bench.analyse.load import RunData, variant_axes
+from bench.core.exchange.cause import Cause
 from bench.core.text import MOST_OF_A_REASON
 from bench.report import commands
 from bench.report.page import Lines, Report
@@ -75,9 +76,9 @@ def gate_words(row: dict[str, Any]) -> str:
     """What the gate said of a variant; it is the last of the checks, so that others end before it."""
     if not math.isnan(row["gradient_bound"]):
         return "passed"
-    if row["not_gated"] == 1:
+    if row["cause"] == Cause.NOT_GATED:
         return f"not gated: {row['reason']}"
-    return "failed" if "rounding explains" in row["reason"] else "not reached"
+    return "failed" if row["cause"] == Cause.NUMERICS_WRONG else "not reached"
 
 
 def bounded(error: float, bound: float) -> str:

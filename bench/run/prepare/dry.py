@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-import msgspec
-
+from bench.core.exchange.messages import Request
+from bench.core.exchange.probe import Probe
 from bench.core.facts import Environment
 from bench.core.header import Header, Inputs
 from bench.core.progress import RunProgress
@@ -38,14 +38,11 @@ class Dry:
 
     def why_not(self, variant: Variant, tree: Path | None = None) -> str:
         """Why a variant's workload can't be built, or its model not answer or be trained; empty if it can."""
-        request = {
-            "task": "trial", "variant": as_row(variant), "probes": "build",
-            "inputs": msgspec.to_builtins(self.inputs), "seed": self.seed,
-        }  # fmt: skip
+        request = Request(variant=as_row(variant), inputs=self.inputs, seed=self.seed, probes=(Probe.BUILD,))
         variables = child.environment_of(variant, self.environment.tcmalloc or "", self.cache)
         limit_s = ASK_LIMIT_S * schedule.patience(self.environment.cpu_quota)
         reply = ask_in_tree(request, variables, limit_s, tree=tree)
-        return "" if reply["status"] == "ok" else str(reply["reason"])
+        return "" if reply.ok else reply.reason
 
     def failing(self, variants: Iterable[Variant], shown: RunProgress | None = None) -> Iterator[tuple[str, str]]:
         """The models that can't be measured, each with the reason. NiN on its own images is known to work."""

@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-import msgspec
-
 from bench.core import home
+from bench.core.exchange.messages import Describe
 from bench.core.facts import Environment
 from bench.core.variants import UsageError, Variant
 from bench.plan import schedule
@@ -23,11 +22,11 @@ def environment() -> Environment:
     home.temporary()
     variables = child.environment_of(Variant(), "", Path())
     limit_s = ASK_LIMIT_S * schedule.patience(limits().cpu_quota)
-    reply = child.ask({"task": "environment"}, variables, limit_s)
-    if reply["status"] != "ok":
-        msg = f"torch can't be used here: {reply['reason']}"
+    reply = child.ask(Describe(), variables, limit_s)
+    if reply.environment is None:
+        msg = f"torch can't be used here: {reply.reason}"
         raise UsageError(msg)
-    return msgspec.convert(reply["environment"], Environment)
+    return reply.environment
 
 
 def exclusions(entries: Iterable[Entry], here: Machine) -> dict[str, str]:

@@ -100,7 +100,7 @@ def test_how_a_trial_died_is_text_and_does_nothing(make_ab: MakeAb, arms: Steps,
     trials = folder / "trials.csv"
     lines = trials.read_text().splitlines()
     at = next(i for i, line in enumerate(lines) if ",error," in line)
-    lines[at] = lines[at].replace(",error,,", ",error,\\n# Owned ![x](http://evil/x.png) <b>b</b> \\x1b[31m,")
+    lines[at] = lines[at].replace(",error,,,", ",error,,\\n# Owned ![x](http://evil/x.png) <b>b</b> \\x1b[31m,")
     trials.write_text("\n".join(lines) + "\n")
     page = pages.write_ab(load(folder), tmp_path)
 

@@ -15,7 +15,7 @@ from bench.core.traces import BETWEEN, Owner
 from bench.measure.clock import HostClock, Timeline
 from bench.measure.leaves import leaves, paths, tensors, type_of
 from bench.measure.probes import trace
-from bench.measure.probes.layers import stamped
+from bench.measure.timing.layers import stamped
 from bench.measure.validity.verify import observed
 from benchmarks.attribution import PHASES, step_of
 from benchmarks.planted import CASES, SHAPE, Case, Plant

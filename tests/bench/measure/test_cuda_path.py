@@ -16,16 +16,20 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from bench.core.header import PilotCounts
 from bench.core.variants import Variant
-from bench.measure import worker
+from bench.measure import trial
 from bench.measure.clock import CudaClock
-from bench.measure.probes import fit, memory, stamps, steps
+from bench.measure.probe import Subject
+from bench.measure.probes import fit, memory
+from bench.measure.timing import stamps, steps
 from bench.measure.workload import Workload
 from bench.plan.matrix import PRESETS, preset
 from bench.tasks.factory import build_model
 from nin import data
 from nin.loaders import make_loader
 from nin.train import Setup, Trainer
+from tests.bench.measure.asking import request
 from tests.bench.measure.fake_nvml import UUID, FakeNvml
 
 MakeWork = Callable[..., Workload]
@@ -157,7 +161,7 @@ def peak_order(asked: list[str]) -> list[str]:
 
 
 def test_the_peak_is_reset_behind_the_warm_up(on_cuda: Callable[..., Workload], asked: list[str]) -> None:
-    found = memory.measure(on_cuda())
+    found = memory.held_and_peaks(on_cuda())
     values = {row["metric"]: row["value"] for row in found.rows if not row["layer"]}
 
     assert peak_order(asked)[:5] == ["step", "reset_peak_memory_stats", "step", "mem_get_info", "max_memory_allocated"]
@@ -174,7 +178,7 @@ def test_a_peak_that_is_reset_too_early_is_seen(
         steps.take_step(w)
 
     monkeypatch.setattr(memory, "take_step", disturbed)
-    memory.measure(on_cuda())
+    memory.held_and_peaks(on_cuda())
 
     assert peak_order(asked)[:3] != ["step", "reset_peak_memory_stats", "step"]
 
@@ -191,14 +195,14 @@ def test_a_trial_warms_the_gpu_up_and_tells_its_state_and_what_held_it_back(
 ) -> None:
     work = on_cuda()
     fake_nvml.now_s, fake_nvml.asked = time.perf_counter, asked
-    request = {"probes": "steps", "counts": {}, "pilot_counts": {"plain": 1, "stamped": 1}}
+    asked_for = request("steps", pilot_counts=PilotCounts(plain=1, stamped=1))
     began = time.perf_counter()
-    reply = worker.steps_trial(work, CudaClock(CUDA), ["steps"], request)
+    reply = trial.taken(Subject(request=asked_for, work=work, clock=CudaClock(CUDA)))
 
-    assert reply["status"] == "ok", reply["reason"]
+    assert reply.ok, reply.reason
     assert time.perf_counter() - began > steps.WARM_S
-    assert (reply["state"]["gpu_clock_hz"], reply["state"]["gpu_throttle"]) == (1.98e9, "0x4")
-    told = {row["metric"]: row["value"] for row in reply["samples"]}
+    assert (reply.state.gpu_clock_hz, reply.state.gpu_throttle) == (1.98e9, "0x4")
+    told = {sample.metric: sample.value for sample in reply.samples}
     assert told["power_throttled"] == pytest.approx(fake_nvml.capped, rel=0.01)
     assert asked.index("nvmlInit") < asked.index("step")
     questions = asked.index("nvmlDeviceGetClockInfo")

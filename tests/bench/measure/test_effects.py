@@ -1,11 +1,13 @@
 """What must not happen in a timed region is counted on both sides of it."""
 
+import math
 from collections.abc import Callable
 
 import torch
 
+from bench.core.exchange.cause import Cause
 from bench.core.variants import Variant
-from bench.measure.probes.steps import take_step
+from bench.measure.timing.steps import take_step
 from bench.measure.validity.effects import Effects, disturbed, samples_of, settle
 from bench.measure.workload import Workload
 
@@ -20,14 +22,18 @@ def after(**changes: int) -> Effects:
 def test_each_disturbance_is_told() -> None:
     variant = Variant()
 
-    assert disturbed(variant, 2.3, NONE, after()) == ""
-    assert disturbed(variant, 2.3, NONE, after(graphs=3)) == "2 graphs were compiled anew in the timed region"
-    assert disturbed(variant, 2.3, NONE, after(graph_breaks=1)) == "the compiled graph broke in the timed region"
-    assert disturbed(variant, 2.3, NONE, after(skipped=5)) == "the GradScaler skipped 3 of 200 timed steps"
-    assert disturbed(variant, 2.3, NONE, after(skipped=4)) == ""  # one in a hundred, as a larger scale is tried
-    assert disturbed(variant, 2.3, NONE, after(steps=13, skipped=3)) == ""  # one of three
-    assert disturbed(variant, 2.3, NONE, after(steps=11, skipped=3)) == "the GradScaler skipped 1 of 1 timed steps"
-    assert disturbed(variant, float("inf"), NONE, after()) == "the loss is inf"
+    def why(loss_sum: float = 2.3, **changes: int) -> tuple[Cause, str] | None:
+        found = disturbed(variant, loss_sum, NONE, after(**changes))
+        return (found.cause, found.reason) if found else None
+
+    assert why() is None
+    assert why(graphs=3) == (Cause.RECOMPILED, "2 graphs were compiled again in the timed region")
+    assert why(graph_breaks=1) == (Cause.GRAPH_BROKE, "the compiled graph broke in the timed region")
+    assert why(skipped=5) == (Cause.STEPS_SKIPPED, "the GradScaler skipped 3 of 200 timed steps")
+    assert why(skipped=4) is None  # one in a hundred, as a larger scale is tried
+    assert why(steps=13, skipped=3) is None  # one of three
+    assert why(steps=11, skipped=3) == (Cause.STEPS_SKIPPED, "the GradScaler skipped 1 of 1 timed steps")
+    assert why(math.inf) == (Cause.LOSS_NOT_FINITE, "the loss is inf")
 
 
 def test_a_scaler_settles_before_anything_is_timed(real_work: MakeWork) -> None:

@@ -10,10 +10,12 @@ from torch import nn
 from typer.testing import CliRunner
 
 from bench.cli.app import app
-from bench.core.variants import Variant, as_row
-from bench.measure import worker
+from bench.core.exchange.cause import Cause, Status
+from bench.core.variants import Variant
+from bench.measure import trial
 from bench.run.prepare import dry, reopen
 from bench.tasks.factory import ModelError, build_model, why_unfit
+from tests.bench.measure.asking import request
 
 ODD = {
     "compiled": "it is compiled already: return the plain model, and compile it by the axis compile_mode",
@@ -73,12 +75,10 @@ def test_a_plain_model_is_fit(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "told"), ODD_OUTPUTS.items())
 def test_two_images_show_what_a_model_returns(name: str, told: str) -> None:
-    variant = Variant(model=f"odd_models:{name}", batch_size=2)
-    inputs = {"folder": None, "shape": [1, 28, 28], "classes": 10}
-    reply = worker.trial({"variant": as_row(variant), "probes": "build", "inputs": inputs, "seed": 0})
+    reply = trial.answer(request("build", model=f"odd_models:{name}", batch_size=2))
 
-    assert reply["status"] == "error"
-    assert reply["reason"].startswith(f"model odd_models:{name} {told}")
+    assert (reply.status, reply.cause) == (Status.ERROR, Cause.MODEL_ERROR)
+    assert reply.reason.startswith(f"model odd_models:{name} {told}")
 
 
 @pytest.mark.parametrize("name", ["evaluated", "three_classes"])

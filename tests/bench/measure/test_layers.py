@@ -16,7 +16,7 @@ from torchvision.models import resnet18
 from bench.core.traces import Owner
 from bench.measure.clock import Clock, HostClock, Timeline
 from bench.measure.leaves import block_of, leaves
-from bench.measure.probes.layers import stamp_cost_s, stamped
+from bench.measure.timing.layers import stamp_cost_s, stamped
 from nin.model import NiN
 
 PHASES = ("forward", "backward")

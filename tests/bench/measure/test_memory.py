@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from bench.core.variants import Variant, as_row
+from bench.core.variants import Variant
 from bench.measure.probes import memory
 from bench.measure.workload import Workload
 from bench.process import child
 from nin.train import Setup
+from tests.bench.measure.asking import request, values
 
 MakeWork = Callable[..., Workload]
 
@@ -65,7 +66,7 @@ def test_what_layers_save_is_told_by_the_names_of_their_times(real_work: MakeWor
 
 
 def test_parameters_gradients_and_optimizer_are_exact(real_work: MakeWork) -> None:
-    samples = memory.measure(real_work(batch_size=2))
+    samples = memory.held_and_peaks(real_work(batch_size=2))
     found = {r["metric"]: r["value"] for r in samples.rows if r["scope"] == "process"}
 
     assert found["parameter"] == found["gradient"] == 1_992_166 * 4
@@ -110,13 +111,10 @@ def test_a_process_grows_by_one_to_two_times_what_an_added_image_saves() -> None
     peaks = {}
     for batch_size in (4, 32):
         variant = Variant(batch_size=batch_size)
-        request = {
-            "task": "trial", "variant": as_row(variant), "probes": "memory", "counts": {}, "seed": 0,
-            "pilot_counts": {"plain": 1, "stamped": 1}, "inputs": {"folder": None, "shape": None, "classes": 10},
-        }  # fmt: skip
-        reply = child.ask(request, child.environment_of(variant, "", Path()), limit_s=300)
-        assert reply["status"] == "ok", reply["reason"]
-        peaks[batch_size] = next(s["value"] for s in reply["samples"] if s["metric"] == "process_peak")
+        asked = request("memory", None, model=variant.model, batch_size=batch_size)
+        reply = child.ask(asked, child.environment_of(variant, "", Path()), limit_s=300)
+        assert reply.ok, reply.reason
+        [peaks[batch_size]] = values(reply.samples, "process_peak", "process")
     growth = (peaks[32] - peaks[4]) / 28
     saved = sum(SAVED_PER_IMAGE.values()) + SAVED_BY_LOSS_PER_IMAGE
 
@@ -164,7 +162,7 @@ def test_on_cuda_the_peaks_begin_behind_the_warm_up(
         ),
     )  # fmt: skip
     fake_work.variant = Variant(device="cuda", compile_mode=compile_mode)
-    found = {r["metric"]: r["value"] for r in memory.measure(fake_work).rows}
+    found = {r["metric"]: r["value"] for r in memory.held_and_peaks(fake_work).rows}
 
     assert asked[:6] == ["step"] * 3 + ["synchronize", "reset_peak_memory_stats", "step"]
     assert (found.get("allocator_peak"), found["reserved"], found["process_peak"]) == (allocator_peak, 7, 20)

@@ -22,6 +22,10 @@ from nin import train
 MakeWork = Callable[..., Workload]
 
 
+def reason_of(gated: numerics.Gated) -> str:
+    return gated.fault.reason if gated.fault else ""
+
+
 def result(score: float = 1.0, **gradients: list[float]) -> Result:
     scores = torch.tensor([[score]], dtype=torch.float64)
     return Result(
@@ -129,10 +133,10 @@ def test_what_is_off_is_named() -> None:
 
 @pytest.mark.parametrize("axes", [{}, {"memory_format": "nhwc"}, {"precision": "fp32"}, {"precision": "bf16"}])
 def test_nin_passes_with_room(axes: dict[str, str], real_work: MakeWork) -> None:
-    samples, reason = numerics.measure(real_work(batch_size=2, **axes))
-    found = {row["metric"]: row["value"] for row in samples.rows}
+    gated = numerics.measure(real_work(batch_size=2, **axes))
+    found = {row["metric"]: row["value"] for row in gated.samples().rows}
 
-    assert reason == ""
+    assert gated.fault is None
     assert (found["gate_attempts"], found["own_weights"]) == (1, 0)
     assert found["score_error"] < found["score_bound"] / 2
     assert found["gradient_error"] < found["gradient_bound"]
@@ -144,7 +148,7 @@ def test_a_thousandth_on_a_convolution_of_nin_is_found_and_named(layer: str, rea
     model = work.trainer.model
     name = f"{layer}.weight"
     work.trainer.forward = lambda x: functional_call(model, {name: model.get_parameter(name) * 1.001}, (x,))
-    reason = numerics.measure(work)[1]
+    reason = reason_of(numerics.measure(work))
 
     assert reason.startswith(f"the output of {layer} is off by a factor, by 1.0e-03 of its size; rounding explains ")
 
@@ -157,7 +161,7 @@ def test_a_gradient_that_is_lost_or_turned_is_found_in_half_precision(
     work = real_work(batch_size=4, precision=precision, model="tests_models:normalised", shape=(1, 28, 28))
     work.trainer.model.get_parameter("3.weight").register_hook(lambda gradient: gradient * change)
 
-    assert numerics.measure(work)[1].startswith("gradients of 3.weight ")
+    assert reason_of(numerics.measure(work)).startswith("gradients of 3.weight ")
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -165,7 +169,7 @@ def test_a_hundredth_is_found_in_half_precision_too(precision: str, real_work: M
     work = real_work(batch_size=8, precision=precision, model="tests_models:normalised", shape=(1, 28, 28))
     work.trainer.model.get_submodule("3").register_forward_hook(lambda _m, _x, y: y * 1.01)
 
-    assert numerics.measure(work)[1].startswith("the output of 3 is off by a factor, by ")
+    assert reason_of(numerics.measure(work)).startswith("the output of 3 is off by a factor, by ")
 
 
 def test_what_is_wrong_between_layers_is_found(real_work: MakeWork) -> None:
@@ -173,14 +177,14 @@ def test_what_is_wrong_between_layers_is_found(real_work: MakeWork) -> None:
     work = real_work(batch_size=8, precision="fp32", model="tests_models:residual", shape=(1, 28, 28))
     work.trainer.model.share = 1.01  # type: ignore[assignment]
 
-    assert numerics.measure(work)[1].startswith("the input of pool ")
+    assert reason_of(numerics.measure(work)).startswith("the input of pool ")
 
 
 @pytest.mark.parametrize("precision", ["default", "bf16", "fp16"])
 def test_a_bias_in_front_of_a_batch_norm_has_no_gradient_to_hold(precision: str, real_work: MakeWork) -> None:
     work = real_work(shape=(1, 28, 28), batch_size=8, precision=precision, model="tests_models:normalised")
 
-    assert numerics.measure(work)[1] == ""
+    assert reason_of(numerics.measure(work)) == ""
 
 
 def test_a_model_that_draws_at_random_is_not_gated(real_work: MakeWork) -> None:
@@ -201,7 +205,7 @@ def test_a_model_that_borders_would_change_is_not_gated(model: str, real_work: M
 def test_attention_is_gated_without_its_dropout(real_work: MakeWork) -> None:
     work = real_work(shape=(1, 8, 8), batch_size=4, model="tests_models:attends", memory_format="nhwc")
 
-    assert numerics.measure(work)[1] == ""
+    assert reason_of(numerics.measure(work)) == ""
 
 
 def test_a_baseline_that_misses_is_not_gated(real_work: MakeWork) -> None:
@@ -214,10 +218,10 @@ def test_a_baseline_that_misses_is_not_gated(real_work: MakeWork) -> None:
 
 
 def test_weights_that_can_t_be_scaled_are_the_model_s_own_and_it_is_said(real_work: MakeWork) -> None:
-    samples, reason = numerics.measure(real_work(shape=(1, 28, 28), batch_size=8, model="tests_models:half_dead"))
+    gated = numerics.measure(real_work(shape=(1, 28, 28), batch_size=8, model="tests_models:half_dead"))
 
-    assert reason == ""
-    assert {row["value"] for row in samples.rows if row["metric"] == "own_weights"} == {1}
+    assert gated.fault is None
+    assert {row["value"] for row in gated.samples().rows if row["metric"] == "own_weights"} == {1}
 
 
 def test_a_model_whose_numbers_float32_does_not_hold_is_not_gated(real_work: MakeWork) -> None:
@@ -229,14 +233,14 @@ def test_what_rounding_alone_explains_is_not_gated(real_work: MakeWork, monkeypa
     """As of a deep compiled network in half precision, whose scores rounding moves by their own size."""
     work = real_work(batch_size=2, model="tests_models:honest", shape=(1, 28, 28))
     wide = Finding(what="the scores", error=0.3, bound=3.0, by_a_factor=False)
-    lost = Finding(what="gradients of conv.weight", error=math.inf, bound=5.0, by_a_factor=False)
+    lost = Finding(what="gradients of conv.weight", many=True, error=math.inf, bound=5.0, by_a_factor=False)
     for gradients, told in ((wide, ""), (lost, "gradients of conv.weight differ from float64 by inf")):
         attempt = numerics.Attempt(values=wide, gradients=gradients, loss_error=0.0, own_weights=False)
         monkeypatch.setattr(numerics, "attempted", lambda _work, _attempt, found=attempt: found)
         monkeypatch.setattr(type(work.variant), "is_baseline", False)
         monkeypatch.setattr(type(work), "eager", False)
         if told:
-            assert numerics.measure(work)[1].startswith(told)
+            assert reason_of(numerics.measure(work)).startswith(told)
         else:
             with pytest.raises(NotGatedError, match="as a whole nothing can be told"):
                 numerics.measure(work)
@@ -253,10 +257,10 @@ def test_what_misses_once_is_tried_again(real_work: MakeWork, monkeypatch: pytes
         return found if attempt else numerics.Attempt(values=kink, gradients=kink, loss_error=0.0, own_weights=False)
 
     monkeypatch.setattr(numerics, "attempted", misses_first)
-    samples, reason = numerics.measure(real_work(batch_size=2, model="tests_models:honest", shape=(1, 28, 28)))
+    gated = numerics.measure(real_work(batch_size=2, model="tests_models:honest", shape=(1, 28, 28)))
 
-    assert (calls, reason) == ([0, 1], "")
-    assert {row["value"] for row in samples.rows if row["metric"] == "gate_attempts"} == {2}
+    assert (calls, gated.fault) == ([0, 1], None)
+    assert {row["value"] for row in gated.samples().rows if row["metric"] == "gate_attempts"} == {2}
 
 
 def test_attempts_have_other_images_and_layers_few_of_them(real_work: MakeWork) -> None:

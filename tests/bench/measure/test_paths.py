@@ -8,16 +8,18 @@ from typing import Any, cast
 import pandas as pd
 import pytest
 import torch
+from msgspec.structs import replace
 from torch import Tensor, nn
 
 from bench.analyse.values import closures, trial_values
-from bench.core.variants import Variant, as_row
-from bench.measure import worker
-from bench.measure.probes.steps import Counts
-from bench.measure.probes.timed import Timed, timed_steps
+from bench.core.header import PilotCounts
+from bench.measure import trial
 from bench.measure.samples import Samples
+from bench.measure.timing.steps import Counts
+from bench.measure.timing.timed import Timed, timed_steps
 from bench.measure.workload import Workload
 from nin.train import Mark, no_mark
+from tests.bench.measure.asking import request
 
 FORWARD_S, BACKWARD_S, REST_S = 0.002, 0.003, 0.001
 """What a layer takes of the clock, and what each step takes besides."""
@@ -176,20 +178,18 @@ def test_where_all_steps_go_one_way_nothing_more_is_taken(branching: MakeWork, c
 
 
 def test_the_pilot_tells_of_every_layer_and_of_the_counts() -> None:
-    variant = Variant(model="tests_models:branching", batch_size=4)
-    request = {
-        "task": "trial", "variant": as_row(variant), "probes": "steps+layers", "counts": {}, "seed": 0,
-        "pilot_counts": {"plain": 3, "stamped": 2}, "memory_limit_bytes": None,
-        "inputs": {"folder": None, "shape": [1, 8, 8], "classes": 10},
-    }  # fmt: skip
-    pilot = worker.trial(request)
-    later = worker.trial(request | {"counts": pilot["counts"]})
+    asked = request(
+        shape=(1, 8, 8), pilot_counts=PilotCounts(plain=3, stamped=2), model="tests_models:branching", batch_size=4
+    )
+    pilot = trial.answer(asked)
+    later = trial.answer(replace(asked, counts=pilot.counts))
 
-    assert pilot["status"] == later["status"] == "ok", (pilot["reason"], later["reason"])
-    assert [layer["layer"] for layer in pilot["layers"]] == ["even", "odd", "head"]
-    assert pilot["counts"]["varied"]
-    assert later["counts"] == pilot["counts"]
+    assert pilot.ok and later.ok, (pilot.reason, later.reason)  # noqa: PT018
+    assert [fact.layer for fact in pilot.layers] == ["even", "odd", "head"]
+    assert pilot.counts is not None
+    assert pilot.counts.varied
+    assert later.counts == pilot.counts
     for reply in (pilot, later):
-        rows = [s for s in reply["samples"] if s["scope"] == "layer" and s["phase"] == "forward"]
-        by_layer = {layer: {s["index"] for s in rows if s["layer"] == layer} for layer in ("even", "odd", "head")}
-        assert set(map(len, by_layer.values())) == {pilot["counts"]["stamped"]}
+        rows = [s for s in reply.samples if s.scope == "layer" and s.phase == "forward"]
+        by_layer = {layer: {s.index for s in rows if s.layer == layer} for layer in ("even", "odd", "head")}
+        assert set(map(len, by_layer.values())) == {pilot.counts.stamped}

@@ -12,14 +12,17 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 
+from bench.core.exchange.messages import Reply
+from bench.core.header import Counts, PilotCounts
 from bench.core.variants import Variant
-from bench.measure import queue
+from bench.measure import queue, trial
 from bench.measure.clock import Clock, HostClock
-from bench.measure.probes import rates
-from bench.measure.worker import steps_trial
+from bench.measure.probe import Subject
+from bench.measure.probes import loader as loader_alone
 from bench.measure.workload import Inputs, Workload, build, endless
 from bench.report.outcome.curves import bound_by
 from nin.train import Mark, Setup, no_mark
+from tests.bench.measure.asking import request, values
 from tests.bench.measure.conftest import FakeClock
 
 RATIOS = (0.3, 0.8, 1.25, 2.5)
@@ -82,15 +85,10 @@ def fake_queue(clock: FakeClock) -> Any:  # noqa: ANN401
     return made
 
 
-def measured(work: Workload, clock: Clock, probes: str = "steps") -> dict[str, Any]:
-    """The reply of a trial that finds out by itself how many steps it takes."""
-    counts = {"plain": 3, "stamped": 1}
-    return steps_trial(work, clock, probes.split("+"), {"probes": probes, "counts": None, "pilot_counts": counts})
-
-
-def values(reply: dict[str, Any], metric: str, scope: str = "step", phase: str = "") -> list[float]:
-    rows = [row for row in reply["samples"] if (row["metric"], row["scope"]) == (metric, scope)]
-    return [row["value"] for row in rows if row["phase"] == phase and not row["layer"]]
+def measured(work: Workload, clock: Clock, probes: str = "steps", counts: Counts | None = None) -> Reply:
+    """The reply of a trial that finds out by itself how many steps it takes, unless `counts` says so."""
+    asked = request(probes, counts=counts, pilot_counts=PilotCounts(plain=3, stamped=1))
+    return trial.taken(Subject(request=asked, work=work, clock=clock))
 
 
 @pytest.mark.parametrize("step_s", [0.04, 0.5, 2.0, 10.0])
@@ -102,10 +100,10 @@ def test_a_step_takes_what_the_slower_of_loader_and_step_takes(
     work = fake_queue(workers, step_s, ratio * step_s * workers)
     reply = measured(work, cast("Clock", clock))
 
-    walls = values(reply, "wall")
+    walls = values(reply.samples, "wall")
     assert walls == pytest.approx([max(1, ratio) * step_s] * len(walls))
     if step_s < 8:
-        [waited, *_] = values(reply, "wall", "phase", "data")
+        [waited, *_] = values(reply.samples, "wall", "phase", "data")
         assert waited == pytest.approx(max(0, ratio - 1) * step_s, abs=1e-9)
 
 
@@ -114,25 +112,24 @@ def test_a_step_takes_what_the_slower_of_loader_and_step_takes(
 def test_a_later_trial_with_the_pilots_counts_agrees_with_it(
     ratio: float, workers: int, fake_queue: Any, clock: FakeClock  # noqa: ANN401
 ) -> None:  # fmt: skip
-    def trial(counts: dict[str, int] | None) -> tuple[dict[str, Any], float]:
+    def timed(counts: Counts | None) -> tuple[Reply, float]:
         work, start_s = fake_queue(workers, 0.25, ratio * 0.25 * workers), clock.now_s
-        asked = {"probes": "steps", "counts": counts, "pilot_counts": {"plain": 3, "stamped": 1}}
-        return steps_trial(work, cast("Clock", clock), ["steps"], asked), clock.now_s - start_s
+        return measured(work, cast("Clock", clock), "steps", counts), clock.now_s - start_s
 
-    pilot, pilot_s = trial(None)
-    later, later_s = trial(pilot["counts"])
+    pilot, pilot_s = timed(None)
+    later, later_s = timed(pilot.counts)
 
-    assert values(later, "wall") == pytest.approx(values(pilot, "wall"))
+    assert values(later.samples, "wall") == pytest.approx(values(pilot.samples, "wall"))
     assert later_s <= pilot_s  # a budget counts on the pilot's seconds
 
 
 def test_counts_of_a_faster_loader_do_for_a_slower_one(fake_queue: Any, clock: FakeClock) -> None:  # noqa: ANN401
     """`ab` has one tree's counts for both, and the other's loader may have become the slower one."""
-    asked = {"probes": "steps", "counts": {"plain": 3, "iterations": 1, "stamped": 1}}
-    reply = steps_trial(fake_queue(3, 0.25, 1.5), cast("Clock", clock), ["steps"], asked)
+    counts = Counts(plain=3, iterations=1, stamped=1)
+    reply = measured(fake_queue(3, 0.25, 1.5), cast("Clock", clock), "steps", counts)
 
-    assert values(reply, "wall") == pytest.approx([0.5] * 3)
-    assert values(reply, "wall", "phase", "data") == pytest.approx([0.25])
+    assert values(reply.samples, "wall") == pytest.approx([0.5] * 3)
+    assert values(reply.samples, "wall", "phase", "data") == pytest.approx([0.25])
 
 
 @pytest.mark.parametrize("batch_s", [0.0, 1.0, 1.9])
@@ -158,7 +155,7 @@ def test_the_loader_alone_is_its_long_run_and_bounds_where_it_is_slower(
     work = fake_queue(workers, 0.25, ratio * 0.25 * workers)
     reply = measured(work, cast("Clock", clock), "steps+loader")
 
-    loader, compute, together = (values(reply, m) for m in ("loader_alone", "compute_alone", "wall"))
+    loader, compute, together = (values(reply.samples, m) for m in ("loader_alone", "compute_alone", "wall"))
     assert loader == pytest.approx([ratio * 0.25] * 3)
     assert compute == pytest.approx([0.25] * 3)
     rate = [1 / median(seconds) for seconds in (loader, compute, together)]
@@ -230,7 +227,7 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def test_a_step_behind_real_workers_takes_what_the_slower_one_takes(
     ratio: float, workers: int, planted: Any  # noqa: ANN401
 ) -> None:  # fmt: skip
-    walls = values(measured(planted(ratio, workers), HostClock()), "wall")
+    walls = values(measured(planted(ratio, workers), HostClock()).samples, "wall")
 
     assert median(walls) == pytest.approx(max(1, ratio) * planted_step_s(ratio), rel=0.05)
 
@@ -238,10 +235,10 @@ def test_a_step_behind_real_workers_takes_what_the_slower_one_takes(
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_real_workers_that_are_slower_bound_an_epoch(planted: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401
-    monkeypatch.setattr(rates, "LEAST_SAMPLE_S", 0.2)
+    monkeypatch.setattr(loader_alone, "LEAST_SAMPLE_S", 0.2)
     work = planted(2.5, 1)
-    wall_s = median(values(measured(work, HostClock()), "wall"))
-    alone = rates.measure(work, HostClock(), wall_s).rows
+    wall_s = median(values(measured(work, HostClock()).samples, "wall"))
+    alone = loader_alone.rates(work, HostClock(), wall_s).rows
     loader_s, step_s = (
         median(r["value"] for r in alone if r["metric"] == m) for m in ("loader_alone", "compute_alone")
     )

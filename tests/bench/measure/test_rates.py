@@ -9,7 +9,7 @@ import torch
 
 from bench.core.variants import Variant
 from bench.measure.clock import Clock, HostClock
-from bench.measure.probes import rates
+from bench.measure.probes import epoch, loader
 from bench.measure.samples import Samples
 from bench.measure.workload import Inputs, Workload, build
 from tests.bench.measure.conftest import PHASE_S, STEP_S, FakeClock
@@ -20,7 +20,7 @@ def values(samples: Samples, metric: str) -> list[float]:
 
 
 def test_the_loader_and_the_step_are_timed_apart(clock: FakeClock, fake_work: Workload) -> None:
-    found = rates.measure(fake_work, cast("Clock", clock), step_s=STEP_S)
+    found = loader.rates(fake_work, cast("Clock", clock), step_s=STEP_S)
 
     assert [PHASE_S["data"]] * 3 == values(found, "loader_alone")
     assert pytest.approx([STEP_S - PHASE_S["data"]] * 3) == values(found, "compute_alone")
@@ -42,7 +42,7 @@ def test_a_whole_epoch_has_every_image_and_the_first_is_apart(
         step(x, y)
 
     work.trainer.step = counting  # type: ignore[method-assign, assignment]
-    found = rates.whole_epochs(work, cast("Clock", clock), 2)
+    found = epoch.whole_epochs(work, cast("Clock", clock), 2)
 
     assert seen == (4 if replays else 3) * [*[100] * 10, 24]
     assert [11.0] == values(found, "first_epoch")
@@ -58,6 +58,6 @@ def workers_work() -> Callable[[], Workload]:
 
 
 def test_workers_are_timed_behind_what_they_made_in_advance(workers_work: Callable[[], Workload]) -> None:
-    found = rates.measure(workers_work(), HostClock(), step_s=0.01)
+    found = loader.rates(workers_work(), HostClock(), step_s=0.01)
 
     assert all(value > 0 for value in values(found, "loader_alone"))

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from bench.core.variants import Variant
-from bench.measure.probes.stamps import Stamper, stamped_samples
-from bench.measure.probes.steps import WARM_S, Counts, calibrate, first_step, plain_steps, warm_up
 from bench.measure.samples import Samples
 from bench.measure.system.usage import UNITS
+from bench.measure.timing.stamps import Stamper, stamped_samples
+from bench.measure.timing.steps import WARM_S, Counts, calibrate, first_step_s, plain_steps, warm_up
 from bench.measure.workload import Workload
 from nin.train import Setup
 
@@ -22,7 +22,7 @@ def values(samples: Samples, metric: str, scope: str = "step") -> list[float]:
 
 
 def test_the_first_step_stands_apart(fake_work: Workload, clock: Any) -> None:  # noqa: ANN401
-    assert values(first_step(fake_work, clock), "first_step", "process") == [STEP_S]
+    assert first_step_s(fake_work, clock) == STEP_S
 
 
 def test_a_plain_sample_is_the_mean_of_its_steps_loader_included(

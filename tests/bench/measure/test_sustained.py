@@ -7,11 +7,13 @@ import pytest
 import torch
 
 from bench.core.variants import Variant
-from bench.measure import worker
+from bench.measure.probe import Subject
 from bench.measure.probes import sustained
+from bench.measure.registry import in_order
 from bench.measure.samples import Samples
 from bench.measure.workload import Workload
 from nin.train import Setup
+from tests.bench.measure.asking import request
 from tests.bench.measure.fake_nvml import FakeNvml
 
 FAST_S, SLOW_S = 0.010, 0.013
@@ -41,7 +43,7 @@ def test_the_last_half_stands_beside_the_first_half_second(
     clock: Any,  # noqa: ANN401
     fake_nvml: FakeNvml,
 ) -> None:
-    samples = sustained.measure(slowing(3.0), clock)
+    samples = sustained.stretch(slowing(3.0), clock)
     found, taken = values(samples), samples.rows[-1]["iterations"]
 
     assert found["sustained_begin"] == pytest.approx(FAST_S)
@@ -57,7 +59,7 @@ def test_energy_is_right_within_two_ticks_of_its_counter(
     clock: Any,  # noqa: ANN401
     fake_nvml: FakeNvml,
 ) -> None:
-    found = values(sustained.measure(slowing(), clock, stretch_s))
+    found = values(sustained.stretch(slowing(), clock, stretch_s))
 
     assert found["energy"] == pytest.approx(fake_nvml.power_w * FAST_S, rel=0.2 / stretch_s)
 
@@ -67,7 +69,7 @@ def test_a_stretch_too_short_for_the_counter_has_no_energy(
     clock: Any,  # noqa: ANN401
     fake_nvml: FakeNvml,
 ) -> None:
-    found = values(sustained.measure(slowing(), clock, 1.5))
+    found = values(sustained.stretch(slowing(), clock, 1.5))
 
     assert fake_nvml.asked.count("nvmlDeviceGetTotalEnergyConsumption") == 2
     assert set(found) == {"sustained_begin", "sustained"}
@@ -80,7 +82,7 @@ def test_where_the_counter_is_not_told_energy_is_blank(
 ) -> None:
     fake_nvml.silent = {"nvmlDeviceGetTotalEnergyConsumption"}
 
-    assert set(values(sustained.measure(slowing(), clock))) == {"sustained_begin", "sustained"}
+    assert set(values(sustained.stretch(slowing(), clock))) == {"sustained_begin", "sustained"}
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,8 @@ def test_the_probe_has_a_process_of_its_own(
     clock: Any,  # noqa: ANN401
     fake_nvml: FakeNvml,
 ) -> None:
-    found = worker.alone(slowing(), clock, ["sustained"])
+    subject = Subject(request=request("sustained"), work=slowing(), clock=clock)
+    first, then = in_order(subject.request.probes)
 
-    assert found is not None
-    assert values(found)["energy"] == pytest.approx(fake_nvml.power_w * FAST_S, rel=0.02)
+    assert then == []
+    assert values(first.measure(subject).samples)["energy"] == pytest.approx(fake_nvml.power_w * FAST_S, rel=0.02)

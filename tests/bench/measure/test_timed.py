@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from bench.analyse.values import closures
-from bench.measure.probes.steps import Counts
-from bench.measure.probes.timed import PLAIN, STAMPED, order, timed_steps
 from bench.measure.samples import Samples
+from bench.measure.timing.steps import Counts
+from bench.measure.timing.timed import PLAIN, STAMPED, order, timed_steps
 from bench.measure.workload import Workload
 
 TURNS_OF_TIME = 8

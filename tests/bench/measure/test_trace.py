@@ -12,10 +12,12 @@ from torch.profiler.profiler import _KinetoProfile
 
 from bench.analyse.traces import trace as read
 from bench.core.traces import FUSION, RAW
+from bench.measure import fusion
 from bench.measure.clock import HostClock
 from bench.measure.leaves import leaves
-from bench.measure.probes import fusion, kernels, steps, trace
+from bench.measure.probes import kernels, trace
 from bench.measure.samples import Samples
+from bench.measure.timing import steps
 from bench.measure.workload import Workload
 
 STEPS = 3
@@ -30,7 +32,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Samples, read.Trac
     folder = tmp_path_factory.mktemp("trace")
     work = build(Variant(), Inputs(), seed=0)
     steps.take_step(work)
-    samples = trace.measure(work, HostClock(), STEPS, folder)
+    samples = trace.traced(work, HostClock(), STEPS, folder).samples
     return samples, read.of_file(folder / RAW, "NiN"), work
 
 
@@ -81,7 +83,7 @@ def test_ranges_of_one_thread_lie_within_each_other_or_apart(
     from bench.analyse.traces import mend
 
     work = real_work((1, 28, 28), batch_size=4, model="tests_models:twice")
-    trace.measure(work, HostClock(), 1, tmp_path)
+    trace.traced(work, HostClock(), 1, tmp_path)
     spans = sorted(
         (e["ts"], -e["dur"], e["name"])
         for e in mend.read(tmp_path / RAW)["traceEvents"]
@@ -139,7 +141,7 @@ def test_kernels_of_a_compiled_model_are_told_with_all_layers_that_they_cover(
     work = real_work((1, 28, 28), batch_size=4, model="tests_models:honest", compile_mode="inductor")
     steps.take_step(work)
     fusion.write(watch, work.trainer.model, tmp_path)
-    trace.measure(work, HostClock(), 1, tmp_path)
+    trace.traced(work, HostClock(), 1, tmp_path)
     kernels = json.loads((tmp_path / FUSION).read_text())
     found = read.of_file(tmp_path / RAW, "block").work
     convolutions = found[(found.name == "aten::mkldnn_convolution") & (found.phase == "forward")]

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from bench.core.exchange.cause import Fault
+from bench.core.exchange.messages import LayerFacts
 from bench.core.partial import shares
 from bench.core.variants import Variant
-from bench.measure.probes.steps import take_step
-from bench.measure.samples import Samples
+from bench.measure.timing.steps import take_step
 from bench.measure.validity import verify
 from bench.measure.validity.effects import Effects, disturbed
 from bench.measure.workload import Workload
@@ -18,7 +19,11 @@ from bench.measure.workload import Workload
 MakeWork = Callable[..., Workload]
 
 
-def observe(work: Workload) -> list[verify.LayerFacts]:
+def reason_of(fault: Fault | None) -> str:
+    return fault.reason if fault else ""
+
+
+def observe(work: Workload) -> list[LayerFacts]:
     with verify.observed(work.trainer.model) as facts:
         take_step(work)
     return facts
@@ -30,14 +35,14 @@ def test_an_honest_variant_passes(axes: dict[str, str], real_work: MakeWork) -> 
 
     assert verify.before_steps(work) == ""
     facts = observe(work)
-    assert verify.after_steps(work.variant, facts, Samples("steps")) == ""
+    assert reason_of(verify.after_steps(work.variant, facts)) == ""
     assert all(share.whole for share in [verify.weights(work), *shares(work.variant, verify.as_rows(facts))])
 
 
 def test_facts_are_what_the_layers_saw(real_work: MakeWork) -> None:
     facts = {f.layer: f for f in observe(real_work(batch_size=2, memory_format="nhwc"))}
 
-    assert facts["0.0"] == verify.LayerFacts(
+    assert facts["0.0"] == LayerFacts(
         layer="0.0", block="0", type="Conv2d", output_shape="2x96x54x54", parameters=11_712,
         memory_format="nhwc", dtype="float32", gradient_format="nhwc",
     )  # fmt: skip
@@ -50,7 +55,7 @@ def test_a_layout_lost_midway_took_effect_in_part(real_work: MakeWork) -> None:
     work.trainer.model.get_submodule("2.3").forward = lambda x: x.relu().contiguous()
     facts = observe(work)
 
-    assert verify.after_steps(work.variant, facts, Samples("steps")) == ""
+    assert reason_of(verify.after_steps(work.variant, facts)) == ""
     # NiN has 12 convolutions, as many ReLUs and 3 poolings; its global pooling gives 1x1 planes, which tell nothing.
     found = [share.words for share in shares(work.variant, verify.as_rows(facts)) if not share.whole]
     assert found[0] == "26 of 27 image layers' outputs as nhwc"
@@ -61,18 +66,18 @@ def test_a_layout_lost_everywhere_is_found(real_work: MakeWork) -> None:
     for module in work.trainer.model.modules():
         if isinstance(module, (nn.Conv2d, nn.ReLU, nn.MaxPool2d)):
             module.register_forward_hook(lambda _m, _x, y: y.contiguous())
-    told = verify.after_steps(work.variant, observe(work), Samples("steps"))
+    told = reason_of(verify.after_steps(work.variant, observe(work)))
 
     assert told == "none of 27 image layers' outputs as nhwc"
 
 
 def test_a_layer_that_permutes_on_purpose_is_no_lost_layout() -> None:
-    permuted = verify.LayerFacts(
+    permuted = LayerFacts(
         layer="norm", block="norm", type="LayerNorm", output_shape="2x8x8x4", parameters=8,
         memory_format="nchw", dtype="float32",
     )  # fmt: skip
 
-    assert verify.after_steps(Variant(memory_format="nhwc"), [permuted], Samples("steps")) == ""
+    assert reason_of(verify.after_steps(Variant(memory_format="nhwc"), [permuted])) == ""
 
 
 def test_compiling_that_did_not_happen_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,12 +89,12 @@ def test_compiling_that_did_not_happen_is_found(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("torch._dynamo.utils.counters", counters)
     inductor, overhead = (Variant(device="cuda", compile_mode=mode) for mode in ("inductor", "reduce-overhead"))
 
-    assert verify.after_steps(inductor, [], Samples("steps")) == "nothing was compiled"
+    assert reason_of(verify.after_steps(inductor, [])) == "nothing was compiled"
     counters["stats"]["unique_graphs"] = 1
-    assert verify.after_steps(inductor, [], Samples("steps")) == ""
+    assert reason_of(verify.after_steps(inductor, [])) == ""
     totals = Effects(graphs=1, graph_breaks=0, cudagraph_skips=1, steps=3, skipped=0)
-    assert disturbed(overhead, 0.0, totals, totals) == "CUDA graphs were skipped"
-    assert disturbed(inductor, 0.0, totals, totals) == ""
+    assert reason_of(disturbed(overhead, 0.0, totals, totals)) == "CUDA graphs were skipped"
+    assert disturbed(inductor, 0.0, totals, totals) is None
 
 
 def test_an_allocator_of_the_users_is_found(real_work: MakeWork, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +121,7 @@ def test_weights_that_all_lie_in_the_other_layout_are_found(real_work: MakeWork)
 def test_autocast_that_is_off_is_found(real_work: MakeWork) -> None:
     work = real_work(batch_size=2)
 
-    assert verify.after_steps(Variant(precision="bf16"), observe(work), Samples("steps")) == (
+    assert reason_of(verify.after_steps(Variant(precision="bf16"), observe(work))) == (
         "none of 12 computing layers in bfloat16"
     )
 
@@ -137,7 +142,7 @@ def test_cudnn_s_trials_that_are_not_as_asked_are_found(asked: str, has: str, re
     for flag, expected in ((asked, ""), (has, told)):
         torch.backends.cudnn.benchmark = flag == "on"
         assert verify.before_steps(work) == expected
-        assert verify.after_steps(work.variant, [], Samples("steps")) == expected
+        assert reason_of(verify.after_steps(work.variant, [])) == expected
 
 
 def test_threads_that_were_not_taken_are_found(real_work: MakeWork, one_thread: None) -> None:  # noqa: ARG001
@@ -156,13 +161,9 @@ def test_kept_without_its_variables_is_found(real_work: MakeWork, monkeypatch: p
 
 @pytest.mark.parametrize(("faults", "found"), [([4e7, 5e7, 6e7], True), ([5e7, 5e7, 0], False)])
 def test_kept_that_still_faults_is_found(faults: list[float], found: bool) -> None:
-    samples = Samples("steps")
-    for index, value in enumerate(faults):
-        samples.add("page_faults", "1", value, index=index)
-
-    told = verify.after_steps(Variant(allocator="kept"), [], samples)
+    told = reason_of(verify.after_steps(Variant(allocator="kept"), [], faults))
     assert told.startswith("kept took no effect: every step maps") == found
-    assert verify.after_steps(Variant(), [], samples) == ""
+    assert reason_of(verify.after_steps(Variant(), [], faults)) == ""
 
 
 def test_an_allocator_that_was_not_loaded_is_found(real_work: MakeWork) -> None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from statistics import median
 
 from bench.measure.clock import Clock
-from bench.measure.probes.stamps import Stamped, Stamper, paths_of, stamped_samples
-from bench.measure.probes.steps import Counts, dispatches, plain_sample
 from bench.measure.samples import Samples
+from bench.measure.timing.stamps import Stamped, Stamper, paths_of, stamped_samples
+from bench.measure.timing.steps import Counts, Plain, dispatches, plain_sample, plain_samples
 from bench.measure.validity.paths import enough
 from bench.measure.workload import Workload
 
@@ -23,6 +23,10 @@ class Timed:
     stamped: Samples
     ran: set[str]
     """The layers that a stamped step ran."""
+    step_s: float
+    """The median of the plain samples."""
+    page_faults: list[float]
+    """Of each plain sample, a step; empty where they are not counted."""
 
 
 def timed_steps(work: Workload, clock: Clock, counts: Counts, *, learns: bool = False) -> Timed:
@@ -33,13 +37,19 @@ def timed_steps(work: Workload, clock: Clock, counts: Counts, *, learns: bool = 
     stamper = Stamper(work, clock)
     plain, found = in_turn(work, clock, counts, stamper)
     if learns and len(paths_of(found)) > 1:
-        step_s = median(row["value"] for row in plain.rows if row["metric"] == "wall")
-        counts = enough(counts, step_s)
+        counts = enough(counts, median(sample.wall_s for sample in plain))
         plain, found = in_turn(work, clock, counts, stamper)
-    plain.add_all([dispatches(work, clock)])
+    samples = plain_samples(plain)
+    samples.add_all([dispatches(work, clock)])
     varied = counts.varied or len(paths_of(found)) > 1
-    stamped = stamped_samples(work, found, stamper.backlog_s, varied=varied)
-    return Timed(counts=counts, plain=plain, stamped=stamped, ran=ran(found))
+    return Timed(
+        counts=counts,
+        plain=samples,
+        stamped=stamped_samples(work, found, stamper.backlog_s, varied=varied),
+        ran=ran(found),
+        step_s=median(sample.wall_s for sample in plain),
+        page_faults=[sample.used.page_faults for sample in plain if sample.used],
+    )
 
 
 def ran(found: Sequence[Stamped]) -> set[str]:
@@ -47,17 +57,15 @@ def ran(found: Sequence[Stamped]) -> set[str]:
     return {layer for sample in found for layer, _ in sample.seconds if layer}
 
 
-def in_turn(work: Workload, clock: Clock, counts: Counts, stamper: Stamper) -> tuple[Samples, list[Stamped]]:
+def in_turn(work: Workload, clock: Clock, counts: Counts, stamper: Stamper) -> tuple[list[Plain], list[Stamped]]:
     """The plain and the stamped samples.
 
     Where the stamper finds that no backlog holds, both kinds are taken anew, so that no sample lies behind one.
     """
-    plain, found = Samples("steps"), list[Stamped]()
-    index = 0
+    plain, found = list[Plain](), list[Stamped]()
     for kind in order(counts.plain, counts.stamped):
         if kind == PLAIN:
-            plain.add_all([plain_sample(work, clock, counts.iterations, index)])
-            index += 1
+            plain.append(plain_sample(work, clock, counts.iterations))
         elif sample := stamper.sample(counts.stamped_iterations):
             found.append(sample)
         else:

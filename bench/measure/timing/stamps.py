@@ -9,8 +9,8 @@ from statistics import mean
 from bench.core.traces import BETWEEN
 from bench.measure.clock import Clock, Timeline
 from bench.measure.leaves import leaves
-from bench.measure.probes.layers import queued_stamp_cost_s, stamp_cost_s, stamped
 from bench.measure.samples import Samples
+from bench.measure.timing.layers import queued_stamp_cost_s, stamp_cost_s, stamped
 from bench.measure.workload import Workload
 from nin.train import PHASES
 

@@ -2,12 +2,13 @@
 
 import math
 
+from bench.core.exchange.probe import Probe
 from bench.measure import queue
 from bench.measure.clock import Clock
-from bench.measure.probes.steps import LONG_STEP_S, MOST_ITERATIONS, SLOW_STEP_S
+from bench.measure.probe import Measured, Subject, Then
 from bench.measure.samples import Samples
+from bench.measure.timing.steps import LONG_STEP_S, MOST_ITERATIONS, SLOW_STEP_S
 from bench.measure.workload import Workload
-from nin.loaders import Loader
 
 LEAST_SAMPLE_S = 0.5
 SAMPLES = 3
@@ -15,7 +16,7 @@ TRIED = 4
 MOST_BATCHES = 200
 
 
-def measure(work: Workload, clock: Clock, step_s: float) -> Samples:
+def rates(work: Workload, clock: Clock, step_s: float) -> Samples:
     """Seconds a batch of the loader alone, and of the step alone on one batch that is on the device already."""
     samples = Samples("loader")
     batches_s(work, clock, work.in_advance)
@@ -49,27 +50,9 @@ def batches_s(work: Workload, clock: Clock, count: int) -> float:
     return clock.host_s() - start
 
 
-def whole_epochs(work: Workload, clock: Clock, count: int) -> Samples:
-    """Seconds of `count` whole epochs over all train images, the last partial batch included; the first one apart.
-
-    In a fresh process: the first epoch starts workers, compiles (for the partial batch too) and fills caches. Where
-    CUDA graphs are replayed, that of the partial batch is recorded in the second epoch, which is left out.
-    """
-    samples = Samples("epoch")
-    loader = work.whole_loader()
-    samples.add("first_epoch", "s", epoch_s(work, clock, loader), scope="process")
-    if work.variant.replays:
-        epoch_s(work, clock, loader)
-    for index in range(count):
-        samples.add("epoch", "s", epoch_s(work, clock, loader), scope="process", index=index)
-    samples.add("epoch_images", "1", work.trainer.images, scope="process")
-    return samples
+def measure(subject: Subject, so_far: Measured) -> Measured:
+    """Both rates besides."""
+    return so_far.plus(rates(subject.work, subject.clock, so_far.step_s))
 
 
-def epoch_s(work: Workload, clock: Clock, loader: Loader) -> float:
-    """Seconds of one epoch over the loader's batches."""
-    clock.sync()
-    start = clock.host_s()
-    work.trainer.epoch(loader)
-    clock.sync()
-    return clock.host_s() - start
+probe = Then(name=Probe.LOADER, measure=measure)

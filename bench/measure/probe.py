@@ -1,0 +1,72 @@
+"""What every probe's file exports as `probe`: a `First`, or a `Then`; and what goes into them and comes out."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bench.core.exchange.cause import Fault, Status
+from bench.core.exchange.messages import LayerFacts, MachineState, Request
+from bench.core.exchange.probe import Probe
+from bench.core.header import Counts
+from bench.measure.clock import Clock
+from bench.measure.samples import Samples
+from bench.measure.workload import Workload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What a trial measures, and by which clock."""
+
+    request: Request
+    work: Workload
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What was measured so far in a trial."""
+
+    samples: Samples
+    fault: Fault | None = None
+    layers: Sequence[LayerFacts] = ()
+    state: MachineState = field(default_factory=MachineState)
+    counts: Counts | None = None
+    """How many steps were taken, if any were timed."""
+    step_s: float = math.nan
+    """The median of the plain steps."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it stands."""
+        return self.fault is None or self.fault.cause.status is Status.OK
+
+    def plus(self, *more: Samples, **changes: Any) -> "Measured":  # noqa: ANN401 - the fields'
+        """The same with further samples, and with these changes."""
+        samples = Samples(self.samples.probe)
+        samples.add_all([self.samples, *more])
+        return replace(self, samples=samples, **changes)
+
+
+def nothing(_request: Request) -> None:
+    """Prepare nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class First:
+    """A probe that comes first in a trial: nothing ran in the process before."""
+
+    name: Probe
+    measure: Callable[[Subject], Measured]
+    prepare: Callable[[Request], None] = nothing
+    """Called before the model is made."""
+    checked: bool = True
+    """Whether the settings must be the variant's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Then:
+    """A probe that follows another in the same process, after its timed steps."""
+
+    name: Probe
+    measure: Callable[[Subject, Measured], Measured]

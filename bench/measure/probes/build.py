@@ -1,0 +1,15 @@
+"""Nothing is measured: the model is made, and shown two images."""
+
+from bench.core.exchange.probe import Probe
+from bench.measure.probe import First, Measured, Subject
+from bench.measure.samples import Samples
+from bench.measure.validity.tryout import try_once
+
+
+def measure(subject: Subject) -> Measured:
+    """No samples; ModelError if the model can't be trained."""
+    try_once(subject.work)
+    return Measured(samples=Samples("build"))
+
+
+probe = First(name=Probe.BUILD, measure=measure, checked=False)

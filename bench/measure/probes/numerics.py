@@ -1,0 +1,26 @@
+"""The numerics gate, which comes last: it changes the weights."""
+
+import traceback
+
+from bench.core.exchange.cause import Cause, Fault
+from bench.core.exchange.probe import Probe
+from bench.measure.failures import reason_of
+from bench.measure.probe import Measured, Subject, Then
+from bench.measure.samples import Samples
+from bench.measure.validity import numerics
+
+
+def measure(subject: Subject, so_far: Measured) -> Measured:
+    """Errors against float64 besides, and whether the variant is wrong; what was measured stands if the gate fails."""
+    samples = Samples("numerics")
+    try:
+        samples.add("live_logits", "1", numerics.live_logits(subject.work), scope="process")
+        gated = numerics.measure(subject.work)
+    except Exception as error:  # noqa: BLE001 - such as a model that has no float64, or no memory for it
+        traceback.print_exc()
+        samples.add("not_gated", "1", 1, scope="process")
+        return so_far.plus(samples, fault=Fault(Cause.NOT_GATED, reason_of(error)))
+    return so_far.plus(samples, gated.samples(), fault=gated.fault)
+
+
+probe = Then(name=Probe.NUMERICS, measure=measure)
