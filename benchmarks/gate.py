@@ -90,11 +90,11 @@ def line(name: str, axes: dict[str, str], fault: str) -> bool:
 def outcome(work: Workload) -> tuple[dict[str, float], str, str]:
     """Errors and bounds, the word for them, and the reason."""
     try:
-        samples, reason = numerics.measure(work)
+        gated = numerics.measure(work)
     except NotGatedError as error:
         return {}, "not gated", str(error)
-    values = {row["metric"]: row["value"] for row in samples.rows}
-    return values, "INVALID" if reason else "passed", reason
+    values = {row["metric"]: row["value"] for row in gated.samples().rows}
+    return values, "INVALID" if gated.fault else "passed", gated.fault.reason if gated.fault else ""
 
 
 def called_leaves(work: Workload) -> dict[str, nn.Module]:

@@ -1,6 +1,7 @@
 """A model that can't be measured as it is is told of in one line, with the way out."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,7 +49,7 @@ ODD_OUTPUTS = {
 def on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
     """The odd models can be imported, here and in a worker."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", f"{Path(__file__).parent}{os.pathsep}{Path(__file__).parents[3]}")
 
 
 @pytest.mark.parametrize(("name", "told"), ODD.items())

@@ -21,8 +21,9 @@ MODELS = {
 def asked(name: str, shape: tuple[int, int, int]) -> Request:
     model, _, layout = name.partition(" ")
     counts = Counts(warmup=0, plain=1, iterations=1, stamped=1)
-    axes = {"model": model, "batch_size": 2, "memory_format": layout or "nchw"}
-    return request("steps+layers+kernels+numerics", shape, counts, **axes)
+    return request(
+        "steps+layers+kernels+numerics", shape, counts, model=model, batch_size=2, memory_format=layout or "nchw"
+    )
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from bench.measure.probes.steps import take_step
+from bench.measure.timing.steps import take_step
 from bench.measure.validity import numerics, numerics_layers, numerics_whole
 from bench.measure.validity.borders import Border
 from bench.measure.validity.effects import compile_counters

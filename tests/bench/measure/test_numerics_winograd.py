@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from bench.core.exchange.cause import Fault
 from bench.measure.validity import numerics
 from bench.measure.workload import Workload
 from tests.bench.measure import winograd
@@ -22,9 +23,9 @@ def take_winograd(model: nn.Module) -> None:
             module.winograd = True  # type: ignore[assignment]
 
 
-def gated(work: Workload) -> tuple[numerics.Attempt, str]:
+def gated(work: Workload) -> tuple[numerics.Attempt, Fault | None]:
     """The first attempt, and what the gate says."""
-    return numerics.attempted(work, 0), numerics.measure(work)[1]
+    return numerics.attempted(work, 0), numerics.measure(work).fault
 
 
 def test_winograd_s_transforms_give_a_convolution() -> None:
@@ -40,9 +41,9 @@ def test_winograd_in_float32_passes_as_fp32(size: int, real_work: MakeWork) -> N
         batch_size=8, precision="fp32", model="winograd:small", shape=(3, size, size), memory_format="nhwc"
     )
     take_winograd(work.trainer.model)
-    found, reason = gated(work)
+    found, fault = gated(work)
 
-    assert reason == ""
+    assert fault is None
     assert max(found.values.share, found.gradients.share) < 1
 
 
@@ -51,4 +52,6 @@ def test_winograd_that_is_wrong_by_a_hundredth_is_found(real_work: MakeWork) -> 
     take_winograd(work.trainer.model)
     work.trainer.model.get_submodule("6").register_forward_hook(lambda _m, _x, y: y * 1.01)
 
-    assert numerics.measure(work)[1].startswith("the output of 6 is off by a factor, by 1.0e-02 of its size")
+    fault = numerics.measure(work).fault
+    assert fault is not None
+    assert fault.reason.startswith("the output of 6 is off by a factor, by 1.0e-02 of its size")

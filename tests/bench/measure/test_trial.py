@@ -81,9 +81,7 @@ def test_what_goes_wrong_is_a_cause_and_a_reason_in_one_line(
 def test_a_reason_names_no_home_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/someone")
 
-    assert failures.reason_of(RuntimeError("in /home/someone/nin " + 600 * "x")).startswith(
-        "RuntimeError: in ~/nin xxx"
-    )
+    assert failures.reason_of(RuntimeError("in /home/someone/nin")) == "RuntimeError: in ~/nin"
     assert len(failures.reason_of(RuntimeError(600 * "x"))) == 500
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.core.exchange.cause import Fault
+from bench.core.exchange.cause import Cause, Fault
 from bench.core.exchange.messages import LayerFacts
 from bench.core.partial import shares
 from bench.core.variants import Variant
@@ -89,11 +89,12 @@ def test_compiling_that_did_not_happen_is_found(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("torch._dynamo.utils.counters", counters)
     inductor, overhead = (Variant(device="cuda", compile_mode=mode) for mode in ("inductor", "reduce-overhead"))
 
-    assert reason_of(verify.after_steps(inductor, [])) == "nothing was compiled"
+    assert verify.after_steps(inductor, []) == Fault(Cause.DID_NOT_COMPILE, "nothing was compiled")
     counters["stats"]["unique_graphs"] = 1
     assert reason_of(verify.after_steps(inductor, [])) == ""
     totals = Effects(graphs=1, graph_breaks=0, cudagraph_skips=1, steps=3, skipped=0)
-    assert reason_of(disturbed(overhead, 0.0, totals, totals)) == "CUDA graphs were skipped"
+    skipped = Fault(Cause.CUDA_GRAPHS_SKIPPED, "CUDA graphs were skipped")
+    assert disturbed(overhead, 0.0, totals, totals) == skipped
     assert disturbed(inductor, 0.0, totals, totals) is None
 
 
@@ -161,9 +162,10 @@ def test_kept_without_its_variables_is_found(real_work: MakeWork, monkeypatch: p
 
 @pytest.mark.parametrize(("faults", "found"), [([4e7, 5e7, 6e7], True), ([5e7, 5e7, 0], False)])
 def test_kept_that_still_faults_is_found(faults: list[float], found: bool) -> None:
-    told = reason_of(verify.after_steps(Variant(allocator="kept"), [], faults))
-    assert told.startswith("kept took no effect: every step maps") == found
-    assert reason_of(verify.after_steps(Variant(), [], faults)) == ""
+    fault = verify.after_steps(Variant(allocator="kept"), [], faults)
+    assert (fault is not None and fault.cause is Cause.ALLOCATOR_INEFFECTIVE) == found
+    assert reason_of(fault).startswith("kept took no effect: every step maps") == found
+    assert verify.after_steps(Variant(), [], faults) is None
 
 
 def test_an_allocator_that_was_not_loaded_is_found(real_work: MakeWork) -> None:

@@ -6,6 +6,7 @@ from dataclasses import make_dataclass, replace
 import pytest
 import torch
 
+from bench.core.exchange.cause import Cause
 from bench.core.variants import Variant
 from bench.measure import workload
 from bench.measure.workload import Inputs, UnsupportedError, Workload, build, setup_of
@@ -86,5 +87,6 @@ def test_an_older_tree_s_setup_gets_what_it_has(monkeypatch: pytest.MonkeyPatch)
     cuda = torch.device("cuda")
 
     assert setup_of(Variant(device="cuda", precision="bf16"), cuda).precision == "bf16"
-    with pytest.raises(UnsupportedError, match="nin of this tree has no cudnn_benchmark"):
+    with pytest.raises(UnsupportedError, match="nin of this tree has no cudnn_benchmark") as caught:
         setup_of(Variant(device="cuda", cudnn_benchmark="on"), cuda)
+    assert caught.value.cause is Cause.UNSUPPORTED_SETTING
