@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from bench.core.facts import Bytes, Count, Environment, Positive, Some, Text, Word
-from bench.core.migrations import migrated
+from bench.core.migrations.run_json import migrated
 from bench.core.records import READABLE, RUN_FILE, SCHEMA_VERSION, VARIANTS, ArmName, RecordError, cause_of, found_words
 from bench.core.text import MOST_OF_A_REASON, shortened, storable
 from bench.core.variants import Variant
