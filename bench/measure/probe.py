@@ -70,3 +70,5 @@ class Then:
 
     name: Probe
     measure: Callable[[Subject, Measured], Measured]
+    once: bool = False
+    """Whether a pilot alone takes the time for it."""

@@ -1,6 +1,7 @@
 """One trial: the model is made, verified, measured, and the answer put together."""
 
 import traceback
+from collections.abc import Iterable
 
 import msgspec
 
@@ -9,7 +10,7 @@ from bench.core.exchange.messages import Reply, Request, Sample
 from bench.core.variants import from_row
 from bench.measure import failures, sources
 from bench.measure.clock import clock_for
-from bench.measure.probe import Measured, Subject
+from bench.measure.probe import First, Measured, Subject, Then
 from bench.measure.registry import in_order
 from bench.measure.validity import verify
 from bench.measure.workload import Inputs, build
@@ -37,16 +38,22 @@ def measure(request: Request) -> Reply:
 
 
 def taken(subject: Subject) -> Reply:
-    """What the probes of a trial give, each after the one before it."""
-    first, then = in_order(subject.request.probes)
+    """The reply of the probes that were asked for, on a workload that is there."""
+    return followed(subject, *in_order(subject.request.probes))
+
+
+def followed(subject: Subject, first: First, then: Iterable[Then]) -> Reply:
+    """The reply of a probe and those that follow it while all is well."""
     result = first.measure(subject)
     if late := misplaced(subject.request):  # imported within a step
         result = result.plus(fault=result.fault or late)
-    began = subject.clock.host_s()
+    once_s = 0.0
     for probe in then:
         if result.ok:
+            began = subject.clock.host_s()
             result = probe.measure(subject, result)
-    return replied(result, subject.clock.host_s() - began)
+            once_s += subject.clock.host_s() - began if probe.once else 0.0
+    return replied(result, once_s)
 
 
 def misplaced(request: Request) -> Fault | None:

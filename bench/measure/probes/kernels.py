@@ -115,4 +115,4 @@ class Copies(TorchDispatchMode):
         return result
 
 
-probe = Then(name=Probe.KERNELS, measure=measure)
+probe = Then(name=Probe.KERNELS, measure=measure, once=True)

@@ -55,4 +55,4 @@ def measure(subject: Subject, so_far: Measured) -> Measured:
     return so_far.plus(rates(subject.work, subject.clock, so_far.step_s))
 
 
-probe = Then(name=Probe.LOADER, measure=measure)
+probe = Then(name=Probe.LOADER, measure=measure, once=True)

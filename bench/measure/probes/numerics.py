@@ -23,4 +23,4 @@ def measure(subject: Subject, so_far: Measured) -> Measured:
     return so_far.plus(samples, gated.samples(), fault=gated.fault)
 
 
-probe = Then(name=Probe.NUMERICS, measure=measure)
+probe = Then(name=Probe.NUMERICS, measure=measure, once=True)

@@ -1,16 +1,23 @@
 """The files of a run as they are counted."""
 
+import csv
+import io
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from bench.analyse import tables
 from bench.analyse.load import load, variant_axes
+from bench.core.exchange.cause import Cause
 from bench.core.records import TRIALS, RecordError, read_rows
+from bench.report.trust import checks
+from bench.run.folder import RunFolder
 
 BASE = "cpu-default-nchw-eager-b32"
 KEPT = "cpu-default-nchw-eager-b32-kept"
+NHWC = "cpu-default-nhwc-eager-b32"
 MakeRun = Callable[..., Path]
 
 STEPS = {(BASE, "A"): [9.0, 1.0, 1.2], (BASE, "A'"): [9.0, 1.1, 1.4], (KEPT, "V"): [5.0, 0.5, 0.7]}
@@ -162,3 +169,29 @@ def test_a_number_that_no_whole_one_can_be_is_told_with_its_line(number: str, ma
 
     with pytest.raises(RecordError, match=f"samples.csv: line 5: index: found '{re.escape(number)}'"):
         load(folder)
+
+
+def test_trials_of_schema_4_have_their_causes_from_their_reasons(make_run: MakeRun) -> None:
+    wrong = "the scores differ from float64 by 1e-1 of their size; rounding explains 1e-3"
+    folder = make_run({(BASE, "A"): [1.0, 1.0]}, failed={KEPT: ("invalid", wrong), NHWC: ("error", "who knows")})
+    path = folder / "trials.csv"
+    path.write_text(without(path.read_text(), "cause"))
+    data = load(folder)
+    found = dict(zip(data.trials.variant_id, data.trials.cause, strict=True))
+
+    assert "cause" not in path.read_text()
+    assert found == {KEPT: Cause.NUMERICS_WRONG, NHWC: "", BASE: ""}
+    assert checks.gate_words(tables.numerics(data).set_index("variant_id").loc[KEPT].to_dict()) == "failed"
+    with pytest.raises(RecordError, match=r"trials.csv is of an earlier schema.*begin a new run"):
+        RunFolder.reopen(folder)
+
+
+def without(text: str, column: str) -> str:
+    """A CSV's text without a column."""
+    rows = list(csv.DictReader(io.StringIO(text)))
+    names = [name for name in rows[0] if name != column]
+    out = io.StringIO()
+    writer = csv.DictWriter(out, names, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()

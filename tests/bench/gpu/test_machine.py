@@ -53,7 +53,7 @@ def test_a_shared_gpu_or_an_unsteady_one_fails(
             samples.add("canary_copy", "s", seconds, index=index)
         return samples
 
-    monkeypatch.setattr(canary, "measure", measured)
+    monkeypatch.setattr(canary, "seconds_of_each", measured)
     machine.tell_device(torch.device("cpu"), Environment(gpu_processes=others), recorder())
 
     assert [check.check for check in told().checks if check.status == "failed"] == failed

@@ -61,7 +61,7 @@ def test_a_step_faster_than_its_memory_fails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """9.5 GB at 3 TB/s take 3.2 ms."""
-    timed: Any = type("Timed", (), {"plain": samples(wall=step_s), "stamped": Samples("steps")})
+    timed: Any = type("Timed", (), {"plain": Samples("steps"), "stamped": Samples("steps"), "step_s": step_s})
     work: Any = type("Work", (), {"device": None})
     monkeypatch.setattr(times, "build", lambda *_: work)
     monkeypatch.setattr(times, "take_step", lambda _: None)

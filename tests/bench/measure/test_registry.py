@@ -40,6 +40,7 @@ def test_probes_follow_in_an_order_of_their_own() -> None:
 
     assert first.name is Probe.STEPS
     assert [probe.name for probe in then] == FOLLOWERS
+    assert [probe.name for probe in then if probe.once] == [Probe.LOADER, Probe.KERNELS, Probe.NUMERICS]
 
 
 @pytest.mark.parametrize("names", [[], [Probe.CANARY], [Probe.STEPS, Probe.MEMORY]])

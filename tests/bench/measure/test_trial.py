@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
@@ -9,10 +10,16 @@ from msgspec.structs import replace
 
 from bench.core.exchange.cause import Cause
 from bench.core.exchange.messages import Describe, Reply, encoded, reply_of
+from bench.core.exchange.probe import Probe
 from bench.measure import failures, trial, worker
+from bench.measure.clock import Clock
+from bench.measure.probe import First, Measured, Subject, Then
+from bench.measure.samples import Samples
+from bench.measure.workload import Workload
 from bench.process import child
 from nin.data import DataError
 from tests.bench.measure.asking import request, values
+from tests.bench.measure.conftest import FakeClock
 
 VARIABLES = dict(os.environ) | {"PYTHONPATH": str(Path(__file__).parent)}
 
@@ -123,3 +130,20 @@ def test_probes_that_can_t_share_a_process_are_refused() -> None:
     reply = trial.answer(request("steps+memory"))
 
     assert reply == Reply(cause=Cause.EXCEPTION, reason="ValueError: a trial has one probe that comes first, found 2")
+
+
+def test_the_time_of_what_a_pilot_alone_measures_is_told_apart(clock: FakeClock, fake_work: Workload) -> None:
+    """A plan subtracts it: what comes again in each round must not be in it."""
+    subject = Subject(request=request("steps+layers+canary"), work=fake_work, clock=cast("Clock", clock))
+
+    def lasting(seconds: float, *, once: bool) -> Then:
+        def measure(_subject: Subject, so_far: Measured) -> Measured:
+            clock.pass_s(seconds)
+            return so_far
+
+        return Then(name=Probe.CANARY, measure=measure, once=once)
+
+    first = First(name=Probe.STEPS, measure=lambda _subject: Measured(samples=Samples("steps")))
+    reply = trial.followed(subject, first, [lasting(1.0, once=False), lasting(4.0, once=True), lasting(2.0, once=True)])
+
+    assert reply.once_s == 6.0
