@@ -1,6 +1,6 @@
 """What run.json holds of the machine and its software, and the ranges that its values may have."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
@@ -79,6 +79,6 @@ class Environment(Struct, frozen=True, kw_only=True):
     """A digest of the code that measures."""
     variables: dict[Word, Text] = {}
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """What is known, by name."""
         return {name: value for name, value in msgspec.to_builtins(self).items() if value not in (None, "", [], {})}

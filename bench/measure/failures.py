@@ -3,7 +3,7 @@
 import torch
 
 from bench.core.exchange.cause import Cause, Fault
-from bench.machine.environment import without_home
+from bench.core.home import without_home
 from bench.measure.workload import UnsupportedError
 from bench.tasks.factory import ModelError
 from nin.data import DataError

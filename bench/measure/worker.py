@@ -8,10 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-import msgspec
-
 from bench.core.exchange.messages import Describe, Reply, Request, encoded, request_of
-from bench.core.facts import Environment
 from bench.measure import sources
 from bench.process.parent import die_with_parent
 
@@ -28,9 +25,9 @@ def main(request_path: str, reply_path: str) -> None:
 def answer(request: Describe | Request) -> Reply:
     """The reply; what gives it is imported here, once the tree stands on the path."""
     if isinstance(request, Describe):
-        from bench.machine.environment import describe  # noqa: PLC0415 - as below
+        from bench.measure.system.environment import describe  # noqa: PLC0415 - as below
 
-        return Reply(environment=msgspec.convert(describe(), Environment))
+        return Reply(environment=describe())
     if request.tree:
         sources.put_first(Path(request.tree))
     from bench.measure import trial  # noqa: PLC0415 - it imports torch, and `nin` of the tree

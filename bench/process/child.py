@@ -9,10 +9,10 @@ from pathlib import Path
 
 from bench.core.exchange.cause import Cause
 from bench.core.exchange.messages import Describe, Reply, Request, encoded, reply_of
+from bench.core.home import without_home
 from bench.core.records import cause_of
 from bench.core.traces import file_name
 from bench.core.variants import ALLOCATOR_VARIABLES, Variant
-from bench.machine.environment import without_home
 from bench.process.kept import Kept
 
 WORKER = (sys.executable, "-m", "bench.measure.worker")

@@ -19,7 +19,8 @@ from bench.core.metrics.sample import Sample
 from bench.core.records import TRIALS, read_rows
 from bench.core.variants import Variant, as_row
 from bench.plan.schedule import Arm, Planned
-from bench.run.trial import Run, take
+from bench.run.record import Run
+from bench.run.trial import take
 
 BASE = "cpu-default-nchw-eager-b32"
 SAMPLE: dict[str, Any] = {

@@ -1,20 +1,19 @@
 """The step `times`: whether seconds are true that this harness reads of work whose time is known."""
 
-import msgspec
 import pandas as pd
 import torch
 from msgspec.structs import asdict
 
 from bench.analyse.values import closures, launch_gaps
-from bench.core.facts import Environment
 from bench.core.variants import Variant
 from bench.gpu.checks import Bounds
 from bench.gpu.recorder import Recorder, Task
 from bench.gpu.steps import floors
 from bench.gpu.steps.known import Products, Spinning, host_seconds, layer_seconds
-from bench.machine.environment import describe, machine
+from bench.machine.environment import machine
 from bench.measure.clock import Clock, clock_for
 from bench.measure.samples import Samples
+from bench.measure.system.environment import describe
 from bench.measure.timing.steps import Counts, take_step
 from bench.measure.timing.timed import timed_steps
 from bench.measure.workload import Inputs, build
@@ -43,7 +42,7 @@ def measure(task: Task, to: Recorder) -> None:
     known_work(task, to, device, clock)
     copied = floors.copy_bytes_per_s(device, clock, 2**22 if task.rehearse else 2**30)
     to.fact("copy within the device's memory, read and written (bytes/s)", f"{copied:.4g}")
-    here = machine(msgspec.convert(describe(), Environment))
+    here = machine(describe())
     for variant in variants(task):
         if reason := excluded_reason(variant, here):
             to.skip(f"{variant.id}: its step", reason)

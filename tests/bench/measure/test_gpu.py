@@ -3,16 +3,15 @@
 import os
 from pathlib import Path
 
-import msgspec
 import pytest
 import torch
 
 from bench.core.exchange.cause import Cause
 from bench.core.exchange.messages import Reply
-from bench.core.facts import Environment
 from bench.core.header import PilotCounts
 from bench.core.variants import AXES, LARGEST, Variant
-from bench.machine.environment import describe, machine
+from bench.machine.environment import machine
+from bench.measure.system.environment import describe
 from bench.plan.matrix import PRESETS, excluded_reason, preset
 from bench.process import child
 from tests.bench.measure.asking import outcome, request, values
@@ -32,7 +31,7 @@ def ask(variant: Variant, probes: str, tmp_path: Path, limit_bytes: int | None =
 def test_a_variant_is_what_it_says(variant: Variant, tmp_path: Path) -> None:
     if variant.batch_size == LARGEST:
         pytest.skip("sought by the parent")
-    if reason := excluded_reason(variant, machine(msgspec.convert(describe(), Environment))):
+    if reason := excluded_reason(variant, machine(describe())):
         pytest.skip(reason)
     once = "steps+layers+kernels+loader+numerics" if variant.compile_mode == "eager" else "steps+numerics"
     reply = ask(variant, once, tmp_path)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bench.core.exchange.probe import Probe
 from bench.core.header import Inputs
@@ -15,7 +16,8 @@ from bench.measure import probes
 from bench.measure.probe import First, Then
 from bench.measure.registry import in_order, probe_of
 from bench.plan.schedule import Arm, Planned
-from bench.run.trial import Run, take
+from bench.run.record import Run
+from bench.run.trial import take
 
 FOLLOWERS = [Probe.LAYERS, Probe.CANARY, Probe.LOADER, Probe.KERNELS, Probe.NUMERICS]
 
@@ -54,7 +56,7 @@ def test_a_probe_from_outside_is_measured_and_its_samples_are_kept(
     monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{folder.parents[2]}")
     variant = Variant(model="tests_models:twice", batch_size=4)
     run = start(variant.id)
-    run.header.inputs = Inputs(folder=None, shape=(1, 28, 28), classes=10)
+    run.header = replace(run.header, inputs=Inputs(folder=None, shape=(1, 28, 28), classes=10))
     run.worker = (sys.executable, str(folder / "own_probe.py"))
     arm = Arm(name="A", variant=variant, canary=True)
     reply = take(run, Planned(round=1, order=0, arm=arm, stage="measure", probes=arm.probes), None, 300)

@@ -1,0 +1,51 @@
+"""What a pilot's trial tells of the trials to come. Pure: who calls it saves what it gives."""
+
+from collections.abc import Mapping
+from statistics import median
+
+import msgspec
+from msgspec.structs import replace
+
+from bench.core.exchange.messages import Reply
+from bench.core.exchange.probe import Probe
+from bench.core.header import Learned
+from bench.core.variants import Variant
+from bench.plan import schedule
+
+
+def from_pilot(learned: Learned, trial: schedule.Planned, reply: Reply, duration_s: float) -> Learned:
+    """What was learned, and what the reply of a pilot's trial adds.
+
+    ValueError if the reply is not what was asked.
+    """
+    variant = trial.arm.variant
+    if schedule.times_steps(trial.probes):
+        # A worker's numbers are checked as a file's are: run.json is read again.
+        return msgspec.convert(msgspec.to_builtins(from_steps(learned, variant, reply, duration_s)), Learned)
+    if Probe.MEMORY in trial.probes and variant.compile_mode != "eager":
+        # The first that found compiled code, as those to come will: they too trace, load and record.
+        return replace(learned, trial_s=longest(learned.trial_s, variant.id, duration_s))
+    return learned
+
+
+def from_steps(learned: Learned, variant: Variant, reply: Reply, duration_s: float) -> Learned:
+    """The step, how long a trial of the rounds should take, and how many steps it takes."""
+    walls = [sample.value for sample in reply.samples if sample.scope == "step" and sample.metric == "wall"]
+    firsts_s = [sample.value for sample in reply.samples if sample.metric == "first_step"]
+    if not walls or not firsts_s or reply.counts is None:
+        msg = "it has no steps"
+        raise ValueError(msg)
+    step_s = median(walls)
+    compiling_s = firsts_s[0] - step_s if variant.compile_mode != "eager" else 0.0
+    again_s = duration_s - compiling_s - reply.once_s
+    return replace(
+        learned,
+        step_s=learned.step_s | {variant.id: step_s},
+        trial_s=longest(learned.trial_s, variant.id, again_s),
+        counts=learned.counts | {variant.id: reply.counts},
+    )
+
+
+def longest(trial_s: Mapping[str, float], variant_id: str, seen_s: float) -> dict[str, float]:
+    """Seconds by variant, with the longest that was seen of one; never less than 0."""
+    return {**trial_s, variant_id: max(seen_s, trial_s.get(variant_id, 0.0))}
