@@ -27,7 +27,7 @@ from bench.core.records import (
 )
 from bench.core.text import restored
 from bench.core.traces import STAGE
-from bench.core.variants import axes_of
+from bench.core.variants import AXES, axes_of
 from bench.plan import schedule
 
 Cell = tuple[str, str, str, str, str]
@@ -81,6 +81,7 @@ def load(folder: Path) -> RunData:
     variants, trials, samples, layers = (
         read_frame(folder, table, warnings) for table in (VARIANTS, TRIALS, SAMPLES, LAYERS)
     )
+    variants = variants.assign(**{name: axis.default for name, axis in AXES.items() if name not in variants})
     check_variants(folder, run, variants, trials, layers)
     check_trials(folder, trials)
     check_samples(folder, samples)

@@ -9,13 +9,13 @@ import pandas as pd
 from bench.analyse.load import RunData, cell
 from bench.analyse.stats import NOTHING, Interval, as_ratio, inverse, shift_interval
 from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, Control, delta_of, verdict
+from bench.core.axes.compile_mode import COMPILE_MODE
 from bench.core.traces import BETWEEN
 from bench.core.variants import LARGEST
 from bench.plan.schedule import times_steps
 
 EPOCH_IMAGES = 60_000
 PHASES = ("data", "h2d", "forward", "loss", "backward", "scaler", "optimizer", "read")
-EAGER = "eager"
 
 Row = dict[str, Any]
 
@@ -179,7 +179,8 @@ def first_steps(data: RunData, variant_id: str, step_s: float) -> Row:
     firsts = firsts[firsts.variant_id == variant_id]
     cold = firsts.loc[firsts.stage == "pilot", "value"].median()
     warm = firsts.loc[firsts["round"].isin(data.rounds), "value"].median()
-    compiled = data.variants.set_index("variant_id").loc[variant_id, "compile_mode"] != EAGER
+    mode = data.variants.set_index("variant_id").loc[variant_id, "compile_mode"]
+    compiled = COMPILE_MODE.value(str(mode)).compiles
     return {
         "first_step_s": cold if math.isnan(warm) else warm,
         "compile_cold_s": cold - step_s if compiled else math.nan,

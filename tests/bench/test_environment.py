@@ -12,9 +12,8 @@ import pytest
 import torch
 
 from bench.core.facts import CudaDevice, Environment
+from bench.core.machine import Cuda, Device, Machine, Unseen
 from bench.machine import environment, gpus
-from bench.plan.cuda import Cuda, Device, Unseen
-from bench.plan.matrix import Machine
 from nin import cgroup
 from nin.cgroup import Limits
 from tests.bench.fake_nvml import WHOLE, fake_nvml

@@ -5,7 +5,7 @@ import pandas as pd
 from bench.analyse import tables
 from bench.analyse.labels import named
 from bench.analyse.load import RunData, variant_axes
-from bench.analyse.tables import EAGER
+from bench.core.axes.compile_mode import COMPILE_MODE
 from bench.report.outcome import answer
 from bench.report.page import Lines
 from bench.report.words import seconds
@@ -32,7 +32,7 @@ def why(data: RunData, variant_id: str) -> str:
     status, _ = tables.outcome(data, variant_id)
     if status in BY_STATUS:
         return BY_STATUS[status]
-    if variant_axes(data, variant_id)["compile_mode"] != EAGER:
+    if COMPILE_MODE.value(variant_axes(data, variant_id)["compile_mode"]).compiles:
         return "it is compiled, which fuses layers"
     counts = data.run.plan.counts.get(variant_id)
     if counts is not None and not counts.stamped:

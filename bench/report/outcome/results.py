@@ -10,6 +10,8 @@ from bench.analyse.labels import label, named
 from bench.analyse.load import RunData
 from bench.analyse.stats import Interval
 from bench.analyse.verdicts import UNDECIDED, delta_of, smallest_seen
+from bench.core.axes.compile_mode import COMPILE_MODE
+from bench.core.axes.precision import PRECISION, TF32
 from bench.core.facts import Environment
 from bench.core.progress import duration
 from bench.core.text import MOST_OF_A_REASON, code, marked
@@ -18,9 +20,6 @@ from bench.report.outcome import advice, answer, bound
 from bench.report.page import Lines, Report, TracedPage
 from bench.report.trust import effect, noise
 from bench.report.words import count, interval, markdown, number, percent, seconds, size, spread_seconds
-
-TF32 = (8, 0)
-"""The compute capability from which on there is TF32."""
 
 
 def title(report: Report) -> Lines:
@@ -233,10 +232,11 @@ MM_WORDS = (
 def tunes_in_tf32(data: RunData) -> bool:
     """Whether a compiled variant has matrix products in place of convolutions that would have taken TF32."""
     ran = data.variants[data.variants.excluded_reason == ""]
-    tuned = ran[(ran.compile_mode == "max-autotune") & (ran.precision == "default")]
+    tuning = [name for name, mode in COMPILE_MODE.values.items() if mode.tunes]
+    tuned = ran[ran.compile_mode.isin(tuning) & (ran.precision == PRECISION.default)]
     indices = [int(device.partition(":")[2] or 0) for device in tuned.device if device.startswith("cuda")]
     devices = data.run.environment.cuda_devices
-    return any(index < len(devices) and devices[index].capability >= TF32 for index in indices)
+    return any(index < len(devices) and devices[index].capability >= TF32.capability for index in indices)
 
 
 def steps_words(steps: float, batch: float) -> str:
