@@ -21,14 +21,14 @@ SWEPT_S = 5
 
 ASK = """
 import os, sys
-from bench import child
+from bench.process import child
 mark, *worker = sys.argv[1:]
 child.ask({}, dict(os.environ) | {"NIN_STRAYS": mark}, 100, worker)
 """
 SERVE = """
 import os, sys
 from pathlib import Path
-from bench import serve
+from bench.cli import serve
 mark, *command = sys.argv[1:]
 os.environ["NIN_STRAYS"] = mark
 serve.command = lambda folder, port: command
@@ -36,7 +36,7 @@ serve.serve(Path(), 0)
 """
 ALONE = """
 import os, sys
-from bench import kept
+from bench.process import kept
 mark, *command = sys.argv[1:]
 kept.GRACE_S = 0.2
 kept.call(command, dict(os.environ) | {"NIN_STRAYS": mark})

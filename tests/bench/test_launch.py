@@ -530,7 +530,7 @@ sys.path.insert(0, {tests!r})
 from io import StringIO
 from pathlib import Path
 from rich.console import Console
-from bench import launch
+from bench.run import launch
 from bench.plan.matrix import Entry
 from bench.run.folder import RunFolder
 from bench.core.progress import RunProgress
