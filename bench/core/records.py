@@ -112,7 +112,8 @@ class Table:
         has = content.partition(b"\n")[0].decode(errors="replace").split(",")
         columns = {name: column for name, column in self.columns.items() if name in has or name not in self.later}
         earlier = replace(self, columns=columns, later=())
-        return earlier if content.startswith(earlier.header().encode()) else self
+        is_earlier = len(columns) < len(self.columns) and content.startswith(earlier.header().encode())
+        return earlier if is_earlier else self
 
     def path(self, folder: Path) -> Path:
         """Where the table lies in a run's folder."""

@@ -181,7 +181,7 @@ def test_variants_from_before_there_was_an_axis_are_read_and_not_added_to(
         (EARLIER, f"{FACT},1,", "line 2: found 13 fields, expected 11"),
         (f"{EARLIER},calls,paths", FACT, "line 2: found 11 fields, expected 13"),
         (f"{EARLIER},calls,paths", f"{FACT},,", "line 2: calls: found nothing, expected a value"),
-        (f"{EARLIER},calls", f"{FACT},1", "line 1: found .*, expected trial_id"),
+        (f"{EARLIER},calls,more", f"{FACT},1,", "line 1: found .*, expected trial_id"),
     ],
 )
 def test_a_row_fits_the_header_of_its_file(header: str, fields: str, told: str, folder: Path) -> None:

@@ -64,8 +64,8 @@ def _page_fault_sentence(
     data: RunData,
     name: str,
     allocator: str,
-    base: Any,
-    kept: Any,  # noqa: ANN401 - rows of a frame
+    base: Any,  # noqa: ANN401 - a row of a frame
+    kept: Any,  # noqa: ANN401
 ) -> str:
     environment = data.run.environment
     mapped = size(base.page_faults * (environment.page_bytes or math.nan))
