@@ -11,6 +11,8 @@ class Loader(Value):
 
     on_device: bool = False
     """Whether it makes its batches on the device that trains."""
+    processes: bool = False
+    """Whether processes of its own make them."""
 
 
 LOADER = Axis(
@@ -25,6 +27,7 @@ LOADER = Axis(
         Loader(
             "workers",
             words="PIL images in workers",
+            processes=True,
             python=("batches = DataLoader(dataset, batch_size, shuffle=True, num_workers=4, persistent_workers=True)",),
         ),
     ),

@@ -118,9 +118,9 @@ def before_steps(work: Workload) -> str:
     return (
         wrong_flag(work.variant)
         or _scaler(work)
+        or _threads(work.variant)
         or _variables(work.variant)
         or _libraries(work.variant)
-        or _threads(work.variant)
         or _weights(work)
     )
 
@@ -177,9 +177,9 @@ def _weights(work: Workload) -> str:
 
 def _variables(variant: Variant) -> str:
     """Which variable a value of the variant needs and this process lacks."""
-    for value in variant.values.values():
+    for axis, value in variant.values.items():
         if lacking := [f"{name}={text}" for name, text in value.variables.items() if os.environ.get(name) != text]:
-            return f"{value.name} needs {' and '.join(lacking)} in the environment"
+            return f"{axis} {value.name} needs {' and '.join(lacking)} in the environment"
     return ""
 
 

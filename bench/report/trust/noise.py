@@ -13,6 +13,8 @@ from bench.analyse.labels import named
 from bench.analyse.load import RunData, cell
 from bench.analyse.stats import LEAST_ROUNDS
 from bench.analyse.verdicts import FEW_ROUNDS, Control
+from bench.core.axes.loader import LOADER
+from bench.core.axes.threads import THREADS
 from bench.core.header import Header
 from bench.core.progress import duration
 from bench.core.text import MOST_OF_A_LINE, marked
@@ -164,7 +166,9 @@ def busy_words(data: RunData) -> Lines:
 
     Variants with loader workers or threads of their own number wait for a CPU by themselves, and tell nothing.
     """
-    alone = data.variants[(data.variants.loader != "workers") & (data.variants.threads == "unset")]
+    in_one_process = [name for name, loader in LOADER.values.items() if not loader.processes]
+    by_itself = data.variants.loader.isin(in_one_process) & (data.variants.threads == THREADS.default)
+    alone = data.variants[by_itself]
     trials = state(data)
     trials = trials[trials.variant_id.isin(alone.variant_id)]
     told = [

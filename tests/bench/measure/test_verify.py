@@ -153,7 +153,7 @@ def test_kept_without_its_variables_is_found(real_work: MakeWork, monkeypatch: p
     monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
     work = real_work(batch_size=2, allocator="kept")
 
-    assert verify.before_steps(work).startswith("kept needs MALLOC_TRIM_THRESHOLD_=100000000000")
+    assert verify.before_steps(work).startswith("allocator kept needs MALLOC_TRIM_THRESHOLD_=100000000000")
 
 
 @pytest.mark.parametrize(("faults", "found"), [([4e7, 5e7, 6e7], True), ([5e7, 5e7, 0], False)])
