@@ -1,4 +1,4 @@
-"""`python -m bench`: the verbs. Each is one call; what is slow to import is imported where it is used."""
+"""`python -m bench`: the verbs. Each is one call. Slow imports are inside the verb that needs them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -99,13 +99,13 @@ def ab(
     device: Device = "all",
     axis: Annotated[
         list[str] | None,
-        typer.Option("--axis", help="NAME=VALUE,VALUE: each device's baseline at these values. Repeatable."),
+        typer.Option("--axis", help="NAME=VALUE,VALUE: measure each device's baseline at these values. Repeatable."),
     ] = None,
     variant: VariantIds = None,
     rounds: Annotated[
-        int | None, typer.Option(min=1, help="Rounds before any that confirm.", show_default="12")
+        int | None, typer.Option(min=1, help="Number of rounds before those that confirm.", show_default="12")
     ] = None,
-    budget: Annotated[str, typer.Option(help="Time for all of it: 90s, 20m, 2h, or none.")] = "none",
+    budget: Annotated[str, typer.Option(help="Time limit for everything: 90s, 20m, 2h, or none.")] = "none",
     seed: Seed = None,
     order_seed: OrderSeed = None,
     model: Model = "nin",
@@ -118,11 +118,11 @@ def ab(
     run_id: RunId = None,
     resume: Resume = None,
     allow_changed: AllowChanged = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 where a step stays undecided.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 if a step stays undecided.")] = False,
 ) -> None:
-    """Hold this tree's code against another's: its `nin`, or --model, in one interleaved run.
+    """Compare this tree's code with another's (its `nin`, or --model) in one interleaved run.
 
-    Exit codes: 0 no confirmed regression, 1 a confirmed regression, 2 wrong call, 3 undecided (--strict),
+    Exit codes: 0 no confirmed regression, 1 a confirmed regression, 2 usage error, 3 undecided (--strict),
     4 nothing measured, or not comparable, 5 this tree dies more often than the base.
     """
     from bench.analyse import changes  # noqa: PLC0415
@@ -147,7 +147,7 @@ def report_(
     run: StoredRun = None,
     out: Annotated[Path, typer.Option(help="Folder for reports.")] = Path("reports"),
 ) -> None:
-    """Write a run's report again, from its files alone; of an ab with its exit code."""
+    """Rewrite a run's report from its files alone. For an ab, exit with its code again."""
     folder = stored(run)
     with refused():
         home.check(out, "--out")
@@ -169,7 +169,7 @@ def compare(
     runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Folders of runs, or names in results/.")],
     out: Annotated[Path, typer.Option(help="Folder for reports.")] = Path("reports"),
 ) -> None:
-    """Put stored runs side by side, the first as reference: ratios, no verdicts."""
+    """Show stored runs side by side, the first as reference: ratios, no verdicts."""
     from bench.analyse import load  # noqa: PLC0415
     from bench.report.render import terminal  # noqa: PLC0415
     from bench.report.sides import compare_page  # noqa: PLC0415
@@ -189,13 +189,13 @@ def profile(
     context: typer.Context,
     run: Annotated[
         str | None,
-        typer.Argument(help="A run's folder, or its name in results/, to add to.", show_default="a run of its own"),
+        typer.Argument(help="The run to add to: its folder, or its name in results/.", show_default="a run of its own"),
     ] = None,
     variant: Annotated[
         list[str] | None,
         typer.Option(
             "--variant",
-            help="A variant by its id. Repeatable.",
+            help="A variant's id. Repeatable.",
             show_default="the baseline, and the fastest of the run",
         ),
     ] = None,
@@ -227,7 +227,7 @@ def tensorboard(
     port: Annotated[int, typer.Option(min=1, max=65535, help=f"The port on {HOST}.")] = DEFAULT_PORT,
     reports: Reports = Path("reports"),
 ) -> None:
-    """Serve a run in TensorBoard on this machine: scalars, variants, tables, figures and its traces."""
+    """Serve a run in TensorBoard on this machine: scalars, variants, tables, figures and traces."""
     from bench.cli import serve  # noqa: PLC0415
 
     folder = stored(run)
@@ -247,14 +247,14 @@ def micro(
         str | None, typer.Option(help="A run's folder, or its name in results/.", show_default="the newest")
     ] = None,
     variant: Annotated[
-        str | None, typer.Option(help="A variant by its id.", show_default="the run's first baseline")
+        str | None, typer.Option(help="A variant's id.", show_default="the run's first baseline")
     ] = None,
     model: Model = "nin",
     data: Data = None,
     download: Download = False,
     reports: Reports = Path("reports"),
 ) -> None:
-    """Measure each layer alone with pytest-benchmark, beside a run. pytest's own options are passed on."""
+    """Measure each layer alone with pytest-benchmark, to compare with a run. pytest's own options are passed on."""
     from bench.run import alone  # noqa: PLC0415
 
     options = list(context.args)
@@ -274,14 +274,14 @@ def micro(
 @app.command()
 def gpu(
     out: Annotated[Path, typer.Option(help="Folder for the result: new, or empty.")],
-    budget: Annotated[str, typer.Option(help="Time for all of it: 90s, 9m.")] = "9m",
+    budget: Annotated[str, typer.Option(help="Time limit for everything: 90s, 9m.")] = "9m",
     rehearse: Annotated[
-        bool, typer.Option("--rehearse", help="Run every step on the CPU, with tiny sizes: says nothing of a GPU.")
+        bool, typer.Option("--rehearse", help="Run every step on the CPU, with tiny sizes: says nothing about a GPU.")
     ] = False,
 ) -> None:
-    """Check that what is measured on this machine's GPU is true, and pack a folder that can be sent back.
+    """Check that measurements on this machine's GPU are true, and pack a folder that you can send back.
 
-    Exit codes: 0 nothing failed, 1 a check failed, 2 wrong call, 4 nothing could be measured.
+    Exit codes: 0 nothing failed, 1 a check failed, 2 usage error, 4 nothing could be measured.
     """
     from bench.gpu import acceptance  # noqa: PLC0415
 
@@ -304,7 +304,7 @@ def list_(
     input_: Shape = None,
     classes: Classes = 10,
 ) -> None:
-    """Print the matrix: its variants, what can't run here and why, and how long a run may take."""
+    """Print the matrix of variants, which of them can't run here and why, and how long a run may take."""
     from bench.run.prepare import setup  # noqa: PLC0415
 
     check(context)

@@ -19,8 +19,9 @@ MOST_BYTES = 16 * 2**20
 """Of a file: more can't be sent everywhere."""
 TEXTS = (".csv", ".json", ".jsonl", ".md", ".txt")
 """Files of a run that are cleaned; others, such as figures, name no machine."""
-FOLDERS = re.compile(r"(?<![\w.:/~<>-])/(?:[^\s/:,;'\"`()<>|]+/)+")
-"""The folders of an absolute path."""
+WORD = r"[^\s/:,;'\"`()<>|]+"
+FOLDERS = re.compile(rf"(?<![\w.:/~<>-])/(?:{WORD}(?: +{WORD})*/)+")
+"""The folders of an absolute path, whose names may have spaces: words between a path and the next slash go too."""
 UUID = re.compile(r"(?<=[GM][PI][UG]-)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """What names one GPU, or a slice of one, of all that there are."""
 ANONYMOUS = ("localhost", "root")

@@ -46,7 +46,13 @@ class Recorder:
         of_gpu: bool = True,
         reason: str = "",
     ) -> None:
-        """Write a check of a number that was measured; `of_gpu` where only a GPU can tell whether it holds."""
+        """Write a check of a number that was measured; `of_gpu` where only a GPU can tell whether it holds.
+
+        What a rehearsal has no number of was not measured: it is skipped.
+        """
+        if self.task.rehearse and of_gpu and math.isnan(measured):
+            self.skip(name, reason or "there is no GPU in a rehearsal to measure it on")
+            return
         status = judged(measured, bounds, rehearsed=self.task.rehearse and of_gpu)
         self._write_check(name, status, measured=measured, bounds=bounds, unit=unit, reason=reason)
 

@@ -26,6 +26,8 @@ MOST_NOISE = 1e-3
 ATTEMPTS = 2
 LAYERED_IMAGES, MOST_IMAGES = 8, 32
 """Images of a batch: layer by layer, where all that passes a border is kept; and as a whole."""
+LEAST_IMAGES = 8
+"""Fewer images tell too little: a batch size without a divisor from here on is not filled by repeating images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +104,18 @@ def attempted(work: Workload, attempt: int) -> Attempt:
 
 
 def fixed_batch(work: Workload, attempt: int) -> Batch:
-    """The first images of an attempt, as many as a step has or as the gate bears, on the CPU."""
+    """The first images of an attempt, on the CPU."""
     images = work.inputs.images(work.seed)
     most = LAYERED_IMAGES if work.eager else MOST_IMAGES
-    count = min(int(work.variant.batch_size), most, len(images) // ATTEMPTS)
+    count = image_count(int(work.variant.batch_size), min(most, len(images) // ATTEMPTS))
     batches = iter(make_loader("resident", images.first(ATTEMPTS * count), count, device=torch.device("cpu")))
     return [next(batches) for _ in range(attempt + 1)][-1]
+
+
+def image_count(batch_size: int, most: int) -> int:
+    """How many images the reference gets: the most that fill the batch when repeated, or all it may where few do."""
+    divisor = max(count for count in range(1, most + 1) if batch_size % count == 0)
+    return divisor if divisor >= LEAST_IMAGES else min(batch_size, most)
 
 
 @torch.no_grad()

@@ -3,10 +3,12 @@
 import csv
 import io
 import math
+from collections.abc import Callable
 
 import pytest
 
 from bench.gpu.checks import Bounds, Check, Status, as_csv, as_json, from_json, judged
+from bench.gpu.recorder import Recorder, Told
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,26 @@ def test_a_check_goes_through_json_and_csv(check: Check) -> None:
     assert repr(from_json(as_json(check))) == repr(check)  # NaN differs from itself
     assert row == check.row()
     assert len(as_csv([check]).splitlines()) == 2
+
+
+def test_what_a_rehearsal_could_not_measure_is_skipped_with_the_reason(
+    recorder: Callable[..., Recorder], told: Callable[[], Told]
+) -> None:
+    to = recorder(rehearse=True)
+    to.check("measured on the CPU", 3.0, Bounds(hi=1))
+    to.check("only a GPU has it", math.nan, Bounds(lo=1))
+    to.check("the same anywhere", math.nan, Bounds(lo=1), of_gpu=False)
+    rows = [check.row() for check in told().checks]
+
+    assert [row["status"] for row in rows] == ["rehearsed", "skipped", "failed"]
+    assert [row["measured"] for row in rows] == ["3", "", ""]
+    assert [bool(row["reason"]) for row in rows] == [False, True, False]
+
+
+def test_on_a_gpu_a_number_that_is_none_fails(recorder: Callable[..., Recorder], told: Callable[[], Told]) -> None:
+    recorder().check("layers", math.nan, Bounds(lo=1))
+
+    assert [check.status.value for check in told().checks] == ["failed"]
 
 
 def test_what_is_not_known_is_blank() -> None:

@@ -69,6 +69,20 @@ def test_what_a_reader_needs_stays(scratch: Path) -> None:
     assert "18,300 images/s, 1/2 of 3 GB/s (see docs/gpu.md, https://pytorch.org/docs/stable)" in cleaned
 
 
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ('File "/srv/Jane Doe/my  long project/x.py", line 3', 'File "x.py", line 3'),
+        ("/media/Jane Doe/a/x.py: 18 images/s", "x.py: 18 images/s"),
+        ("| /media/Jane Doe/x.py | 3 images/s |", "| x.py | 3 images/s |"),
+        ("/opt/a/x.py, then /srv/Jane Doe/y.py", "x.py, then y.py"),
+        ("no GPU / no CPU, 1/2 of 3 GB/s", "no GPU / no CPU, 1/2 of 3 GB/s"),
+    ],
+)
+def test_folders_whose_names_have_spaces_go_too(text: str, cleaned: str, scratch: Path) -> None:
+    assert pack.Cleaner(scratch).clean(text) == cleaned
+
+
 def test_a_file_too_large_to_be_sent_is_left_out_and_named(
     scratch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

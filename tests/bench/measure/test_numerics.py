@@ -9,13 +9,16 @@ from torch import nn
 from torch.func import functional_call
 
 from bench.core.axes.precision import PRECISION
+from bench.measure.probes.steps import take_step
 from bench.measure.validity import numerics, numerics_layers, numerics_whole
 from bench.measure.validity.borders import Border
+from bench.measure.validity.effects import compile_counters
 from bench.measure.validity.numerics_layers import Finding, Miss, Yard
 from bench.measure.validity.numerics_whole import Result
 from bench.measure.validity.rounding import moved, precision_of
 from bench.measure.validity.weights import NotGatedError, new_model, unit_variance
 from bench.measure.workload import Workload
+from nin import train
 
 MakeWork = Callable[..., Workload]
 
@@ -265,6 +268,16 @@ def test_attempts_have_other_images_and_layers_few_of_them(real_work: MakeWork) 
     assert len(numerics.fixed_batch(real_work(batch_size=4), 0)[0]) == 4
 
 
+@pytest.mark.parametrize(
+    ("batch_size", "most", "count"),
+    [(4, 32, 4), (32, 32, 32), (128, 32, 32), (100, 32, 25), (36, 32, 18), (64, 20, 16), (61, 32, 32), (62, 32, 31)],
+)
+def test_as_many_images_as_fill_the_batch_when_repeated_or_all_there_may_be(
+    batch_size: int, most: int, count: int
+) -> None:
+    assert numerics.image_count(batch_size, most) == count
+
+
 def test_dead_logits_are_counted(real_work: MakeWork) -> None:
     """The notebook's initialisation leaves several of NiN's ten logits dead; a plain head leaves none."""
     work = real_work(batch_size=1)
@@ -282,15 +295,19 @@ class Compiled:
         self.work = work
 
 
-@pytest.mark.parametrize(("factor", "wrong"), [(1.0, False), (1.001, True)])
-def test_a_compiled_variant_is_held_as_a_whole(factor: float, wrong: bool, real_work: MakeWork) -> None:
-    work = real_work(batch_size=8, model="tests_models:honest", shape=(1, 28, 28))
-    work = Compiled(work, lambda model, x: model(x) * factor).work
+def gate_forward(work: Workload) -> tuple[Finding, Finding]:
+    """What the gate finds of a forward that stands for a compiled one."""
     model = new_model(work)
     x, y = numerics.fixed_batch(work, 0)
     assert unit_variance(model, x, 0)
     numerics.take_weights(work, model)
-    scores, gradients, _ = numerics_whole.findings(work, model, x, y)
+    return numerics_whole.findings(work, model, x, y)[:2]
+
+
+@pytest.mark.parametrize(("factor", "wrong"), [(1.0, False), (1.001, True)])
+def test_a_compiled_variant_is_held_as_a_whole(factor: float, wrong: bool, real_work: MakeWork) -> None:
+    work = real_work(batch_size=8, model="tests_models:honest", shape=(1, 28, 28))
+    scores, gradients = gate_forward(Compiled(work, lambda model, x: model(x) * factor).work)
 
     assert (scores.share > 1) == wrong
     assert wrong or gradients.share <= 1
@@ -306,3 +323,69 @@ def test_a_compiled_variant_s_lost_gradient_is_found_in_half_precision(real_work
     _, gradients, _ = numerics_whole.findings(work, model, x, y)
 
     assert (gradients.what, gradients.share) == ("gradients of conv.weight", math.inf)
+
+
+@pytest.mark.parametrize("mode", [{}, {"memory_format": "nhwc"}, {"precision": "bf16"}])
+def test_a_compiled_variant_is_gated_by_the_code_that_was_timed(
+    mode: dict[str, str], real_work: MakeWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is compiled again for the gate: one graph, of the batch that the steps have."""
+    monkeypatch.setattr(train, "compiled", lambda model, _mode: torch.compile(model, backend="eager", dynamic=False))
+    torch._dynamo.reset()
+    work = real_work(batch_size=64, model="tests_models:normalised", shape=(1, 28, 28), compile_mode="inductor", **mode)
+    before = compile_counters()["stats"]["unique_graphs"]
+    take_step(work)
+    numerics.attempted(work, 0)
+
+    assert compile_counters()["stats"]["unique_graphs"] - before == 1
+
+
+@pytest.mark.parametrize("last", [1, 16])
+def test_a_fault_in_the_last_rows_of_the_batch_is_found(last: int, real_work: MakeWork) -> None:
+    """As of a kernel that is wrong at the end of a large batch alone."""
+    work = real_work(batch_size=128, model="tests_models:normalised", shape=(1, 28, 28))
+
+    def forward(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        wrong_N1 = (torch.arange(len(x)) >= 128 - last)[:, None]
+        return model(x) * torch.where(wrong_N1, 1.01, 1.0)  # type: ignore[no-any-return]
+
+    scores, _ = gate_forward(Compiled(work, forward).work)
+
+    assert scores.share > 1
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+@pytest.mark.parametrize("batch_size", [32, 128, 1000])
+def test_images_that_fill_the_batch_pass_through_batch_norms(
+    batch_size: int, precision: str, real_work: MakeWork
+) -> None:
+    work = real_work(batch_size=batch_size, precision=precision, model="tests_models:normalised", shape=(1, 28, 28))
+    scores, gradients = gate_forward(Compiled(work, lambda model, x: model(x)).work)
+
+    assert scores.share <= 1
+    assert gradients.share <= 1
+
+
+def test_repeating_the_images_changes_neither_scores_nor_loss_nor_gradients(real_work: MakeWork) -> None:
+    model = new_model(real_work(batch_size=8, model="tests_models:normalised", shape=(1, 28, 28))).double()
+    x, y = torch.rand(8, 1, 28, 28, dtype=torch.float64), torch.arange(8)
+    once = numerics_whole.result_of(model, x, y)
+    often = numerics_whole.result_of(model, x.repeat(5, 1, 1, 1), y.repeat(5))
+
+    torch.testing.assert_close(often.scores_NK, once.scores_NK.repeat(5, 1), rtol=1e-10, atol=1e-10)
+    assert often.loss == pytest.approx(once.loss, rel=1e-10)
+    torch.testing.assert_close(often.gradients, once.gradients, rtol=1e-10, atol=1e-10)
+
+
+def test_a_model_whose_scores_depend_on_how_often_an_image_comes_gets_each_once(real_work: MakeWork) -> None:
+    """As one that adds up over the batch."""
+    work = real_work(batch_size=64, model="tests_models:adds_up_the_batch", shape=(1, 28, 28))
+    sizes: list[int] = []
+
+    def forward(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(x))
+        return model(x)  # type: ignore[no-any-return]
+
+    scores, gradients = gate_forward(Compiled(work, forward).work)
+
+    assert (scores.share <= 1, gradients.share <= 1, sizes) == (True, True, [8])
