@@ -61,13 +61,8 @@ class Variant:
     @property
     def id(self) -> str:
         """Five axes always, then every other that is not at its default: `cpu-fp32-nhwc-eager-b32-kept`."""
-        row = as_row(self).items()
-        return "-".join(
-            AXES[name].mark.format(text)
-            for always in (True, False)
-            for name, text in row
-            if AXES[name].always_in_id == always and (always or text != AXES[name].default)
-        )
+        pairs = ((AXES[name], text) for name, text in as_row(self).items())
+        return "-".join(axis.mark.format(text) for axis, text in pairs if axis.always_in_id or text != axis.default)
 
     @property
     def values(self) -> dict[str, Value]:
@@ -154,10 +149,9 @@ def parse_value(name: str, text: str) -> str | int | None:
 
 def parse_id(text: str) -> Variant:
     """The variant with this id; VariantError where there is none."""
-    groups = {name: axis.mark.format(f"(?P<{name}>{axis.regex()})") for name, axis in AXES.items()}
-    required = "-".join(group for name, group in groups.items() if AXES[name].always_in_id)
-    optional = "".join(f"(?:-{group})?" for name, group in groups.items() if not AXES[name].always_in_id)
-    match = re.fullmatch(required + optional, text)
+    groups = [(axis, axis.mark.format(f"(?P<{name}>{axis.regex()})")) for name, axis in AXES.items()]
+    pattern = "".join(f"-{group}" if axis.always_in_id else f"(?:-{group})?" for axis, group in groups)
+    match = re.fullmatch(pattern, f"-{text}")
     if match is None:
         example = Variant(memory_format="nhwc", allocator="kept").id
         msg = f"unknown variant {text!r}: an id reads like {example}; `bench list` prints those of a preset"

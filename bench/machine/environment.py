@@ -12,8 +12,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.core.axes.place import Cuda, Device, Machine
 from bench.core.home import home
-from bench.core.machine import Cuda, Device, Machine
 from bench.core.variants import AXES
 from bench.machine import gpus
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bench.core.axes.batch_size import CPU_BATCH, CUDA_BATCH, LARGEST
-from bench.core.machine import Machine, Place
+from bench.core.axes.place import Machine, Place
 from bench.core.variants import DEFAULTS, Variant, VariantError, parse_id, parse_value
 from bench.plan.presets import PRESETS, cpu_changes, cuda_changes
 

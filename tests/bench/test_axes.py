@@ -14,7 +14,7 @@ import torch
 from bench.analyse.labels import name_of
 from bench.core.axes.allocator import ALLOCATOR, Allocator
 from bench.core.axes.axis import Value, literal
-from bench.core.machine import Machine
+from bench.core.axes.place import Machine
 from bench.core.records import VARIANTS, read_variants
 from bench.core.variants import AXES, Variant, as_row, from_row, parse_id
 from bench.machine import environment

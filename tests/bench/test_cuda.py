@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench.core.axes.device import runs_on
-from bench.core.machine import Cuda, Device, Machine, Unseen
+from bench.core.axes.place import Cuda, Device, Machine, Unseen
 from bench.core.variants import Variant
 from bench.plan.matrix import excluded_reason
 

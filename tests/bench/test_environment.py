@@ -11,8 +11,8 @@ import msgspec
 import pytest
 import torch
 
+from bench.core.axes.place import Cuda, Device, Machine, Unseen
 from bench.core.facts import CudaDevice, Environment
-from bench.core.machine import Cuda, Device, Machine, Unseen
 from bench.machine import environment, gpus
 from nin import cgroup
 from nin.cgroup import Limits

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bench.cli.calls import entries_of
-from bench.core.machine import Cuda, Device, Machine
+from bench.core.axes.place import Cuda, Device, Machine
 from bench.core.variants import AXES, Variant, VariantError
 from bench.plan.choices import Choices
 from bench.plan.matrix import ab_matrix, excluded_reason, matrix, preset

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bench.core.axes.axis import Axis, Value, by_name
-from bench.core.machine import Place
+from bench.core.axes.place import Place
 
 NEVER_RETURN = "100000000000"  # bytes: far beyond any memory
 LIBRARIES = ("libjemalloc", "libtcmalloc", "libmimalloc")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Generic, TypeVar
 
-from bench.core.machine import Place
+from bench.core.axes.place import Place
 
 UNSET = "unset"
 """The text of a value that is None."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bench.core.axes.axis import Axis, SetBy, Value, by_name
-from bench.core.machine import Capability, Place, dotted
+from bench.core.axes.place import Capability, Place, dotted
 
 TRITON: Capability = (7, 0)
 """The least that Triton compiles for."""

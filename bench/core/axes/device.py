@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from bench.core.axes.axis import Axis, SetBy, Value
-from bench.core.machine import Capability, Cuda, Device, Place, Unseen, dotted
+from bench.core.axes.place import Capability, Cuda, Device, Place, Unseen, dotted
 
 ANOTHER = "take a Python with another torch (nox takes the one that NIN_PYTHON names)"
 

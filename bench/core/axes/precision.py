@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from bench.core.axes.axis import Axis, SetBy, Value, by_name
-from bench.core.machine import Capability, Place, dotted
+from bench.core.axes.place import Capability, Place, dotted
 
 AMPERE: Capability = (8, 0)
 """From which on CUDA devices compute TensorFloat-32 and bfloat16."""

@@ -12,9 +12,9 @@ import msgspec
 from rich.console import Console
 
 from bench.core import home
+from bench.core.axes.place import Machine, Unseen
 from bench.core.facts import Environment
 from bench.core.header import Data, Header, Inputs, MemoryLimits, PilotCounts, Plan, Trees
-from bench.core.machine import Machine, Unseen
 from bench.core.progress import RunProgress, duration
 from bench.core.records import TREES, RecordError
 from bench.core.text import MOST_OF_A_REASON, shortened

@@ -1,4 +1,4 @@
-"""What of a machine decides which variants can run there."""
+"""Place: what of a machine and its devices decides whether a value of an axis can run there."""
 
 import re
 from collections.abc import Mapping
