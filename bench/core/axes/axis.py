@@ -1,6 +1,5 @@
 """Axis and Value: all that the rest of the code knows of a choice, so that a new one is data in a file of its own."""
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -72,7 +71,7 @@ class Value:
 
 def literal(value: object) -> str:
     """A flag's value as Python code, text in double quotes."""
-    return json.dumps(value) if isinstance(value, str) else repr(value)
+    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 V = TypeVar("V", bound=Value)

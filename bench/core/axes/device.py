@@ -1,7 +1,6 @@
 """The device that trains."""
 
 import re
-from dataclasses import dataclass
 
 from bench.core.axes.axis import Axis, SetBy, Value
 from bench.core.axes.place import Capability, Cuda, Device, Place, Unseen, dotted
@@ -9,9 +8,10 @@ from bench.core.axes.place import Capability, Cuda, Device, Place, Unseen, dotte
 ANOTHER = "take a Python with another torch (nox takes the one that NIN_PYTHON names)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceValue(Value):
     """The CPU or a CUDA device."""
+
+    __slots__ = ()
 
     def why_not(self, place: Place) -> str:
         """Why torch can't use the device, in words; empty where nothing is known against it."""
