@@ -14,15 +14,21 @@ import torch
 from bench.analyse.labels import name_of
 from bench.core.axes.allocator import ALLOCATOR, Allocator
 from bench.core.axes.axis import Value, literal
+from bench.core.axes.compile_mode import COMPILE_MODE
+from bench.core.axes.loader import LOADER
 from bench.core.axes.place import Machine
+from bench.core.axes.precision import PRECISION
 from bench.core.records import VARIANTS, read_variants
 from bench.core.variants import AXES, Variant, as_row, from_row, parse_id
 from bench.machine import environment
 from bench.measure.flags import set_flags, wrong_flag
+from bench.measure.workload import SETTINGS
 from bench.plan.matrix import Entry, excluded_reason, preset
 from bench.process import child
 from bench.report.outcome.advice import lines_of
 from bench.run.prepare.setup import variant_rows
+from nin import choices
+from nin.loaders import LOADERS
 
 ROOT = Path(__file__).parents[2]
 FLAG = "backends.cudnn.deterministic"
@@ -108,6 +114,22 @@ def test_every_default_is_a_value_that_sets_nothing_in_the_process() -> None:
     for axis in AXES.values():
         value: Value = axis.value(axis.default)
         assert (value.name, dict(value.variables), value.preload) == (axis.default, {}, ())
+
+
+def test_nin_has_the_values_that_its_trainer_is_asked_for() -> None:
+    assert {name: list(AXES[name].values) for name in SETTINGS} == {
+        name: list(values) for name, values in choices.CHOICES.items()
+    }
+    assert set(LOADER.values) == set(LOADERS)
+    for name, precision in PRECISION.values.items():
+        asked = choices.PRECISIONS[name]
+        assert (precision.autocast, precision.scaled) == (asked.autocast, asked.scaled)
+        assert set(precision.flags.values()) == ({asked.flag} if asked.flag else set())
+    for name, mode in COMPILE_MODE.values.items():
+        assert (mode.compiles, mode.graphs) == (
+            choices.COMPILE_MODES[name].compiles,
+            choices.COMPILE_MODES[name].graphs,
+        )
 
 
 ARENAS = '''
