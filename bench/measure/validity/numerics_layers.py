@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from bench.measure.validity.borders import Border, visited
-from bench.measure.validity.rounding import GRAIN, is_coarse, moved, precision_of
+from bench.measure.validity.rounding import moved, precision_of
 from bench.measure.validity.weights import NotGatedError
 from bench.measure.workload import Workload
 from nin.loaders import Batch
@@ -217,15 +217,15 @@ def held(
 def yardsticks(work: Workload, model: nn.Module, reference: Reference, batch: Batch) -> dict[Key, Yard]:
     """How far each result is off by rounding in the variant's precision."""
     precision = precision_of(work)
-    found = [drawn(model, reference, batch, GRAIN[precision], seed) for seed in range(DRAWS)]
-    if is_coarse(precision):
+    found = [drawn(model, reference, batch, precision.grain, seed) for seed in range(DRAWS)]
+    if precision.own_kernels:
         plain = copy.deepcopy(model).to(work.device)
         eager = held(work, plain, reference, batch[0].to(work.device), batch[1].to(work.device)).misses
         found.append(eager)
     if endless := [key for misses in found for key, missed in misses.items() if not math.isfinite(missed.distance)]:
-        msg = f"{words(endless[0])} can't be held in {precision}, nor by plain eager code"
+        msg = f"{words(endless[0])} can't be held in {precision.name}, nor by plain eager code"
         raise NotGatedError(msg)
-    return {key: Yard.of(GRAIN[precision] / 2, [misses[key] for misses in found if key in misses]) for key in found[0]}
+    return {key: Yard.of(precision.grain / 2, [misses[key] for misses in found if key in misses]) for key in found[0]}
 
 
 def findings(misses: dict[Key, Miss], yards: dict[Key, Yard]) -> tuple[Finding, Finding]:

@@ -21,7 +21,8 @@ from bench.measure import worker
 from bench.measure.clock import CudaClock
 from bench.measure.probes import fit, memory, stamps, steps
 from bench.measure.workload import Workload
-from bench.plan.matrix import PRESETS, preset
+from bench.plan.matrix import preset
+from bench.plan.presets import PRESETS
 from bench.tasks.factory import build_model
 from nin import data
 from nin.loaders import make_loader

@@ -114,7 +114,7 @@ def test_a_process_grows_by_one_to_two_times_what_an_added_image_saves() -> None
             "task": "trial", "variant": as_row(variant), "probes": "memory", "counts": {}, "seed": 0,
             "pilot_counts": {"plain": 1, "stamped": 1}, "inputs": {"folder": None, "shape": None, "classes": 10},
         }  # fmt: skip
-        reply = child.ask(request, child.environment_of(variant, "", Path()), limit_s=300)
+        reply = child.ask(request, child.environment_of(variant, {}, Path()), limit_s=300)
         assert reply["status"] == "ok", reply["reason"]
         peaks[batch_size] = next(s["value"] for s in reply["samples"] if s["metric"] == "process_peak")
     growth = (peaks[32] - peaks[4]) / 28
