@@ -168,7 +168,7 @@ print(json.dumps({
     "recipe": lines_of(as_row(one)),
     "command": nin_command(data.run, as_row(one)),
     "asked": [entry.variant.id for entry in matrix("look", ["cpu"], ["arenas=one"])][:2],
-    "stored": sorted({variant_axes(data, v)["arenas"] for v in data.variants.variant_id}),
+    "stored": sorted({variant_axes(data, v)["arenas"] for v in data.variants}),
     "rounds": len(data.rounds),
 }))
 """
