@@ -53,9 +53,8 @@ def _changes(axes: dict[str, str]) -> list[str]:
 
 def _usual_batch(data: RunData, device: str) -> str:
     """The batch size of a device's first variant, by which a run's others are told apart."""
-    return str(data.variants.loc[data.variants.device == device, "batch_size"].iloc[0])
+    return next(str(variant.batch_size) for variant in data.variants.values() if variant.device == device)
 
 
 def _several(data: RunData, axis: str) -> bool:
-    ran = data.variants[data.variants.excluded_reason == ""]
-    return bool(ran[axis].nunique() > 1)
+    return len({variant_axes(data, variant_id)[axis] for variant_id in data.runnable}) > 1

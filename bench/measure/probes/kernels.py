@@ -33,7 +33,7 @@ def measure(work: Workload) -> tuple[Samples, dict[str, str]]:
         take_step(work)
     samples = Samples("kernels")
     for name, value in copies.counts.items():
-        samples.add(name, "1", value)
+        samples.add(name, value)
     return samples, heaviest(forward_events(work))
 
 

@@ -191,8 +191,8 @@ def weights(work: Workload) -> partial.Share:
 def weights_samples(work: Workload) -> Samples:
     """The same as samples: what lies as asked, of those that tell."""
     samples, share = Samples("steps"), weights(work)
-    samples.add(partial.WEIGHTS_GOT, "1", share.got, scope="process")
-    samples.add(partial.WEIGHTS_OF, "1", share.of, scope="process")
+    samples.add(partial.WEIGHTS_GOT, share.got)
+    samples.add(partial.WEIGHTS_OF, share.of)
     return samples
 
 
@@ -217,7 +217,7 @@ def _allocator_effect(variant: Variant, samples: Samples) -> str:
     if variant.allocator == "hugepages" and huge is not None and huge < HUGE_PAGE_KIBIBYTES:
         return "no huge page was used"
     resident = _kibibytes("/proc/self/status", "VmRSS")
-    faults = [r["value"] for r in samples.rows if r["metric"] == "page_faults"]
+    faults = samples.of("page_faults")
     if variant.allocator == "kept" and faults and resident:
         mapped_share = min(faults) * os.sysconf("SC_PAGE_SIZE") / (1024 * resident)
         if mapped_share > KEPT_FAULTED_SHARE:

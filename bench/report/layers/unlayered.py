@@ -6,8 +6,8 @@ from bench.analyse import tables
 from bench.analyse.labels import named
 from bench.analyse.load import RunData, variant_axes
 from bench.analyse.tables import EAGER
+from bench.report.document import Block, paragraphs
 from bench.report.outcome import answer
-from bench.report.page import Lines
 from bench.report.words import seconds
 
 BY_STATUS = {
@@ -21,10 +21,10 @@ BY_STATUS = {
 }
 
 
-def lines(data: RunData, steps: pd.DataFrame, layered: set[str]) -> Lines:
-    """Of one group, a line for the first baseline and for the fastest variant, where they have no layers."""
+def blocks(data: RunData, steps: pd.DataFrame, layered: set[str]) -> list[Block]:
+    """Of one group, a paragraph for the first baseline and for the fastest variant, where they have no layers."""
     wanted = [v for v in answer.first_and_fastest(data, steps) if v not in layered]
-    return [line for v in wanted for line in (f"**{named(data, v)}** has no table of layers: {why(data, v)}.", "")]
+    return paragraphs(f"**{named(data, v)}** has no table of layers: {why(data, v)}." for v in wanted)
 
 
 def why(data: RunData, variant_id: str) -> str:

@@ -158,7 +158,7 @@ def peak_order(asked: list[str]) -> list[str]:
 
 def test_the_peak_is_reset_behind_the_warm_up(on_cuda: Callable[..., Workload], asked: list[str]) -> None:
     found = memory.measure(on_cuda())
-    values = {row["metric"]: row["value"] for row in found.rows if not row["layer"]}
+    values = {row.metric: row.value for row in found.rows if not row.layer}
 
     assert peak_order(asked)[:5] == ["step", "reset_peak_memory_stats", "step", "mem_get_info", "max_memory_allocated"]
     assert asked[asked.index("reset_peak_memory_stats") - 1] == "synchronize"

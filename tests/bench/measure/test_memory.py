@@ -66,7 +66,7 @@ def test_what_layers_save_is_told_by_the_names_of_their_times(real_work: MakeWor
 
 def test_parameters_gradients_and_optimizer_are_exact(real_work: MakeWork) -> None:
     samples = memory.measure(real_work(batch_size=2))
-    found = {r["metric"]: r["value"] for r in samples.rows if r["scope"] == "process"}
+    found = {r.metric: r.value for r in samples.rows if r.scope == "process"}
 
     assert found["parameter"] == found["gradient"] == 1_992_166 * 4
     assert found["optimizer"] == 1_992_166 * 8 + 24 * 4  # Adam: two moments; a step count a parameter
@@ -164,7 +164,7 @@ def test_on_cuda_the_peaks_begin_behind_the_warm_up(
         ),
     )  # fmt: skip
     fake_work.variant = Variant(device="cuda", compile_mode=compile_mode)
-    found = {r["metric"]: r["value"] for r in memory.measure(fake_work).rows}
+    found = {r.metric: r.value for r in memory.measure(fake_work).rows}
 
     assert asked[:6] == ["step"] * 3 + ["synchronize", "reset_peak_memory_stats", "step"]
     assert (found.get("allocator_peak"), found["reserved"], found["process_peak"]) == (allocator_peak, 7, 20)

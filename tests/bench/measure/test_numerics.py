@@ -130,7 +130,7 @@ def test_what_is_off_is_named() -> None:
 @pytest.mark.parametrize("axes", [{}, {"memory_format": "nhwc"}, {"precision": "fp32"}, {"precision": "bf16"}])
 def test_nin_passes_with_room(axes: dict[str, str], real_work: MakeWork) -> None:
     samples, reason = numerics.measure(real_work(batch_size=2, **axes))
-    found = {row["metric"]: row["value"] for row in samples.rows}
+    found = {row.metric: row.value for row in samples.rows}
 
     assert reason == ""
     assert (found["gate_attempts"], found["own_weights"]) == (1, 0)
@@ -217,7 +217,7 @@ def test_weights_that_can_t_be_scaled_are_the_model_s_own_and_it_is_said(real_wo
     samples, reason = numerics.measure(real_work(shape=(1, 28, 28), batch_size=8, model="tests_models:half_dead"))
 
     assert reason == ""
-    assert {row["value"] for row in samples.rows if row["metric"] == "own_weights"} == {1}
+    assert {row.value for row in samples.rows if row.metric == "own_weights"} == {1}
 
 
 def test_a_model_whose_numbers_float32_does_not_hold_is_not_gated(real_work: MakeWork) -> None:
@@ -256,7 +256,7 @@ def test_what_misses_once_is_tried_again(real_work: MakeWork, monkeypatch: pytes
     samples, reason = numerics.measure(real_work(batch_size=2, model="tests_models:honest", shape=(1, 28, 28)))
 
     assert (calls, reason) == ([0, 1], "")
-    assert {row["value"] for row in samples.rows if row["metric"] == "gate_attempts"} == {2}
+    assert {row.value for row in samples.rows if row.metric == "gate_attempts"} == {2}
 
 
 def test_attempts_have_other_images_and_layers_few_of_them(real_work: MakeWork) -> None:

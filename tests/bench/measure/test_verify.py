@@ -158,7 +158,7 @@ def test_kept_without_its_variables_is_found(real_work: MakeWork, monkeypatch: p
 def test_kept_that_still_faults_is_found(faults: list[float], found: bool) -> None:
     samples = Samples("steps")
     for index, value in enumerate(faults):
-        samples.add("page_faults", "1", value, index=index)
+        samples.add("page_faults", value, index=index)
 
     told = verify.after_steps(Variant(allocator="kept"), [], samples)
     assert told.startswith("kept took no effect: every step maps") == found
