@@ -15,12 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from bench.core.facts import Environment
-from bench.core.header import Data, Header, Inputs, PilotCounts, Plan
+from bench.core.header import Data, Header, Inputs, Learned, PilotCounts, Plan, State
 from bench.core.records import RUN_FILE, ArmName
 from bench.core.variants import Variant
 from bench.plan.matrix import Entry
-from bench.run.folder import RunFolder
-from bench.run.prepare.setup import variant_rows
+from bench.run.folder import RunFolder, variant_rows
 
 ROUNDS, LAYERS = 12, 60
 VARIANTS = [
@@ -101,13 +100,18 @@ def header(name: str, arms: list[tuple[Variant, ArmName]]) -> Header:
     """A run.json as complete as a report needs."""
     began = datetime(2026, 1, 1, tzinfo=UTC)
     return Header(
-        kind="run", run_id=name, command=RUN_FILE, seed=0, preset=None, status="complete", ended_because="rounds",
-        started_at=began, finished_at=began + timedelta(hours=1),
+        kind="run", run_id=name, command=RUN_FILE, seed=0, preset=None,
+        started_at=began,
         data=Data(name="generated numbers", is_subset=False, train_images=60_000),
         inputs=Inputs(folder=None, shape=None, classes=10),
         plan=Plan(
             rounds=ROUNDS, budget_s=None, verdicts=True, pilot_counts=PilotCounts(plain=1, stamped=1), pilot_only=[],
-            arms=[(variant.id, arm) for variant, arm in arms], memory_limit_bytes={},
+            memory_limit_bytes={},
+        ),
+        learned=Learned(),
+        state=State(
+            status="complete", ended_because="rounds", finished_at=began + timedelta(hours=1),
+            arms=[(variant.id, arm) for variant, arm in arms],
         ),
         environment=Environment(cpu="none", cores=1, page_bytes=4096),
     )  # fmt: skip

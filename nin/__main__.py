@@ -1,23 +1,10 @@
-"""`python -m nin`: train as the notebook does, and print its line per epoch."""
+"""`python -m nin`: train as the notebook does, and print its line per epoch. `nin.command` does the work."""
 
-import re
-from collections.abc import Callable, Sequence
-from statistics import median
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from nin.choices import words
-
-if TYPE_CHECKING:
-    import torch
-
-    from nin.loaders import Loader
-    from nin.model import NiN
-    from nin.train import Evaluation, Setup
-
-LEARNED_TIMES_CHANCE = 2
-"""A training that learned gives so many times the accuracy of guessing, at least."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -53,16 +40,15 @@ def main(
     seeds: Annotated[int, typer.Option(min=1, help="Train so many times, from seed on, and tell which learn.")] = 1,
 ) -> None:
     """Train Network in Network on Fashion-MNIST at 224x224 with Adam 0.002, as the notebook does."""
-    from nin.model import NiN  # noqa: PLC0415 - --help must not wait for torch
-    from nin.train import Setup  # noqa: PLC0415
+    from nin import command  # noqa: PLC0415 - --help must not wait for torch
 
     refuse_contradictions(context)
     if shapes:
-        print_shapes(NiN())
+        command.print_shapes()
         return
     try:
-        setup = Setup(
-            device=choose_device(device),
+        setup = command.Setup(
+            device=command.choose_device(device),
             precision=precision,
             memory_format=memory_format,
             compile_mode=compile_mode,
@@ -70,13 +56,11 @@ def main(
             sync=sync,
             cudnn_benchmark=cudnn_benchmark,
         )
-        refuse_without_cuda(setup)
-        batches = find_batches(data, loader, batch_size, limit, setup.device, download=download)
-        ended = [train(setup, batches, epochs, number) for number in range(seed, seed + seeds)]
-    except ValueError as error:
+        command.refuse_without_cuda(setup)
+        batches = command.find_batches(data, loader, batch_size, limit, setup.device, download=download)
+        command.train_all(setup, batches, epochs, range(seed, seed + seeds))
+    except (ValueError, command.DataError) as error:
         fail(str(error))
-    if seeds > 1:
-        typer.echo(share_words(ended))
 
 
 def refuse_contradictions(context: typer.Context) -> None:
@@ -89,105 +73,6 @@ def refuse_contradictions(context: typer.Context) -> None:
         fail(f"--shapes prints and ends: take back {', '.join(o for o in options if o != '--shapes')}")
     if {"--data", "--download"} <= set(options):
         fail("--data can't go with --download: a folder that is named is not downloaded to")
-
-
-def refuse_without_cuda(setup: "Setup") -> None:
-    """Raise ValueError for a choice that would have no effect on a device other than CUDA's."""
-    if setup.cudnn_benchmark == "on" and setup.device.type != "cuda":
-        msg = f"--cudnn-benchmark on would do nothing on {setup.device}: cuDNN runs on CUDA devices only"
-        raise ValueError(msg)
-
-
-def choose_device(name: str | None) -> "torch.device":
-    """The named torch.device, or CUDA where there is one; ValueError where it can't be used."""
-    import torch  # noqa: PLC0415
-
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
-        msg = f"--device must be cpu, cuda or cuda:N, got {name!r}"
-        raise ValueError(msg)
-    device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        msg = f"--device {name}: torch finds {torch.cuda.device_count()} CUDA devices; use --device cpu"
-        raise ValueError(msg)
-    return device
-
-
-def print_shapes(model: "NiN") -> None:
-    """Print the notebook's table: the shape of one image's activations behind each block."""
-    import torch  # noqa: PLC0415
-
-    x = torch.rand(1, 1, 224, 224)
-    for name, block in model.named_children():
-        x = block(x)
-        typer.echo(f"{name} output shape: {x.shape}")
-
-
-MakeBatches = Callable[[int], "tuple[Loader, Loader]"]
-"""Train and test batches, the former in an order drawn from a seed."""
-
-
-def find_batches(
-    data: str | None, loader: str, batch_size: int, limit: int | None, device: "torch.device", *, download: bool
-) -> MakeBatches:
-    """Look for the images and say which were found; what makes batches of them."""
-    from nin.data import DataError, find, load  # noqa: PLC0415
-    from nin.loaders import make_loader  # noqa: PLC0415
-
-    try:
-        source = find(data, download=download)
-        train_images = load(source, train=True).first(limit)
-        test_images = load(source, train=False).first(limit)
-    except DataError as error:
-        fail(str(error))
-    test_batches = make_loader(loader, test_images, batch_size, device=device)
-    subset = "; accuracies are accuracies on the subset" if source.is_subset else ""
-    typer.echo(f"data: {source.name}, {len(train_images):,} train images{subset}")
-    typer.echo(f"train on {device}")
-    return lambda seed: (make_loader(loader, train_images, batch_size, device=device, seed=seed), test_batches)
-
-
-def train(setup: "Setup", make_batches: MakeBatches, epochs: int, seed: int) -> "Evaluation":
-    """Train from a seed and print a line an epoch, whose seconds include the evaluation as the notebook's do.
-
-    Behind the last one, the classes that are never predicted, if there are any; what the last evaluation gave.
-    """
-    import time  # noqa: PLC0415
-
-    import torch  # noqa: PLC0415
-
-    from nin.model import NiN  # noqa: PLC0415
-    from nin.train import Trainer  # noqa: PLC0415
-
-    torch.manual_seed(seed)
-    trainer = Trainer(NiN(), setup)
-    train_batches, test_batches = make_batches(seed)
-    for epoch in range(1, epochs + 1):
-        start = time.perf_counter()
-        loss, train_accuracy = trainer.epoch(train_batches)
-        test = trainer.evaluate(test_batches)
-        seconds = time.perf_counter() - start
-        typer.echo(
-            f"epoch {epoch}, loss {loss:.4f}, train acc {train_accuracy:.3f}, "
-            f"test acc {test.accuracy:.3f}, time {seconds:.1f} sec"
-        )
-    if test.never_predicted:
-        typer.echo(f"seed {seed} never predicts {', '.join(map(str, test.never_predicted))}")
-    return test
-
-
-def share_words(ended: "Sequence[Evaluation]") -> str:
-    """How many of the trainings learned, and how many predict every class."""
-    chance = 1 / len(ended[0].predicted)
-    learned = sum(test.accuracy > LEARNED_TIMES_CHANCE * chance for test in ended)
-    whole = sum(not test.never_predicted for test in ended)
-    accuracies = sorted(test.accuracy for test in ended)
-    return (
-        f"{learned} of {len(ended)} seeds learned (test acc above {LEARNED_TIMES_CHANCE * chance:.1f}, twice chance); "
-        f"{whole} of {len(ended)} predict every class; test acc from {accuracies[0]:.3f} to {accuracies[-1]:.3f}, "
-        f"median {median(accuracies):.3f}"
-    )
 
 
 if __name__ == "__main__":

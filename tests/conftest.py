@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from nin import data
+from nin import data, files
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -27,7 +27,7 @@ def images() -> data.Images:
 @pytest.fixture
 def no_other_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A machine with no Fashion-MNIST but the subset; the folder is its empty cache."""
-    monkeypatch.setattr(data, "DEBIAN_FOLDER", tmp_path / "no-debian")
+    monkeypatch.setattr(files, "DEBIAN_FOLDER", tmp_path / "no-debian")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("NIN_DATA", raising=False)
     return tmp_path / "cache" / "nin-bench"

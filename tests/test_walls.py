@@ -38,6 +38,47 @@ def test_measuring_needs_no_pandas() -> None:
     assert imported(modules, "pandas", "scipy", "matplotlib", "rich", "typer") == "[]"
 
 
+PARENT = """
+import sys
+from io import StringIO
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.cli.calls import entries_of
+from bench.cli.verbs import pages
+from bench.core.header import read_run
+from bench.core.progress import RunProgress
+from bench.plan.choices import Choices
+from bench.run import session
+from bench.run.prepare import reopen, start
+
+folder = Path({folder!r}) / "made"
+chosen = Choices(preset="look", device="cpu", rounds=1, run_id="made", out=folder.parent)
+shown = RunProgress(Console(file=StringIO()))
+for begin in (
+    lambda: start.start(chosen, entries_of(chosen), folder, shown),
+    lambda: reopen.go_on(Choices(budget="none", rounds=2), folder, shown),
+):
+    run = begin()
+    run.worker = (sys.executable, {worker!r})
+    session.execute(run, after_pilot=pages.print_estimates, fastest=pages.fastest)
+print(len(run.trials), read_run(folder).state.status)
+print([m for m in ("torch", "torchvision", "nin.data", "nin.model") if m in sys.modules])
+"""
+"""A run on the fake worker, from its first call to its last round, and gone on with: all that its parent does."""
+
+
+def test_the_parent_of_a_run_never_loads_torch(tmp_path: Path) -> None:
+    worker = str(Path(__file__).parent / "bench" / "fake_worker.py")
+    code = PARENT.format(folder=str(tmp_path), worker=worker)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+    # Of three variants two trials of the baseline and one of each other in the pilot, and one of each in two rounds.
+    assert done.stdout.splitlines()[-2:] == ["10 complete", "[]"]
+
+
 FLOORS = (
     "core", "plan", "machine", "process", "tasks", "measure", "run", "analyse", "report", "micro", "gpu", "cli",
 )  # fmt: skip

@@ -60,7 +60,7 @@ def flagged(data: RunData) -> list[Flagged]:
 def changes(data: RunData) -> list[Change]:
     """Every cell with its verdict: FASTER and SLOWER only where fresh rounds alone confirm it."""
     fresh = stage_of(data, "confirm")
-    cells = data.run.plan.flagged or ()
+    cells = data.run.state.flagged or ()
     declared: dict[Key, str] = {(c.variant_id, c.scope, c.layer, c.phase): c.flag for c in cells}
     arms = {key: whole_rounds(fresh.cells, key) for key in declared}
     whole = {key for key in declared if len(arms[key]) >= CONFIRM_ROUNDS}

@@ -177,7 +177,7 @@ def steps(runs: Sequence[Side], found: Sequence[Match]) -> pd.DataFrame:
 
     `ratio_less_drift` is the ratio over the canaries' own; empty between different models of device.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     drifts: dict[tuple[str, str, str], float] = {}
     for match in found:
         for run, variant_id in zip(runs, match.ids, strict=True):

@@ -69,7 +69,7 @@ class RunData:
 
     def arms_of(self, variant_id: str) -> list[str]:
         """The names of a variant's arms."""
-        return [name for mine, name in self.run.plan.arms if mine == variant_id]
+        return [name for mine, name in self.run.state.arms if mine == variant_id]
 
     @property
     def runnable(self) -> list[str]:
@@ -85,7 +85,7 @@ class RunData:
 def load(folder: Path) -> RunData:
     """Read a run; RecordError names the file, and the line where there is one, of any damage."""
     run = read_run(folder)
-    warnings = [f"gone on with elsewhere: {told}" for told in run.changed]
+    warnings = [f"gone on with elsewhere: {told}" for told in run.state.changed]
     declared, trials, samples, layers = (
         read_frame(folder, table, warnings) for table in (VARIANTS, TRIALS, SAMPLES, LAYERS)
     )
@@ -94,11 +94,11 @@ def load(folder: Path) -> RunData:
     excluded = declared[declared.excluded_reason != ""]
     check_trials(folder, trials)
     check_samples(folder, samples)
-    arms: list[tuple[str, str]] = [*run.plan.arms]
+    arms: list[tuple[str, str]] = [*run.state.arms]
     # Variants of two trees have their own rounds: one in which a trial died is taken again for that variant alone.
     groups = [[arm for arm in arms if arm[0] == v] for v in dict(arms)] if run.trees else [arms]
     rounds = complete_rounds(trials, groups, "measure")
-    flagged = {cell.variant_id for cell in run.plan.flagged or ()}
+    flagged = {cell.variant_id for cell in run.state.flagged or ()}
     to_confirm = [group for group in groups if {v for v, _ in group} & flagged]
     paths = paths_of(trials, samples)
     values = trial_values(trials, samples, of_same_models(variants, paths))

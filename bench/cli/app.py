@@ -1,20 +1,13 @@
-"""`python -m bench`: the verbs. Each is one call. Slow imports are inside the verb that needs them."""
+"""`python -m bench`: the options of each verb. Its work is a module of `verbs`, loaded when it is called."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bench.cli.calls import check, entries_of, measure, places, stored, trace
-from bench.cli.ends import fail, no_verdict_from_a_crash, one_line, refused
-from bench.cli.finish import (
-    add_to_summary,
-    finish,
-    finish_ab,
-    finish_micro,
-    finish_profile,
-    write_profile,
-)
+from bench.cli import serve, verbs
+from bench.cli.calls import check, places, stored
+from bench.cli.ends import fail, no_verdict_from_a_crash, refused
 from bench.cli.options import (
     AllowChanged,
     AxisValues,
@@ -39,10 +32,6 @@ from bench.cli.options import (
 )
 from bench.cli.serve import DEFAULT_PORT, HOST
 from bench.core import home
-from bench.core.header import read_run
-from bench.core.records import RUN_FILE
-from bench.core.text import visible
-from bench.core.traces import BOARD
 from bench.plan.choices import DEFAULT_STEPS, RESULTS, Choices, folder_of
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
@@ -86,7 +75,7 @@ def run(
         allow_changed=allow_changed,
     )  # fmt: skip
     places(None if resume else out, reports)
-    finish(measure(chosen, resume), reports)
+    verbs.run.run(chosen, resume, reports)
 
 
 @app.command()
@@ -125,8 +114,6 @@ def ab(
     Exit codes: 0 no confirmed regression, 1 a confirmed regression, 2 usage error, 3 undecided (--strict),
     4 nothing measured, or not comparable, 5 this tree dies more often than the base.
     """
-    from bench.analyse import changes  # noqa: PLC0415
-
     check(context)
     if not (base or resume):
         fail("ab needs --base REF: a commit, branch or tag of this folder's git repository, or a folder")
@@ -137,9 +124,7 @@ def ab(
     )  # fmt: skip
     places(None if resume else out, reports)
     with no_verdict_from_a_crash():
-        page = finish_ab(measure(chosen, resume), reports)
-        add_to_summary(page)
-        raise typer.Exit(changes.exit_code(page.changes, page.deaths, strict=strict))
+        raise typer.Exit(verbs.ab.run(chosen, resume, reports, strict=strict))
 
 
 @app.command("report")
@@ -151,17 +136,7 @@ def report_(
     folder = stored(run)
     with refused():
         home.check(out, "--out")
-    with one_line():
-        kind = read_run(folder).kind
-    if kind == "profile":
-        return finish_profile(folder, out)
-    if kind != "ab":
-        return finish(folder, out)
-    from bench.analyse import changes  # noqa: PLC0415
-
-    with no_verdict_from_a_crash():
-        page = finish_ab(folder, out)
-        raise typer.Exit(changes.exit_code(page.changes, page.deaths, strict=False))
+    verbs.report.run(folder, out)
 
 
 @app.command()
@@ -170,18 +145,12 @@ def compare(
     out: Annotated[Path, typer.Option(help="Folder for reports.")] = Path("reports"),
 ) -> None:
     """Show stored runs side by side, the first as reference: ratios, no verdicts."""
-    from bench.analyse import load  # noqa: PLC0415
-    from bench.report.render import terminal  # noqa: PLC0415
-    from bench.report.sides import compare_page  # noqa: PLC0415
-
     folders = [folder_of(RESULTS, run) for run in runs]
     if len({folder.resolve() for folder in folders}) < max(2, len(folders)):
         fail("compare needs two runs or more, each named once")
     with refused():
         home.check(out, "--out")
-    with one_line():
-        page = compare_page.write([load.load(folder) for folder in folders], out)
-    terminal.show_compare(page)
+    verbs.compare.run(folders, out)
 
 
 @app.command()
@@ -218,7 +187,7 @@ def profile(
         data=data, download=download, out=out, run_id=run_id, kind="profile",
     )  # fmt: skip
     places(None if run else out, reports)
-    finish_profile(trace(chosen, run, steps), reports)
+    verbs.profile.run(chosen, run, steps, reports)
 
 
 @app.command()
@@ -228,16 +197,11 @@ def tensorboard(
     reports: Reports = Path("reports"),
 ) -> None:
     """Serve a run in TensorBoard on this machine: scalars, variants, tables, figures and traces."""
-    from bench.cli import serve  # noqa: PLC0415
-
     folder = stored(run)
     with refused():
         serve.check(port)
         home.check(reports, "--reports")
-    page = write_profile(folder, reports)
-    for line in serve.lines(folder, port, [traced.variant_id for traced in page.traces]):
-        typer.echo(visible(line))
-    raise typer.Exit(serve.serve(page.folder / BOARD, port))
+    raise typer.Exit(verbs.tensorboard.run(folder, port, reports))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -255,20 +219,8 @@ def micro(
     reports: Reports = Path("reports"),
 ) -> None:
     """Measure each layer alone with pytest-benchmark, to compare with a run. pytest's own options are passed on."""
-    from bench.run import alone  # noqa: PLC0415
-
-    options = list(context.args)
-    if run is None and options and (folder_of(RESULTS, options[0]) / RUN_FILE).is_file():
-        run = options.pop(0)  # as the other verbs take it
-    folder = stored(run)
-    with refused(), one_line():
-        home.check(reports, "--reports")
-        if extra := [name for name in options if (folder_of(RESULTS, name) / RUN_FILE).is_file()]:
-            fail(f"micro takes one run: take back {extra[0]}")
-        code = alone.measure(Choices(model=model, data=data, download=download), folder, variant, options)
-    if not code:
-        finish_micro(folder, reports)
-    raise typer.Exit(code)
+    chosen = Choices(model=model, data=data, download=download)
+    raise typer.Exit(verbs.micro.run(chosen, run, variant, list(context.args), reports))
 
 
 @app.command()
@@ -283,12 +235,7 @@ def gpu(
 
     Exit codes: 0 nothing failed, 1 a check failed, 2 usage error, 4 nothing could be measured.
     """
-    from bench.gpu import acceptance  # noqa: PLC0415
-
-    with refused(), one_line():
-        home.check(out, "--out")
-        code = acceptance.run(out, budget, rehearse=rehearse, say=lambda line: typer.echo(visible(line)))
-    raise typer.Exit(code)
+    raise typer.Exit(verbs.gpu.run(out, budget, rehearse=rehearse))
 
 
 @app.command("list")
@@ -305,12 +252,9 @@ def list_(
     classes: Classes = 10,
 ) -> None:
     """Print the matrix of variants, which of them can't run here and why, and how long a run may take."""
-    from bench.run.prepare import setup  # noqa: PLC0415
-
     check(context)
     chosen = Choices(
         preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
         rounds=rounds, budget=budget, model=model, shape=input_, classes=classes,
     )  # fmt: skip
-    with refused():
-        typer.echo(setup.describe(chosen, entries_of(chosen)))
+    verbs.listing.run(chosen)

@@ -1,6 +1,6 @@
 """What run.json holds of the machine and its software, and the ranges that its values may have."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
@@ -81,8 +81,9 @@ class Environment(Struct, frozen=True, kw_only=True):
     """A digest of the code that measures."""
     variables: dict[Word, Text] = {}
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """What is known, by name; each library by its own."""
-        facts = msgspec.to_builtins(self)
-        facts |= {name: file for name, file in facts.pop("libraries").items() if facts.get(name) is None}
+        facts: dict[str, object] = msgspec.to_builtins(self)
+        del facts["libraries"]
+        facts |= {name: file for name, file in self.libraries.items() if facts.get(name) is None}
         return {name: value for name, value in facts.items() if value not in (None, "", [], {})}

@@ -11,13 +11,15 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from bench.core.facts import Bytes, Count, Environment, Positive, Some, Text, Word
+from bench.core.migrations.run_json import migrated
 from bench.core.records import RUN_FILE, SCHEMA_VERSION, VARIANTS, ArmName, RecordError, cause_of, found_words
 from bench.core.text import MOST_OF_A_REASON, shortened, storable
 from bench.core.variants import Variant
 
-READABLE = (3, SCHEMA_VERSION)
+READABLE = (3, 4, SCHEMA_VERSION)
 """The schemas of runs that are read."""
 
 VariantId = Annotated[str, Meta(min_length=1, max_length=1000)]
@@ -77,36 +79,48 @@ class Flagged(Struct, frozen=True, kw_only=True):
     flag: Literal["FASTER", "SLOWER"]
 
 
-class Plan(Struct, kw_only=True):
-    """What is to be measured, and what was learned of it so far."""
+class Plan(Struct, frozen=True, kw_only=True):
+    """What is to be measured, as the call declared it."""
 
     rounds: Some
     budget_s: Seconds | None
     verdicts: bool
     pilot_counts: PilotCounts
     pilot_only: list[VariantId]
-    step_s: dict[VariantId, Positive] = {}
-    trial_s: dict[VariantId, Seconds] = {}
-    counts: dict[VariantId, Counts] = {}
-    arms: list[tuple[VariantId, ArmName]] = []
-    flagged: list[Flagged] | None = None
     memory_limit_bytes: MemoryLimits
-    tried: dict[VariantId, list[tuple[Some, Bytes | None]]] = {}
-    largest: dict[VariantId, Some] = {}
-    beyond_index: dict[VariantId, Some] = {}
-    """The least batch that was tried and has more elements than torch's indices of 32 bits count."""
-    predicted_s: Seconds | None = None
 
     def limit_bytes(self, variant: Variant) -> int | None:
         """The bytes that a batch of a variant may take; None for all that the device has."""
         return self.memory_limit_bytes.get("cuda" if variant.on_cuda else "cpu")
 
-    def variant_ids(self) -> set[str]:
-        """Every id that the plan names."""
-        named = {variant_id for variant_id, _ in self.arms} | {cell.variant_id for cell in self.flagged or ()}
-        return named.union(
-            self.pilot_only, self.step_s, self.trial_s, self.counts, self.tried, self.largest, self.beyond_index
-        )
+
+class Learned(Struct, frozen=True, kw_only=True):
+    """What the trials told of those to come, by the variant's id."""
+
+    step_s: dict[VariantId, Positive] = {}
+    trial_s: dict[VariantId, Seconds] = {}
+    """What a trial of steps should take in a round."""
+    counts: dict[VariantId, Counts] = {}
+    tried: dict[VariantId, list[tuple[Some, Bytes | None]]] = {}
+    """The batches that were tried, each with its peak of memory; None if it did not fit."""
+    largest: dict[VariantId, Some] = {}
+    beyond_index: dict[VariantId, Some] = {}
+    """The least batch that was tried and has more elements than torch's indices of 32 bits count."""
+    predicted_s: Seconds | None = None
+    """What the whole run should take; 0 for a run that was gone on with, whose time can't be predicted."""
+
+
+class State(Struct, frozen=True, kw_only=True):
+    """How the run stands."""
+
+    status: Status
+    arms: list[tuple[VariantId, ArmName]] = []
+    """The arms of every round."""
+    flagged: list[Flagged] | None = None
+    finished_at: Instant | None = None
+    ended_because: Ended | None = None
+    changed: list[Text] = []
+    """What had changed of machine, software or code when the run was gone on with, in words."""
 
 
 class Tree(Struct, frozen=True, kw_only=True):
@@ -124,36 +138,41 @@ class Trees(Struct, frozen=True, kw_only=True):
     head: Tree
 
 
-class Header(Struct, kw_only=True):
+class Header(Struct, frozen=True, kw_only=True):
     """run.json. The name of a run is its folder's: the file's own is kept for a reader's sake alone."""
 
     schema_version: int = SCHEMA_VERSION
+    """As the file was written."""
     kind: Kind
     run_id: Word
     command: Text
     seed: Seed
     """Of weights and batches."""
     preset: PresetName | None
-    status: Status
     started_at: Instant
-    finished_at: Instant | None
-    ended_because: Ended | None
     data: Data
     inputs: Inputs
     plan: Plan
+    learned: Learned
+    state: State
     environment: Environment
     trees: Trees | None = None
     order_seed: Seed | None = None
     """Of the order of trials; None where that is `seed` too."""
     by_nox: bool | None = None
     """Whether nox began the run; None for a run that does not tell."""
-    changed: list[Text] = []
-    """What had changed of machine, software or code when the run was gone on with, in words."""
 
     @property
     def order(self) -> int:
         """The seed of the order of trials."""
         return self.seed if self.order_seed is None else self.order_seed
+
+    def variant_ids(self) -> set[str]:
+        """Every id of a variant that the record names."""
+        learned, state = self.learned, self.state
+        named = {variant_id for variant_id, _ in state.arms} | {cell.variant_id for cell in state.flagged or ()}
+        by_id = (learned.step_s, learned.trial_s, learned.counts, learned.tried, learned.largest, learned.beyond_index)
+        return named.union(self.plan.pilot_only, *by_id)
 
 
 def read_run(folder: Path) -> Header:
@@ -178,12 +197,11 @@ def read_run(folder: Path) -> Header:
     if version not in READABLE:
         msg = f"{path}: schema version {found_words(version)}, this bench reads {' and '.join(map(str, READABLE))}"
         raise RecordError(msg)
-    header = decoded(raw, path)
+    header = decoded(migrated(raw), path)
     if header.kind == "ab" and header.trees is None:
         msg = f"{path}: trees: found nothing, expected the two trees of an ab"
         raise RecordError(msg)
-    header.run_id = folder.resolve().name
-    return header
+    return replace(header, run_id=folder.resolve().name)
 
 
 def decoded(raw: object, path: Path) -> Header:
@@ -212,14 +230,14 @@ def _value_at(raw: object, keys: str) -> object:
 
 def check_known(header: Header, folder: Path, known: set[str]) -> None:
     """RecordError where run.json names a variant that variants.csv has not."""
-    if unknown := sorted(header.plan.variant_ids() - known):
+    if unknown := sorted(header.variant_ids() - known):
         msg = f"{folder / RUN_FILE}: found the variant {found_words(unknown[0])}, expected one of {VARIANTS.name}"
         raise RecordError(msg)
 
 
 def encoded(header: Header) -> str:
-    """run.json of a record; what UTF-8 can't hold is escaped."""
-    whole = _storable(msgspec.to_builtins(header))
+    """run.json of a record, in today's schema; what UTF-8 can't hold is escaped."""
+    whole = _storable(msgspec.to_builtins(replace(header, schema_version=SCHEMA_VERSION)))
     return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode() + "\n"
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import stat
 import tempfile
 from pathlib import Path
@@ -45,12 +46,10 @@ def private() -> Path:
     return folder
 
 
-def cache() -> Path:
-    """Where compiled code and code trees are kept: the user's cache, or a private temporary folder."""
-    from nin.data import cache_folder  # noqa: PLC0415 - imports torch
-
-    found = cache_folder()
-    return found if found and can_be_written(found) else private()
+def without_home(text: str) -> str:
+    """The text with the user's home folder as `~`: no user's name in a record."""
+    own = home()
+    return re.sub(rf"{re.escape(str(own))}(?![\w.-])", "~", text) if own else text
 
 
 def settle() -> None:

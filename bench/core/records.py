@@ -19,7 +19,7 @@ from bench.core.text import ELLIPSIS, MOST_OF_A_REASON, MOST_SHOWN, restored, sh
 from bench.core.torn import end_of_records
 from bench.core.variants import AXES, VariantError, from_row
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 RUN_FILE = "run.json"
 
 STATUSES = ("ok", "oom", "too_large", "timeout", "unsupported", "invalid", "error")

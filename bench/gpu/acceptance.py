@@ -16,7 +16,7 @@ from bench.gpu.pack import MOST_BYTES, pack
 from bench.gpu.plan import STEPS, Need, Step
 from bench.gpu.recorder import Task, Told, read
 from bench.gpu.summary import page
-from bench.machine.environment import ROOT
+from bench.machine.code import ROOT
 from bench.plan.choices import parse_budget
 from bench.process.child import of_user
 from bench.process.kept import Kept

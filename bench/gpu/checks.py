@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -105,14 +105,14 @@ def as_csv(checks: Iterable[Check]) -> str:
     return out.getvalue()
 
 
-def as_json(check: Check) -> dict[str, Any]:
+def as_json(check: Check) -> dict[str, object]:
     """A check as JSON holds it: without the bounds and numbers that are not known."""
     numbers = {"lo": check.bounds.lo, "hi": check.bounds.hi, "measured": check.measured, "seconds": check.seconds}
     texts = {"step": check.step, "check": check.check, "unit": check.unit, "reason": check.reason}
     return texts | {"status": check.status.value} | {n: v for n, v in numbers.items() if math.isfinite(v)}
 
 
-def from_json(told: dict[str, Any]) -> Check:
+def from_json(told: Mapping[str, Any]) -> Check:
     """The check that `as_json` made this of; ValueError, KeyError or TypeError where it did not."""
     return Check(
         step=str(told["step"]),

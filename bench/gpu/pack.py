@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.core.home import home
 from bench.core.traces import BOARD, FOLDER, RAW
-from bench.machine.environment import ROOT
+from bench.machine.code import ROOT
 
 MOST_BYTES = 16 * 2**20
 """Of a file: more can't be sent everywhere."""

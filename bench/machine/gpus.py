@@ -1,7 +1,9 @@
 """What NVIDIA's driver tells of the GPUs of a machine: its version, their limits, and who else uses them."""
 
+import importlib
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,18 +11,26 @@ from typing import Any
 MODULE = Path("/proc/driver/nvidia/version")
 """What the kernel's module says of itself."""
 
-Facts = dict[str, Any]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What NVML tells of a GPU; None for what it does not tell."""
+
+    power_limit_w: float | None = None
+    max_sm_clock_hz: float | None = None
+    mig: bool | None = None
+    processes: int | None = None
+    """How many processes use it."""
 
 
 def nvml() -> ModuleType | None:
     """NVML, begun; None where it is not there or the driver does not answer."""
     try:
-        import pynvml  # noqa: PLC0415 - nvidia-ml-py
-
-        pynvml.nvmlInit()
+        library = importlib.import_module("pynvml")  # of nvidia-ml-py, and only when it is asked for
+        library.nvmlInit()
     except Exception:  # noqa: BLE001 - its errors differ by driver; what is not told is blank
         return None
-    return pynvml  # type: ignore[no-any-return] # it ships no types
+    return library
 
 
 def told(question: Callable[..., Any], *about: object) -> Any:  # noqa: ANN401 - as it is asked
@@ -76,9 +86,9 @@ def facts_of(library: ModuleType, handle: object) -> Facts:
     mode = told(library.nvmlDeviceGetMigMode, handle)
     running = told(library.nvmlDeviceGetComputeRunningProcesses, handle)
     drawing = told(library.nvmlDeviceGetGraphicsRunningProcesses, handle) or []
-    return {
-        "power_limit_w": None if limit_mw is None else limit_mw / 1e3,
-        "max_sm_clock_hz": None if clock_mhz is None else clock_mhz * 1e6,
-        "mig": None if mode is None else mode[0] == library.NVML_DEVICE_MIG_ENABLE,
-        "processes": None if running is None else len({process.pid for process in [*running, *drawing]}),
-    }
+    return Facts(
+        power_limit_w=None if limit_mw is None else limit_mw / 1e3,
+        max_sm_clock_hz=None if clock_mhz is None else clock_mhz * 1e6,
+        mig=None if mode is None else mode[0] == library.NVML_DEVICE_MIG_ENABLE,
+        processes=None if running is None else len({process.pid for process in [*running, *drawing]}),
+    )

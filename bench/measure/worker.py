@@ -14,8 +14,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from bench.core.home import without_home
 from bench.core.variants import from_row
-from bench.machine.environment import without_home
 from bench.measure import sources
 from bench.plan import schedule
 
@@ -41,9 +43,9 @@ def main(request_path: str, reply_path: str) -> None:
 
 def environment() -> dict[str, Any]:
     """The reply to the question what machine and software this is."""
-    from bench.machine.environment import describe  # noqa: PLC0415 - imports torch
+    from bench.measure.system.environment import describe  # noqa: PLC0415 - imports torch
 
-    return {"status": "ok", "reason": "", "samples": [], "layers": [], "environment": describe()}
+    return {"status": "ok", "reason": "", "samples": [], "layers": [], "environment": msgspec.to_builtins(describe())}
 
 
 def trial(request: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Options of the suite, and the layers that it measures."""
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -10,6 +9,7 @@ from bench.core.header import read_run
 from bench.core.traces import file_name
 from bench.core.variants import parse_id
 from bench.measure.clock import Clock, clock_for
+from bench.measure.leaves import leaves, type_of
 from bench.measure.workload import Inputs, Workload, build
 from bench.micro.parts import Caches, Part, capture
 from bench.micro.stopwatch import stopwatch
@@ -48,8 +48,6 @@ def workload(config: pytest.Config) -> Workload:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test for each leaf of the model."""
     if "path" in metafunc.fixturenames:
-        from bench.measure.leaves import leaves, type_of  # noqa: PLC0415
-
         found = leaves(workload(metafunc.config).trainer.model)
         metafunc.parametrize("path", found, ids=[f"{path} {type_of(leaf)}" for path, leaf in found.items()])
 
@@ -87,6 +85,6 @@ def part(parts: dict[str, Part], path: str) -> Part:
 
 
 @pytest.fixture
-def told(request: pytest.FixtureRequest, path: str, cache: str) -> dict[str, Any]:
+def told(request: pytest.FixtureRequest, path: str, cache: str) -> dict[str, str]:
     """What a result says of itself, by which the report finds it."""
     return {"variant_id": request.config.option.variant, "layer": path, "cache": cache}

@@ -17,12 +17,12 @@ pytestmark = [
 ]
 
 
-def test_forward(benchmark: BenchmarkFixture, part: Part, cache: str, caches: Caches, told: dict[str, Any]) -> None:
+def test_forward(benchmark: BenchmarkFixture, part: Part, cache: str, caches: Caches, told: dict[str, str]) -> None:
     """The forward of one layer, on its own input."""
     measure(benchmark, part.forward, part.fresh, caches if cache == "cold" else None, told | {"phase": "forward"})
 
 
-def test_backward(benchmark: BenchmarkFixture, part: Part, cache: str, caches: Caches, told: dict[str, Any]) -> None:
+def test_backward(benchmark: BenchmarkFixture, part: Part, cache: str, caches: Caches, told: dict[str, str]) -> None:
     """The backward of one layer, with the gradient that came to it: of its parameters, and of its input if wanted."""
     if not (ready := part.ready()).outputs or not ready.wanted:
         pytest.skip("nothing wants a gradient of it")
@@ -35,11 +35,11 @@ def measure(
     run: Callable[[Any], object],
     prepare: Callable[[], object],
     caches: Caches | None,
-    told: dict[str, Any],
+    told: dict[str, str],
 ) -> None:
     """Time `run` on what `prepare` makes anew, untimed, for each round; and count its page faults."""
 
-    def setup() -> tuple[tuple[object], dict[str, Any]]:
+    def setup() -> tuple[tuple[object], dict[str, object]]:
         prepared = prepare()
         if caches is not None:
             caches.flush()

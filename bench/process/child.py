@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.core.home import without_home
 from bench.core.records import STATUSES
 from bench.core.traces import file_name
 from bench.core.variants import AXES, Variant
-from bench.machine.environment import without_home
 from bench.process.kept import Kept
 
 WORKER = (sys.executable, "-m", "bench.measure.worker")

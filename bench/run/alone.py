@@ -6,16 +6,20 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
+from rich.console import Console
 
 from bench.core.header import read_run
+from bench.core.progress import RunProgress
 from bench.core.records import RecordError, found_words, read_variants
 from bench.core.variants import LARGEST, UsageError, Variant, runnable_variants
 from bench.plan.choices import Choices
 from bench.process import child
 from bench.process.kept import call
 from bench.run.folder import RunFolder
-from bench.run.prepare.reopen import check_models, check_same, find_again
-from bench.run.prepare.setup import dry_of, progress, scratch_of
+from bench.run.prepare.dry import Dry
+from bench.run.prepare.reopen import check_models, check_same, inputs_again
+from bench.run.prepare.scratch import scratch_of
 
 MICRO = "micro"
 """The folder of the suite, and that of its results within a run's."""
@@ -35,11 +39,11 @@ def measure(choices: Choices, run: Path, variant_id: str | None, options: Sequen
     if header.kind != "run":
         msg = f"{run}: layers alone are held against a run of bench run, this is one of bench {header.kind}"
         raise UsageError(msg)
-    shown = progress()
+    shown = RunProgress(Console())
     here = check_same(header, run, shown)
     variant = chosen(run, variant_id)
     check_models([variant], {choices.model})
-    find_again(choices, header, shown)
+    header = replace(header, inputs=inputs_again(choices, header, shown))
     variables = child.environment_of(variant, here.libraries, scratch_of(run))
     # The rootdir's own settings are those of the project's tests, which the suite is none of.
     arguments = ["-c", str(SUITE / "pytest.ini"), "--rootdir", str(SUITE), str(SUITE)]
@@ -49,7 +53,7 @@ def measure(choices: Choices, run: Path, variant_id: str | None, options: Sequen
         if links := sorted(path.name for path in (run / MICRO).rglob("*") if path.is_symlink()):
             msg = f"{run / MICRO}: {found_words(links[0])} is a link, and what a link leads to is not written to"
             raise RecordError(msg)
-        dry_of(header, scratch_of(run)).check_models([variant], shown)
+        Dry.of(header, scratch_of(run)).check_models([variant], shown)
         return call([sys.executable, "-m", "pytest", *arguments], variables)
 
 

@@ -20,6 +20,8 @@ from bench.core.records import (
     found_words,
     whole_records,
 )
+from bench.core.variants import as_row
+from bench.plan.matrix import Entry
 
 
 def already_there(folder: Path) -> str:
@@ -111,6 +113,19 @@ class RunFolder:
     def __exit__(self, *exc: object) -> None:
         """Release the folder."""
         self.close()
+
+
+def variant_rows(entries: Iterable[Entry], reasons: dict[str, str]) -> list[dict[str, object]]:
+    """The rows of variants.csv."""
+    return [
+        {
+            "variant_id": entry.variant.id,
+            **as_row(entry.variant),
+            "baseline": entry.variant.is_baseline,
+            "excluded_reason": reasons[entry.variant.id],
+        }
+        for entry in entries
+    ]
 
 
 def _append(path: Path, text: str) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from bench.core import traces
 from bench.core.records import ArmName
 from bench.core.variants import LARGEST, UsageError, Variant
-from bench.plan.schedule import UNSEEN_TRIAL_S, Arm, Planned, time_limit_s
-from bench.run.launch import set_status
-from bench.run.trial import Run, now, take
+from bench.plan.schedule import UNSEEN_TRIAL_S, Arm, Planned
+from bench.run.record import Run, now
+from bench.run.session import set_status
+from bench.run.trial import take
 
 PROBES = "trace"
 ARM: ArmName = "T"
@@ -23,7 +24,7 @@ def execute(run: Run, ids: Sequence[str], steps: int) -> None:
     KeyboardInterrupt on Ctrl-C, RecordError or OSError where a file can't be written; what was traced before is kept.
     """
     own = run.header.kind == "profile"
-    finished = run.header.status == "complete"  # nobody goes on with it, so its compiled code is not needed again
+    finished = run.state.status == "complete"  # nobody goes on with it, so its compiled code is not needed again
     try:
         for order, variant in enumerate(variants := chosen(run, ids)):
             left_s = (len(variants) - order) * UNSEEN_TRIAL_S
@@ -48,7 +49,7 @@ def chosen(run: Run, ids: Sequence[str]) -> list[Variant]:
     if unknown := [variant_id for variant_id in ids if variant_id not in known]:
         msg = f"{unknown[0]} is no variant that this run could measure: it has {', '.join(known)}"
         raise UsageError(msg)
-    if unsized := [v for v in ids if known[v].batch_size == LARGEST and v not in run.plan.largest]:
+    if unsized := [v for v in ids if known[v].batch_size == LARGEST and v not in run.learned.largest]:
         msg = f"{unsized[0]}: its run did not find the largest batch that fits"
         raise UsageError(msg)
     return [known[variant_id] for variant_id in ids]
@@ -57,10 +58,9 @@ def chosen(run: Run, ids: Sequence[str]) -> list[Variant]:
 def trace(run: Run, order: int, variant: Variant, steps: int) -> None:
     """Take the trial of one variant; what it wrote goes into the run's folder if it was ok."""
     planned = Planned(round=0, order=order, arm=Arm(name=ARM, variant=variant), stage=traces.STAGE, probes=PROBES)
-    largest = run.plan.largest.get(variant.id)
+    largest = run.learned.largest.get(variant.id)
     with tempfile.TemporaryDirectory(prefix="nin-bench-") as scratch:
-        limit_s = time_limit_s(None, run.header.environment.cpu_quota)
-        reply = take(run, planned, None, limit_s, largest, {"trace": {"steps": steps, "folder": scratch}})
+        reply = take(run, planned, None, run.full_limit_s(), largest, {"trace": {"steps": steps, "folder": scratch}})
         if reply["status"] == "ok":
             keep(Path(scratch), traces.folder_of(run.folder.folder, variant.id))
 

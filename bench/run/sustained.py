@@ -1,10 +1,11 @@
-"""The sustained stretch of the fastest variants, behind a run's rounds: only they tell which these are."""
+"""The sustained stretch of the fastest variants, after a run's rounds: only they tell which these are."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from bench.plan import schedule
-from bench.run.trial import Run, take
+from bench.run.record import Run
+from bench.run.trial import take
 
 
 def take_of_fastest(run: Run, fastest: Callable[[Path], list[str]]) -> None:
@@ -15,12 +16,13 @@ def take_of_fastest(run: Run, fastest: Callable[[Path], list[str]]) -> None:
     on_cuda = {entry.variant.id: entry.variant for entry in run.entries if entry.variant.on_cuda}
     if not on_cuda or not run.plan.verdicts:
         return
-    had = {trial["variant_id"] for trial in run.trials if trial["probes"] == schedule.SUSTAINED}
+    had = {trial.variant_id for trial in run.trials if trial.probes == schedule.SUSTAINED}
     for variant_id in fastest(run.folder.folder):
         if variant_id not in on_cuda or variant_id in had:
             continue
-        expected_s = schedule.SUSTAINED_S + run.plan.trial_s.get(variant_id, schedule.UNSEEN_TRIAL_S)
+        variant = on_cuda[variant_id]
+        expected_s = schedule.SUSTAINED_S + run.trial_s(variant)
         if schedule.rounds_that_fit(run.left_s(), expected_s, 1):
             run.progress.before(f"{variant_id} {schedule.SUSTAINED}", 0, 1, expected_s)
             limit_s = schedule.time_limit_s(expected_s)
-            take(run, schedule.sustained(on_cuda[variant_id]), None, limit_s, run.plan.largest.get(variant_id))
+            take(run, schedule.sustained(variant), None, limit_s, run.learned.largest.get(variant_id))

@@ -1,60 +1,19 @@
-"""A run under way, and how one trial of it is taken and written down."""
+"""How one trial of a run is taken and written down."""
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import msgspec
 
-from bench.core.header import Counts, Header, Plan
-from bench.core.progress import RunProgress
-from bench.core.variants import Variant, as_row
-from bench.machine.environment import without_home
+from bench.core.header import Counts
+from bench.core.home import without_home
+from bench.core.variants import as_row
 from bench.plan import schedule
-from bench.plan.matrix import Entry
 from bench.process import child
-from bench.run.folder import RunFolder
-
-
-@dataclass(slots=True)
-class Run:
-    """A run under way: its folder, its plan, and what was measured so far."""
-
-    folder: RunFolder
-    header: Header
-    """run.json."""
-    entries: list[Entry]
-    """What can run here."""
-    progress: RunProgress
-    cache: Path
-    """For compiled code; its folder is this run's own."""
-    trees: dict[str, Path] = field(default_factory=dict)
-    """Where the code trees `base` and `head` lie; empty where one tree is measured."""
-    worker: Sequence[str] = child.WORKER
-    libraries: Mapping[str, str] = field(default_factory=dict)
-    """What variants load first, as this machine's loader finds it now."""
-    trials: list[dict[str, Any]] = field(default_factory=list)
-    started: float = field(default_factory=time.monotonic)
-    next_trial: int = 1
-
-    @property
-    def plan(self) -> Plan:
-        """The part of run.json that says what is to be measured."""
-        return self.header.plan
-
-    def left_s(self) -> float:
-        """Seconds of the budget that are left; endless without a budget."""
-        budget_s = self.plan.budget_s
-        return float("inf") if budget_s is None else budget_s - (time.monotonic() - self.started)
-
-
-def now() -> datetime:
-    """The time to the second, as it stands in the files."""
-    return datetime.now(UTC).replace(microsecond=0)
+from bench.run import learn
+from bench.run.record import Run, Trial, now
 
 
 def take(
@@ -104,14 +63,14 @@ def take(
     }
     run.next_trial += 1
     try:
-        # The plan first: a pilot whose row is written must have left what the rounds need of it.
+        # run.json first: a pilot whose row is written must have left what the rounds need of it.
         if trial.stage == "pilot" and reply["status"] == "ok":
-            _learn(run, trial, reply, duration_s)
+            run.save(learn.from_pilot(run.learned, trial, reply, duration_s))
         row = _record(run, trial, row, reply)
     except (ValueError, LookupError, TypeError, msgspec.ValidationError) as error:
         reply = child.no_reply("error", f"the worker's reply is not what was asked: {error}")
         row = _record(run, trial, row, reply)
-    run.trials.append(row)
+    run.trials.append(Trial.of(row))
     if reply["status"] != "ok":
         where = f"{variant.id} ({trial.arm.tree})" if trial.arm.tree else variant.id
         run.progress.say(f"{where}: {reply['status']}: {reply['reason']}")
@@ -148,27 +107,3 @@ def _record(run: Run, trial: schedule.Planned, row: dict[str, Any], reply: dict[
         [mine | {"variant_id": row["variant_id"]} | layer for layer in facts],
     )
     return whole
-
-
-def _learn(run: Run, trial: schedule.Planned, reply: dict[str, Any], duration_s: float) -> None:
-    """Keep what a pilot's trial tells of those to come."""
-    variant = trial.arm.variant
-    if schedule.times_steps(trial.probes):
-        _learn_steps(run, variant, reply, duration_s)
-    elif trial.probes == "memory" and variant.compiled:
-        # The first that found compiled code, as those to come will: they too trace, load and record.
-        run.plan.trial_s[variant.id] = max(duration_s, run.plan.trial_s.get(variant.id, 0.0))
-        run.folder.write_run(run.header)
-
-
-def _learn_steps(run: Run, variant: Variant, reply: dict[str, Any], duration_s: float) -> None:
-    """Keep what a pilot tells of the trials to come: step, duration, and how many steps to take."""
-    walls = [s["value"] for s in reply["samples"] if s["scope"] == "step" and s["metric"] == "wall"]
-    first_s = next(s["value"] for s in reply["samples"] if s["metric"] == "first_step")
-    step_s = median(walls)
-    compiling_s = first_s - step_s if variant.compiled else 0.0
-    run.plan.step_s[variant.id] = step_s
-    again_s = duration_s - compiling_s - reply.get("once_s", 0.0)
-    run.plan.trial_s[variant.id] = max(again_s, run.plan.trial_s.get(variant.id, 0.0))
-    run.plan.counts[variant.id] = msgspec.convert(reply["counts"], Counts)
-    run.folder.write_run(run.header)

@@ -11,14 +11,13 @@ import pytest
 from rich.console import Console
 
 from bench.core.axes.precision import PRECISION
-from bench.core.header import Header, decoded
+from bench.core.header import Header, Learned, State, decoded
 from bench.core.progress import RunProgress
 from bench.core.records import SCHEMA_VERSION
 from bench.core.variants import Variant, parse_id
 from bench.plan.matrix import Entry
-from bench.run.folder import RunFolder
-from bench.run.prepare.setup import variant_rows
-from bench.run.trial import Run
+from bench.run.folder import RunFolder, variant_rows
+from bench.run.record import Run
 
 FAKE = (sys.executable, str(Path(__file__).parent / "fake_worker.py"))
 BASE = "cpu-default-nchw-eager-b32"
@@ -33,26 +32,27 @@ ENVIRONMENT: dict[str, Any] = {
 }  # fmt: skip
 
 
-def header(entries: Sequence[Entry], **plan: Any) -> Header:  # noqa: ANN401
+def header(entries: Sequence[Entry], **record: Any) -> Header:  # noqa: ANN401
     """A run.json."""
-    return decoded(raw_header(entries, **plan), Path("run.json"))
+    return decoded(raw_header(entries, **record), Path("run.json"))
 
 
-def raw_header(entries: Sequence[Entry], **plan: Any) -> dict[str, Any]:  # noqa: ANN401
-    """The JSON object of a run.json."""
+def raw_header(entries: Sequence[Entry], **record: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The JSON object of a run.json, with what is given of what was declared, what was learned and the state."""
+    learned, state = ({k: record.pop(k) for k in part.__struct_fields__ if k in record} for part in (Learned, State))
     return {
         "schema_version": SCHEMA_VERSION, "kind": "run", "run_id": "made-up",
         "command": "python -m bench run --run-id made-up",
-        "seed": 0, "preset": "quick", "status": "running", "started_at": "2026-01-01T00:00:00+00:00",
-        "finished_at": None, "ended_because": None,
+        "seed": 0, "preset": "quick", "started_at": "2026-01-01T00:00:00+00:00",
         "data": {"name": "made-up images", "is_subset": False, "train_images": 60_000},
         "inputs": {"folder": None, "shape": None, "classes": 10},
         "plan": {
             "rounds": 2, "budget_s": None, "verdicts": True, "pilot_counts": {"plain": 3, "stamped": 1},
             "pilot_only": [e.variant.id for e in entries if e.pilot_only],
-            "step_s": {}, "trial_s": {}, "counts": {}, "arms": [], "flagged": None,
-            "memory_limit_bytes": {"cpu": None, "cuda": None}, "tried": {}, "largest": {}, "predicted_s": None,
-        } | plan,
+            "memory_limit_bytes": {"cpu": None, "cuda": None},
+        } | record,
+        "learned": learned,
+        "state": {"status": "running"} | state,
         "environment": ENVIRONMENT,
     }  # fmt: skip
 
@@ -60,7 +60,7 @@ def raw_header(entries: Sequence[Entry], **plan: Any) -> dict[str, Any]:  # noqa
 @pytest.fixture
 def make_header() -> Callable[..., Header]:
     """Make the run.json of some entries."""
-    return lambda *entries, **plan: header(entries, **plan)
+    return lambda *entries, **record: header(entries, **record)
 
 
 @pytest.fixture
@@ -77,13 +77,13 @@ def start(tmp_path: Path, shown: StringIO) -> Callable[..., Run]:
         *ids: str,
         pilot_only: Sequence[str] = (),
         trees: dict[str, Path] | None = None,
-        **plan: Any,  # noqa: ANN401
+        **record: Any,  # noqa: ANN401
     ) -> Run:
         entries = [Entry(variant=parse_id(i), pilot_only=i in pilot_only) for i in ids]
         rows = variant_rows(entries, dict.fromkeys(ids, ""))
-        folder = RunFolder.create(tmp_path / "results" / "made-up", header(entries, **plan), rows)
+        folder = RunFolder.create(tmp_path / "results" / "made-up", header(entries, **record), rows)
         progress = RunProgress(Console(file=shown, width=200))
-        run = Run(folder, header(entries, **plan), entries, progress, tmp_path / "cache", worker=FAKE)
+        run = Run(folder, header(entries, **record), entries, progress, tmp_path / "cache", worker=FAKE)
         run.trees = trees or {}
         for tree in run.trees.values():
             tree.mkdir()
@@ -120,16 +120,16 @@ def make_run(tmp_path: Path) -> MakeRun:
         fits: dict[str, dict[int, bool]] | None = None,
         name: str = "made-up",
         environment: dict[str, Any] | None = None,
-        **plan: Any,  # noqa: ANN401
+        **record: Any,  # noqa: ANN401
     ) -> Path:
         metrics, memory, failed = metrics or {}, memory or {}, failed or {}
         reasons = dict.fromkeys([v for v, _ in steps] + list(failed), "") | (excluded or {})
         entries = [Entry(variant=parse_id(v)) for v in reasons]
         arms = [list(key) for key in steps if len(steps[key]) > 1]
         counts = {v: {"plain": 1, "iterations": 1, "stamped": 1} for v in reasons}
-        run = raw_header(entries, arms=arms, counts=counts, **plan)
+        run = raw_header(entries, arms=arms, counts=counts, **record)
         run |= {"run_id": name, "environment": ENVIRONMENT | (environment or {})}
-        run |= {"status": "complete", "ended_because": "rounds", "finished_at": "2026-01-01T00:20:00+00:00"}
+        run["state"] |= {"status": "complete", "ended_because": "rounds", "finished_at": "2026-01-01T00:20:00+00:00"}
         writer = TrialWriter(layers, metrics)
         writer.canary = canary or {}
         folder = tmp_path / "results" / name
@@ -216,7 +216,7 @@ def make_ab(tmp_path: Path) -> MakeRun:
         declared = None if flagged is None else [dict(zip(keys, cell, strict=True)) for cell in flagged]
         run = raw_header(entries, arms=[list(key) for key in steps], counts=counts, flagged=declared)
         run |= {"kind": "ab", "preset": None, "command": "python -m bench ab --base main"}
-        run |= {"status": "complete", "ended_because": "rounds", "finished_at": "2026-01-01T00:20:00+00:00"}
+        run["state"] |= {"status": "complete", "ended_because": "rounds", "finished_at": "2026-01-01T00:20:00+00:00"}
         names = (("base", "main"), ("head", "this tree"))
         run["trees"] = {
             tree: {"name": name, "commit": f"{digest}{'0' * 36}", "digest": digest}

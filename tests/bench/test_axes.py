@@ -20,13 +20,13 @@ from bench.core.axes.place import Machine
 from bench.core.axes.precision import PRECISION
 from bench.core.records import VARIANTS, read_variants
 from bench.core.variants import AXES, Variant, as_row, from_row, parse_id
-from bench.machine import environment
 from bench.measure.flags import set_flags, wrong_flag
+from bench.measure.system import environment
 from bench.measure.workload import SETTINGS
 from bench.plan.matrix import Entry, excluded_reason, preset
 from bench.process import child
 from bench.report.outcome.advice import lines_of
-from bench.run.prepare.setup import variant_rows
+from bench.run.folder import variant_rows
 from nin import choices
 from nin.loaders import LOADERS
 
@@ -153,7 +153,6 @@ from bench.core.variants import Variant, as_row, parse_id
 from bench.plan.matrix import Entry, matrix
 from bench.process import child
 from bench.report.outcome.advice import lines_of, nin_command
-from bench.run.prepare.setup import variant_rows
 
 one = Variant(arenas="one")
 data = load(Path(sys.argv[1]))

@@ -9,7 +9,7 @@ import tomllib
 import pytest
 
 from bench.core import declared
-from bench.machine.environment import ROOT
+from bench.machine.code import ROOT
 
 ADVICE = "`python3 -m pip install -e .`, called in the checkout, installs what bench needs"
 BLOCKED = "import runpy, sys; sys.modules[{module!r}] = None; runpy.run_module('bench', run_name='__main__')"

@@ -9,12 +9,12 @@ import pytest
 from bench.machine import gpus
 from tests.bench.fake_nvml import WHOLE, fake_nvml
 
-NOTHING = {"power_limit_w": None, "max_sm_clock_hz": None, "mig": None, "processes": None}
+NOTHING = gpus.Facts()
 
 
 def test_the_facts_of_a_gpu_are_in_base_units_and_count_a_process_once() -> None:
     assert gpus.by_uuid(fake_nvml(WHOLE)) == {
-        "aaaa": {"power_limit_w": 70.0, "max_sm_clock_hz": 1.59e9, "mig": False, "processes": 2}
+        "aaaa": gpus.Facts(power_limit_w=70.0, max_sm_clock_hz=1.59e9, mig=False, processes=2)
     }
 
 
@@ -28,8 +28,8 @@ def test_a_slice_is_found_by_its_own_uuid_with_the_facts_of_its_gpu() -> None:
     found = gpus.by_uuid(fake_nvml({"mig": [1, 1], "slices": [{"uuid": "MIG-bbbb"}, {"uuid": "MIG-cccc"}]}, WHOLE))
 
     assert list(found) == ["aaaa", "bbbb", "cccc"]
-    assert found["bbbb"]["power_limit_w"] == 70.0
-    assert [found["bbbb"]["mig"], found["cccc"]["mig"]] == [True, True]
+    assert found["bbbb"].power_limit_w == 70.0
+    assert [found["bbbb"].mig, found["cccc"].mig] == [True, True]
 
 
 @pytest.mark.parametrize(

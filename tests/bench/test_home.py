@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from bench.cli.app import app
 from bench.core import home
+from bench.core.home import without_home
 from bench.core.variants import UsageError
-from bench.machine.environment import without_home
-from bench.run.prepare import setup
-from nin import data
+from bench.run.prepare import scratch as scratches
+from nin import files
 
 EXAMPLE = Path(__file__).parents[2] / "results" / "example"
 
@@ -67,13 +67,13 @@ def test_only_a_home_of_ones_own_is_replaced(value: str, text: str, told: str, m
 @pytest.mark.usefixtures("no_home")
 def test_without_a_home_texts_stay_and_scratch_goes_to_a_private_folder(scratch: Path) -> None:
     assert without_home("/tmp/x") == "/tmp/x"  # noqa: S108 - text alone
-    assert data.find().folder.is_dir()
+    assert files.find().folder.is_dir()
 
-    folder = setup.scratch_of(Path("results/made-up"))
+    folder = scratches.scratch_of(Path("results/made-up"))
     private = scratch / f"nin-bench-{os.getuid()}"
     assert folder.parent == private / "runs"
     assert private.stat().st_mode & 0o777 == 0o700
-    assert setup.scratch_of(Path("results/made-up")) == folder  # where --resume looks for it
+    assert scratches.scratch_of(Path("results/made-up")) == folder  # where --resume looks for it
 
 
 def test_a_home_that_can_not_be_written_is_not_used_for_scratch(
@@ -81,11 +81,11 @@ def test_a_home_that_can_not_be_written_is_not_used_for_scratch(
 ) -> None:
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert setup.scratch_of(Path("results/made-up")).is_relative_to(tmp_path / ".cache" / "nin-bench")
+    assert scratches.scratch_of(Path("results/made-up")).is_relative_to(tmp_path / ".cache" / "nin-bench")
 
     (tmp_path / "file").touch()
     monkeypatch.setenv("HOME", str(tmp_path / "file"))
-    assert setup.scratch_of(Path("results/made-up")).is_relative_to(scratch)
+    assert scratches.scratch_of(Path("results/made-up")).is_relative_to(scratch)
 
 
 @pytest.mark.usefixtures("no_home")
@@ -102,7 +102,7 @@ def test_a_private_folder_that_others_could_write_is_refused(kind: str, scratch:
         folder.touch()
 
     with pytest.raises(UsageError, match="is not this user's alone: set HOME"):
-        home.cache()
+        scratches.cache()
 
 
 def nowhere() -> str:

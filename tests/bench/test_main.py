@@ -80,7 +80,7 @@ def test_an_error_of_bench_itself_is_no_regression(tmp_path: Path, monkeypatch: 
         raise ZeroDivisionError
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("bench.cli.app.measure", broken)
+    monkeypatch.setattr("bench.cli.verbs.ab.measure", broken)
     code, output = call("ab", "--base", "main")
 
     assert code == 4

@@ -19,18 +19,18 @@ from typer.testing import CliRunner
 
 import nin.__main__ as nin_main
 from bench.analyse import changes
-from bench.cli import app as verbs
-from bench.cli import serve
+from bench.cli import serve, verbs
+from bench.cli.app import app
 from bench.core.facts import Environment
-from bench.core.header import Data, Inputs, encoded
+from bench.core.header import Data, Inputs, Trees, encoded
 from bench.gpu import acceptance
 from bench.plan.choices import Choices
 from bench.report.render import terminal
 from bench.report.sides import compare_page
-from bench.run import alone, launch, profile
-from bench.run.prepare import reopen, setup, trees
+from bench.run import alone, profile, session
+from bench.run.prepare import listing, reopen, start, trees
 from bench.run.prepare.dry import Dry
-from bench.run.trial import Run
+from bench.run.record import Run
 
 BASE = "cpu-default-nchw-eager-b32"
 NHWC = "cpu-default-nhwc-eager-b32"
@@ -80,6 +80,16 @@ OPTIONS: dict[str, dict[str, str]] = {
 GIVEN = {"ab": "--base HEAD", "compare": "stored changed", "gpu": "--out checked"}
 """What a call needs in any case, unless an option takes its place."""
 
+PAGES = {
+    verbs.run: ("finish",),
+    verbs.ab: ("finish_ab", "add_to_summary"),
+    verbs.report: ("finish", "finish_ab", "finish_profile"),
+    verbs.profile: ("finish_profile",),
+    verbs.tensorboard: ("write_profile",),
+    verbs.micro: ("finish_micro",),
+}
+"""What each verb calls that writes pages."""
+
 
 @pytest.fixture
 def stored(make_run: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +118,7 @@ def decided(stored: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
         told = {key: whole[key] for key in whole if key not in ("command", "started_at", "run_id", "environment")}
         folder = run.folder.folder.parent / named
         ids = [e.variant.id for e in run.entries]
-        seen.update(told, folder=str(folder), ids=ids, rest=str(rest), changed=bool(run.header.changed))
+        seen.update(told, folder=str(folder), ids=ids, rest=str(rest), changed=bool(run.state.changed))
         run.folder.close()
 
     def told_to(name: str) -> Callable[..., mock.Mock]:
@@ -134,17 +144,20 @@ def decided(stored: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
         return ""
 
     here = msgspec.convert(HERE, Environment)
-    for module in (setup, reopen):
+    monkeypatch.setattr(listing, "environment", lambda: here)
+    for module in (start, reopen):
         monkeypatch.setattr(module, "environment", lambda: here)
         monkeypatch.setattr(module, "find_inputs", inputs)
-    monkeypatch.setattr(setup, "scratch_of", lambda folder: tmp_path / "scratch" / folder.name)
-    monkeypatch.setattr(reopen, "scratch_of", lambda folder: tmp_path / "scratch" / folder.name)
+        monkeypatch.setattr(module, "scratch_of", lambda folder: tmp_path / "scratch" / folder.name)
     monkeypatch.setattr(Dry, "why_not", shown_two_images)
-    monkeypatch.setattr(trees, "take", lambda base, _: {n: tree | {"name": base} for n, tree in TREES.items()})
-    monkeypatch.setattr(launch, "execute", caught)
+    monkeypatch.setattr(
+        trees, "take", lambda base, _: msgspec.convert({n: t | {"name": base} for n, t in TREES.items()}, Trees)
+    )
+    monkeypatch.setattr(session, "execute", caught)
     monkeypatch.setattr(profile, "execute", caught)
-    for name in ("finish", "finish_ab", "finish_micro", "finish_profile", "write_profile", "add_to_summary"):
-        monkeypatch.setattr(verbs, name, told_to(name))
+    for module, names in PAGES.items():
+        for name in names:
+            monkeypatch.setattr(module, name, told_to(name))
     monkeypatch.setattr(changes, "exit_code", lambda _changes, _deaths, *, strict: ended(strict=strict))
     monkeypatch.setattr(alone, "measure", lambda *words: ended(alone=str(words)))
     monkeypatch.setattr(
@@ -181,7 +194,7 @@ class Caller:
             shutil.rmtree(self.folder / name)
             shutil.copytree(self.folder / "kept" / name, self.folder / name)
         self.seen.clear()
-        result = CliRunner().invoke(verbs.app, [self.verb, *words])
+        result = CliRunner().invoke(app, [self.verb, *words])
         assert result.exit_code in (0, 2, 4), (words, result.output, result.exception)
         if result.exit_code:
             return "", result.output
@@ -214,7 +227,7 @@ def test_every_pair_of_options_acts_or_is_refused_by_name(verb: str, decided: di
 def test_the_table_has_every_option(verb: str) -> None:
     import typer
 
-    command = typer.main.get_command(verbs.app).commands[verb]  # type: ignore[attr-defined]
+    command = typer.main.get_command(app).commands[verb]  # type: ignore[attr-defined]
     names = {next((n for n in p.opts if n.startswith("--")), p.name.upper()) for p in command.params}
 
     assert names - {"--help", "RUNS"} == set(OPTIONS[verb])

@@ -15,7 +15,7 @@ from bench.core.records import SAMPLES, TRIALS, read_rows
 from bench.core.traces import file_name, owner_of, range_name
 from bench.core.variants import UsageError
 from bench.run.profile import chosen
-from bench.run.trial import Run
+from bench.run.record import Run
 
 LENET = "cpu-default-nchw-eager-b8-models:lenet"
 NHWC = "cpu-default-nhwc-eager-b8-models:lenet"

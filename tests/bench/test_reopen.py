@@ -117,8 +117,8 @@ def test_another_machine_software_or_code_is_refused_unless_allowed_and_then_tol
     assert told in str(refused.value)
 
     run, said = go_on(folder, allow_changed=True)
-    assert [told] == run.header.changed
-    edit(folder, changed=[told])
+    assert [told] == run.state.changed
+    edit(folder, state__changed=[told])
     assert [f"gone on with elsewhere: {told}"] == load(folder).warnings
     assert f"warning: the run was begun elsewhere ({told})" in said
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from msgspec.structs import replace
 
 from bench.analyse.load import read_frame
 from bench.core import text
@@ -169,13 +170,12 @@ def test_an_open_quote_with_rows_behind_it_is_damage_and_costs_no_row(folder: Pa
 
 
 def test_what_utf8_can_t_hold_is_escaped_in_run_json(tmp_path: Path, make_header: Callable[..., Header]) -> None:
-    header = make_header(counts={"a\udc80": {}})
-    header.command = "python -m bench run --data '\udc80'"
+    header = replace(make_header(counts={"a\udc80": {}}), command="python -m bench run --data '\udc80'")
     RunFolder.create(tmp_path / "r", header, []).close()
     found = read_run(tmp_path / "r")
 
     assert found.command == "python -m bench run --data '\\udc80'"
-    assert list(found.plan.counts) == ["a\\udc80"]
+    assert list(found.learned.counts) == ["a\\udc80"]
 
 
 @given(ANY)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.core.variants import UsageError
-from bench.machine.environment import digest
+from bench.machine.code import digest
 from bench.run.prepare.trees import take
 
 
@@ -46,9 +46,9 @@ def test_a_ref_is_the_folder_at_that_commit_and_the_head_is_what_stands_here(
 
     assert files(tmp_path / "copies" / "base") == {"package/model.py": "old", "gone.py": "old"}
     assert files(tmp_path / "copies" / "head") == {"package/model.py": "new", "fresh.py": "new"}
-    assert told["base"]["name"] == ref
-    assert told["head"]["commit"] == told["base"]["commit"] + "+"
-    assert told["base"]["digest"] != told["head"]["digest"]
+    assert told.base.name == ref
+    assert told.head.commit == f"{told.base.commit}+"
+    assert told.base.digest != told.head.digest
     assert (repository / "package" / "model.py").read_text() == "new"
 
 
@@ -72,9 +72,9 @@ def test_a_folder_without_git_is_copied_as_it_is(
     told = take(str(other), tmp_path / "copies")
 
     assert files(tmp_path / "copies" / "base") == {"model.py": "other"}
-    assert told["base"]["commit"] is None
+    assert told.base.commit is None
     monkeypatch.chdir(other)
-    assert take(str(repository), tmp_path / "more")["head"]["commit"] is None
+    assert take(str(repository), tmp_path / "more").head.commit is None
 
 
 def test_a_folder_that_git_ignores_is_copied_all_the_same(repository: Path, tmp_path: Path) -> None:
@@ -106,9 +106,9 @@ def test_a_link_out_of_the_folder_is_an_error_of_the_base(repository: Path, tmp_
 def test_equal_code_has_equal_digests(repository: Path, tmp_path: Path) -> None:
     told = take(str(repository), tmp_path / "copies")
 
-    assert told["base"]["digest"] == told["head"]["digest"]
+    assert told.base.digest == told.head.digest
     (tmp_path / "copies" / "head" / "fresh.py").write_text("newer")
-    assert digest(tmp_path / "copies" / "head") != told["base"]["digest"]
+    assert digest(tmp_path / "copies" / "head") != told.base.digest
 
 
 @pytest.mark.parametrize("base", ["nowhere", "--help", "main:package", "0123456789abcdef0123456789abcdef01234567"])
@@ -141,5 +141,5 @@ def test_a_repository_of_another_user_is_told_with_the_way_out(
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "model.py").write_text("old")
     told = take("../old", tmp_path / "of-a-folder")  # needs no git
-    assert told["base"]["commit"] is None
-    assert told["head"]["commit"] is None
+    assert told.base.commit is None
+    assert told.head.commit is None

@@ -3,18 +3,19 @@
 import importlib.util
 import warnings
 from collections import defaultdict
-from typing import Any
 
+import msgspec
 import torch
 
+from bench.core.facts import Environment
 from bench.gpu.checks import Bounds
 from bench.gpu.plan import Need
 from bench.gpu.recorder import Recorder, Task
 from bench.gpu.steps.known import Products
 from bench.machine import gpus
-from bench.machine.environment import describe
 from bench.measure.clock import Clock, clock_for
 from bench.measure.probes import canary
+from bench.measure.system.environment import describe
 from bench.measure.system.nvml import Gpu
 from bench.measure.system.state import gpu_state
 from nin.data import DataError, find
@@ -31,7 +32,7 @@ def measure(task: Task, to: Recorder) -> None:
     devices, why = usable_devices()
     described = describe()
     for name in DESCRIBED:
-        to.fact(name, described.get(name))
+        to.fact(name, getattr(described, name))
     to.check("CUDA devices that torch can use", devices, Bounds(lo=1), reason=why)
     if importlib.util.find_spec("pytest"):
         to.has(Need.PYTEST)
@@ -67,15 +68,15 @@ def has_images() -> bool:
         return False
 
 
-def tell_device(device: torch.device, described: dict[str, Any], to: Recorder) -> None:
+def tell_device(device: torch.device, described: Environment, to: Recorder) -> None:
     """Tell what the device is, alone and under load; check what else uses it, and the canary."""
     if device.type == "cuda":
-        for name, value in described["cuda_devices"][device.index or 0].items():
+        for name, value in msgspec.structs.asdict(described.cuda_devices[device.index or 0]).items():
             to.fact(name, value)
         to.fact("ecc", Gpu(device).ecc())
     clock = clock_for(device)
     steadiness(device, clock, to)
-    if processes := described.get("gpu_processes"):  # asked before this one opened the device
+    if processes := described.gpu_processes:  # asked before this one opened the device
         others = processes[device.index or 0]
         to.check("other processes on the GPU", others, Bounds(hi=0), reason="a desktop's count too" if others else "")
     else:

@@ -4,7 +4,7 @@ import pytest
 
 from bench.gpu.checks import Bounds
 from bench.gpu.recorder import Recorder, Task
-from bench.machine.environment import ROOT
+from bench.machine.code import ROOT
 
 CHOSEN = (
     "tests/bench/measure/test_clock.py::test_the_cuda_clock_tells_what_a_kernel_takes",

@@ -2,22 +2,21 @@
 
 from statistics import median
 
-import msgspec
 import pandas as pd
 import torch
 
 from bench.analyse.values import closures, launch_gaps
-from bench.core.facts import Environment
 from bench.core.variants import Variant
 from bench.gpu.checks import Bounds
 from bench.gpu.recorder import Recorder, Task
 from bench.gpu.steps import floors
 from bench.gpu.steps.known import Products, Spinning, host_seconds, layer_seconds
-from bench.machine.environment import describe, machine
+from bench.machine.environment import machine
 from bench.measure.clock import Clock, clock_for
 from bench.measure.probes.steps import Counts, take_step
 from bench.measure.probes.timed import timed_steps
 from bench.measure.samples import Samples
+from bench.measure.system.environment import describe
 from bench.measure.workload import Inputs, build
 from bench.plan.matrix import excluded_reason
 
@@ -44,7 +43,7 @@ def measure(task: Task, to: Recorder) -> None:
     known_work(task, to, device, clock)
     copied = floors.copy_bytes_per_s(device, clock, 2**22 if task.rehearse else 2**30)
     to.fact("copy within the device's memory, read and written (bytes/s)", f"{copied:.4g}")
-    here = machine(msgspec.convert(describe(), Environment))
+    here = machine(describe())
     for variant in variants(task):
         if reason := excluded_reason(variant, here):
             to.skip(f"{variant.id}: its step", reason)

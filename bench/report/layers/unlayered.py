@@ -33,7 +33,7 @@ def why(data: RunData, variant_id: str) -> str:
         return BY_STATUS[status]
     if data.variants[variant_id].compiled:
         return "it is compiled, which fuses layers"
-    counts = data.run.plan.counts.get(variant_id)
+    counts = data.run.learned.counts.get(variant_id)
     if counts is not None and not counts.stamped:
         step_s = data.spread(variant_id, "wall").estimate
         return f"its steps are too slow for stamped ones beside the plain ones (a step takes {seconds(step_s)})"

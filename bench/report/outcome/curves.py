@@ -123,16 +123,16 @@ BY_INDEX = "have more elements than torch's indices of 32 bits count: a limit of
 
 def largest_words(report: Report, variant_id: str) -> str:
     """The largest batch of a variant, with what limited it; empty where none was sought."""
-    data, plan = report.data, report.data.run.plan
+    data, learned = report.data, report.data.run.learned
     variant = data.variants[variant_id]
-    tried = dict(plan.tried.get(variant_id, []))
+    tried = dict(learned.tried.get(variant_id, []))
     if variant.batch_size != LARGEST or not tried:
         return ""
-    limit = plan.limit_bytes(variant)
+    limit = data.run.plan.limit_bytes(variant)
     under = f"under a limit of {size(limit)}" if limit else "on this device"
     fits = [n for n, peak in tried.items() if peak is not None]
     fails = [n for n, peak in tried.items() if peak is None]
-    by_index = bool(fails) and plan.beyond_index.get(variant_id) == min(fails)
+    by_index = bool(fails) and learned.beyond_index.get(variant_id) == min(fails)
     if not fits:
         why = f", which {BY_INDEX}" if by_index else ""
         return f"{named(data, variant_id)}: no batch fits {under}, not even {min(fails):,} images{why}."

@@ -24,7 +24,7 @@ from bench.report.words import interval, percent, seconds
 def title(page: AbPage) -> Section:
     """What was held against what, on which machine."""
     run = page.data.run
-    state = "" if run.status == "complete" else f" **This run is {run.status}, not complete.**"
+    state = "" if run.state.status == "complete" else f" **This run is {run.state.status}, not complete.**"
     measured = "; ".join(f"{code(v, MOST_OF_A_REASON)}, {marked(name_of(page.data, v))}" for v in page.data.variants)
     sentences = [
         f"On {hardware(run.environment)}; {marked(run.data.name)}; {run.started_at.isoformat()}.{state}",

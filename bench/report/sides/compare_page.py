@@ -6,10 +6,10 @@ from pathlib import Path
 
 from bench.analyse import compare, tables
 from bench.analyse.load import RunData
+from bench.core.home import without_home
 from bench.core.records import RecordError
 from bench.core.text import MOST_OF_A_REASON, marked, shell_word
 from bench.core.traces import file_name
-from bench.machine.environment import without_home
 from bench.report import commands
 from bench.report.document import Bullets, Code, Marked, Paragraph, Section, Table
 from bench.report.outcome.title import hardware
@@ -57,7 +57,7 @@ def title(page: ComparePage) -> Section:
                 "machine": Marked(hardware(header.environment)),
                 "started": header.started_at.isoformat(),
                 "rounds": str(len(run.data.rounds)),
-                "status": header.status,
+                "status": header.state.status,
                 "same code against itself": "; ".join(shown(c.ratio) for c in found),
             }
         )

@@ -127,13 +127,13 @@ def meaning(trials: pd.DataFrame) -> str:
 
 def how_words(data: RunData) -> str:
     """Rounds, arms, trials and steps."""
-    plan, trials = data.run.plan, data.trials[data.trials.stage != STAGE]
-    ended = ENDS.get(data.run.ended_because or "", "early")
+    arms, trials = data.run.state.arms, data.trials[data.trials.stage != STAGE]
+    ended = ENDS.get(data.run.state.ended_because or "", "early")
     more = f", {len(data.confirm_rounds)} fresh ones of what they flagged" if data.confirm_rounds else ""
-    in_rounds, pilots = len({v for v, _ in plan.arms}), int((trials.stage == "pilot").sum())
+    in_rounds, pilots = len({v for v, _ in arms}), int((trials.stage == "pilot").sum())
     rounds = count_of(len(data.rounds), "complete round")
     return (
-        f"{pilots} trials of the pilot, then {rounds} of {len(plan.arms)} trials: of "
+        f"{pilots} trials of the pilot, then {rounds} of {len(arms)} trials: of "
         f"{in_rounds} variants, baselines twice{more}. The run ended {ended}. "
         f"{len(trials)} trials in all, each a fresh process, in an "
         f"order drawn anew each round from seed {data.run.order}; they took {duration(trials.duration_s.sum())}."
@@ -143,18 +143,18 @@ def how_words(data: RunData) -> str:
 
 def predicted_words(run: Header) -> str:
     """How long the run was expected to take after its pilot, and how long it took."""
-    predicted_s = run.plan.predicted_s
-    if not predicted_s or not run.finished_at:
+    predicted_s = run.learned.predicted_s
+    if not predicted_s or not run.state.finished_at:
         return ""
-    took_s = (run.finished_at - run.started_at).total_seconds()
+    took_s = (run.state.finished_at - run.started_at).total_seconds()
     return f" After the pilot the run was expected to take {duration(predicted_s)}; it took {duration(took_s)}."
 
 
 def counts_words(data: RunData) -> str:
     """How many steps a trial took, of each variant that was measured twice in a round."""
-    counts = data.run.plan.counts
+    counts = data.run.learned.counts
     told = []
-    for variant_id in dict.fromkeys(v for v, arm in data.run.plan.arms if arm == "A" and v in counts):
+    for variant_id in dict.fromkeys(v for v, arm in data.run.state.arms if arm == "A" and v in counts):
         mine = counts[variant_id]
         each = "" if mine.iterations == 1 else f", each the mean of {mine.iterations}"
         # Trials that do not tell their paths are of an older kind: they took one kind after the other.

@@ -1,18 +1,20 @@
 """What can't run here is told before anything is measured: each model is made once and shown two images."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
 from bench.core.facts import Environment
-from bench.core.header import Inputs
+from bench.core.header import Header, Inputs
 from bench.core.progress import RunProgress
 from bench.core.records import RecordError
 from bench.core.variants import DEFAULTS, UsageError, Variant, as_row
 from bench.plan import schedule
 from bench.process import child
+from bench.run.record import Run
 from bench.run.trial import ask_in_tree
 
 ASK_LIMIT_S = 120.0
@@ -28,6 +30,11 @@ class Dry:
     environment: Environment
     cache: Path
     """Where compiled code would go."""
+
+    @classmethod
+    def of(cls, header: Header, cache: Path) -> Self:
+        """What tries the models of a run on what it is fed."""
+        return cls(inputs=header.inputs, seed=header.seed, environment=header.environment, cache=cache)
 
     def why_not(self, variant: Variant, tree: Path | None = None) -> str:
         """Why a variant's workload can't be built, or its model not answer or be trained; empty if it can."""
@@ -61,6 +68,20 @@ class Dry:
             if reason := self.why_not(variant, root):
                 msg = f"{name} can't be measured: {reason}"
                 raise RecordError(msg)
+
+
+def try_again(run: Run, ids: Sequence[str]) -> None:
+    """UsageError, and the run closed, if a model of these variants of a run can't be measured (any more).
+
+    A code tree is not tried again: it is a copy, and stays as it was.
+    """
+    try:
+        if not run.trees:
+            needed = [entry.variant for entry in run.entries if entry.variant.id in ids]
+            Dry.of(run.header, run.cache).check_models(needed, run.progress)
+    except BaseException:
+        run.folder.close()
+        raise
 
 
 def of_each_model(variants: Iterable[Variant]) -> list[Variant]:

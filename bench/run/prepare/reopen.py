@@ -8,18 +8,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from bench.core.facts import Environment
-from bench.core.header import Header, read_run
+from bench.core.header import Header, Inputs, read_run
+from bench.core.home import without_home
 from bench.core.progress import RunProgress
-from bench.core.records import RecordError, found_words
-from bench.core.variants import UsageError, Variant
-from bench.machine.environment import without_home
+from bench.core.records import RecordError, found_words, read_variants
+from bench.core.variants import UsageError, Variant, runnable_variants
 from bench.plan.choices import Choices, default_budget, parse_budget
 from bench.plan.matrix import parse_axis
-from bench.run.launch import resume
-from bench.run.prepare.setup import environment, find_inputs, scratch_of, trees_of
-from bench.run.trial import Run
+from bench.run.prepare import trees
+from bench.run.prepare.inputs import find_inputs
+from bench.run.prepare.machine import environment
+from bench.run.prepare.scratch import scratch_of
+from bench.run.record import Run, resume
 
 SAME = ("cpu", "cores", "cpu_quota", "memory_limit_bytes", "torch", "cuda_devices", "torch_threads", "code")
 """What may not change between two parts of one run, unless the user allows it."""
@@ -37,20 +40,36 @@ def go_on(choices: Choices, folder: Path, shown: RunProgress) -> Run:
         way = f"profile {folder}" if header.kind == "profile" else f"{header.kind} --resume"
         msg = f"{folder} was begun by {header.kind}: go on with python -m bench {way}"
         raise UsageError(msg)
-    run = opened(choices, header, folder, shown)
-    run.trees = trees_of(header, run.cache)
-    if gone := [name for name, root in run.trees.items() if not root.is_dir()]:
+    # What was predicted of one sitting says nothing of two.
+    again = replace(
+        header,
+        plan=replace(header.plan, budget_s=budget_s, rounds=choices.rounds or header.plan.rounds),
+        learned=replace(header.learned, predicted_s=0),
+    )
+    run = opened(choices, again, folder, shown)
+    try:
+        check_rounds(choices, run)
+        run.trees = trees_of(run)
+    except BaseException:
         run.folder.close()
-        msg = f"{folder}: the copy of its {gone[0]} is gone: begin a new run"
-        raise RecordError(msg)
-    run.plan.budget_s = budget_s
-    run.plan.predicted_s = 0  # what was predicted of one sitting says nothing of two
-    if choices.rounds and any(t["stage"] == "confirm" for t in run.trials):
-        run.folder.close()
+        raise
+    return run
+
+
+def check_rounds(choices: Choices, run: Run) -> None:
+    """UsageError for --rounds where those that they would add to are over."""
+    if choices.rounds and any(trial.stage == "confirm" for trial in run.trials):
         msg = "the fresh rounds have begun: take back --rounds"
         raise UsageError(msg)
-    run.plan.rounds = choices.rounds or run.plan.rounds
-    return run
+
+
+def trees_of(run: Run) -> dict[str, Path]:
+    """Where the code trees of a run lie; RecordError if one is gone."""
+    roots = trees.folders(run.header, run.cache)
+    if gone := [name for name, root in roots.items() if not root.is_dir()]:
+        msg = f"{run.folder.folder}: the copy of its {gone[0]} is gone: begin a new run"
+        raise RecordError(msg)
+    return roots
 
 
 def add_to(choices: Choices, folder: Path, shown: RunProgress, ids: Sequence[str] = ()) -> Run:
@@ -78,16 +97,12 @@ def opened(choices: Choices, header: Header, folder: Path, shown: RunProgress, i
     `ids` are the variants whose models are needed; all without any.
     """
     here = check_same(header, folder, shown, allowed=choices.allow_changed)
-    run = resume(folder, shown, scratch_of(folder))
-    try:
-        variants = [entry.variant for entry in run.entries]
-        check_models([v for v in variants if v.id in ids] or variants, named_models(choices))
-        find_again(choices, run.header, shown)
-    except BaseException:
-        run.folder.close()
-        raise
+    variants = runnable_variants(read_variants(folder))
+    check_models([v for v in variants if v.id in ids] or variants, named_models(choices))
+    changed = header.state.changed + differences(header.environment, here)
+    again = replace(header, inputs=inputs_again(choices, header, shown), state=replace(header.state, changed=changed))
+    run = resume(folder, again, shown, scratch_of(folder))
     run.libraries = here.libraries
-    run.header.changed += differences(header.environment, here)
     return run
 
 
@@ -111,13 +126,13 @@ def check_models(variants: list[Variant], named: set[str]) -> None:
         raise UsageError(msg)
 
 
-def find_again(choices: Choices, header: Header, shown: RunProgress) -> None:
-    """Have the run fed by what this call finds; RecordError where that is other data than the run was begun with."""
+def inputs_again(choices: Choices, header: Header, shown: RunProgress) -> Inputs:
+    """What the run is fed, as this call finds it; UsageError if that is other data than the run was begun with."""
     if header.inputs.shape is not None:
         if choices.data or choices.download:
             msg = "the run was begun with random images (--input): take back --data and --download"
             raise UsageError(msg)
-        return
+        return header.inputs
     inputs, data = find_inputs(choices)
     if (data.is_subset, data.train_images) != (header.data.is_subset, header.data.train_images):
         msg = (
@@ -125,8 +140,8 @@ def find_again(choices: Choices, header: Header, shown: RunProgress) -> None:
             "name its folder again by --data"
         )
         raise UsageError(msg)
-    header.inputs = inputs
     shown.say(f"data: {data.name}")
+    return inputs
 
 
 def check_same(header: Header, folder: Path, shown: RunProgress, *, allowed: bool = False) -> Environment:

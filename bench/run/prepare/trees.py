@@ -11,18 +11,24 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from bench.core.header import Header, Tree, Trees
 from bench.core.records import TREES
 from bench.core.variants import UsageError
-from bench.machine.environment import digest, git
+from bench.machine.code import digest, git
 
 NOT_CODE = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "results", "reports")
 """Left out of the copy of a folder that no git looks after."""
 
 
-def take(base: str, into: Path) -> dict[str, dict[str, Any]]:
-    """Copy the base (a git ref, or a folder) and the current folder to into/base and into/head.
+def folders(header: Header, scratch: Path) -> dict[str, Path]:
+    """Where the code trees of a run lie; empty if it has none."""
+    return {name: scratch / name for name in TREES} if header.trees else {}
 
-    Returns of each its name, commit (with `+` where files differ from it; None without git) and digest.
+
+def take(base: str, into: Path) -> Trees:
+    """Copy the base (a git ref, or a folder) and the current folder to into/base and into/head; what they are.
+
+    A commit has `+` after it if files differ from it, and is None without git.
     The ref is one of the current folder's repository, and stands for the same folder in it.
     UsageError where there is neither such a ref nor such a folder.
     """
@@ -40,9 +46,11 @@ def take(base: str, into: Path) -> dict[str, dict[str, Any]]:
     else:
         msg = f"--base {base}: neither a commit, branch or tag of this folder's git repository nor a folder"
         raise UsageError(msg)
-    commits = {"base": commit, "head": _copy(here, into / "head")}
-    names = {"base": name, "head": "this tree"}
-    return {tree: {"name": names[tree], "commit": commits[tree], "digest": digest(into / tree)} for tree in TREES}
+    head = _copy(here, into / "head")
+    return Trees(
+        base=Tree(name=name, commit=commit, digest=digest(into / "base")),
+        head=Tree(name="this tree", commit=head, digest=digest(into / "head")),
+    )
 
 
 def _commit(folder: Path, ref: str) -> str | None:

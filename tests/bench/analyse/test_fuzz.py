@@ -23,7 +23,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from bench.cli.app import app
-from bench.cli.finish import write_profile
+from bench.cli.verbs.pages import write_profile
 from bench.core.facts import Environment
 from bench.core.header import Data, Inputs, read_run
 from bench.core.progress import RunProgress
@@ -32,7 +32,7 @@ from bench.core.variants import UsageError
 from bench.plan.choices import Choices
 from bench.report.figures import saving
 from bench.run.prepare import reopen
-from bench.run.prepare.setup import find_inputs
+from bench.run.prepare.inputs import find_inputs
 
 MUTATIONS = int(os.environ.get("NIN_FUZZ", "300"))
 SEED = int(os.environ.get("NIN_FUZZ_SEED", "0"))

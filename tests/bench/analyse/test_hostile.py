@@ -1,5 +1,6 @@
 """A run whose every text is hostile: its page, figures, terminal and TensorBoard show it and do nothing else."""
 
+import dataclasses
 import gzip
 import json
 import re
@@ -9,6 +10,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import typer
 from markdown_it import MarkdownIt
@@ -208,7 +210,7 @@ def test_only_a_call_of_bench_is_given_to_be_copied(
     command: str, told: str | None, make_run: MakeRun, tmp_path: Path
 ) -> None:
     data = load(make_run({(BASE, "A"): [1.0]}))
-    data.run.command = command
+    data = dataclasses.replace(data, run=msgspec.structs.replace(data.run, command=command))
     page = pages.write(data, tmp_path).path.read_text(encoding="utf-8")
     [shell] = [
         token.content.splitlines()[:-1] for token in tokens(page) if token.type == "fence" and token.info == "sh"

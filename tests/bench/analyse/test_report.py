@@ -493,7 +493,7 @@ def test_a_baseline_without_a_table_of_layers_says_why(
     folder = make_run(steps, layers=[] if (BASE, "A") in steps else LAYERS, **more)
     header = json.loads((folder / "run.json").read_text())
     if (BASE, "A") in steps:
-        header["plan"]["counts"][BASE]["stamped"] = 0
+        header["learned"]["counts"][BASE]["stamped"] = 0
     (folder / "run.json").write_text(json.dumps(header))
     page = pages.write(load(folder), tmp_path).path.read_text()
     layers = page.partition("## Layers")[2].partition("\n## ")[0]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bench.analyse.load import load
-from bench.cli import finish
+from bench.cli.verbs import pages as verb_pages
 from bench.report import pages
 from bench.report.figures import saving
 
@@ -68,4 +68,4 @@ def test_a_file_that_says_nothing_took_time_or_energy_is_blank(
 
 
 def test_the_fastest_of_each_device_is_told_from_the_rounds(make_run: MakeRun) -> None:
-    assert finish.fastest(make_run(STEPS | {(CPU, "A"): [1.0] * 3, (CPU, "A'"): [1.0] * 3})) == [HALF, CPU]
+    assert verb_pages.fastest(make_run(STEPS | {(CPU, "A"): [1.0] * 3, (CPU, "A'"): [1.0] * 3})) == [HALF, CPU]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from bench.core.facts import Environment
 from bench.gpu.recorder import Recorder, Told
 from bench.gpu.steps import machine
 from bench.machine import gpus
@@ -53,7 +54,7 @@ def test_a_shared_gpu_or_an_unsteady_one_fails(
         return samples
 
     monkeypatch.setattr(canary, "measure", measured)
-    machine.tell_device(torch.device("cpu"), {"gpu_processes": others}, recorder())
+    machine.tell_device(torch.device("cpu"), Environment(gpu_processes=others), recorder())
 
     assert [check.check for check in told().checks if check.status == "failed"] == failed
     assert len(told().checks) == 2
@@ -69,9 +70,9 @@ def test_torch_is_asked_for_its_devices_before_anything_else_asks_it(
         asked.append("devices")
         return 0, "the driver is too old"
 
-    def second() -> dict[str, object]:
+    def second() -> Environment:
         asked.append("environment")
-        return dict.fromkeys(machine.DESCRIBED)
+        return Environment()
 
     monkeypatch.setattr(machine, "usable_devices", first)
     monkeypatch.setattr(machine, "describe", second)

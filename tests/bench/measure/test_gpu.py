@@ -4,13 +4,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 import torch
 
-from bench.core.facts import Environment
 from bench.core.variants import LARGEST, Variant, as_row
-from bench.machine.environment import describe, machine
+from bench.machine.environment import machine
+from bench.measure.system.environment import describe
 from bench.plan.matrix import excluded_reason, preset
 from bench.plan.presets import PRESETS
 from bench.process import child
@@ -33,7 +32,7 @@ def ask(variant: Variant, probes: str, tmp_path: Path, **more: Any) -> dict[str,
 def test_a_variant_is_what_it_says(variant: Variant, tmp_path: Path) -> None:
     if variant.batch_size == LARGEST:
         pytest.skip("sought by the parent")
-    if reason := excluded_reason(variant, machine(msgspec.convert(describe(), Environment))):
+    if reason := excluded_reason(variant, machine(describe())):
         pytest.skip(reason)
     once = "steps+layers+kernels+loader+numerics" if variant.compile_mode == "eager" else "steps+numerics"
     reply = ask(variant, once, tmp_path)

@@ -1,4 +1,4 @@
-"""What the options of a run come to."""
+"""What a call on a machine comes to: which variants run, and what is said of the others."""
 
 from collections.abc import Callable
 from io import StringIO
@@ -11,42 +11,14 @@ from rich.console import Console
 
 from bench.cli.calls import entries_of
 from bench.core.facts import Environment
-from bench.core.header import Inputs
+from bench.core.header import Tree, Trees
 from bench.core.progress import RunProgress
 from bench.core.records import VARIANTS, read_rows
 from bench.core.variants import UsageError
 from bench.plan.choices import Choices
-from bench.run.prepare import setup, trees
+from bench.run.prepare import listing, start, trees
 from bench.run.prepare.dry import Dry
-from bench.run.trial import Run
-
-
-def test_the_subset_needs_no_path_in_the_record(no_other_data: Path) -> None:  # noqa: ARG001
-    inputs, told = setup.find_inputs(Choices())
-
-    assert inputs == Inputs(folder=None, shape=None, classes=10)
-    assert told.is_subset
-    assert told.train_images == 2000
-
-
-def test_random_images_replace_the_data() -> None:
-    inputs, told = setup.find_inputs(Choices(shape="3x32x32", classes=7))
-
-    assert inputs == Inputs(folder=None, shape=(3, 32, 32), classes=7)
-    assert told.name == "seeded random images of 3x32x32"
-
-
-@pytest.mark.parametrize(
-    ("choices", "told"),
-    [
-        (Choices(classes=7), "--classes goes with --input"),
-        (Choices(data="/nowhere"), "/nowhere, is not a folder"),
-    ],
-)
-def test_data_that_is_not_there_is_an_error(choices: Choices, told: str) -> None:
-    with pytest.raises(UsageError, match=told):
-        setup.find_inputs(choices)
-
+from bench.run.record import Run
 
 OLD_DRIVER = {"driver": "535.183.01", "torch": "2.14.1", "cuda": "13.0", "cores": 2, "cxx_compiler": "g++"}
 NONE = {"torch": "2.14.1", "cuda": "13.0", "cores": 2, "cxx_compiler": "g++"}
@@ -58,14 +30,14 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tupl
     """Begin a run of a verb on a machine with these facts; it, and what it said."""
 
     def begun(facts: dict[str, Any], **choices: Any) -> tuple[Run, str]:  # noqa: ANN401
-        monkeypatch.setattr(setup, "environment", lambda: msgspec.convert(facts, Environment))
-        monkeypatch.setattr(setup, "scratch_of", lambda folder: tmp_path / "scratch" / folder.name)
-        taken = {name: {"name": name, "commit": None, "digest": "0"} for name in ("base", "head")}
-        monkeypatch.setattr(trees, "take", lambda _base, _scratch: taken)
+        monkeypatch.setattr(start, "environment", lambda: msgspec.convert(facts, Environment))
+        monkeypatch.setattr(start, "scratch_of", lambda folder: tmp_path / "scratch" / folder.name)
+        base, head = (Tree(name=name, commit=None, digest="0") for name in ("base", "head"))
+        monkeypatch.setattr(trees, "take", lambda _base, _scratch: Trees(base=base, head=head))
         monkeypatch.setattr(Dry, "check_tree", lambda *_: None)
         chosen, shown = Choices(run_id="made", **choices), StringIO()
         progress = RunProgress(Console(file=shown, width=1000))
-        run = setup.start(chosen, entries_of(chosen), tmp_path / "made", progress)
+        run = start.start(chosen, entries_of(chosen), tmp_path / "made", progress)
         run.folder.close()
         return run, shown.getvalue()
 
@@ -97,10 +69,10 @@ def test_who_asks_for_a_gpu_gets_the_reason(begin: Callable[..., tuple[Run, str]
 
 
 def test_list_tells_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(setup, "environment", lambda: msgspec.convert(OLD_DRIVER, Environment))
+    monkeypatch.setattr(listing, "environment", lambda: msgspec.convert(OLD_DRIVER, Environment))
     chosen = Choices(preset="look", device="cuda")
 
-    assert setup.describe(chosen, entries_of(chosen)).count(f"excluded: {TOO_OLD}") == 3
+    assert listing.describe(chosen, entries_of(chosen)).count(f"excluded: {TOO_OLD}") == 3
 
 
 @pytest.mark.parametrize("session", [None, "bench"])

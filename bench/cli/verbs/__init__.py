@@ -1,0 +1,21 @@
+"""The work of each verb, a module a verb.
+
+A module is loaded when it is first asked for: `--help` does not wait for pandas and matplotlib.
+"""
+
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.cli.verbs import ab, compare, gpu, listing, micro, profile, report, run, tensorboard
+
+__all__ = ["ab", "compare", "gpu", "listing", "micro", "profile", "report", "run", "tensorboard"]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """The module of a verb (PEP 562)."""
+    if name not in __all__:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return import_module(f"{__name__}.{name}")

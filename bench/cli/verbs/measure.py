@@ -1,0 +1,51 @@
+"""The work that `run` and `ab` share: the trials of a run are taken, or those that are left of one."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.cli.calls import entries_of
+from bench.cli.ends import fail, one_line, refused
+from bench.cli.verbs.pages import fastest, flag, print_estimates
+from bench.core.exits import INTERRUPTED
+from bench.core.progress import RunProgress
+from bench.core.text import shell_word
+from bench.core.variants import DEFAULTS
+from bench.plan.choices import Choices, folder_of, name_run
+from bench.run import session
+from bench.run.prepare import reopen, start
+from bench.run.prepare.dry import try_again
+
+
+def measure(chosen: Choices, resume: str | None) -> Path:
+    """Take the trials of a new run, or what is left of one; its folder."""
+    progress, folder = RunProgress(Console()), None
+    with refused(), one_line():
+        try:
+            if resume:
+                folder = folder_of(chosen.out, resume)
+                under_way = reopen.go_on(chosen, folder, progress)
+                try_again(under_way, [entry.variant.id for entry in under_way.entries])
+            else:
+                folder = chosen.out / name_run(chosen)
+                under_way = start.start(chosen, entries_of(chosen), folder, progress)
+            if chosen.kind == "ab":
+                session.execute(under_way, after_pilot=lambda _: None, flag=flag)
+            else:
+                session.execute(under_way, after_pilot=print_estimates, fastest=fastest)
+        except KeyboardInterrupt:
+            if folder is None or not folder.is_dir():
+                fail("interrupted before anything was measured", INTERRUPTED)
+            fail(
+                f"interrupted; what was measured is kept. Go on with: python -m bench {chosen.kind} "
+                f"--out {shell_word(str(folder.parent))} --resume {folder.name}{model_again(chosen)}; "
+                f"report what there is with: python -m bench report {shell_word(str(folder))}",
+                INTERRUPTED,
+            )
+    return folder
+
+
+def model_again(chosen: Choices) -> str:
+    """The options that name a model of the user's own again, which a run is not gone on with otherwise."""
+    named = [f" --model {chosen.model}"] if chosen.model != DEFAULTS["model"] else []
+    return "".join([*named, *(f" --axis {axis}" for axis in chosen.axes if axis.startswith("model="))])

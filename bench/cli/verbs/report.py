@@ -1,0 +1,23 @@
+"""The work of `bench report`."""
+
+from pathlib import Path
+
+import typer
+
+from bench.analyse import changes
+from bench.cli.ends import no_verdict_from_a_crash, one_line
+from bench.cli.verbs.pages import finish, finish_ab, finish_profile
+from bench.core.header import read_run
+
+
+def run(folder: Path, out: Path) -> None:
+    """Write the page of a run of any kind; of an ab it ends with its exit code."""
+    with one_line():
+        kind = read_run(folder).kind
+    if kind == "profile":
+        return finish_profile(folder, out)
+    if kind != "ab":
+        return finish(folder, out)
+    with no_verdict_from_a_crash():
+        page = finish_ab(folder, out)
+        raise typer.Exit(changes.exit_code(page.changes, page.deaths, strict=False))

@@ -1,0 +1,194 @@
+"""What machine this is, which software runs on it, and with which settings. No host or user name.
+
+Asked of a child: torch is loaded here.
+"""
+
+import ctypes.util
+import os
+import platform
+import shutil
+import sysconfig
+from importlib import metadata
+from pathlib import Path
+
+import torch
+import torchvision
+from msgspec.structs import replace
+
+from bench.core.facts import CudaDevice, Environment
+from bench.core.home import without_home
+from bench.core.variants import AXES
+from bench.machine import gpus
+from bench.machine.code import ROOT, commit, digest
+from nin import cgroup
+
+RECORDED_PREFIXES = (
+    "OMP_",
+    "MKL_",
+    "KMP_",
+    "MALLOC_",
+    "GLIBC_TUNABLES",
+    "LD_PRELOAD",
+    "PYTORCH_",
+    "CUBLAS_",
+    "TORCHINDUCTOR_",
+    "TORCHDYNAMO_",
+    "CUDA_",
+    "CUDNN_",
+    "TORCH_",
+    "NVIDIA_",
+)
+"""Variables that change speed."""
+OF_PATHS = ("_DIR", "_DIRECTORY", "_PATH", "_HOME", "_ROOT", "_FILE")
+"""How the names of variables end that hold a path."""
+HALF = ("avx512_bf16", "avx512_fp16", "amx_bf16", "amx_fp16", "fphp", "bf16", "svebf16")
+"""Names of the kernel for instructions that compute in half precision."""
+
+
+def describe() -> Environment:
+    """The environment of this process, for run.json. What a machine does not tell is None."""
+    library = gpus.nvml()
+    facts = gpus.by_uuid(library)  # before torch makes this process one of those that use a GPU
+    here = Environment(
+        cpu=cpu_model(),
+        page_bytes=os.sysconf("SC_PAGE_SIZE"),
+        os=f"{platform.system()} {platform.release()}",
+        architecture=platform.machine(),
+        libc=" ".join(platform.libc_ver()),
+        huge_pages=huge_pages(),
+        governor=_read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        libraries=libraries(),
+        cxx_compiler=first_found(os.environ.get("CXX"), "g++", "clang++"),
+        c_compiler=first_found(os.environ.get("CC"), "gcc", "clang"),
+        python=platform.python_version(),
+        python_headers=python_headers(),
+        torch=str(torch.__version__),
+        torchvision=str(torchvision.__version__),
+        torch_threads=torch.get_num_threads(),
+        onednn=torch.backends.mkldnn.is_available(),
+        cpu_capability=torch.backends.cpu.get_cpu_capability(),
+        cpu_half=cpu_half(),
+        cuda=torch.version.cuda,
+        driver=gpus.driver(library),
+        triton=installed("triton"),
+        commit=commit(),
+        code=digest(ROOT, "bench", "nin"),
+        variables={name: without_home(value) for name, value in sorted(os.environ.items()) if is_recorded(name, value)},
+    )
+    return replace(here, **granted(), **on_cuda(facts))
+
+
+def is_recorded(name: str, value: str) -> bool:
+    """Whether a variable may change speed and holds no path; LD_PRELOAD's libraries are recorded."""
+    if not name.startswith(RECORDED_PREFIXES) or name.endswith(OF_PATHS):
+        return False
+    paths = any(part.startswith(("/", "~", "./", "../")) for part in value.split(os.pathsep))
+    return not (paths and name.startswith(("CUDA_", "CUDNN_", "TORCH_", "NVIDIA_")))
+
+
+def on_cuda(facts: dict[str, gpus.Facts]) -> dict[str, object]:
+    """The CUDA devices that torch sees, with what NVML tells of them, and how torch uses them; nothing without any."""
+    if not torch.cuda.is_available():
+        return {}
+    devices = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+    known = [facts.get(str(device.uuid), gpus.Facts()) for device in devices]
+    processes = [fact.processes for fact in known]
+    return {
+        "cudnn": torch.backends.cudnn.version(),
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "cudnn_deterministic": torch.backends.cudnn.deterministic,
+        "cuda_architectures": torch.cuda.get_arch_list(),
+        "cuda_devices": [
+            CudaDevice(
+                name=device.name,
+                memory_bytes=device.total_memory,
+                capability=(device.major, device.minor),
+                multiprocessors=device.multi_processor_count,
+                power_limit_w=fact.power_limit_w,
+                max_sm_clock_hz=fact.max_sm_clock_hz,
+                mig=fact.mig,
+            )
+            for device, fact in zip(devices, known, strict=True)
+        ],
+        "gpu_processes": [] if None in processes else processes,
+    }
+
+
+def cpu_model() -> str | None:
+    """The processor's name."""
+    for line in (_read("/proc/cpuinfo") or "").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or None
+
+
+def cpu_half() -> str | None:
+    """The processor's instructions for half precision, of x86 and Arm; None where the kernel names none."""
+    for line in (_read("/proc/cpuinfo") or "").splitlines():
+        if line.startswith(("flags", "Features")):
+            return " ".join(flag for flag in HALF if flag in line.split()) or None
+    return None
+
+
+def granted() -> dict[str, float | None]:
+    """Processors and memory that this process may use; where a container sets limits, those."""
+    found = cgroup.limits()
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "cores": cgroup.usable_cores(found),
+        "affinity_cores": cgroup.affinity_cores(),
+        "cpu_quota": found.cpu_quota,
+        "memory_bytes": least(memory_bytes, found.memory_limit_bytes),
+        "memory_limit_bytes": found.memory_limit_bytes,
+        "memory_available_bytes": least(available_bytes(), found.memory_left_bytes),
+    }
+
+
+def available_bytes() -> int | None:
+    """What new processes may have of the machine's memory, by the kernel's estimate."""
+    lines = (_read("/proc/meminfo") or "").splitlines()
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
+
+
+def least(*found: int | None) -> int | None:
+    """The least of what is known; None where nothing is."""
+    return min((value for value in found if value is not None), default=None)
+
+
+def huge_pages() -> str | None:
+    """The setting of transparent huge pages: the bracketed word of the kernel's line."""
+    text = _read("/sys/kernel/mm/transparent_hugepage/enabled") or ""
+    return text.partition("[")[2].partition("]")[0] or None
+
+
+def libraries() -> dict[str, str]:
+    """The libraries that variants load first and that are here: by value of an axis, the name that the loader takes."""
+    values = [value for axis in AXES.values() for value in axis.values.values()]
+    known = {value.name: next(filter(None, map(ctypes.util.find_library, value.preload)), "") for value in values}
+    return {name: library for name, library in known.items() if library}
+
+
+def first_found(*candidates: str | None) -> str | None:
+    """The name of the first of some programs that is there."""
+    return next((Path(c).name for c in candidates if c and shutil.which(c)), None)
+
+
+def python_headers() -> bool:
+    """Whether Python.h lies where Triton looks for it (triton/runtime/build.py, Triton 3.8)."""
+    scheme = sysconfig.get_default_scheme().replace("posix_local", "posix_prefix")
+    return (Path(sysconfig.get_path("include", scheme)) / "Python.h").is_file()
+
+
+def installed(package: str) -> str | None:
+    """The version of a package; None where it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _read(path: str) -> str | None:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError:
+        return None

@@ -1,0 +1,76 @@
+"""The pilot: round 0, in which each variant is measured once, and what it needs is learned."""
+
+from collections.abc import Sequence
+from statistics import median
+
+from bench.core.header import Learned
+from bench.core.variants import LARGEST
+from bench.plan import schedule
+from bench.run import largest
+from bench.run.record import Run, Trial
+from bench.run.trial import take
+
+
+def take_all(run: Run) -> None:
+    """Take the trials of the pilot that are left, as far as the budget lets them."""
+    light = schedule.light(verdicts=run.plan.verdicts, budget_s=run.plan.budget_s)
+    planned = schedule.pilot_of_trees(run.entries) if run.trees else schedule.pilot(run.entries, light=light)
+    for index, trial in enumerate(planned):
+        while is_due(run, trial):
+            if run.left_s() <= 0:
+                return
+            left_s = expected_s(run.trials) * (len(planned) - index) + rounds_expected_s(run)
+            what = " ".join(filter(None, ("pilot", trial.arm.tree, trial.arm.variant.id, trial.probes)))
+            run.progress.before(what, index, len(planned), left_s)
+            if trial.probes == "fit":
+                largest.find(run, trial)
+                break
+            known = run.learned.counts.get(trial.arm.variant.id)  # both trees take the same
+            take(run, trial, known, run.pilot_limit_s(), run.learned.largest.get(trial.arm.variant.id))
+
+
+def is_due(run: Run, trial: schedule.Planned) -> bool:
+    """Whether a trial of the pilot is still to be taken."""
+    if trial.probes == "fit":
+        return trial.arm.variant.id not in run.learned.largest
+    if piloted(trial, run.trials, run.full_limit_s()):
+        return False
+    return worth_piloting(trial, run.trials, run.learned, run.header.data.train_images)
+
+
+def piloted(trial: schedule.Planned, taken: Sequence[Trial], full_limit_s: float) -> bool:
+    """Whether a trial of the pilot was taken. A base that died is tried again: its head is judged by it."""
+    named = (trial.arm.variant.id, trial.probes, trial.arm.tree)
+    same = [t for t in taken if t.stage == "pilot" and (t.variant_id, t.probes, t.tree) == named]
+    seen = [t.status for t in same if not cut_short(t, full_limit_s)]
+    tries = schedule.PILOT_TRIES if trial.arm.tree == "base" else 1
+    return len(seen) >= tries or any(status not in schedule.DEAD for status in seen)
+
+
+def cut_short(trial: Trial, full_limit_s: float) -> bool:
+    """Whether the budget, and not the trial's own limit, ended it: that says nothing of what it measures."""
+    return trial.status == "timeout" and trial.duration_s < full_limit_s
+
+
+def worth_piloting(trial: schedule.Planned, taken: Sequence[Trial], learned: Learned, train_images: int) -> bool:
+    """Steps of a largest batch only once it is known; the others only of what ran and is not slow."""
+    variant, step_s = trial.arm.variant, learned.step_s.get(trial.arm.variant.id, 0.0)
+    if schedule.times_steps(trial.probes):
+        return variant.batch_size != LARGEST or variant.id in learned.largest
+    if not any(t.variant_id == variant.id and t.times_steps and t.ok for t in taken):
+        return False
+    if trial.probes in ("memory", schedule.SUSTAINED):
+        return step_s <= schedule.MEMORY_STEP_S
+    epoch_s = train_images * step_s / int(learned.largest.get(variant.id, variant.batch_size))
+    return schedule.passes(variant) * epoch_s <= schedule.EPOCHS_LIMIT_S
+
+
+def expected_s(taken: Sequence[Trial]) -> float:
+    """What a trial of a run takes, by those that were taken."""
+    return median([trial.duration_s for trial in taken] or [schedule.UNSEEN_TRIAL_S])
+
+
+def rounds_expected_s(run: Run) -> float:
+    """What the rounds may take, as far as the budget lets them."""
+    in_rounds = [entry.variant for entry in run.entries if not entry.pilot_only]
+    return min(run.left_s(), run.plan.rounds * sum(map(run.trial_s, in_rounds)))

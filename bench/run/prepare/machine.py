@@ -1,0 +1,36 @@
+"""The machine and its software, asked of a child: the parent never loads torch. And what can't run on it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from bench.core import home
+from bench.core.axes.place import Machine
+from bench.core.facts import Environment
+from bench.core.variants import UsageError, Variant
+from bench.plan import schedule
+from bench.plan.matrix import Entry, excluded_reason
+from bench.process import child
+from bench.run.prepare.dry import ASK_LIMIT_S
+from nin.cgroup import limits
+
+
+def environment() -> Environment:
+    """The environment of a process that has torch.
+
+    UsageError if torch can't be used, or no temporary file can be written.
+    """
+    home.temporary()
+    variables = child.environment_of(Variant(), {}, Path())
+    limit_s = ASK_LIMIT_S * schedule.patience(limits().cpu_quota)
+    reply = child.ask({"task": "environment"}, variables, limit_s)
+    if reply["status"] != "ok":
+        msg = f"torch can't be used here: {reply['reason']}"
+        raise UsageError(msg)
+    return msgspec.convert(reply["environment"], Environment)
+
+
+def exclusions(entries: Iterable[Entry], here: Machine) -> dict[str, str]:
+    """Why each variant can't run here, by id; empty if it can."""
+    return {entry.variant.id: excluded_reason(entry.variant, here) for entry in entries}

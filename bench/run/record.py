@@ -1,0 +1,130 @@
+"""A run under way: its record, which is saved from here alone, and the trials that were taken."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bench.core.header import Header, Learned, Plan, State, check_known
+from bench.core.progress import RunProgress
+from bench.core.records import SAMPLES, TRIALS, ArmName, Row, read_rows, read_variants
+from bench.core.variants import Variant, runnable_variants
+from bench.plan import schedule
+from bench.plan.matrix import Entry
+from bench.process import child
+from bench.run.folder import RunFolder
+
+
+class Trial(Struct, frozen=True, kw_only=True):
+    """A trial that was taken: of its row in trials.csv what decides which trials follow."""
+
+    round: int
+    order: int
+    arm: ArmName
+    stage: str
+    variant_id: str
+    probes: str
+    status: str
+    reason: str = ""
+    duration_s: float
+    tree: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it measured what was asked."""
+        return self.status == "ok"
+
+    @property
+    def times_steps(self) -> bool:
+        """Whether it was asked for steps."""
+        return schedule.times_steps(self.probes)
+
+    @classmethod
+    def of(cls, row: Row) -> "Trial":
+        """The trial of a row of trials.csv. One without a duration is of unknown length, and counts as none."""
+        return msgspec.convert({**row, "duration_s": row["duration_s"] or 0.0}, cls)
+
+
+@dataclass(slots=True)
+class Run:
+    """A run under way: its folder, its record, and what was measured so far."""
+
+    folder: RunFolder
+    header: Header
+    """run.json."""
+    entries: list[Entry]
+    """What can run here."""
+    progress: RunProgress
+    cache: Path
+    """For compiled code; its folder is this run's own."""
+    trees: dict[str, Path] = field(default_factory=dict)
+    """Where the code trees `base` and `head` lie; empty where one tree is measured."""
+    worker: Sequence[str] = child.WORKER
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    """What variants load first, as this machine's loader finds it now."""
+    trials: list[Trial] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
+    next_trial: int = 1
+
+    @property
+    def plan(self) -> Plan:
+        """What is to be measured."""
+        return self.header.plan
+
+    @property
+    def learned(self) -> Learned:
+        """What the trials told of those to come."""
+        return self.header.learned
+
+    @property
+    def state(self) -> State:
+        """How the run stands."""
+        return self.header.state
+
+    def save(self, part: Learned | State) -> None:
+        """Put what was learned, or the state, in place of what there was, and write run.json."""
+        name = "learned" if isinstance(part, Learned) else "state"
+        self.header = replace(self.header, **{name: part})
+        self.folder.write_run(self.header)
+
+    def left_s(self) -> float:
+        """Seconds of the budget that are left; endless without a budget."""
+        budget_s = self.plan.budget_s
+        return float("inf") if budget_s is None else budget_s - (time.monotonic() - self.started)
+
+    def full_limit_s(self) -> float:
+        """Seconds after which a trial of the pilot is ended, whatever the budget."""
+        return schedule.time_limit_s(None, self.header.environment.cpu_quota)
+
+    def pilot_limit_s(self) -> float:
+        """Seconds that a trial of the pilot may take: no more than the budget has left."""
+        return min(self.full_limit_s(), max(0.0, self.left_s()))
+
+    def trial_s(self, variant: Variant) -> float:
+        """What a variant's trial of steps should take, by its pilot, which alone compiled from nothing."""
+        return self.learned.trial_s.get(variant.id, schedule.UNSEEN_TRIAL_S)
+
+
+def now() -> datetime:
+    """The time to the second, as it stands in the files."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def resume(folder: Path, header: Header, progress: RunProgress, cache: Path) -> Run:
+    """The run of a folder, to be gone on with under this record. RecordError if it can't be."""
+    variants = read_variants(folder)
+    check_known(header, folder, {str(row["variant_id"]) for row in variants})
+    opened, warnings = RunFolder.reopen(folder)
+    for warning in warnings:
+        progress.say(f"warning: {warning}")
+    entries = [Entry(variant=v, pilot_only=v.id in header.plan.pilot_only) for v in runnable_variants(variants)]
+    rows = read_rows(folder, TRIALS)[0]
+    # Samples without a trial's row were being written when the run was killed; their id stays theirs.
+    ids = (str(row["trial_id"]) for row in [*rows, *read_rows(folder, SAMPLES)[0]])
+    next_trial = 1 + max((int(trial_id[1:]) for trial_id in ids), default=0)
+    return Run(opened, header, entries, progress, cache, trials=[Trial.of(row) for row in rows], next_trial=next_trial)

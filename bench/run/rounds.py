@@ -1,0 +1,145 @@
+"""The rounds: every arm once in each, and the fresh ones that confirm what the others flagged."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from bench.core.header import Ended, Flagged, Learned
+from bench.core.progress import duration
+from bench.core.variants import Variant
+from bench.plan import counts, schedule
+from bench.run.record import Run, Trial
+from bench.run.trial import take
+
+Flag = Callable[[Path], list[Flagged]]
+"""Gives the cells of a run that look changed, from its folder."""
+
+
+def take_all(run: Run, flag: Flag | None) -> Ended:
+    """Take the rounds that are left, and those that confirm; why they ended."""
+    arms = arms_of(run)
+    if not run.trees:
+        run.save(evened(run.learned, [arm.variant for arm in arms]))
+    begun = any(t.stage == "confirm" for t in run.trials)
+    flagged = run.state.flagged if begun else None
+    # Which arms make a round complete, should this process be killed.
+    run.save(replace(run.state, arms=[(arm.variant.id, arm.name) for arm in arms], flagged=flagged))
+    ended_because: Ended = "rounds"
+    if flagged is None:
+        reserve = schedule.CONFIRM_ROUNDS if flag else 0
+        ended_because = take_stage(run, "measure", arms, run.plan.rounds, reserve)
+    return confirm(run, arms, flag, ended_because) if flag else ended_because
+
+
+def arms_of(run: Run) -> list[schedule.Arm]:
+    """The arms of every round, by what the pilot's trials of steps came to."""
+    pilots = [t for t in run.trials if t.stage == "pilot" and t.times_steps]
+    failed = {t.variant_id for t in pilots if t.status not in ("ok", *schedule.DEAD)}
+    if run.trees:
+        based = {t.variant_id for t in pilots if t.ok and t.tree == "base"}
+        return schedule.arms_of_trees(run.entries, failed | {e.variant.id for e in run.entries} - based)
+    failed |= {t.variant_id for t in pilots} - {t.variant_id for t in pilots if t.ok}
+    failed |= schedule.very_slow((entry.variant for entry in run.entries), run.learned.step_s)
+    failed |= {e.variant.id for e in run.entries if e.variant.id not in run.learned.step_s}  # the budget ended
+    return schedule.arms(run.entries, failed, twice=run.plan.verdicts)
+
+
+def evened(learned: Learned, variants: list[Variant]) -> Learned:
+    """What was learned, with counts by which all that are compared take the same samples of the same steps."""
+    even = counts.evened(variants, learned.counts, learned.step_s)
+    trial_s = dict(learned.trial_s)
+    for variant_id, own in learned.counts.items():
+        more = counts.steps_of(even[variant_id]) - counts.steps_of(own)
+        before_s = trial_s.get(variant_id, schedule.UNSEEN_TRIAL_S)
+        trial_s[variant_id] = max(0.0, before_s + more * learned.step_s.get(variant_id, 0.0))
+    return replace(learned, trial_s=trial_s, counts=even)
+
+
+def confirm(run: Run, arms: list[schedule.Arm], flag: Flag, ended_because: Ended) -> Ended:
+    """Take the fresh rounds of what the others flag, if all of them fit; why the run ended."""
+    flagged = run.state.flagged
+    if flagged is None:
+        flagged = flag(run.folder.folder)
+        run.save(replace(run.state, flagged=flagged))
+    variants = {cell.variant_id for cell in flagged}
+    if not variants:
+        return ended_because
+    run.progress.say(f"{len(flagged)} cells look changed: {schedule.CONFIRM_ROUNDS} fresh rounds decide")
+    return take_stage(run, "confirm", [arm for arm in arms if arm.variant.id in variants], schedule.CONFIRM_ROUNDS)
+
+
+def take_stage(run: Run, stage: str, arms: list[schedule.Arm], wanted: int, reserve: int = 0) -> Ended:
+    """Take what is left of the wanted rounds of a stage, as far as the budget lets them; why they ended.
+
+    The budget keeps room for `reserve` rounds after them. If two trees are compared, a round in which a trial
+    died is taken again, of its variant alone and within `schedule.repeats`.
+    """
+    due = due_of(run, stage, arms, wanted)
+    if not due:
+        return "rounds"
+    left, round_s = max(due.values()), sum(run.trial_s(arm.variant) for arm in due)
+    fitting = schedule.rounds_that_fit(run.left_s() - reserve * round_s, round_s, left)
+    run.progress.say(
+        f"{fitting} of {left} rounds fit the budget: a round of {len(due)} trials takes about {duration(round_s)}"
+    )
+    predict(run, fitting * round_s)
+    if stage == "confirm" and fitting < left:  # fewer would decide nothing
+        return "budget"
+    seen_s: list[float] = []
+    while due := due_of(run, stage, arms, wanted):
+        left = max(due.values())
+        if schedule.rounds_that_fit(run.left_s() - reserve * round_s, round_s, left) < 1:
+            return "budget"
+        began, number = time.monotonic(), 1 + max((t.round for t in run.trials), default=0)
+        take_round(run, schedule.round_trials(list(due), run.header.order, number, stage), round_s, left)
+        if all(t.ok for t in run.trials if t.round == number):  # a time limit is no round's length
+            seen_s.append(time.monotonic() - began)
+            round_s = max(seen_s)  # what took long once may do so again
+        elif run.trees:
+            run.progress.say(
+                f"round {number} counts for nothing and is taken again: {schedule.repeats(wanted)} are, at most"
+            )
+    return "rounds"
+
+
+def due_of(run: Run, stage: str, arms: list[schedule.Arm], wanted: int) -> dict[schedule.Arm, int]:
+    """The arms of which further rounds are to be taken, with how many; those of two trees by their variants."""
+    taken = [trial for trial in run.trials if trial.stage == stage]
+    groups: dict[str, list[schedule.Arm]] = {}
+    for arm in arms:
+        groups.setdefault(arm.variant.id if run.trees else "", []).append(arm)
+    left = {key: rounds_left(group, taken, wanted, of_trees=bool(run.trees)) for key, group in groups.items()}
+    return {arm: left[key] for key, group in groups.items() for arm in group if left[key]}
+
+
+def rounds_left(group: Sequence[schedule.Arm], taken: Sequence[Trial], wanted: int, *, of_trees: bool) -> int:
+    """How many rounds of some arms are to be taken; of two trees none if a trial showed that they can't be."""
+    names = [(arm.variant.id, arm.name) for arm in group]
+    ids = {arm.variant.id for arm in group}
+    if of_trees and any(t.variant_id in ids and t.status not in ("ok", *schedule.DEAD) for t in taken):
+        return 0
+    whole, spoilt = schedule.tally(names, [(t.round, t.variant_id, t.arm, t.status) for t in taken])
+    return schedule.rounds_left(whole, spoilt, wanted, repeated=of_trees)
+
+
+def predict(run: Run, rounds_s: float) -> None:
+    """Say how long the whole run should take, once; nothing of two trees, whose fresh rounds can't be known."""
+    if run.learned.predicted_s is not None or run.trees:
+        return
+    predicted_s = round(time.monotonic() - run.started + rounds_s + schedule.REPORT_RESERVE_S)
+    run.progress.say(f"the whole run should take about {duration(predicted_s)}")
+    run.save(replace(run.learned, predicted_s=predicted_s))
+
+
+def take_round(run: Run, planned: list[schedule.Planned], round_s: float, wanted: int) -> None:
+    """Take the trials of one round."""
+    fitting = schedule.rounds_that_fit(run.left_s(), round_s, wanted)
+    for index, trial in enumerate(planned):
+        variant = trial.arm.variant
+        left_s = round_s * (fitting - index / len(planned))
+        what = " ".join(filter(None, (f"round {trial.round}", trial.arm.name, trial.arm.tree, variant.id)))
+        run.progress.before(what, index, len(planned), left_s)
+        limit_s = schedule.time_limit_s(run.trial_s(variant))
+        take(run, trial, run.learned.counts[variant.id], limit_s, run.learned.largest.get(variant.id))
