@@ -153,6 +153,7 @@ from bench.core.variants import Variant, as_row, parse_id
 from bench.plan.matrix import Entry, matrix
 from bench.process import child
 from bench.report.outcome.advice import lines_of, nin_command
+from bench.run.folder import variant_rows
 
 one = Variant(arenas="one")
 data = load(Path(sys.argv[1]))
