@@ -1,8 +1,9 @@
 """An eager variant against float64, layer by layer: each is given exactly what the reference's layer was given.
 
 The yardstick is measured on this very model, in this precision: how far each result moves when all that a layer is
-given, its weights too, is moved at random by one grain of the precision (several draws); and, where a precision has
-kernels of its own, how far plain eager code of that precision is off, in the default layout.
+given, its weights too, is moved at random by one grain of the precision, once for each layout that torch's own layers
+may compute in; and, where a precision has kernels of its own, how far plain eager code of that precision is off, in the
+default layout.
 """
 
 import copy
@@ -16,16 +17,22 @@ import torch.nn.functional as F
 from torch import nn
 
 from bench.measure.validity.borders import Border, visited
+from bench.measure.validity.numerics_layout import OwnLayers
 from bench.measure.validity.rounding import GRAIN, is_coarse, moved, precision_of
 from bench.measure.validity.weights import NotGatedError
 from bench.measure.workload import Workload
 from nin.loaders import Batch
+from nin.train import MEMORY_FORMATS
 
 MULTIPLE = 4.0
 """How many yardsticks a result may be off by."""
 FACTOR_SHARE = 0.25
 """Of that, what a result's size may be off by: rounding errors cancel over its elements, a factor does not."""
-DRAWS = 2
+MOST_WIDENED = 128.0
+"""How many times as far as in the default layout torch's own layers may be off in the other one: more is no rounding.
+
+In float32 it is a share 2^-10 of a result, or four times a thousandth with all that a result may be off by.
+"""
 MOST_HALVINGS = 24
 
 Key = tuple[str, Border | str]
@@ -55,6 +62,11 @@ class Yard:
     def of(cls, least: float, misses: list[Miss]) -> "Yard":
         """The largest of several misses, and at least a share `least` of the reference's size."""
         return cls(max(least * misses[0].size, *(m.distance for m in misses)), max(m.along for m in misses))
+
+    def widened(self, miss: Miss) -> "Yard":
+        """This one, or a miss in torch's other layout where that is larger: up to MOST_WIDENED times this one."""
+        most = MOST_WIDENED * self.distance
+        return Yard(max(self.distance, min(miss.distance, most)), max(self.along, min(miss.along, FACTOR_SHARE * most)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,13 +189,18 @@ def train(
     return scores_NK.detach(), float(loss.detach())
 
 
-def drawn(model: nn.Module, reference: Reference, batch: Batch, grain: float, seed: int) -> dict[Key, Miss]:
-    """How far each result moves in float32 where all that a layer is given, weights too, moves by a grain."""
+def drawn(
+    model: nn.Module, reference: Reference, batch: Batch, grain: float, seed: int, layout: torch.memory_format
+) -> dict[Key, Miss]:
+    """How far each result moves in float32 if all that a layer is given, weights too, moves by a grain.
+
+    torch's own layers compute in a memory format.
+    """
     other, visitor = copy.deepcopy(model), Held(reference, grain=grain, seed=seed)
     with torch.no_grad():
         for parameter in other.parameters():
             moved(parameter, grain, visitor.generator)
-    with visited(other, visitor):
+    with visited(other, visitor), OwnLayers(layout):
         train(other, *batch)
     visitor.hold_parameters(other)
     return visitor.misses
@@ -217,15 +234,20 @@ def held(
 def yardsticks(work: Workload, model: nn.Module, reference: Reference, batch: Batch) -> dict[Key, Yard]:
     """How far each result is off by rounding in the variant's precision."""
     precision = precision_of(work)
-    found = [drawn(model, reference, batch, GRAIN[precision], seed) for seed in range(DRAWS)]
+    grain = GRAIN[precision]
+    layouts = enumerate(MEMORY_FORMATS.values())
+    found = [drawn(model, reference, batch, grain, seed, layout) for seed, layout in layouts]
     if is_coarse(precision):
         plain = copy.deepcopy(model).to(work.device)
-        eager = held(work, plain, reference, batch[0].to(work.device), batch[1].to(work.device)).misses
-        found.append(eager)
+        found.append(held(work, plain, reference, batch[0].to(work.device), batch[1].to(work.device)).misses)
     if endless := [key for misses in found for key, missed in misses.items() if not math.isfinite(missed.distance)]:
         msg = f"{words(endless[0])} can't be held in {precision}, nor by plain eager code"
         raise NotGatedError(msg)
-    return {key: Yard.of(GRAIN[precision] / 2, [misses[key] for misses in found if key in misses]) for key in found[0]}
+    plain_draw, laid_draw, *eager = found
+    return {
+        key: Yard.of(grain / 2, [misses[key] for misses in (plain_draw, *eager) if key in misses]).widened(laid_draw[key])
+        for key in plain_draw
+    }
 
 
 def findings(misses: dict[Key, Miss], yards: dict[Key, Yard]) -> tuple[Finding, Finding]:
