@@ -19,12 +19,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from bench.measure.validity.numerics_layers import MOST_HALVINGS, Finding, train
+from bench.measure.validity.numerics_layers import DRAWS, MOST_HALVINGS, Finding, train
 from bench.measure.validity.numerics_layout import OwnLayers
 from bench.measure.validity.rounding import ROUNDOFF, moved, precision_of
 from bench.measure.workload import Workload
 
-DRAWS = 2
 MULTIPLE = 8.0
 """How many times as far as eager code a compiled variant may be off."""
 LEAST_SCORE_ERROR, LEAST_GRADIENT_ERROR = 2.0**-20, 2.0**-12
@@ -105,7 +104,9 @@ def findings(work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor)
     mine = without_overflow(work, work.trainer.model, *work.trainer.move(x, y), work.trainer.forward)
     bound = MULTIPLE * max(LEAST_SCORE_ERROR, *(score_error(yard, exact) for yard in (*yards, large)))
     scores = Finding(what="the scores", error=score_error(mine, exact), bound=bound, by_a_factor=False)
-    mine_off, large_off, *yards_off = (errors(result, exact, max(NOTHING, roundoff)) for result in (mine, large, *yards))
+    mine_off, large_off, *yards_off = (
+        errors(result, exact, max(NOTHING, roundoff)) for result in (mine, large, *yards)
+    )
     bounds = gradient_bounds(yards_off, large_off, small_ones(exact))
     found = [
         Finding(what=f"gradients of {name}", error=error, bound=bounds[name], by_a_factor=False)
@@ -114,7 +115,9 @@ def findings(work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor)
     return scores, max(found, key=lambda f: f.share), abs(mine.loss - exact.loss) / abs(exact.loss)
 
 
-def gradient_bounds(yards_off: list[dict[str, float]], large_off: dict[str, float], small: set[str]) -> dict[str, float]:
+def gradient_bounds(
+    yards_off: list[dict[str, float]], large_off: dict[str, float], small: set[str]
+) -> dict[str, float]:
     """How far the gradient of each parameter may be off.
 
     By the largest error of all parameters: a ReLU that rounding tips over is much where a layer is small, and tips in
