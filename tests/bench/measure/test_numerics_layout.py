@@ -1,6 +1,6 @@
 """Sums that torch's own layers round more in one layout are no fault; what is wrong in a layout is found."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -14,6 +14,16 @@ from bench.measure.workload import Workload
 MakeWork = Callable[..., Workload]
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """torch computes in one thread: it adds up all numbers of a channel in a row."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("layout", ["nchw", "nhwc"])
 def test_torch_s_batch_norms_pass_over_many_numbers(layout: str, real_work: MakeWork) -> None:
     """In nhwc on the CPU, torch adds up a channel's 25,000 numbers one after another, in float32."""
