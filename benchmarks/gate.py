@@ -93,7 +93,7 @@ def outcome(work: Workload) -> tuple[dict[str, float], str, str]:
         samples, reason = numerics.measure(work)
     except NotGatedError as error:
         return {}, "not gated", str(error)
-    values = {row["metric"]: row["value"] for row in samples.rows}
+    values = {row.metric: row.value for row in samples.rows}
     return values, "INVALID" if reason else "passed", reason
 
 

@@ -1,99 +1,38 @@
 """What changed between two code trees: the cells of `bench ab`, flagged by the rounds, confirmed by fresh ones."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import msgspec
 import numpy as np
 import pandas as pd
 
-from bench.analyse import tables
+from bench.analyse import outcomes
+from bench.analyse.ab_cells import (
+    CONTROLS,
+    KEYS,
+    SCOPES,
+    Change,
+    Key,
+    Stage,
+    complete,
+    measured,
+    median_s,
+    stage_of,
+    whole_rounds,
+)
 from bench.analyse.deaths import HEAD, Deaths
 from bench.analyse.load import RunData
-from bench.analyse.stats import LEAST_ROUNDS, LEVEL, NOTHING, Interval, as_ratio, holm, p_above, shift_interval
-from bench.analyse.verdicts import FASTER, INVALID, NOISY, SLOWER, UNDECIDED, Control, delta_of, verdict
+from bench.analyse.stats import LEAST_ROUNDS, LEVEL, holm, p_above
+from bench.analyse.tables.columns import bounded
+from bench.analyse.verdicts import FASTER, INVALID, NOISY, SLOWER, UNDECIDED, delta_of, verdict
 from bench.core.header import Flagged
 from bench.plan.schedule import CONFIRM_ROUNDS, DEAD, repeats, tally
 
-CONTROLS = ["A", "A'"]
 LEAST_WORTH = 0.005
 """A change worth less of the step is not named."""
-SCOPES = ("step", "phase", "layer")
-KEYS = ["variant_id", "scope", "layer", "phase"]
-
-Key = tuple[str, str, str, str]
-"""The values of KEYS: what names a cell."""
-
 REGRESSED, UNSETTLED, INCOMPARABLE, DIES = 1, 3, 4, 5
 """Exit codes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """A cell of a variant in both trees: a row of changes.csv. Ratio is the base's seconds over the head's."""
-
-    variant_id: str
-    scope: str = "step"
-    layer: str = ""
-    phase: str = ""
-    base_s: float = math.nan
-    head_s: float = math.nan
-    ratio: Interval = NOTHING
-    verdict: str = ""
-    """Empty where the cell is worth too little to judge, or only one tree has it."""
-    flag: str = ""
-    """FASTER or SLOWER by the first rounds."""
-    confirmed: bool | None = None
-    """Whether fresh rounds alone said the same; None where nothing was flagged, or they are not all there."""
-    p: float = math.nan
-    """Of the fresh rounds: one-sided, against delta, adjusted by Holm."""
-    worth: float = math.nan
-    """What the ratio makes of the base's seconds, less those, over the base's step; within rounds, as the ratio is."""
-    n: int = 0
-    reason: str = ""
-
-    @property
-    def key(self) -> Key:
-        """What names the cell."""
-        return (self.variant_id, self.scope, self.layer, self.phase)
-
-    @property
-    def name(self) -> str:
-        """The cell within its variant: `step`, `forward`, `1.0 backward`."""
-        return " ".join(filter(None, (self.layer, self.phase))) or "step"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """The complete rounds of one stage."""
-
-    rounds: list[int]
-    cells: dict[Key, pd.DataFrame]
-    """Seconds: a row a round, a column an arm."""
-    controls: list[Control]
-    """The base's step against itself, by variant."""
-
-    @property
-    def noisy(self) -> set[str]:
-        """The devices on which identical code came out different."""
-        return {control.device for control in self.controls if control.noisy}
-
-
-def stage_of(data: RunData, name: str) -> Stage:
-    """The stage `measure` or `confirm` of a run."""
-    rounds = data.rounds if name == "measure" else data.confirm_rounds
-    values = data.values  # noqa: PD011 - a field of ours
-    walls = values[(values.stage == name) & (values.metric == "wall") & values["round"].isin(rounds)]
-    cells: dict[Key, pd.DataFrame] = {}
-    if len(walls):
-        # pivot, not pivot_table: a trial that gave two values must be an error, not their mean
-        table = walls.pivot(index=[*KEYS, "round"], columns="arm", values="value")  # noqa: PD010
-        by_key = {key: arms.droplevel(KEYS) for key, arms in table.groupby(level=KEYS)}
-        as_measured = dict.fromkeys(walls[KEYS].itertuples(index=False, name=None))
-        cells = {key: by_key[key] for key in as_measured}
-    steps = {key[0]: arms.reindex(columns=CONTROLS).dropna() for key, arms in cells.items() if key[1] == "step"}
-    controls = [tables.control(data, variant_id, np.log(arms)) for variant_id, arms in steps.items() if len(arms)]
-    return Stage(rounds=rounds, cells=cells, controls=controls)
 
 
 def gate(data: RunData) -> list[Change]:
@@ -103,11 +42,12 @@ def gate(data: RunData) -> list[Change]:
     """
     stage = stage_of(data, "measure")
     found = []
-    for variant_id, excluded in zip(data.variants.variant_id, data.variants.excluded_reason, strict=True):
-        if excluded:
-            found.append(Change(variant_id=variant_id, verdict=INVALID, reason=f"not run: {excluded}"))
+    for variant_id in data.variants:
+        if variant_id in data.excluded:
+            reason = f"not run: {data.excluded[variant_id]}"
+            found.append(Change(variant_id=variant_id, verdict=INVALID, reason=reason))
         else:
-            found += _of_variant(data, str(variant_id), stage)
+            found += _of_variant(data, variant_id, stage)
     return found
 
 
@@ -122,7 +62,7 @@ def changes(data: RunData) -> list[Change]:
     fresh = stage_of(data, "confirm")
     cells = data.run.plan.flagged or ()
     declared: dict[Key, str] = {(c.variant_id, c.scope, c.layer, c.phase): c.flag for c in cells}
-    arms = {key: _whole(fresh.cells, key) for key in declared}
+    arms = {key: whole_rounds(fresh.cells, key) for key in declared}
     whole = {key for key in declared if len(arms[key]) >= CONFIRM_ROUNDS}
     # What can't be decided stays in the family: leaving it out would make the others look surer.
     p_values = [_p_of(data, key, declared[key], arms[key]) if key in whole else 1.0 for key in declared]
@@ -131,7 +71,7 @@ def changes(data: RunData) -> list[Change]:
         _decided(c, fresh, adjusted[c.key] if c.key in whole and c.flag == declared[c.key] else None) if c.flag else c
         for c in gate(data)
     ]
-    return [_doubted(c, NOISY, "") if tables.device_of(data, c.variant_id) in fresh.noisy else c for c in found]
+    return [_doubted(c, NOISY, "") if data.variants[c.variant_id].device in fresh.noisy else c for c in found]
 
 
 def exit_code(found: list[Change], died: list[Deaths], *, strict: bool) -> int:
@@ -165,7 +105,7 @@ def frame(found: list[Change]) -> pd.DataFrame:
             **dict(zip(KEYS, c.key, strict=True)),
             "base_s": c.base_s,
             "head_s": c.head_s,
-            **tables.bounded("ratio", c.ratio),
+            **bounded("ratio", c.ratio),
             "verdict": c.verdict,
             "confirmed": "" if c.confirmed is None else str(c.confirmed),
             "p": c.p,
@@ -189,7 +129,8 @@ def _of_variant(data: RunData, variant_id: str, stage: Stage) -> list[Change]:
         return [Change(variant_id=variant_id, verdict=INVALID, reason=_nothing_measured(data, variant_id))]
     doubt = _spoilt(data, variant_id)
     step_s = median_s(step, CONTROLS)
-    delta, noisy = delta_of(tables.device_of(data, variant_id)), tables.device_of(data, variant_id) in stage.noisy
+    device = data.variants[variant_id].device
+    delta, noisy = delta_of(device), device in stage.noisy
     found = []
     for key in sorted(mine, key=lambda key: SCOPES.index(key[1])):  # stable: phases and layers keep their order
         change = _judged(key, mine[key], step_s, whole, delta)
@@ -201,7 +142,7 @@ def _of_variant(data: RunData, variant_id: str, stage: Stage) -> list[Change]:
 
 def _unfit(data: RunData, variant_id: str) -> str:
     """Why nothing of a variant can be compared: a trial that is no measurement of it, or a base that never ran."""
-    mine = tables.step_trials(data, variant_id)
+    mine = outcomes.step_trials(data, variant_id)
     for trial in mine[~mine.status.isin(("ok", *DEAD))].itertuples():
         return f"{trial.tree}: {trial.status}: {trial.reason}"
     if mine.empty:
@@ -230,7 +171,7 @@ def _doubted(change: Change, word: str, reason: str) -> Change:
 
 def _nothing_measured(data: RunData, variant_id: str) -> str:
     """Why a variant has no round with every arm."""
-    trials = tables.step_trials(data, variant_id)
+    trials = outcomes.step_trials(data, variant_id)
     dead = trials[trials.status != "ok"]
     for trial in dead.iloc[::-1].itertuples():
         mine = trials[trials.tree == trial.tree]
@@ -244,7 +185,7 @@ def _judged(key: Key, arms: pd.DataFrame, step_s: float, rounds: int, delta: flo
     arms = arms.reindex(columns=[*CONTROLS, HEAD])
     variant_id, scope, layer, phase = key
     change = Change(variant_id=variant_id, scope=scope, layer=layer, phase=phase)
-    change = _measured(change, arms, step_s)
+    change = measured(change, arms, step_s)
     if change.n == 0:
         missing = "head" if arms[HEAD].isna().all() else "base"
         return replace(change, reason=f"not in the {missing}")
@@ -260,53 +201,22 @@ def _judged(key: Key, arms: pd.DataFrame, step_s: float, rounds: int, delta: flo
     return replace(change, verdict=word)
 
 
-def _measured(change: Change, arms: pd.DataFrame, step_s: float) -> Change:
-    """The cell with its seconds and ratio, over rounds that have every arm."""
-    whole = arms.dropna()
-    if whole.empty:
-        return change
-    base_s, head_s = median_s(whole, CONTROLS), median_s(whole, [HEAD])
-    ratio, worth = NOTHING, (head_s - base_s) / step_s
-    if (whole > 0).to_numpy().all():
-        logs = np.log(whole)
-        ratio = as_ratio(shift_interval(logs[HEAD], logs[CONTROLS]))
-        worth = (1 / ratio.estimate - 1) * base_s / step_s
-    return replace(change, base_s=base_s, head_s=head_s, ratio=ratio, worth=worth, n=len(whole))
-
-
-def median_s(arms: pd.DataFrame, names: list[str]) -> float:
-    """The median over the trials of some arms."""
-    return float(np.nanmedian(arms[names].to_numpy()))
-
-
-def _whole(cells: dict[Key, pd.DataFrame], key: Key) -> pd.DataFrame:
-    """The fresh rounds of a cell, those with a dead trial left out; none where it lacks one that its step has."""
-    step = _complete(cells.get((key[0], "step", "", "")))
-    arms = _complete(cells.get(key))
-    return arms if len(arms) == len(step) and (arms > 0).to_numpy().all() else arms.iloc[:0]
-
-
-def _complete(arms: pd.DataFrame | None) -> pd.DataFrame:
-    """A cell's rounds that have every arm."""
-    return (pd.DataFrame() if arms is None else arms).reindex(columns=[*CONTROLS, HEAD]).dropna()
-
-
 def _p_of(data: RunData, key: Key, flag: str, arms: pd.DataFrame) -> float:
     """The p of a flagged cell's fresh rounds: that it changed by more than delta, the way it was flagged."""
     sign = 1.0 if flag == SLOWER else -1.0
     logs = sign * np.log(arms)
-    return p_above(logs[HEAD], logs[CONTROLS], math.log1p(delta_of(tables.device_of(data, key[0]))))
+    return p_above(logs[HEAD], logs[CONTROLS], math.log1p(delta_of(data.variants[key[0]].device)))
 
 
 def _decided(change: Change, fresh: Stage, p: float | None) -> Change:
     """A flagged cell as its fresh rounds alone decide it; `p` is None where they are not all there."""
     if p is None:
-        n = len(_complete(fresh.cells.get(change.key)))
+        n = len(complete(fresh.cells.get(change.key)))
         return replace(change, reason=f"looks {change.flag}; {n} of {CONFIRM_ROUNDS} fresh rounds measured it")
     step_s = median_s(fresh.cells[change.variant_id, "step", "", ""], CONTROLS)
-    measured = replace(_measured(change, fresh.cells[change.key], step_s), p=p)
-    worth = abs(measured.worth) >= LEAST_WORTH or change.scope == "step"
-    measured = replace(measured, confirmed=worth and p <= 1 - LEVEL)
-    if not measured.confirmed:
-        return replace(measured, reason=f"looked {change.flag}; {measured.n} fresh rounds did not confirm it")
-    return replace(measured, verdict=change.flag)
+    fresh_cell = replace(measured(change, fresh.cells[change.key], step_s), p=p)
+    worth = abs(fresh_cell.worth) >= LEAST_WORTH or change.scope == "step"
+    fresh_cell = replace(fresh_cell, confirmed=worth and p <= 1 - LEVEL)
+    if not fresh_cell.confirmed:
+        return replace(fresh_cell, reason=f"looked {change.flag}; {fresh_cell.n} fresh rounds did not confirm it")
+    return replace(fresh_cell, verdict=change.flag)

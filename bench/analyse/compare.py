@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bench.analyse import tables
+from bench.analyse import ratios, tables
 from bench.analyse.labels import ALWAYS_TOLD, name_of
 from bench.analyse.load import RunData, variant_axes
 from bench.analyse.stats import LEAST_ROUNDS, LEVEL, NOTHING, Interval
 from bench.core.facts import Environment
+from bench.core.metrics.metric import MetricTable
+from bench.core.metrics.registry import in_table
 from bench.core.records import RecordError
 
 CANARIES = ("convolution", "matmul", "copy")
@@ -92,10 +94,10 @@ def matches(runs: Sequence[Side]) -> list[Match]:
 
 def _told(runs: Sequence[Side]) -> list[str]:
     """Which of the axes that a name leaves out must be told to keep the names apart."""
-    ran = [run.data.variants[run.data.variants.excluded_reason == ""] for run in runs]
-    together = pd.concat(ran)
-    told = [name for name in ALWAYS_TOLD if name != "device" and len(set(together[name])) > 1]
-    return told + ["device"] * any(len(set(frame.device)) > 1 for frame in ran)
+    ran = [[variant_axes(run.data, variant_id) for variant_id in run.data.runnable] for run in runs]
+    together = [axes for of_run in ran for axes in of_run]
+    told = [name for name in ALWAYS_TOLD if name != "device" and len({axes[name] for axes in together}) > 1]
+    return told + ["device"] * any(len({axes["device"] for axes in of_run}) > 1 for of_run in ran)
 
 
 def _partners(mine: dict[str, dict[str, str]], run: Side, candidates: Sequence[str]) -> dict[str, str]:
@@ -112,7 +114,7 @@ def _partners(mine: dict[str, dict[str, str]], run: Side, candidates: Sequence[s
 
 def _axes(run: Side, variant_id: str) -> dict[str, str]:
     """The axes of a variant, with the size of its batch where that was the largest that fits."""
-    return variant_axes(run.data, variant_id) | {"batch_size": f"{tables.batch_of(run.data, variant_id):.0f}"}
+    return variant_axes(run.data, variant_id) | {"batch_size": f"{ratios.batch_of(run.data, variant_id):.0f}"}
 
 
 def _distance(axes: dict[str, str], others: dict[str, str]) -> int | None:
@@ -126,7 +128,7 @@ def _distance(axes: dict[str, str], others: dict[str, str]) -> int | None:
 
 def log_rounds(side: Side, variant_id: str) -> np.ndarray:
     """The log of seconds an image of each complete round; a baseline's two arms count as their mean."""
-    return np.asarray(tables.log_steps(side.data, variant_id).mean(axis=1), dtype=np.float64)
+    return np.asarray(ratios.log_steps(side.data, variant_id).mean(axis=1), dtype=np.float64)
 
 
 def unpaired_ratio(first: np.ndarray, other: np.ndarray) -> Interval:
@@ -147,7 +149,7 @@ def canaries(side: Side, device: str) -> dict[str, float]:
     """The median seconds of each canary on a device over the complete rounds; NaN where a run has none."""
     metrics = [f"canary_{name}" for name in CANARIES]
     measured = side.data.measured[side.data.measured.metric.isin(metrics)]
-    devices = side.data.variants.set_index("variant_id").device
+    devices = {variant_id: variant.device for variant_id, variant in side.data.variants.items()}
     medians = measured[measured.variant_id.map(devices) == device].groupby("metric")["value"].median()
     return dict(zip(CANARIES, medians.reindex(metrics), strict=True))
 
@@ -189,7 +191,7 @@ def steps(runs: Sequence[Side], found: Sequence[Match]) -> pd.DataFrame:
             if reference is not None and run is not runs[0]:
                 ratio = unpaired_ratio(log_rounds(runs[0], reference), log_rounds(run, variant_id))
                 row |= tables.bounded("ratio", ratio)
-                devices = tables.device_of(runs[0].data, reference), tables.device_of(run.data, variant_id)
+                devices = runs[0].data.variants[reference].device, run.data.variants[variant_id].device
                 if (run.name, *devices) not in drifts:
                     drifts[run.name, *devices] = drift_of(runs[0], run, devices)
                 row["ratio_less_drift"] = ratio.estimate / drifts[run.name, *devices]
@@ -215,7 +217,7 @@ def layers(runs: Sequence[Side], found: Sequence[Match]) -> pd.DataFrame:
 def memory(runs: Sequence[Side], found: Sequence[Match]) -> pd.DataFrame:
     """A row a variant and run: bytes, and the first run's over this one's."""
     frames = [run.memory.assign(layer="") for run in runs]
-    values = [f"{name}_bytes" for name in tables.MEMORY_METRICS]
+    values = [metric.in_table for metric in in_table(MetricTable.MEMORY)]
     return _side_by_side(runs, found, frames, values).drop(columns="layer")
 
 

@@ -35,7 +35,7 @@ class Deaths:
 
 def deaths(data: RunData) -> list[Deaths]:
     """The variants of which a trial died in a round that has all its arms, in either stage."""
-    found = (of_variant(data, str(variant_id)) for variant_id in data.variants.variant_id)
+    found = (of_variant(data, variant_id) for variant_id in data.variants)
     return [told for told in found if told is not None]
 
 

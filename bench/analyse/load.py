@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.analyse.stats import NOTHING, Interval, median_interval
-from bench.analyse.values import CELL, closures, launch_gaps, of_same_models, overheads, paths_of, trial_values
+from bench.analyse.values import CELL, of_same_models, paths_of, trial_values, with_derived
 from bench.core.header import Header, check_known, read_run
 from bench.core.records import (
     LAYERS,
@@ -27,7 +27,7 @@ from bench.core.records import (
 )
 from bench.core.text import restored
 from bench.core.traces import STAGE
-from bench.core.variants import axes_of
+from bench.core.variants import Variant, as_row, from_row
 from bench.plan import schedule
 
 Cell = tuple[str, str, str, str, str]
@@ -40,7 +40,10 @@ class RunData:
 
     folder: Path
     run: Header
-    variants: pd.DataFrame
+    variants: dict[str, Variant]
+    """By id, in the order of variants.csv."""
+    excluded: dict[str, str]
+    """By id why a variant could not run; only those that could not."""
     trials: pd.DataFrame
     layers: pd.DataFrame
     values: pd.DataFrame
@@ -69,6 +72,11 @@ class RunData:
         return [name for mine, name in self.run.plan.arms if mine == variant_id]
 
     @property
+    def runnable(self) -> list[str]:
+        """The ids of the variants that could run."""
+        return [variant_id for variant_id in self.variants if variant_id not in self.excluded]
+
+    @property
     def measured(self) -> pd.DataFrame:
         """The values of complete rounds."""
         return self.values[(self.values.stage == "measure") & self.values["round"].isin(self.rounds)]
@@ -78,10 +86,12 @@ def load(folder: Path) -> RunData:
     """Read a run; RecordError names the file, and the line where there is one, of any damage."""
     run = read_run(folder)
     warnings = [f"gone on with elsewhere: {told}" for told in run.changed]
-    variants, trials, samples, layers = (
+    declared, trials, samples, layers = (
         read_frame(folder, table, warnings) for table in (VARIANTS, TRIALS, SAMPLES, LAYERS)
     )
-    check_variants(folder, run, variants, trials, layers)
+    check_variants(folder, run, declared, trials, layers)
+    variants = {row["variant_id"]: from_row(row) for row in declared.to_dict("records")}
+    excluded = declared[declared.excluded_reason != ""]
     check_trials(folder, trials)
     check_samples(folder, samples)
     arms: list[tuple[str, str]] = [*run.plan.arms]
@@ -96,12 +106,12 @@ def load(folder: Path) -> RunData:
     # What did not take effect in one trial may not have in another: such a variant has no numbers.
     invalid = trials[(trials.status == "invalid") & (trials.stage != STAGE)]
     values = values[~values.variant_id.isin(invalid.variant_id)]
-    values = pd.concat([values, launch_gaps(values)], ignore_index=True)
-    values = pd.concat([values, closures(values), overheads(values)], ignore_index=True)
+    values = with_derived(values)
     return RunData(
         folder=folder,
         run=run,
         variants=variants,
+        excluded=dict(zip(excluded.variant_id, excluded.excluded_reason, strict=True)),
         trials=trials,
         layers=layers[layers.trial_id.isin(trials.trial_id)],
         values=values,
@@ -270,5 +280,4 @@ def spreads(values: pd.DataFrame, rounds: Iterable[int]) -> dict[Cell, Interval]
 
 def variant_axes(data: RunData, variant_id: str) -> dict[str, str]:
     """The axes of a variant by name."""
-    row = data.variants.set_index("variant_id").loc[variant_id]
-    return axes_of(row.to_dict())
+    return as_row(data.variants[variant_id])

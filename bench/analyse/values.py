@@ -1,8 +1,11 @@
 """The values of a trial: one a cell, from its samples; and what they tell together, such as the closure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
+
+from bench.core.metrics.registry import metric
+from bench.core.variants import Variant
 
 CELL = ["metric", "scope", "layer", "phase"]
 """The columns that name what a sample is of."""
@@ -23,10 +26,10 @@ def paths_of(trials: pd.DataFrame, samples: pd.DataFrame) -> dict[str, int]:
     return {str(variant_id): int(value) for variant_id, value in most.items()}
 
 
-def of_same_models(variants: pd.DataFrame, variant_ids: Iterable[str]) -> set[str]:
+def of_same_models(variants: Mapping[str, Variant], variant_ids: Iterable[str]) -> set[str]:
     """All variants of the models of some: a mean is never held against a median."""
-    models = variants.loc[variants.variant_id.isin(list(variant_ids)), "model"]
-    return set(variants.loc[variants.model.isin(models), "variant_id"])
+    models = {variants[variant_id].model for variant_id in variant_ids}
+    return {variant_id for variant_id, variant in variants.items() if variant.model in models}
 
 
 def trial_values(trials: pd.DataFrame, samples: pd.DataFrame, varied: set[str]) -> pd.DataFrame:
@@ -62,8 +65,7 @@ def launch_gaps(values: pd.DataFrame) -> pd.DataFrame:
     backlog, dispatch, device = (
         of_step[of_step.metric == m].set_index(PLACE)["value"] for m in ("backlog", "dispatch", "stamped_wall")
     )
-    gaps = (dispatch - device).clip(lower=0).where(backlog > 0).dropna().rename("value").reset_index()
-    return gaps.assign(metric="launch_gaps", scope="step", layer="", phase="")
+    return _values_of("launch_gaps", (dispatch - device).clip(lower=0).where(backlog > 0))
 
 
 def closures(values: pd.DataFrame) -> pd.DataFrame:
@@ -79,8 +81,7 @@ def closures(values: pd.DataFrame) -> pd.DataFrame:
     gaps = values[(values.metric == "launch_gaps") & (values.scope == "step")]
     parts = pd.concat([walls[walls.scope == "layer"], phases[~inside], gaps])
     plain = walls[walls.scope == "step"].set_index(PLACE)["value"]
-    found = (parts.groupby(PLACE)["value"].sum() / plain).dropna().rename("value").reset_index()
-    return found.assign(metric="closure", scope="step", layer="", phase="")
+    return _values_of("closure", parts.groupby(PLACE)["value"].sum() / plain)
 
 
 def overheads(values: pd.DataFrame) -> pd.DataFrame:
@@ -93,5 +94,21 @@ def overheads(values: pd.DataFrame) -> pd.DataFrame:
         of_step[of_step.metric == m].set_index(PLACE)["value"] for m in ("stamped_wall", "wall", "launch_gaps")
     )
     busy = plain.sub(gaps.reindex(plain.index).fillna(0))
-    found = (stamped / busy - 1).dropna().rename("value").reset_index()
-    return found.assign(metric="overhead", scope="step", layer="", phase="")
+    return _values_of("overhead", stamped / busy - 1)
+
+
+def _values_of(name: str, by_place: pd.Series) -> pd.DataFrame:
+    """What was computed of each trial, as values of a registered metric; without those that are not known."""
+    values = by_place.dropna().rename("value").reset_index()
+    return values.assign(metric=name, scope=str(metric(name).scope), layer="", phase="")
+
+
+DERIVED = (launch_gaps, closures, overheads)
+"""What is computed from a trial's values, in an order in which each has what it needs."""
+
+
+def with_derived(values: pd.DataFrame) -> pd.DataFrame:
+    """The values with those that are computed from them."""
+    for derive in DERIVED:
+        values = pd.concat([values, derive(values)], ignore_index=True)
+    return values

@@ -37,8 +37,7 @@ def worth_tracing(folder: Path) -> list[str]:
 
     data = load.load(folder)
     if data.run.kind == "profile":  # one that was cut short: what is still missing
-        ran = data.variants[data.variants.excluded_reason == ""].variant_id
-        return [v for v in ran if v not in set(data.traced.variant_id)] or list(ran)
+        return [v for v in data.runnable if v not in set(data.traced.variant_id)] or data.runnable
     steps = tables.steps(data)
     groups = answer.groups(data, steps).values()
     return [v for group in groups for v in answer.layered_variants(data, group, set(steps.variant_id))]

@@ -5,7 +5,6 @@ of a file; and what was stored is read back as it was.
 """
 
 import hashlib
-import html
 import re
 import shlex
 import unicodedata
@@ -94,11 +93,6 @@ def marked(text: str, most: int = MOST_SHOWN) -> str:
 def escaped(text: str) -> str:
     """The text as Markdown that shows it, whatever its length."""
     return MARKS.sub(lambda found: ENTITIES.get(found[0], f"\\{found[0]}"), visible(text))
-
-
-def unmarked(text: str) -> str:
-    """What Markdown shows of text that `escaped` or `marked` made, for where no Markdown is read."""
-    return html.unescape(re.sub(r"\\(.)", r"\1", text))
 
 
 def code(text: str, most: int = MOST_SHOWN) -> str:

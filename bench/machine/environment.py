@@ -12,10 +12,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.core.axes.place import Cuda, Device, Machine
 from bench.core.home import home
+from bench.core.variants import AXES
 from bench.machine import gpus
-from bench.plan.cuda import Cuda, Device
-from bench.plan.matrix import Machine
 
 if TYPE_CHECKING:
     from bench.core.facts import Environment
@@ -68,7 +68,7 @@ def describe() -> dict[str, Any]:
         "libc": " ".join(platform.libc_ver()),
         "huge_pages": huge_pages(),
         "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        "tcmalloc": tcmalloc(),
+        "libraries": libraries(),
         "cxx_compiler": first_found(os.environ.get("CXX"), "g++", "clang++"),
         "c_compiler": first_found(os.environ.get("CC"), "gcc", "clang"),
         "python": platform.python_version(),
@@ -102,7 +102,7 @@ def machine(environment: "Environment") -> Machine:
         python_headers=bool(environment.python_headers),
         glibc=(glibc[0], glibc[1]) if glibc else None,
         huge_pages=environment.huge_pages or "unknown",
-        tcmalloc=environment.tcmalloc or "",
+        libraries=environment.libraries,
         cores=environment.cores or 1,
     )
 
@@ -226,9 +226,11 @@ def huge_pages() -> str | None:
     return text.partition("[")[2].partition("]")[0] or None
 
 
-def tcmalloc() -> str | None:
-    """The name of tcmalloc's library, as the loader finds it."""
-    return ctypes.util.find_library("tcmalloc_minimal") or ctypes.util.find_library("tcmalloc")
+def libraries() -> dict[str, str]:
+    """The libraries that variants load first and that are here: by value of an axis, the name that the loader takes."""
+    values = [value for axis in AXES.values() for value in axis.values.values()]
+    known = {value.name: next(filter(None, map(ctypes.util.find_library, value.preload)), "") for value in values}
+    return {name: library for name, library in known.items() if library}
 
 
 def first_found(*candidates: str | None) -> str | None:

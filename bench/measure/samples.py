@@ -1,7 +1,10 @@
-"""Samples as a trial collects them: rows of samples.csv without the trial's id."""
+"""Samples as a trial collects them."""
 
 from collections.abc import Iterable
-from typing import Any
+
+from bench.core.metrics.metric import Source
+from bench.core.metrics.registry import metric
+from bench.core.metrics.sample import Sample, Scope
 
 
 class Samples:
@@ -9,36 +12,39 @@ class Samples:
 
     def __init__(self, probe: str) -> None:
         self.probe = probe
-        self.rows: list[dict[str, Any]] = []
+        self.rows: list[Sample] = []
 
     def add(
-        self,
-        metric: str,
-        unit: str,
-        value: float,
-        *,
-        scope: str = "step",
-        layer: str = "",
-        phase: str = "",
-        iterations: int = 1,
-        index: int = 0,
+        self, name: str, value: float, *, layer: str = "", phase: str = "", iterations: int = 1, index: int = 0
     ) -> None:
-        """Add one value."""
+        """Add one value of a metric, of its whole, of a phase or of a layer.
+
+        Raises LookupError if the metric is not registered, ValueError if it is not one that a worker measures.
+        """
+        of = metric(name)
+        if of.source is not Source.SAMPLE:
+            msg = f"{name} is computed by the report, not measured"
+            raise ValueError(msg)
         self.rows.append(
-            {
-                "probe": self.probe,
-                "scope": scope,
-                "layer": layer,
-                "phase": phase,
-                "metric": metric,
-                "unit": unit,
-                "iterations": iterations,
-                "index": index,
-                "value": value,
-            }
+            Sample(
+                probe=self.probe,
+                scope=Scope.LAYER if layer else Scope.PHASE if phase else of.scope,
+                layer=layer,
+                phase=phase,
+                metric=of.name,
+                unit=of.kind.unit,
+                iterations=iterations,
+                index=index,
+                value=value,
+            )
         )
 
     def add_all(self, values: Iterable["Samples"]) -> None:
         """Add the samples of other probes."""
         for other in values:
             self.rows += other.rows
+
+    def of(self, name: str) -> list[float]:
+        """The values of a metric, of its whole, in their order."""
+        whole = metric(name).scope
+        return [sample.value for sample in self.rows if sample.metric == name and sample.scope is whole]

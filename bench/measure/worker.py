@@ -98,12 +98,12 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
         return failed("invalid", reason)
     if "build" in probes:
         tryout.try_once(work)
-        return answered([])
+        return answered(None)
     if reason := verify.before_steps(work):
         return failed("invalid", reason)
     ticker = clock.clock_for(work.device)
     if (found := alone(work, ticker, probes)) is not None:
-        return answered(found.rows)
+        return answered(found)
     if "trace" in probes:
         return trace_trial(work, ticker, request["trace"])
     return steps_trial(work, ticker, probes, request)
@@ -142,7 +142,7 @@ def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: d
     if request["counts"]:
         counts = steps.Counts(**request["counts"])
     else:
-        counts = steps.calibrate(work, ticker, first.rows[0]["value"], **request["pilot_counts"])
+        counts = steps.calibrate(work, ticker, first.of("first_step")[0], **request["pilot_counts"])
     counts = steps.warm_up(work, ticker, counts)
     before = Effects.of(work)
     state.begin(ticker)
@@ -171,7 +171,7 @@ def steps_trial(work: "Workload", ticker: "Clock", probes: list[str], request: d
         return failed("invalid", wrong)
     layers = [row | {"kernel": kernels.get(row["layer"], "")} for row in verify.as_rows(facts)]
     told = {"layers": layers, "state": ended, "counts": asdict(timed.counts), "once_s": ticker.host_s() - began}
-    return answered(samples.rows) | told | {"reason": not_gated}
+    return answered(samples) | told | {"reason": not_gated}
 
 
 def first_step(work: "Workload", ticker: "Clock") -> "tuple[list[LayerFacts], Samples]":
@@ -202,7 +202,7 @@ def trace_trial(work: "Workload", ticker: "Clock", asked: dict[str, Any]) -> dic
     found = trace.measure(work, ticker, asked["steps"], Path(asked["folder"]))
     loss_sum, after = float(work.trainer.loss_sum), Effects.of(work)
     reason = disturbed(work.variant, loss_sum, before, after) or verify.after_steps(work.variant, facts, found)
-    return failed("invalid", reason) if reason else answered(found.rows)
+    return failed("invalid", reason) if reason else answered(found)
 
 
 def once(work: "Workload", ticker: "Clock", probes: list[str], samples: "Samples") -> dict[str, str]:
@@ -211,8 +211,7 @@ def once(work: "Workload", ticker: "Clock", probes: list[str], samples: "Samples
 
     found: dict[str, str] = {}
     if "loader" in probes:
-        step_s = next(row["value"] for row in samples.rows if row["scope"] == "step" and row["metric"] == "wall")
-        samples.add_all([rates.measure(work, ticker, step_s)])
+        samples.add_all([rates.measure(work, ticker, samples.of("wall")[0])])
     if "kernels" in probes:
         copies, found = kernels.measure(work)
         samples.add_all([copies])
@@ -224,18 +223,19 @@ def gate(work: "Workload", samples: "Samples") -> tuple[str, str]:
     from bench.measure.validity import numerics  # noqa: PLC0415
 
     try:
-        samples.add("live_logits", "1", numerics.live_logits(work), scope="process")
+        samples.add("live_logits", numerics.live_logits(work))
         errors, wrong = numerics.measure(work)
     except Exception as error:  # noqa: BLE001 - such as a model that has no float64, or no memory for it
         traceback.print_exc()
-        samples.add("not_gated", "1", 1, scope="process")
+        samples.add("not_gated", 1)
         return "", str(failed("", error)["reason"])
     samples.add_all([errors])
     return wrong, ""
 
 
-def answered(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """A reply with samples."""
+def answered(samples: "Samples | None") -> dict[str, Any]:
+    """A reply with samples, if there are any."""
+    rows = [sample.row() for sample in samples.rows] if samples else []
     return {"status": "ok", "reason": "", "samples": rows, "layers": []}
 
 

@@ -72,7 +72,7 @@ class Planned:
 
 def step_probes(variant: Variant) -> str:
     """Steps and layers share a trial; compiled layers fuse, so there it is steps alone."""
-    return "steps+layers" if variant.compile_mode == "eager" else "steps"
+    return "steps" if variant.compiled else "steps+layers"
 
 
 def light(*, verdicts: bool, budget_s: float | None) -> bool:
@@ -89,8 +89,8 @@ def pilot_probes(entry: Entry, *, light: bool = False) -> list[str]:
     memory for baselines alone, and none of the others.
     """
     variant = entry.variant
-    once = ["kernels"] if variant.compile_mode == "eager" else []
-    if not light and (variant.is_baseline or variant.loader != "resident" or variant.sync == "step"):
+    once = [] if variant.compiled else ["kernels"]
+    if not light and (variant.is_baseline or not variant.loads_on_device or variant.reads_each_step):
         once.append("loader")
     first = ["fit"] if variant.batch_size == LARGEST else []
     later = [] if entry.pilot_only or (light and not variant.is_baseline) else ["memory"]

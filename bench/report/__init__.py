@@ -1,1 +1,1 @@
-"""From tables to pages."""
+"""From tables to documents, and from those to pages."""

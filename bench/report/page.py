@@ -1,20 +1,22 @@
-"""What every section of a page is made from: the run, its tables, and the folder for figures."""
+"""What every section of a page is made from: the run and its tables; and how its sections become files."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from bench.analyse.changes import Change
+from bench.analyse.ab_cells import Change
 from bench.analyse.compare import Match, Side
 from bench.analyse.deaths import Deaths
 from bench.analyse.load import RunData
 from bench.analyse.traces.trace import Trace
 from bench.core.text import stored
-from bench.report.figures import plots
+from bench.report import formats
+from bench.report.document import Document, Section
 
-Lines = list[str]
+REPORT = "report.md"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,16 +24,13 @@ class Folder:
     """Where a page goes, with its figures and tables."""
 
     folder: Path
+    document: Document = field(default_factory=Document)
+    """What the page says; nothing until it is `written`."""
 
     @property
     def path(self) -> Path:
         """Where the page is."""
-        return self.folder / "report.md"
-
-    def figure(self, name: str, figure: Figure, words: str) -> Lines:
-        """Save a figure and give the line that shows it."""
-        plots.write(figure, self.folder / "figures" / f"{name}.png")
-        return [f"![{words}](figures/{name}.png)", ""]
+        return self.folder / REPORT
 
     def table(self, name: str, table: pd.DataFrame) -> None:
         """Save a table, its text as `stored` has it."""
@@ -39,11 +38,6 @@ class Folder:
         path.parent.mkdir(parents=True, exist_ok=True)
         table = table.map(lambda value: stored(value) if isinstance(value, str) else value)
         table.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
-
-    def write(self, lines: Lines) -> None:
-        """Save the page."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,3 +89,13 @@ class ComparePage(Folder):
     def first(self) -> Side:
         """The reference."""
         return self.runs[0]
+
+
+Pages = TypeVar("Pages", bound=Folder)
+
+
+def written(page: Pages, sections: Sequence[Callable[[Pages], Section | None]]) -> Pages:
+    """The page with the document of its sections, which is written into its folder in every format."""
+    document = Document.of(section(page) for section in sections)
+    formats.write(document, page.folder)
+    return replace(page, document=document)

@@ -1,30 +1,34 @@
 """report.md of a run: its sections in a fixed order. Every sentence is made from the data."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from bench.analyse import changes, deaths, tables
 from bench.analyse.load import RunData
 from bench.analyse.traces import trace
+from bench.analyse.traces.trace import Trace
+from bench.report.document import Section
 from bench.report.layers import alone, layers, paths, traced
-from bench.report.outcome import curves, results, sustained
-from bench.report.page import AbPage, Report, TracedPage
+from bench.report.outcome import answer, compiling, curves, memory, phases, results, sustained, title
+from bench.report.page import AbPage, Report, TracedPage, written
 from bench.report.sides import ab
 from bench.report.trust import checks, noise, provenance
 
-SECTIONS = (
-    results.title,
-    results.answer_section,
+SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
+    title.of_run,
+    answer.section,
     results.variants_section,
     sustained.section,
     paths.section,
-    results.where_section,
+    phases.section,
     layers.section,
     alone.section,
-    results.memory_section,
+    memory.section,
     curves.loaders_section,
     curves.threads_section,
     curves.batch_section,
-    results.compile_section,
+    compiling.section,
     traced.section,
     checks.section,
     provenance.failures_section,
@@ -32,15 +36,15 @@ SECTIONS = (
     provenance.environment_section,
     provenance.repeat_section,
 )
-PROFILE_SECTIONS = (
-    results.profile_title,
+PROFILE_SECTIONS: tuple[Callable[[TracedPage], Section | None], ...] = (
+    title.of_profile,
     traced.section,
     noise.warnings_section,
     provenance.failures_section,
     provenance.environment_section,
     provenance.repeat_section,
 )
-AB_SECTIONS = (
+AB_SECTIONS: tuple[Callable[[AbPage], Section | None], ...] = (
     ab.title,
     ab.changed_section,
     ab.steps_section,
@@ -55,6 +59,7 @@ AB_SECTIONS = (
 
 def write(data: RunData, out: Path) -> Report:
     """Write reports/<run_id>/ of `bench run` with report.md, figures and tables; what it was made from."""
+    data, traces = with_traces(data)
     report = Report(
         data=data,
         folder=out / data.run.run_id,
@@ -62,26 +67,30 @@ def write(data: RunData, out: Path) -> Report:
         layers=tables.layers(data),
         memory=tables.memory(data),
         numerics=tables.numerics(data),
-        traces=trace.read(data),
+        traces=traces,
     )
     traced.write_tables(report)
     for name in ("steps", "layers", "memory", "numerics"):
         report.table(name, getattr(report, name))
-    report.write([line for section in SECTIONS for line in section(report)])
-    return report
+    return written(report, SECTIONS)
+
+
+def with_traces(data: RunData) -> tuple[RunData, list[Trace]]:
+    """The run with the warnings of its traces, and the traces."""
+    traces, warnings = trace.read(data)
+    return replace(data, warnings=[*data.warnings, *warnings]), traces
 
 
 def write_profile(data: RunData, out: Path) -> TracedPage:
     """Write reports/<run_id>/ of `bench profile` without a run; what it was made from."""
-    page = TracedPage(data=data, folder=out / data.run.run_id, traces=trace.read(data))
+    data, traces = with_traces(data)
+    page = TracedPage(data=data, folder=out / data.run.run_id, traces=traces)
     traced.write_tables(page)
-    page.write([line for section in PROFILE_SECTIONS for line in section(page)])
-    return page
+    return written(page, PROFILE_SECTIONS)
 
 
 def write_ab(data: RunData, out: Path) -> AbPage:
     """Write reports/<run_id>/ of `bench ab`; what it was made from."""
     page = AbPage(data=data, folder=out / data.run.run_id, changes=changes.changes(data), deaths=deaths.deaths(data))
     page.table("changes", changes.frame(page.changes))
-    page.write([line for section in AB_SECTIONS for line in section(page)])
-    return page
+    return written(page, AB_SECTIONS)

@@ -2,10 +2,6 @@
 
 import math
 
-import pandas as pd
-
-from bench.core.text import MOST_SHOWN, distinct, escaped
-
 
 def number(value: float) -> str:
     """Three significant digits, thousands set apart: 23.4, 101,000; empty for what is no number."""
@@ -74,38 +70,3 @@ def _scaled(value: float, units: tuple[tuple[str, float], ...]) -> str:
         return f"0 {units[0][0] if units[0][0] == 's' else 'B'}"
     unit, scale = _unit(value, units)
     return f"{number(value / scale)} {unit}"
-
-
-class Marked(str):
-    """Text that is Markdown already: `markdown` leaves it as it is."""
-
-    __slots__ = ()
-
-
-def markdown(table: pd.DataFrame, most: int = MOST_SHOWN) -> list[str]:
-    """A table in GitHub's Markdown, as lines with an empty one behind; numbers to the right.
-
-    Text is escaped and cut to `most` letters; what differs within a column stays so.
-    """
-    if table.empty:
-        return []
-    shown = pd.DataFrame({at: _cells(list(table.iloc[:, at]), most) for at in range(table.shape[1])}, dtype=object)
-    shown.columns = pd.Index(_cells(list(map(str, table.columns)), most))
-    text = shown.to_markdown(index=False, disable_numparse=True, colalign=_alignment(table))
-    return [*text.splitlines(), ""]
-
-
-def _cells(values: list[object], most: int) -> list[object]:
-    """The values of a column as they stand in a table."""
-    texts = [value for value in values if isinstance(value, str) and not isinstance(value, Marked)]
-    cells = (escaped(text).replace("|", "\\|") for text in distinct(texts, most))
-    shown = dict(zip(texts, cells, strict=True))
-    return [shown[value] if isinstance(value, str) and not isinstance(value, Marked) else value for value in values]
-
-
-def _alignment(table: pd.DataFrame) -> tuple[str, ...]:
-    def looks_numeric(column: pd.Series) -> bool:
-        filled = [str(v) for v in column if str(v)]
-        return bool(filled) and sum(v[0].isdigit() or v[0] in "-." for v in filled) > len(filled) / 2
-
-    return tuple("right" if looks_numeric(table[name]) else "left" for name in table.columns)

@@ -35,8 +35,8 @@ class Run:
     trees: dict[str, Path] = field(default_factory=dict)
     """Where the code trees `base` and `head` lie; empty where one tree is measured."""
     worker: Sequence[str] = child.WORKER
-    tcmalloc: str = ""
-    """The library as this machine's loader finds it now."""
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    """What variants load first, as this machine's loader finds it now."""
     trials: list[dict[str, Any]] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
     next_trial: int = 1
@@ -82,7 +82,7 @@ def take(
         "inputs": msgspec.to_builtins(run.header.inputs),
         "seed": run.header.seed,
     } | dict(more or {})
-    variables = child.environment_of(variant, run.tcmalloc, run.cache)
+    variables = child.environment_of(variant, run.libraries, run.cache)
     started_at, began = now(), time.monotonic()
     reply = ask_in_tree(request, variables, limit_s, run.trees.get(trial.arm.tree), run.worker)
     duration_s = round(time.monotonic() - began, 3)
@@ -155,7 +155,7 @@ def _learn(run: Run, trial: schedule.Planned, reply: dict[str, Any], duration_s:
     variant = trial.arm.variant
     if schedule.times_steps(trial.probes):
         _learn_steps(run, variant, reply, duration_s)
-    elif trial.probes == "memory" and variant.compile_mode != "eager":
+    elif trial.probes == "memory" and variant.compiled:
         # The first that found compiled code, as those to come will: they too trace, load and record.
         run.plan.trial_s[variant.id] = max(duration_s, run.plan.trial_s.get(variant.id, 0.0))
         run.folder.write_run(run.header)
@@ -166,7 +166,7 @@ def _learn_steps(run: Run, variant: Variant, reply: dict[str, Any], duration_s: 
     walls = [s["value"] for s in reply["samples"] if s["scope"] == "step" and s["metric"] == "wall"]
     first_s = next(s["value"] for s in reply["samples"] if s["metric"] == "first_step")
     step_s = median(walls)
-    compiling_s = first_s - step_s if variant.compile_mode != "eager" else 0.0
+    compiling_s = first_s - step_s if variant.compiled else 0.0
     run.plan.step_s[variant.id] = step_s
     again_s = duration_s - compiling_s - reply.get("once_s", 0.0)
     run.plan.trial_s[variant.id] = max(again_s, run.plan.trial_s.get(variant.id, 0.0))

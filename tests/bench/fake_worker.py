@@ -5,6 +5,8 @@ garbage, list, wrong-rows, wrong-state, nan, invalid, oom, path, slow, index (be
 MOST_IMAGES). With a number behind it, as in oom/2, only every second trial
 does so. Any other variant is measured in no time: a step of 1 s for baselines, 0.8 s for others, and 25 % more in a
 tree whose name ends in slow.
+
+FAKE_METRICS is a JSON list of further metrics of a step: name, unit and value of each.
 """
 
 import json
@@ -41,6 +43,7 @@ def samples(probes: str, step_s: float, batch: int = 0) -> list[dict[str, Any]]:
     else:
         rows += [("process", "", "", "first_step", "s", 2 * step_s), ("step", "", "", "wall", "s", step_s)]
         rows += [("step", "", "", "stamped_wall", "s", step_s)]
+        rows += [("step", "", "", *more) for more in json.loads(os.environ.get("FAKE_METRICS", "[]"))]
         rows += [
             ("phase", "", "forward", "wall", "s", step_s / 3),
             ("phase", "", "backward", "wall", "s", step_s / 1.5),

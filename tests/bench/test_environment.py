@@ -11,10 +11,9 @@ import msgspec
 import pytest
 import torch
 
+from bench.core.axes.place import Cuda, Device, Machine, Unseen
 from bench.core.facts import CudaDevice, Environment
 from bench.machine import environment, gpus
-from bench.plan.cuda import Cuda, Device, Unseen
-from bench.plan.matrix import Machine
 from nin import cgroup
 from nin.cgroup import Limits
 from tests.bench.fake_nvml import WHOLE, fake_nvml

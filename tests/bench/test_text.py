@@ -185,7 +185,6 @@ def test_markdown_shows_the_text_and_nothing_else(name: str) -> None:
 
     assert {part.type for part in parts} <= {"text", "text_special"}
     assert "".join(part.content for part in parts) == f"x{text.visible(name)}x"
-    assert text.unmarked(text.marked(name, 10**6)) == text.visible(name)
 
 
 @given(ANY.filter(lambda name: bool(text.visible(name).strip())))

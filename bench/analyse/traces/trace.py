@@ -39,21 +39,21 @@ class Trace:
     layer, phase."""
 
 
-def read(data: RunData) -> list[Trace]:
-    """The traces of a run, in the order of its variants. One that can't be read becomes a warning of the run's."""
-    found = []
-    for variant_id in data.variants.variant_id:
+def read(data: RunData) -> tuple[list[Trace], list[str]]:
+    """The traces of a run in the order of its variants, and a warning for each that is damaged or cut short."""
+    found, warnings = [], []
+    for variant_id in data.variants:
         path = traces.folder_of(data.folder, variant_id) / traces.RAW
         if path.is_file():
             try:
                 trace = of_file(path, variant_id)
                 stamped = data.traced[(data.traced.variant_id == variant_id) & (data.traced.metric == "stamped_wall")]
                 if trace.steps != len(stamped):  # the profiler ends early where a buffer is full
-                    data.warnings.append(f"{path}: it has {trace.steps} of {len(stamped)} steps; trace it again")
+                    warnings.append(f"{path}: it has {trace.steps} of {len(stamped)} steps; trace it again")
                 found.append(trace)
             except RecordError as error:  # what was measured stands without it
-                data.warnings.append(f"{error}; trace it again")
-    return found
+                warnings.append(f"{error}; trace it again")
+    return found, warnings
 
 
 def of_file(path: Path, variant_id: str) -> Trace:

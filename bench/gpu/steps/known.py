@@ -134,4 +134,4 @@ def layer_seconds(work: Work, layers: int, host_s: float, device: torch.device, 
     trained.trainer.step(*batch)
     rows = timed_steps(trained, clock, Counts(plain=1, iterations=2, stamped=REPEATS)).stamped.rows
     known = {str(index) for index in range(layers)}
-    return float(median(row["value"] for row in rows if row["layer"] in known and row["phase"] == "forward"))
+    return float(median(s.value for s in rows if s.layer in known and s.phase == "forward"))

@@ -91,7 +91,7 @@ def tell_device(device: torch.device, described: dict[str, Any], to: Recorder) -
 def steadiness(device: torch.device, clock: Clock, to: Recorder) -> None:
     """Check that each canary takes as long every time."""
     samples = defaultdict(list)
-    for row in canary.measure(device, clock).rows:
-        samples[row["metric"]].append(row["value"])
+    for sample in canary.measure(device, clock).rows:
+        samples[sample.metric].append(sample.value)
     for metric, seconds in samples.items():
         to.check(f"{metric}: slowest over fastest of {len(seconds)}", max(seconds) / min(seconds), Bounds(hi=STEADY))

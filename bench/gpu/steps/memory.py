@@ -24,7 +24,7 @@ CONTEXT_BYTES = 2 * 2**30
 def measure(task: Task, to: Recorder) -> None:
     """Hold what the harness tells of a step's memory against what others tell of the same process."""
     work = build(Variant(device=task.device, batch_size=2 if task.rehearse else 128), Inputs(), 0)
-    told = {row["metric"]: float(row["value"]) for row in memory.measure(work).rows if not row["layer"]}
+    told = {s.metric: float(s.value) for s in memory.measure(work).rows if not s.layer}
     for metric, size in HELD.items():
         to.check(metric, told.get(metric, math.nan), Bounds(lo=size, hi=size), "B", of_gpu=False)
     saved_over_found(work, told, to)

@@ -86,7 +86,7 @@ def model_step(variant: Variant, to: Recorder, clock: Clock, copied: float, *, f
         take_step(work)
     counts = Counts(plain=1, stamped=1) if few else Counts(plain=5, iterations=20, stamped=10)
     timed = timed_steps(work, clock, counts)
-    step_s = median(row["value"] for row in timed.plain.rows if row["metric"] == "wall")
+    step_s = median(timed.plain.of("wall"))
     to.fact(f"step of {variant.id} (s)", f"{step_s:.5g}")
     to.check(f"{variant.id}: sum of parts over plain step", closure(timed.plain, timed.stamped), WHOLE)
     floor_s = floors.traffic_bytes(work, floors.cache_bytes(work.device)) / copied

@@ -20,18 +20,18 @@ MOST_CALLS = 300
 def measure(device: torch.device, clock: Clock) -> Samples:
     """Seconds of a convolution, a matrix product and a copy, in three samples each: metrics canary_*."""
     samples = Samples("canary")
-    for name, work in tasks(device).items():
+    for metric, work in tasks(device).items():
         run(work, clock, 1)  # warms up
         seconds, host_s = run(work, clock, 1)
         calls = min(MOST_CALLS, math.ceil(LEAST_SAMPLE_S / seconds))
         for index in range(SAMPLES):
             seconds = run(work, clock, calls, BACKLOG * calls * host_s)[0] / calls
-            samples.add(f"canary_{name}", "s", seconds, scope="process", iterations=calls, index=index)
+            samples.add(metric, seconds, iterations=calls, index=index)
     return samples
 
 
 def tasks(device: torch.device) -> dict[str, Callable[[], object]]:
-    """The three, on seeded numbers: about 2 GFLOP, 2 GFLOP, and 64 MiB read and written."""
+    """The three by metric, on seeded numbers: about 2 GFLOP, 2 GFLOP, and 64 MiB read and written."""
     source = torch.Generator().manual_seed(0)
 
     def numbers(*shape: int) -> torch.Tensor:
@@ -42,9 +42,9 @@ def tasks(device: torch.device) -> dict[str, Callable[[], object]]:
     from_bytes = numbers(16, 2**20)
     to_bytes = torch.empty_like(from_bytes)
     return {
-        "convolution": lambda: F.conv2d(x_NCHW, weight_OIHW, padding=1),
-        "matmul": lambda: a_NN @ b_NN,
-        "copy": lambda: to_bytes.copy_(from_bytes),
+        "canary_convolution": lambda: F.conv2d(x_NCHW, weight_OIHW, padding=1),
+        "canary_matmul": lambda: a_NN @ b_NN,
+        "canary_copy": lambda: to_bytes.copy_(from_bytes),
     }
 
 

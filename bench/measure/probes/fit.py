@@ -55,9 +55,9 @@ def measure(work: Workload, clock: Clock) -> Samples:
             take_step(work)
     clock.sync()
     samples = Samples("fit")
-    samples.add("fit_batch", "1", int(work.variant.batch_size), scope="process")
+    samples.add("fit_batch", int(work.variant.batch_size))
     on_cuda = work.device.type == "cuda"  # there the limit is one on torch's allocator
     peak_bytes = torch.cuda.max_memory_reserved(work.device) if on_cuda else process_peak_bytes(work.device)
     if peak_bytes is not None:
-        samples.add("fit_peak", "B", peak_bytes, scope="process")
+        samples.add("fit_peak", peak_bytes)
     return samples

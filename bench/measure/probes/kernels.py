@@ -18,6 +18,7 @@ from bench.measure.probes.trace import Ranges
 from bench.measure.samples import Samples
 from bench.measure.validity.verify import format_of
 from bench.measure.workload import Workload
+from nin.train import MEMORY_FORMATS
 
 COPIES = (torch.ops.aten.clone, torch.ops.aten._to_copy, torch.ops.aten.copy_)  # noqa: SLF001 - its public name
 OPERATORS = "aten::"
@@ -33,7 +34,7 @@ def measure(work: Workload) -> tuple[Samples, dict[str, str]]:
         take_step(work)
     samples = Samples("kernels")
     for name, value in copies.counts.items():
-        samples.add(name, "1", value)
+        samples.add(name, value)
     return samples, heaviest(forward_events(work))
 
 
@@ -98,7 +99,8 @@ class Copies(TorchDispatchMode):
         result = func(*args, **(kwargs or {}))
         if func.overloadpacket in COPIES and before and isinstance(result, torch.Tensor):
             source_format, source_dtype = before[-1]  # of copy_(target, source), else of the only one
-            self.counts["conversions"] += {source_format, format_of(result)} == {"nchw", "nhwc"}
+            formats = {source_format, format_of(result)}
+            self.counts["conversions"] += len(formats) > 1 and formats <= set(MEMORY_FORMATS)
             self.counts["casts"] += (
                 source_dtype != result.dtype and source_dtype.is_floating_point and result.dtype.is_floating_point
             )

@@ -28,7 +28,7 @@ def measure(work: Workload) -> Samples:
 
     def add(metric: str, value: int | None, layer: str = "") -> None:
         if value is not None:
-            samples.add(metric, "B", value, scope="layer" if layer else "process", layer=layer)
+            samples.add(metric, value, layer=layer)
 
     for _ in range(1 if work.eager else 3):  # compiling, and recording CUDA graphs, has peaks of its own
         take_step(work)

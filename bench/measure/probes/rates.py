@@ -24,7 +24,7 @@ def measure(work: Workload, clock: Clock, step_s: float) -> Samples:
     alone_s = max(batches_s(work, clock, tried) / tried, 1e-6)
     count = turn * math.ceil(min(MOST_BATCHES, LEAST_SAMPLE_S / alone_s) / turn)
     for index in range(SAMPLES):
-        samples.add("loader_alone", "s", batches_s(work, clock, count) / count, iterations=count, index=index)
+        samples.add("loader_alone", batches_s(work, clock, count) / count, iterations=count, index=index)
     batch = work.trainer.move(*next(work.batches))
     if work.workers:
         queue.fill(work, clock, alone_s)  # so that workers that fill it take no cores from the step
@@ -35,7 +35,7 @@ def measure(work: Workload, clock: Clock, step_s: float) -> Samples:
         for _ in range(count):
             work.trainer.step(*batch)
         clock.sync()
-        samples.add("compute_alone", "s", (clock.host_s() - start) / count, iterations=count, index=index)
+        samples.add("compute_alone", (clock.host_s() - start) / count, iterations=count, index=index)
     return samples
 
 
@@ -57,12 +57,12 @@ def whole_epochs(work: Workload, clock: Clock, count: int) -> Samples:
     """
     samples = Samples("epoch")
     loader = work.whole_loader()
-    samples.add("first_epoch", "s", epoch_s(work, clock, loader), scope="process")
+    samples.add("first_epoch", epoch_s(work, clock, loader))
     if work.variant.replays:
         epoch_s(work, clock, loader)
     for index in range(count):
-        samples.add("epoch", "s", epoch_s(work, clock, loader), scope="process", index=index)
-    samples.add("epoch_images", "1", work.trainer.images, scope="process")
+        samples.add("epoch", epoch_s(work, clock, loader), index=index)
+    samples.add("epoch_images", work.trainer.images)
     return samples
 
 

@@ -118,13 +118,13 @@ def stamped_samples(
     phases, layers = Samples("steps"), Samples("layers")
     every = dict.fromkeys(parts_of(work, found), 0.0) if varied else {}
     for index, sample in enumerate(found):
-        phases.add("stamped_wall", "s", sample.wall_s, index=index)
+        phases.add("stamped_wall", sample.wall_s, index=index)
         if backlog_s:
-            phases.add("backlog", "s", backlog_s, index=index)
-        layers.add("stamps", "1", sample.stamps, index=index)
+            phases.add("backlog", backlog_s, index=index)
+        layers.add("stamps", sample.stamps, index=index)
         add_parts(work, every | sample.seconds, index, phases, layers)
     if work.eager and found:
-        layers.add("step_paths", "1", len(paths_of(found)), scope="process")
+        layers.add("step_paths", len(paths_of(found)))
     if work.eager:
         phases.add_all([layers])
     return phases
@@ -147,9 +147,9 @@ def add_parts(work: Workload, seconds: dict[Part, float], index: int, phases: Sa
     for (layer, phase), part_s in seconds.items():
         by_phase[phase] += part_s
         if work.eager and (layer or phase in ("forward", "backward")):
-            layers.add("wall", "s", part_s, scope="layer", layer=layer or BETWEEN, phase=phase, index=index)
+            layers.add("wall", part_s, layer=layer or BETWEEN, phase=phase, index=index)
     for phase in filter(by_phase.__contains__, PHASES):
-        phases.add("wall", "s", by_phase[phase], scope="phase", phase=phase, index=index)
+        phases.add("wall", by_phase[phase], phase=phase, index=index)
 
 
 def stamp_costs(work: Workload, clock: Clock) -> Samples:
@@ -157,5 +157,5 @@ def stamp_costs(work: Workload, clock: Clock) -> Samples:
     samples = Samples("layers")
     if work.eager:
         cost_s = queued_stamp_cost_s(clock) if work.queues else stamp_cost_s(clock, work.device)
-        samples.add("stamp_cost", "s", cost_s, scope="process")
+        samples.add("stamp_cost", cost_s)
     return samples

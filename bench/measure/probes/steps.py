@@ -1,12 +1,12 @@
 """How many steps a trial takes, and its plain ones: timed without any instrument."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from bench.measure.clock import Clock
 from bench.measure.queue import steady
 from bench.measure.samples import Samples
-from bench.measure.system.usage import UNITS, usage
+from bench.measure.system.usage import usage
 from bench.measure.workload import Workload
 
 
@@ -107,7 +107,7 @@ def first_step(work: Workload, clock: Clock) -> Samples:
     start = clock.host_s()
     take_step(work)
     clock.sync()
-    samples.add("first_step", "s", clock.host_s() - start, scope="process")
+    samples.add("first_step", clock.host_s() - start)
     return samples
 
 
@@ -151,15 +151,14 @@ def plain_sample(work: Workload, clock: Clock, iterations: int, index: int) -> S
     ended = clock.mark()
     clock.sync()
     wall_s, after = clock.host_s() - start, usage()
-    values = {"wall": (wall_s, "s")}
+    values = {"wall": wall_s}
     if work.device.type == "cuda":
-        values["device"] = (clock.elapsed_s(began, ended), "s")
+        values["device"] = clock.elapsed_s(began, ended)
         clock.give_back((began, ended))
     else:
-        used = after - before
-        values |= {name: (getattr(used, name), unit) for name, unit in UNITS.items()}
-    for metric, (value, unit) in values.items():
-        samples.add(metric, unit, value / iterations, iterations=iterations, index=index)
+        values |= asdict(after - before)
+    for metric, value in values.items():
+        samples.add(metric, value / iterations, iterations=iterations, index=index)
     return samples
 
 
@@ -168,7 +167,7 @@ def dispatches(work: Workload, clock: Clock) -> Samples:
     samples = Samples("steps")
     if work.device.type == "cuda" and not work.waits:
         for index in range(DISPATCHES):
-            samples.add("dispatch", "s", dispatch_s(work, clock), index=index)
+            samples.add("dispatch", dispatch_s(work, clock), index=index)
     return samples
 
 

@@ -26,7 +26,7 @@ def measure(work: Workload, clock: Clock, stretch_s: float = SUSTAINED_S) -> Sam
     blank where NVML does not tell it.
     """
     samples, gpu = Samples("sustained"), Gpu(work.device)
-    first_s = first_step(work, clock).rows[0]["value"]
+    [first_s] = first_step(work, clock).of("first_step")
     settle(work)
     counts = warm_up(work, clock, calibrate(work, clock, first_s, plain=1, stamped=0))
     before_mj = gpu.energy_mj()
@@ -34,11 +34,11 @@ def measure(work: Workload, clock: Clock, stretch_s: float = SUSTAINED_S) -> Sam
     after_mj = gpu.energy_mj()
     taken = counts.iterations * (len(ends_s) - 1)
     begin_s, last_s = (seconds / counts.iterations for seconds in begin_and_last(ends_s))
-    samples.add("sustained_begin", "s", begin_s, scope="process")
-    samples.add("sustained", "s", last_s, scope="process", iterations=taken)
+    samples.add("sustained_begin", begin_s)
+    samples.add("sustained", last_s, iterations=taken)
     energy_j = joules(before_mj, after_mj, ends_s[-1])
     if energy_j is not None:
-        samples.add("energy", "J", energy_j / taken, scope="process", iterations=taken)
+        samples.add("energy", energy_j / taken, iterations=taken)
     return samples
 
 

@@ -33,7 +33,7 @@ def timed_steps(work: Workload, clock: Clock, counts: Counts, *, learns: bool = 
     stamper = Stamper(work, clock)
     plain, found = in_turn(work, clock, counts, stamper)
     if learns and len(paths_of(found)) > 1:
-        step_s = median(row["value"] for row in plain.rows if row["metric"] == "wall")
+        step_s = median(plain.of("wall"))
         counts = enough(counts, step_s)
         plain, found = in_turn(work, clock, counts, stamper)
     plain.add_all([dispatches(work, clock)])

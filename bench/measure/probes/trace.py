@@ -6,6 +6,7 @@ trace can be held against them, step for step.
 
 import traceback
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,9 +103,9 @@ def plain_losses(work: Workload, clock: Clock, count: int) -> Samples:
         before, taken_before = float(trainer.loss_sum), trainer.steps
         iterations = IN_A_ROW if work.device.type == "cuda" else 1
         taken = plain.plain_steps(work, clock, plain.Counts(plain=1, iterations=iterations))
-        samples.rows += [row | {"probe": "trace", "index": index} for row in taken.rows if row["metric"] != "dispatch"]
+        samples.rows += [replace(s, probe=samples.probe, index=index) for s in taken.rows if s.metric != "dispatch"]
         loss = (float(trainer.loss_sum) - before) / (trainer.steps - taken_before)  # CUDA's dispatch takes one more
-        samples.add("loss", "1", loss, index=index)
+        samples.add("loss", loss, index=index)
     return samples
 
 
@@ -123,14 +124,12 @@ def traced_step(work: Workload, clock: Clock) -> Ranges:
 
 def add_stamps(samples: Samples, timeline: Timeline, index: int, *, eager: bool) -> None:
     """Add the seconds of each owner in one traced step."""
-    samples.add("stamped_wall", "s", timeline.wall_s(), index=index)
+    samples.add("stamped_wall", timeline.wall_s(), index=index)
     for (layer, phase), seconds in timeline.seconds().items():
         if eager and (layer or phase in ("forward", "backward")):
-            samples.add(
-                "traced_wall", "s", seconds, scope="layer", layer=layer or BETWEEN, phase=phase, index=index
-            )  # fmt: skip
+            samples.add("traced_wall", seconds, layer=layer or BETWEEN, phase=phase, index=index)
         else:
-            samples.add("traced_wall", "s", seconds, scope="phase", phase=phase, index=index)
+            samples.add("traced_wall", seconds, phase=phase, index=index)
 
 
 def history(work: Workload, clock: Clock, path: Path) -> None:

@@ -73,7 +73,7 @@ def shares(before: Violations, after: Violations) -> Samples:
     ):
         held_ns = since(first_ns, last_ns)
         if held_ns is not None:
-            samples.add(metric, "1", held_ns / 1e9 / passed_s)
+            samples.add(metric, held_ns / 1e9 / passed_s)
     return samples
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Totals since the process began."""
+    """Totals since the process began: each field is a metric of a step."""
 
     cpu_user: float
     cpu_system: float
@@ -19,9 +19,6 @@ class Usage:
         """What was used since `earlier`."""
         now, then = astuple(self), astuple(earlier)
         return Usage(**{f.name: a - b for f, a, b in zip(fields(self), now, then, strict=True)})
-
-
-UNITS = {"cpu_user": "s", "cpu_system": "s", "page_faults": "1", "involuntary_switches": "1"}
 
 
 def usage() -> Usage:

@@ -95,5 +95,5 @@ def samples_of(work: Workload, first: Effects, before: Effects, after: Effects) 
     if work.scaler:
         values |= {"skipped_settling": before.skipped, "skipped_timed": after.skipped - before.skipped}
     for metric, value in values.items():
-        samples.add(metric, "1", value, scope="process")
+        samples.add(metric, value)
     return samples

@@ -68,7 +68,7 @@ def measure(work: Workload) -> tuple[Samples, str]:
     values |= {"gate_attempts": attempt + 1, "own_weights": int(found.own_weights)}
     samples = Samples("numerics")
     for name, value in values.items():
-        samples.add(name, "1", value, scope="process")
+        samples.add(name, value)
     return samples, found.reason
 
 

@@ -18,7 +18,7 @@ from torch import nn
 
 from bench.measure.validity.borders import Border, visited
 from bench.measure.validity.numerics_layout import OwnLayers
-from bench.measure.validity.rounding import GRAIN, is_coarse, moved, precision_of
+from bench.measure.validity.rounding import moved, precision_of
 from bench.measure.validity.weights import NotGatedError
 from bench.measure.workload import Workload
 from nin.loaders import Batch
@@ -232,13 +232,13 @@ def held(
 def yardsticks(work: Workload, model: nn.Module, reference: Reference, batch: Batch) -> dict[Key, Yard]:
     """How far each result is off by rounding in the variant's precision."""
     precision = precision_of(work)
-    grain, coarse = GRAIN[precision], is_coarse(precision)
+    grain, coarse = precision.grain, precision.own_kernels
     device = work.device if coarse else torch.device("cpu")
     draws = [drawn(model, reference, batch, grain, seed) for seed in range(DRAWS)]
     eager = [plain(work, model, reference, batch, device, layout) for layout in MEMORY_FORMATS.values()]
     found = [*draws, eager[0]] if coarse else draws
     if endless := [key for misses in found for key, missed in misses.items() if not math.isfinite(missed.distance)]:
-        msg = f"{words(endless[0])} can't be held in {precision}, nor by plain eager code"
+        msg = f"{words(endless[0])} can't be held in {precision.name}, nor by plain eager code"
         raise NotGatedError(msg)
     return {key: Yard.of(grain / 2, of(found, key)).widened(of(eager, key)) for key in draws[0]}
 

@@ -21,7 +21,7 @@ from torch import nn
 
 from bench.measure.validity.numerics_layers import DRAWS, MOST_HALVINGS, Finding, train
 from bench.measure.validity.numerics_layout import OwnLayers
-from bench.measure.validity.rounding import ROUNDOFF, moved, precision_of
+from bench.measure.validity.rounding import moved, precision_of
 from bench.measure.workload import Workload
 
 MULTIPLE = 8.0
@@ -92,7 +92,7 @@ def findings(work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor)
 
     `model` holds the weights, and is on the CPU; the variant's own model has them already.
     """
-    roundoff = ROUNDOFF[precision_of(work)]
+    roundoff = precision_of(work).roundoff
     double = copy.deepcopy(model).double()
     exact = result_of(double, x.double(), y)
     times = repeats(work, double, x.double(), exact)

@@ -1,8 +1,8 @@
 """The figures of a report. Colours are Okabe and Ito's, told apart by any eye."""
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec
 
 import matplotlib as mpl
 import numpy as np
@@ -15,6 +15,8 @@ from bench.analyse.labels import label
 from bench.analyse.load import RunData, cell
 from bench.analyse.tables import PHASES, batch_of
 from bench.report.figures.lettering import lettered
+
+P = ParamSpec("P")
 
 COLOURS = {
     "data": "#E69F00", "h2d": "#F0E442", "forward": "#56B4E9", "loss": "#009E73",
@@ -45,18 +47,13 @@ STYLE: dict[Any, object] = {
 }
 
 
-def write(figure: Figure, path: Path) -> None:
-    """Save a figure as PNG, without the software's version, so that equal data give equal files."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Software": None})
-
-
-def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     """A drawing function under our style, leaving matplotlib's own settings as they were."""
 
-    def wrapped(*arguments: object) -> Figure:
+    @wraps(draw)
+    def wrapped(*arguments: P.args, **named: P.kwargs) -> Figure:
         with mpl.rc_context(STYLE):
-            return draw(*arguments)
+            return draw(*arguments, **named)
 
     return wrapped
 

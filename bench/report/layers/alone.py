@@ -14,8 +14,9 @@ from bench.core.header import VariantId
 from bench.core.records import RecordError, cause_of
 from bench.core.text import code
 from bench.core.traces import ALL, BETWEEN
-from bench.report.page import Lines, Report
-from bench.report.words import count, markdown, number, seconds
+from bench.report.document import Block, Paragraph, Section, Table
+from bench.report.page import Report
+from bench.report.words import count, number, seconds
 
 FOLDER = "micro"
 COLUMNS = ["variant_id", "layer", "phase", "cache", "seconds", "page_faults", "rounds"]
@@ -63,7 +64,7 @@ def read(data: RunData) -> pd.DataFrame:
     for path in sorted((data.folder / FOLDER).glob("*/*.json"), key=lambda p: p.stat().st_mtime):
         rows += of_file(path)
     found = pd.DataFrame(rows, columns=COLUMNS)
-    known = found[found.variant_id.isin(data.variants[data.variants.excluded_reason == ""].variant_id)]
+    known = found[found.variant_id.isin(data.runnable)]
     return known.drop_duplicates(["variant_id", "layer", "phase", "cache"], keep="last")
 
 
@@ -78,27 +79,28 @@ def of_file(path: Path) -> list[tuple[object, ...]]:
     return [(i.variant_id, i.layer, i.phase, i.cache, s.median, i.page_faults, s.rounds) for i, s in infos]
 
 
-def section(report: Report) -> Lines:
+def section(report: Report) -> Section | None:
     """Each layer alone against the layer in place, and what the difference of the sums is made of."""
     found = read(report.data)
-    lines: Lines = []
-    for variant_id, (table, mine) in tables_of(report, found).items():
-        lines += [f"### {named(report.data, variant_id)}", "", *shown(table)]
-        lines += [sentences(report, variant_id, table, mine), ""]
-    if not lines:
-        return []
+    parts: list[Block] = [
+        Section(
+            named(report.data, variant_id),
+            [shown(table), Paragraph(sentences(report, variant_id, table, mine))],
+            level=3,
+        )
+        for variant_id, (table, mine) in tables_of(report, found).items()
+    ]
+    if not parts:
+        return None
     report.table("micro", found)
     rounds = found.rounds.min()
-    return [
-        "## Layers alone",
-        "",
+    words = (
         "Each layer taken out of a step and run by itself on the tensors that it had there, forward and backward "
         f"(`python -m bench micro`, medians of {rounds} rounds). *Hot*: straight after the call before it (for "
         "backward, its forward); *cold*: with the caches filled by something else. Layers that take less than 0.5 % of "
-        "the step are in tables/micro.csv.",
-        "",
-        *lines,
-    ]
+        "the step are in tables/micro.csv."
+    )
+    return Section("Layers alone", [Paragraph(words), *parts])
 
 
 def told(report: Report) -> dict[str, str]:
@@ -130,7 +132,7 @@ def against_place(report: Report, variant_id: str, mine: pd.DataFrame) -> pd.Dat
     return table[table.index.isin(mine.layer)]
 
 
-def shown(table: pd.DataFrame) -> Lines:
+def shown(table: pd.DataFrame) -> Table:
     """The heavy layers, and the sum of all."""
     heavy = table[table.in_place >= LEAST_SHOWN * table.in_place.sum()]
     rows = [
@@ -155,7 +157,7 @@ def shown(table: pd.DataFrame) -> Lines:
             "hot / in place": number(whole.hot / whole.in_place),
         }
     )
-    return markdown(pd.DataFrame(rows))
+    return Table.of(rows)
 
 
 def sentences(report: Report, variant_id: str, table: pd.DataFrame, mine: pd.DataFrame) -> str:

@@ -1,5 +1,6 @@
 """The section of layers: what each costs forward and backward, and whether the parts add up."""
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -7,11 +8,12 @@ import pandas as pd
 from bench.analyse import heaviest, tables
 from bench.analyse.labels import label, named
 from bench.core.text import code, marked
+from bench.report.document import Block, Figure, Paragraph, Section, Table, paragraphs
 from bench.report.figures import plots
 from bench.report.layers import unlayered
 from bench.report.outcome import answer
-from bench.report.page import Lines, Report
-from bench.report.words import count, interval, markdown, percent, seconds, size, spread_seconds
+from bench.report.page import Report
+from bench.report.words import count, interval, percent, seconds, size, spread_seconds
 
 NEEDS_BOUNDS = 0.005
 WORTH_TELLING = 0.01
@@ -30,40 +32,41 @@ GAP_WORDS = (
 )
 
 
-def section(report: Report) -> Lines:
+LAYER_WORDS = (
+    "*Forward* and *backward* are medians over rounds with 95 % intervals; a layer's backward includes the "
+    "gradients of its parameters, and what a checkpoint computes anew. `between` is what runs outside of every "
+    "leaf: functional code, and in backward the loss. *Share* is of the stamped step. *Saved* are bytes kept for "
+    "backward, a shared storage counted once, for the layer that saved it first. *Kernel* is what took most of a "
+    "layer's forward, seen once in the pilot: the operator on a CPU, the device's kernel on CUDA. Bounds are shown "
+    "for layers of 0.5 % or more."
+)
+
+
+def section(report: Report) -> Section | None:
     """The layers of the baseline and of the fastest eager variant, with closure and overhead."""
     data, table = report.data, report.layers
-    lines: Lines = ["## Layers", ""]
-    figures: Lines = []
+    blocks: list[Block] = []
+    figures: list[Block] = []
     for index, group in enumerate(answer.groups(data, report.steps).values(), start=1):
-        lines += unlayered.lines(data, group, set(table.variant_id))
+        blocks += unlayered.blocks(data, group, set(table.variant_id))
         if chosen := answer.layered_variants(data, group, set(table.variant_id)):
-            lines += [line for variant_id in chosen for line in variant_lines(report, variant_id)]
-            lines += difference_lines(report, chosen)
+            blocks += [of_variant(report, variant_id) for variant_id in chosen]
+            blocks += paragraphs(difference_words(report, chosen))
             name = "layers" if index == 1 else f"layers-{index}"
-            figures += report.figure(name, plots.layers(data, table, chosen), "milliseconds a step by layer")
-    if table.empty:
-        return lines if len(lines) > len(["## Layers", ""]) else []
-    return [
-        *lines,
-        "*Forward* and *backward* are medians over rounds with 95 % intervals; a layer's backward includes the "
-        "gradients of its parameters, and what a checkpoint computes anew. `between` is what runs outside of every "
-        "leaf: functional code, and in backward the loss. *Share* is of the stamped step. *Saved* are bytes kept for "
-        "backward, a shared storage counted once, for the layer that saved it first. *Kernel* is what took most of a "
-        "layer's forward, seen once in the pilot: the operator on a CPU, the device's kernel on CUDA. Bounds are shown "
-        "for layers of 0.5 % or more.",
-        "",
-        *figures,
-        "### Do the parts add up?",
-        "",
-        *open_lines(report),
-        *markdown(closure_table(report)),
-        CLOSURE_WORDS + (GAP_WORDS if report.steps.launch_gaps_s.notna().any() else ""),
-        "",
-    ]
+            figures.append(Figure(name, partial(plots.layers, data, table, chosen), "milliseconds a step by layer"))
+    if not table.empty:
+        blocks += [Paragraph(LAYER_WORDS), *figures, closure_section(report)]
+    return Section("Layers", blocks) if blocks else None
 
 
-def variant_lines(report: Report, variant_id: str) -> Lines:
+def closure_section(report: Report) -> Section:
+    """Whether the parts of a step add up to it."""
+    words = CLOSURE_WORDS + (GAP_WORDS if report.steps.launch_gaps_s.notna().any() else "")
+    blocks: list[Block] = [*paragraphs(open_words(report)), Table.of(closure_rows(report)), Paragraph(words)]
+    return Section("Do the parts add up?", blocks, level=3)
+
+
+def of_variant(report: Report, variant_id: str) -> Section:
     """The layers of one variant, the heaviest named."""
     mine = report.layers[report.layers.variant_id == variant_id]
     top = mine.dropna(subset="share_of_step").nlargest(3, "share_of_step")
@@ -71,16 +74,13 @@ def variant_lines(report: Report, variant_id: str) -> Lines:
     shown = heaviest.limited(mine, heaviest.layers_of(mine, [variant_id]))
     left_out = len(mine) - len(shown) + 1 if len(shown) < len(mine) else 0
     more = f" This table and the figure leave out {left_out:,}, summed in the row `(others)`." if left_out else ""
-    return [
-        f"### {named(report.data, variant_id)}",
-        "",
-        f"The heaviest: {told}. Every layer of every eager variant is in tables/layers.csv.{more}",
-        "",
-        *markdown(pd.DataFrame([layer_cells(row) for row in shown.to_dict("records")]).join(calls(shown))),
-    ]
+    cells = pd.DataFrame([layer_cells(row) for row in shown.to_dict("records")]).join(calls(shown))
+    words = f"The heaviest: {told}. Every layer of every eager variant is in tables/layers.csv.{more}"
+    table = Table.of(cells.to_dict("records"))
+    return Section(named(report.data, variant_id), [Paragraph(words), table], level=3)
 
 
-def difference_lines(report: Report, chosen: list[str]) -> Lines:
+def difference_words(report: Report, chosen: list[str]) -> list[str]:
     """In which layers the second variant is ahead of the first, and in which behind: those worth 1 % of the step."""
     if len(chosen) < 2:
         return []
@@ -99,7 +99,7 @@ def difference_lines(report: Report, chosen: list[str]) -> Lines:
     if not parts:
         return []
     names = [named(report.data, v) for v in chosen]
-    return [f"Against the {names[0]}, {names[1]} {' and '.join(parts)}, forward and backward together.", ""]
+    return [f"Against the {names[0]}, {names[1]} {' and '.join(parts)}, forward and backward together."]
 
 
 def layer_cells(row: dict[str, Any]) -> dict[str, object]:
@@ -144,7 +144,7 @@ def closed(report: Report) -> pd.DataFrame:
     return found[found.n > 0] if (found.n > 0).any() else found
 
 
-def open_lines(report: Report) -> Lines:
+def open_words(report: Report) -> list[str]:
     """That the parts of some variants don't add up, if so."""
     wide = [row for row in closed(report).itertuples() if abs(row.closure - 1) > MOST_OPEN]
     told = ", ".join(f"{named(report.data, row.variant_id)} {row.closure:.2f}" for row in wide)
@@ -153,12 +153,11 @@ def open_lines(report: Report) -> Lines:
     return [
         f"**Not for all variants** (the sum of the parts over the step: {told}). Either the stamps cost much of so "
         "short a step, as the table says, or stamped and plain steps met another machine, as beside other work: then "
-        "don't rely on the shares of their parts, and measure again on a quiet machine.",
-        "",
+        "don't rely on the shares of their parts, and measure again on a quiet machine."
     ]
 
 
-def closure_table(report: Report) -> pd.DataFrame:
+def closure_rows(report: Report) -> list[dict[str, str]]:
     """Closure, overhead and stamps of every variant that has them."""
     stamps = tables.stamps(report.data).set_index("variant_id")
     rows = []
@@ -174,4 +173,4 @@ def closure_table(report: Report) -> pd.DataFrame:
                 "stamps' cost": f"{100 * mine.share:.2f} %" if mine is not None else "",
             }
         )
-    return pd.DataFrame(rows)
+    return rows

@@ -1,19 +1,20 @@
 """The section of a report that is made from traces: what worked for whom, beside the probe of layers, and memory."""
 
 import math
+from functools import partial
 
 import pandas as pd
 
-from bench.analyse import tables
 from bench.analyse.labels import label, named
 from bench.analyse.load import RunData
 from bench.analyse.traces.trace import Trace
 from bench.core.text import MOST_OF_A_REASON, code, marked
 from bench.core.traces import BETWEEN, FOLDER, RAW, SNAPSHOT, file_name
 from bench.report import commands
+from bench.report.document import Block, Figure, Paragraph, Section, Table
 from bench.report.figures import plots_memory
-from bench.report.page import Lines, Page, Report, TracedPage
-from bench.report.words import markdown, number, percent, seconds, size
+from bench.report.page import Page, Report, TracedPage
+from bench.report.words import number, percent, seconds, size
 
 MOST_SHOWN = 15
 AGREE = 0.05
@@ -30,33 +31,38 @@ HEAVY = 0.05
 """A layer of at least this share of the step is held against the probe in the report; all are in the table."""
 
 
-def section(page: TracedPage) -> Lines:
+def section(page: TracedPage) -> Section | None:
     """What the profiler saw of each traced variant; nothing where none was traced."""
     if not page.traces:
-        return []
+        return None
     where = code(f"{page.data.folder}/{FOLDER}/VARIANT/", MOST_OF_A_REASON)
-    lines: Lines = [
-        "## What the profiler saw",
-        "",
+    words = (
         "Traced in processes of their own, apart from every timed trial: the profiler costs time, so shares are of the "
         "traced step. The traces lie in "
         f"{where}: `{RAW}` opens in Perfetto, and `{commands.bench(page.data.run, 'tensorboard')}` "
-        "serves them. Times are an operator's own, without those that it calls, and means over the traced steps.",
-        "",
+        "serves them. Times are an operator's own, without those that it calls, and means over the traced steps."
+    )
+    parts = [of_trace(page, trace, index) for index, trace in enumerate(page.traces, start=1)]
+    return Section("What the profiler saw", [Paragraph(words), *parts])
+
+
+def of_trace(page: TracedPage, trace: Trace, index: int) -> Section:
+    """What the profiler saw of the variant that was traced as number `index`."""
+    blocks = [
+        Paragraph(overview_words(page.data, trace)),
+        *work_blocks(trace),
+        *layer_blocks(page, trace),
+        *memory_blocks(page, trace, "memory-trace" if index == 1 else f"memory-trace-{index}"),
     ]
-    for index, trace in enumerate(page.traces, start=1):
-        lines += [f"### {named(page.data, trace.variant_id)}, traced", ""]
-        lines += [*overview_lines(page.data, trace), *work_lines(trace), *layer_lines(page, trace)]
-        lines += memory_lines(page, trace, "memory-trace" if index == 1 else f"memory-trace-{index}")
-    return lines
+    return Section(f"{named(page.data, trace.variant_id)}, traced", blocks, level=3)
 
 
-def overview_lines(data: RunData, trace: Trace) -> Lines:
+def overview_words(data: RunData, trace: Trace) -> str:
     """How long the traced step was beside plain ones of the same process, and how idle the machine was in those."""
     plain = plain_steps(data, trace.variant_id)
     told = f"{trace.steps} steps of {seconds(trace.step_s)} under the profiler"
     if plain.empty:
-        return [f"{told}.", ""]
+        return f"{told}."
     plain_s = plain.wall.median()
     told += f", against {seconds(plain_s)} without it in the same process."
     if not math.isnan(trace.device_busy_s):
@@ -66,7 +72,7 @@ def overview_lines(data: RunData, trace: Trace) -> Lines:
         cores = float(data.run.environment.cores or math.nan)
         used = ((plain.cpu_user + plain.cpu_system) / (cores * plain.wall)).median()
         told += f" In the plain steps the {cores:.0f} cores were idle for {percent(max(0.0, 1 - used))} of the time."
-    return [told, ""]
+    return told
 
 
 def plain_steps(data: RunData, variant_id: str) -> pd.DataFrame:
@@ -75,9 +81,9 @@ def plain_steps(data: RunData, variant_id: str) -> pd.DataFrame:
     return mine.pivot(index="index", columns="metric", values="value")  # noqa: PD010 - two values are an error
 
 
-def work_lines(trace: Trace) -> Lines:
+def work_blocks(trace: Trace) -> list[Block]:
     """The heaviest operators, and kernels where there is a device."""
-    lines: Lines = []
+    blocks: list[Block] = []
     for on, title in (("device", "kernel"), ("cpu", "operator")):
         mine = trace.work[trace.work.on == on]
         if mine.empty:
@@ -94,12 +100,12 @@ def work_lines(trace: Trace) -> Lines:
             for row in mine.rename(columns={"name": "name_"}).head(MOST_SHOWN).itertuples()
         ]
         shown = mine.head(MOST_SHOWN).seconds.sum() / mine.seconds.sum()
-        lines += [*markdown(pd.DataFrame(rows))]
-        lines += [f"These are {percent(shown)} of what all {title}s took; the rest is in tables/trace.csv.", ""]
-    return lines
+        words = f"These are {percent(shown)} of what all {title}s took; the rest is in tables/trace.csv."
+        blocks += [Table.of(rows), Paragraph(words)]
+    return blocks
 
 
-def layer_lines(page: TracedPage, trace: Trace) -> Lines:
+def layer_blocks(page: TracedPage, trace: Trace) -> list[Block]:
     """The heavy layers by the trace and by the stamps of the same steps, and in the rounds where there are any."""
     both = against_probe(page.data, trace)
     if both.empty:
@@ -122,14 +128,13 @@ def layer_lines(page: TracedPage, trace: Trace) -> Lines:
     farthest = (heavy.trace_s / heavy.probe_s - 1).abs().max()
     what, doubt = WAYS[on_of(page.data, trace)]
     told = ": work is counted for the right layer" if farthest <= AGREE else doubt
-    return [
-        *markdown(pd.DataFrame(rows)),
+    words = (
         "Forward and backward of the layers that take more than 5 % of the traced step, in the same steps by two ways: "
         f"by time stamps at the layer's borders, and by adding up {what}. They "
         f"differ by {percent(farthest)} at the most{told}. How far the profiler itself slowed a layer, the untraced "
-        "rounds tell.",
-        "",
-    ]
+        "rounds tell."
+    )
+    return [Table.of(rows), Paragraph(words)]
 
 
 def in_rounds(page: TracedPage, variant_id: str) -> dict[str, float]:
@@ -142,7 +147,7 @@ def in_rounds(page: TracedPage, variant_id: str) -> dict[str, float]:
 
 def on_of(data: RunData, trace: Trace) -> str:
     """Where the work of a variant is done: cpu or device."""
-    return "device" if tables.device_of(data, trace.variant_id).startswith("cuda") else "cpu"
+    return "device" if data.variants[trace.variant_id].on_cuda else "cpu"
 
 
 def against_probe(data: RunData, trace: Trace) -> pd.DataFrame:
@@ -158,9 +163,9 @@ def against_probe(data: RunData, trace: Trace) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["variant_id", "layer", "phase", "probe_s", "trace_s"])
 
 
-def memory_lines(page: Page, trace: Trace, name: str) -> Lines:
+def memory_blocks(page: Page, trace: Trace, name: str) -> list[Block]:
     """The allocator over one step, with who had the time when it had given out most."""
-    lines: Lines = []
+    blocks: list[Block] = []
     for device, mine in trace.memory.groupby("device", sort=False):
         top = mine.loc[mine.bytes.idxmax()]
         who = (
@@ -169,19 +174,19 @@ def memory_lines(page: Page, trace: Trace, name: str) -> Lines:
             else marked(top.phase) or "outside of every phase"
         )
         low = mine.bytes.min()
-        lines += [
+        words = (
             f"Memory over the traced step that took most ({device}): at its peak, {seconds(top.at_s)} into it in "
-            f"{who}, the allocator had given out {size(top.bytes - low)} more than at that step's lowest.",
-            "",
-        ]
-    if not lines:
+            f"{who}, the allocator had given out {size(top.bytes - low)} more than at that step's lowest."
+        )
+        blocks.append(Paragraph(words))
+    if not blocks:
         return []
-    words = "bytes that the allocator has given out over one step"
-    lines += page.figure(name, plots_memory.over_a_step(trace, label(page.data, trace.variant_id)), words)
+    draw = partial(plots_memory.over_a_step, trace, label(page.data, trace.variant_id))
+    blocks.append(Figure(name, draw, "bytes that the allocator has given out over one step"))
     where = f"{FOLDER}/{file_name(trace.variant_id)}/{SNAPSHOT}"
     if (page.data.folder / where).is_file():
-        lines += [f"{code(where, MOST_OF_A_REASON)} is the allocator's own history of a step.", ""]
-    return lines
+        blocks.append(Paragraph(f"{code(where, MOST_OF_A_REASON)} is the allocator's own history of a step."))
+    return blocks
 
 
 def write_tables(page: TracedPage) -> None:

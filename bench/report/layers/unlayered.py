@@ -4,10 +4,9 @@ import pandas as pd
 
 from bench.analyse import tables
 from bench.analyse.labels import named
-from bench.analyse.load import RunData, variant_axes
-from bench.analyse.tables import EAGER
+from bench.analyse.load import RunData
+from bench.report.document import Block, paragraphs
 from bench.report.outcome import answer
-from bench.report.page import Lines
 from bench.report.words import seconds
 
 BY_STATUS = {
@@ -21,10 +20,10 @@ BY_STATUS = {
 }
 
 
-def lines(data: RunData, steps: pd.DataFrame, layered: set[str]) -> Lines:
-    """Of one group, a line for the first baseline and for the fastest variant, where they have no layers."""
+def blocks(data: RunData, steps: pd.DataFrame, layered: set[str]) -> list[Block]:
+    """Of one group, a paragraph for the first baseline and for the fastest variant, where they have no layers."""
     wanted = [v for v in answer.first_and_fastest(data, steps) if v not in layered]
-    return [line for v in wanted for line in (f"**{named(data, v)}** has no table of layers: {why(data, v)}.", "")]
+    return paragraphs(f"**{named(data, v)}** has no table of layers: {why(data, v)}." for v in wanted)
 
 
 def why(data: RunData, variant_id: str) -> str:
@@ -32,7 +31,7 @@ def why(data: RunData, variant_id: str) -> str:
     status, _ = tables.outcome(data, variant_id)
     if status in BY_STATUS:
         return BY_STATUS[status]
-    if variant_axes(data, variant_id)["compile_mode"] != EAGER:
+    if data.variants[variant_id].compiled:
         return "it is compiled, which fuses layers"
     counts = data.run.plan.counts.get(variant_id)
     if counts is not None and not counts.stamped:

@@ -9,17 +9,25 @@ from bench.analyse.labels import DEFAULT_WORDS, label, named
 from bench.analyse.load import RunData, cell, variant_axes
 from bench.analyse.stats import NOTHING
 from bench.analyse.verdicts import FASTER, SAME
+from bench.core.axes.precision import PRECISION
 from bench.core.progress import duration
 from bench.core.text import marked
 from bench.core.variants import from_row
 from bench.report import commands
+from bench.report.document import Block, Code, Note, Paragraph, Section, paragraphs
 from bench.report.outcome import advice
-from bench.report.page import Lines
-from bench.report.trust import effect
+from bench.report.page import Report
+from bench.report.trust import effect, noise
 from bench.report.words import count_of, interval, number
 
 EPOCHS = 5
 """What `python -m nin` trains unless told otherwise."""
+
+
+def section(report: Report) -> Section:
+    """The fastest variant of each device and model, and how to get it; what makes it doubtful comes last."""
+    doubts = [Note(sentence) for sentence in (*noise.quota_words(report.data), *noise.busy_words(report.data))]
+    return Section("The answer", [*blocks(report.data, report.steps), *doubts])
 
 
 def groups(data: RunData, steps: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
@@ -28,21 +36,22 @@ def groups(data: RunData, steps: pd.DataFrame) -> dict[tuple[str, str], pd.DataF
     return {key: steps[[other == key for other in keys]] for key in dict.fromkeys(keys)}
 
 
-def lines(data: RunData, steps: pd.DataFrame) -> Lines:
+def blocks(data: RunData, steps: pd.DataFrame) -> list[Block]:
     """The answer for each device and model of the run."""
-    found: Lines = []
+    found: list[Block] = []
     by_group = groups(data, steps)
     for (device, model), mine in by_group.items():
-        heading = [f"On **{device}**, {marked(model)}:", ""] if len(by_group) > 1 else []
-        found += heading + group_lines(data, mine)
+        if len(by_group) > 1:
+            found.append(Paragraph(f"On **{device}**, {marked(model)}:"))
+        found += of_group(data, mine)
     return found
 
 
-def group_lines(data: RunData, steps: pd.DataFrame) -> Lines:
+def of_group(data: RunData, steps: pd.DataFrame) -> list[Block]:
     """The answer among variants of one device and model."""
     best = fastest(data, steps)
     if best is None:
-        return [no_answer(data), "", *died_lines(data, steps, None), *invalid_lines(data, steps)]
+        return paragraphs([no_answer(data), *died_words(data, steps, None), *invalid_words(data, steps)])
     row = steps.set_index("variant_id").loc[best]
     axes = variant_axes(data, best)
     parts = []
@@ -54,18 +63,21 @@ def group_lines(data: RunData, steps: pd.DataFrame) -> Lines:
         if n:
             parts.append(f"{interval(ratio.estimate, ratio.lo, ratio.hi)} times {name} ({count_of(n, 'round')})")
     text = f"Fastest: **{named(data, best)}** trains {number(row.images_per_s)} images/s"
-    found = [
+    sentences = [
         f"{text}: {' and '.join(parts)}." if parts else f"{text}.",
-        "",
         standing(data, steps, best, row.verdict),
-        "",
         *effect.sentence(data, best),
-        *not_gated_lines(data, best),
+        *not_gated_words(data, best),
+        *died_words(data, steps, row.images_per_s),
+        *invalid_words(data, steps),
+        *beyond_words(data, steps, best),
     ]
-    found += died_lines(data, steps, row.images_per_s)
-    found += invalid_lines(data, steps)
-    found += beyond_lines(data, steps, best) + switch_on(data, axes, row.epoch_s) + pilot_lines(data, steps, best)
-    return found + notebook_lines(data, steps, best) + noise_lines(data, best)
+    return [
+        *paragraphs(sentences),
+        *switch_on(data, axes, row.epoch_s),
+        *faster_in_pilot(data, steps, best),
+        *paragraphs([*notebook_words(data, steps, best), *noise_words(data, best)]),
+    ]
 
 
 def no_answer(data: RunData) -> str:
@@ -75,29 +87,26 @@ def no_answer(data: RunData) -> str:
     return "No variant was ok in every complete round, so there is no answer."
 
 
-def not_gated_lines(data: RunData, best: str) -> Lines:
+def not_gated_words(data: RunData, best: str) -> list[str]:
     """That the gate could not tell what a recommended variant computes, if so."""
     reason = tables.not_gated(data, best)
-    return (
-        [f"It is **not gated**: {marked(reason)}. So hold its accuracy against the baseline's.", ""] if reason else []
-    )
+    return [f"It is **not gated**: {marked(reason)}. So hold its accuracy against the baseline's."] if reason else []
 
 
-def invalid_lines(data: RunData, steps: pd.DataFrame) -> Lines:
+def invalid_words(data: RunData, steps: pd.DataFrame) -> list[str]:
     """The variants that have no speed since they are not what they say, each with the reason."""
     outcomes = {v: tables.outcome(data, v) for v in steps.variant_id}
-    told = [
+    return [
         f"**{named(data, v)}** is INVALID, so it has no speed: {marked(reason)}."
         for v, (status, reason) in outcomes.items()
         if status == "invalid"
     ]
-    return [line for text in told for line in (text, "")]
 
 
-def beyond_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
+def beyond_words(data: RunData, steps: pd.DataFrame, best: str) -> list[str]:
     """The fastest at each other batch size that has the notebook's loop; and what trains faster yet at any other."""
     counted = steps[(steps.n > 0) & (steps.images_per_s > 0)].set_index("variant_id")
-    found: Lines = []
+    found = []
     beside: dict[float, list[str]] = {}
     for v in counted.index:
         if tables.batch_of(data, v) != tables.batch_of(data, best) and notebook_of(data, v) in counted.index:
@@ -108,19 +117,18 @@ def beyond_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
         if n:
             told = interval(ratio.estimate, ratio.lo, ratio.hi)
             name, rate = named(data, top, but="batch_size"), number(counted.images_per_s[top])
-            found += [
+            found.append(
                 f"At batch {size:.0f} the fastest is {name}: {rate} images/s, {told} times the notebook's loop at that "
-                f"batch ({count_of(n, 'round')}).",
-                "",
-            ]
+                f"batch ({count_of(n, 'round')})."
+            )
     faster = counted.images_per_s[counted.images_per_s > counted.images_per_s[best]]
     if len(faster):
         top = str(faster.idxmax())
-        found += [f"Faster yet, but another recipe: {named(data, top)}, {number(faster[top])} images/s.", ""]
+        found.append(f"Faster yet, but another recipe: {named(data, top)}, {number(faster[top])} images/s.")
     return found
 
 
-def pilot_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
+def faster_in_pilot(data: RunData, steps: pd.DataFrame, best: str) -> list[Block]:
     """The variant that was faster in its one trial of the pilot than the fastest of the rounds was there, if any."""
     if not data.rounds:
         return []
@@ -136,36 +144,33 @@ def pilot_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
     axes, changed = variant_axes(data, best), variant_axes(data, top)
     both = from_row(axes | {name: value for name, value in changed.items() if value != DEFAULT_WORDS[name]})
     in_part = f", and it took effect in part ({told})" if (told := effect.words(data, top)) else ""
-    coarser = ", and it computes more coarsely (see below)" if both.precision in ("bf16", "fp16") else ""
-    return [
+    coarser = ", and it computes more coarsely (see below)" if PRECISION.value(both.precision).autocast else ""
+    words = (
         f"**In the pilot {named(data, top)} was faster**: {number(rates[top])} images/s against this one's "
         f"{number(own)}, each in one trial. That gives no verdict{coarser}{in_part}. This measures it in rounds, "
-        "together with what the fastest has:",
-        "",
-        "```sh",
-        commands.bench(data.run, "run", f"--variant {best}", f"--variant {both.id}"),
-        "```",
-        "",
-    ]
+        "together with what the fastest has:"
+    )
+    command = commands.bench(data.run, "run", f"--variant {best}", f"--variant {both.id}")
+    return [Paragraph(words), Code([command], "sh")]
 
 
-def switch_on(data: RunData, axes: dict[str, str], epoch_s: float) -> Lines:
+def switch_on(data: RunData, axes: dict[str, str], epoch_s: float) -> list[Block]:
     """How to train under a variant; `epoch_s` is what an epoch of 60,000 images takes."""
     python, shell = advice.lines_of(axes)
-    found: Lines = []
+    found: list[Block] = []
     if python:
-        found += ["What gives it, against the baseline:", "", "```python", *python, "```", ""]
+        found += [Paragraph("What gives it, against the baseline:"), Code(python, "python")]
     if shell:
         where = "in the environment, before Python starts (Linux with glibc; 100 GB are in effect never reached):"
         lead = f"and {where}" if python else f"What gives it, against the baseline, {where}"
-        found += [lead, "", "```sh", f"export {' '.join(shell)}", "```", ""]
+        found += [Paragraph(lead), Code([f"export {' '.join(shell)}"], "sh")]
     if command := advice.nin_command(data.run, axes):
         long = f" ({EPOCHS} epochs of about {duration(epoch_s)})" if epoch_s > 0 else ""
-        found += [f"Or train so in this project's environment{long}:", "", "```sh", command, "```", ""]
+        found += [Paragraph(f"Or train so in this project's environment{long}:"), Code([command], "sh")]
     return found
 
 
-def notebook_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
+def notebook_words(data: RunData, steps: pd.DataFrame, best: str) -> list[str]:
     """What the baseline's own difference from the notebook's loop is worth."""
     notebook, baseline = notebook_of(data, best), tables.baseline_of(data, best)
     if notebook is None or baseline is None:
@@ -177,20 +182,19 @@ def notebook_lines(data: RunData, steps: pd.DataFrame, best: str) -> Lines:
     return [
         "The notebook's loop differs from the baseline in that PIL makes its images one by one and loss and hits "
         f"are read at every step: it trains {interval(ratio.estimate, ratio.lo, ratio.hi)} times as fast as the "
-        f"baseline{f' ({verdict})' if verdict else ''}.",
-        "",
+        f"baseline{f' ({verdict})' if verdict else ''}."
     ]
 
 
-def noise_lines(data: RunData, best: str) -> Lines:
-    """How far the same code differed from itself, in one line."""
+def noise_words(data: RunData, best: str) -> list[str]:
+    """How far the same code differed from itself, in one sentence."""
     mine = tables.baseline_of(data, best)
     return [
         f"How noisy it was: the {named(data, control.variant_id)} was measured twice in every round, and its first "
         f"trial was {interval(control.ratio.estimate, control.ratio.lo, control.ratio.hi)} times as fast as its second."
         for control in tables.controls(data)
         if control.variant_id == mine
-    ] + [""]
+    ]
 
 
 def fastest(data: RunData, steps: pd.DataFrame) -> str | None:
@@ -206,25 +210,21 @@ def fastest(data: RunData, steps: pd.DataFrame) -> str | None:
     return None if counted.empty else str(counted.loc[counted.images_per_s.idxmax(), "variant_id"])
 
 
-def died_lines(data: RunData, steps: pd.DataFrame, best: float | None) -> Lines:
+def died_words(data: RunData, steps: pd.DataFrame, best: float | None) -> list[str]:
     """What would have been the answer, had its trials not died; all that died where there is no answer."""
-    told = [
+    return [
         f"{label(data, row.variant_id)} is not recommended: it was ok in {row.n} of {len(data.rounds)} rounds "
         f"({number(row.images_per_s)} images/s in those)."
         for row in steps[steps.n > 0].itertuples()
         if tables.spoilt(data, row.variant_id) and (best is None or row.images_per_s > best)
     ]
-    return [line for text in told for line in (text, "")]
 
 
 def notebook_of(data: RunData, variant_id: str) -> str | None:
     """The notebook's loop on the same device, batch and model, if the run has it."""
-    baseline = from_row(variant_axes(data, variant_id)).baseline
-    for other in data.variants.variant_id:
-        candidate = from_row(variant_axes(data, other))
-        if candidate.is_notebook and candidate.baseline == baseline:
-            return str(other)
-    return None
+    baseline = data.variants[variant_id].baseline
+    found = (v for v, variant in data.variants.items() if variant.is_notebook and variant.baseline == baseline)
+    return next(found, None)
 
 
 def standing(data: RunData, steps: pd.DataFrame, best: str, verdict: str) -> str:
@@ -257,8 +257,7 @@ def layered_variants(data: RunData, steps: pd.DataFrame, layered: set[str]) -> l
 
 def first_and_fastest(data: RunData, steps: pd.DataFrame) -> list[str]:
     """Of some variants the first baseline and the fastest; the first of them where there is neither."""
-    baselines = set(data.variants.loc[data.variants.baseline == "True", "variant_id"])
-    first = [v for v in steps.variant_id if v in baselines][:1]
+    first = [v for v in steps.variant_id if data.variants[v].is_baseline][:1]
     best = None if steps.empty else fastest(data, steps)
     found = first + [v for v in (best,) if v and v not in first]
     return found or list(steps.variant_id[:1])

@@ -5,11 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analyse import tables
 from bench.analyse.labels import named
 from bench.analyse.load import RunData, variant_axes
 from bench.core.variants import from_row
-from bench.report.page import Lines
+from bench.report.document import Block, Paragraph, paragraphs
 from bench.report.words import seconds
 
 SHARE = 0.9
@@ -17,12 +16,12 @@ BACKLOGS = 4
 """The schema from which on steps are stamped behind a backlog where the device has a queue."""
 
 
-def lines(data: RunData, steps: pd.DataFrame) -> Lines:
-    """A line for each variant that is launch-bound, and for the others what bounds them, as far as it is known."""
+def blocks(data: RunData, steps: pd.DataFrame) -> list[Block]:
+    """A paragraph for each variant that is launch-bound, and for the others what bounds them, as far as it is known."""
     rows = list(steps.itertuples())
     bound = [row for row in rows if launch_bound(data, row)]
-    told = [line for row in bound for line in (launch_bound_words(data, row), "")]
-    return told + balance_lines(data, [row for row in rows if row not in bound])
+    told = paragraphs(launch_bound_words(data, row) for row in bound)
+    return told + balance(data, [row for row in rows if row not in bound])
 
 
 def launch_bound(data: RunData, row: Any) -> bool:  # noqa: ANN401 - a row of the steps table
@@ -48,15 +47,15 @@ def launch_bound_words(data: RunData, row: Any) -> str:  # noqa: ANN401
 
 def given_s(data: RunData, row: Any) -> float:  # noqa: ANN401
     """How long the host takes to give the device a step's work, without making a batch that is made on the host."""
-    on_device = variant_axes(data, row.variant_id)["loader"] == "resident" or math.isnan(row.data_s)
+    on_device = from_row(variant_axes(data, row.variant_id)).loads_on_device or math.isnan(row.data_s)
     return float(row.dispatch_s - (0.0 if on_device else row.data_s))
 
 
-def balance_lines(data: RunData, rows: list[Any]) -> Lines:
+def balance(data: RunData, rows: list[Any]) -> list[Block]:
     """Of variants that are not launch-bound: which the device bounds, and where the host is about as slow as it."""
     known = [row for row in rows if not math.isnan(row.launch_gaps_s)]
     ahead = [row for row in known if row.dispatch_s <= SHARE * row.step_s]
-    found: Lines = []
+    found: list[Block] = []
     for lead, mine in (
         ("Bound by the device's own work, each step given sooner than done", ahead),
         ("Host and device about even", [row for row in known if row not in ahead]),
@@ -65,7 +64,7 @@ def balance_lines(data: RunData, rows: list[Any]) -> Lines:
             f"{named(data, row.variant_id)} (given in {seconds(row.dispatch_s)}, done in {seconds(row.step_s)})"
             for row in mine
         )
-        found += [f"**{lead}**: {', '.join(told)}.", ""] if mine else []
+        found += [Paragraph(f"**{lead}**: {', '.join(told)}.")] if mine else []
     return found
 
 
@@ -73,7 +72,7 @@ def gap_words(data: RunData, shown: pd.DataFrame) -> str:
     """What launch gaps are, and which steps have none; nothing where none has any."""
     if not shown.launch_gaps_s.notna().any():
         return ""
-    on_cuda = shown.variant_id.map(lambda variant_id: tables.device_of(data, variant_id).startswith("cuda"))
+    on_cuda = shown.variant_id.map(lambda variant_id: data.variants[variant_id].on_cuda)
     idle = shown[on_cuda & shown.launch_gaps_s.isna()]
     told = (
         " Stamped steps lie in the device's queue before it comes to them, so every part is the device's own time. "

@@ -1,22 +1,22 @@
 """Sections of a report on what an epoch is bound by, and how throughput goes with threads and batch size."""
 
 import math
-
-import pandas as pd
+from functools import partial
 
 from bench.analyse import tables
 from bench.analyse.labels import label, named
 from bench.core.variants import LARGEST
+from bench.report.document import Block, Figure, Paragraph, Section, Table
 from bench.report.figures import plots
 from bench.report.outcome import answer
-from bench.report.page import Lines, Report
-from bench.report.words import count, interval, markdown, number, size
+from bench.report.page import Report
+from bench.report.words import count, interval, number, size
 
 NEAR = 0.8
 """What is bound by the slower of two rates reaches that share of it at least."""
 
 
-def loaders_section(report: Report) -> Lines:
+def loaders_section(report: Report) -> Section | None:
     """What the loader does alone, what the step does alone, and what both do together."""
     data = report.data
     rows = []
@@ -27,7 +27,7 @@ def loaders_section(report: Report) -> Lines:
         if not math.isnan(alone["loader_alone"]):
             rows.append({"variant": label(data, v), "rate": row["images_per_s"], "times": times(row)} | alone)
     if not rows:
-        return []
+        return None
     shown = [
         {
             "variant": row["variant"],
@@ -39,15 +39,12 @@ def loaders_section(report: Report) -> Lines:
         }
         for row in rows
     ]
-    return [
-        "## What bounds an epoch",
-        "",
-        *markdown(pd.DataFrame(shown)),
+    words = (
         "Images a second: of the loader if nothing trains, of the step if its batch is on the device already (both "
         "measured in the pilot alone), and of both together. The slower of the two bounds an epoch; what is below "
-        f"{100 * NEAR:.0f} % of both is bound by their taking turns, or by each other's use of the cores.",
-        "",
-    ]
+        f"{100 * NEAR:.0f} % of both is bound by their taking turns, or by each other's use of the cores."
+    )
+    return Section("What bounds an epoch", [Table.of(shown), Paragraph(words)])
 
 
 def times(row: dict[str, float]) -> str:
@@ -64,13 +61,13 @@ def bound_by(loader: float, compute: float, together: float) -> str:
     return "loader" if loader < compute else "step"
 
 
-def threads_section(report: Report) -> Lines:
+def threads_section(report: Report) -> Section | None:
     """Throughput by threads, where a run has several counts."""
     data = report.data
     families = answer.families(data, report.steps, "threads")
     if not families:
-        return []
-    figure = plots.curves(report.steps, families, lambda v: answer.place(data, v, "threads"), "threads")
+        return None
+    draw = partial(plots.curves, report.steps, families, lambda v: answer.place(data, v, "threads"), "threads")
     rates = report.steps.set_index("variant_id").images_per_s
     rows = [
         {"variant": label(data, v), "threads": count(answer.place(data, v, "threads")), "images/s": number(rates[v])}
@@ -78,14 +75,14 @@ def threads_section(report: Report) -> Lines:
         for members in families.values()
         for v in members
     ]
-    return [
-        "## Threads",
-        "",
-        *markdown(pd.DataFrame(rows)),
-        "*Slow convolutions* are those that did not run in oneDNN.",
-        "",
-        *report.figure("threads", figure, "images a second by threads"),
-    ]
+    return Section(
+        "Threads",
+        [
+            Table.of(rows),
+            Paragraph("*Slow convolutions* are those that did not run in oneDNN."),
+            Figure("threads", draw, "images a second by threads"),
+        ],
+    )
 
 
 SLOW = (
@@ -104,45 +101,43 @@ def slow_words(report: Report, variant_id: str) -> str:
     """How many convolutions of a variant on the CPU took another path than oneDNN's; empty where not looked at."""
     mine = report.data.layers.drop_duplicates(["variant_id", "layer"])
     mine = mine[(mine.variant_id == variant_id) & mine.type.str.startswith("Conv") & (mine.kernel != "")]
-    if mine.empty or tables.device_of(report.data, variant_id) != "cpu":
+    if mine.empty or report.data.variants[variant_id].device != "cpu":
         return ""
     return f"{int(mine.kernel.str.startswith(SLOW).sum())} of {len(mine)}"
 
 
-def batch_section(report: Report) -> Lines:
+def batch_section(report: Report) -> Section | None:
     """Throughput by batch size, where a run has several, and the largest that fits, where it was sought."""
     data = report.data
     families = answer.families(data, report.steps, "batch_size")
-    largest = [line for v in data.variants.variant_id for line in largest_lines(report, v)]
-    if not families and not largest:
-        return []
-    lines = ["## Batch size", "", *largest]
+    sentences = (largest_words(report, v) for v in data.variants)
+    blocks: list[Block] = [Paragraph(sentence) for sentence in sentences if sentence]
     if families:
-        figure = plots.curves(report.steps, families, lambda v: tables.batch_of(data, v), "images a batch")
-        lines += report.figure("batches", figure, "images a second by batch size")
-    return lines
+        draw = partial(plots.curves, report.steps, families, lambda v: tables.batch_of(data, v), "images a batch")
+        blocks.append(Figure("batches", draw, "images a second by batch size"))
+    return Section("Batch size", blocks) if blocks else None
 
 
 BY_INDEX = "have more elements than torch's indices of 32 bits count: a limit of the index, not of memory"
 
 
-def largest_lines(report: Report, variant_id: str) -> Lines:
-    """The largest batch of a variant, with what limited it, in a sentence."""
+def largest_words(report: Report, variant_id: str) -> str:
+    """The largest batch of a variant, with what limited it; empty where none was sought."""
     data, plan = report.data, report.data.run.plan
-    row = data.variants.set_index("variant_id").loc[variant_id]
+    variant = data.variants[variant_id]
     tried = dict(plan.tried.get(variant_id, []))
-    if row.batch_size != LARGEST or not tried:
-        return []
-    limit = plan.memory_limit_bytes.get(row.device.partition(":")[0])
+    if variant.batch_size != LARGEST or not tried:
+        return ""
+    limit = plan.limit_bytes(variant)
     under = f"under a limit of {size(limit)}" if limit else "on this device"
     fits = [n for n, peak in tried.items() if peak is not None]
     fails = [n for n, peak in tried.items() if peak is None]
     by_index = bool(fails) and plan.beyond_index.get(variant_id) == min(fails)
     if not fits:
         why = f", which {BY_INDEX}" if by_index else ""
-        return [f"{named(data, variant_id)}: no batch fits {under}, not even {min(fails):,} images{why}.", ""]
+        return f"{named(data, variant_id)}: no batch fits {under}, not even {min(fails):,} images{why}."
     peak = f" (the peak was {size(most)})" if (most := tried[max(fits)]) else ""
     more = f"{min(fails):,} did not" if fails else "there are no more train images"
     if by_index:
         more = f"{min(fails):,} {BY_INDEX}"
-    return [f"**The largest batch of {named(data, variant_id)} {under} is {max(fits):,} images**{peak}; {more}.", ""]
+    return f"**The largest batch of {named(data, variant_id)} {under} is {max(fits):,} images**{peak}; {more}."

@@ -8,8 +8,9 @@ from bench.analyse import tables
 from bench.analyse.labels import label
 from bench.analyse.load import RunData
 from bench.plan.schedule import SUSTAINED_S
-from bench.report.page import Lines, Report
-from bench.report.words import markdown, number
+from bench.report.document import Paragraph, Section, Table
+from bench.report.page import Report
+from bench.report.words import number
 
 WORDS = (
     f"*Sustained*: over the last half of one stretch of {SUSTAINED_S:.0f} s or more, in a process of its own. "
@@ -19,11 +20,11 @@ WORDS = (
 )
 
 
-def section(report: Report) -> Lines:
+def section(report: Report) -> Section | None:
     """A row a variant that had a sustained stretch; nothing without any."""
     found = table(report.data, report.steps)
     if found.empty:
-        return []
+        return None
     report.table("sustained", found)
     rows = [
         {
@@ -36,7 +37,7 @@ def section(report: Report) -> Lines:
         }
         for row in found.to_dict("records")
     ]
-    return ["## Sustained, and its energy", "", *markdown(pd.DataFrame(rows)), WORDS, ""]
+    return Section("Sustained, and its energy", [Table.of(rows), Paragraph(WORDS)])
 
 
 def table(data: RunData, steps: pd.DataFrame) -> pd.DataFrame:

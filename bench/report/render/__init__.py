@@ -1,1 +1,1 @@
-"""The page for a terminal and for TensorBoard."""
+"""A document as Markdown, in a terminal and in TensorBoard."""

@@ -4,7 +4,6 @@ Needs the package `tensorboard`, which is an extra; mended traces alone do not.
 """
 
 import math
-import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -18,18 +17,14 @@ from bench.analyse import tables
 from bench.analyse.load import RunData, cell, variant_axes
 from bench.analyse.traces import mend
 from bench.core import traces
+from bench.core.metrics.metric import Metric
+from bench.core.metrics.registry import METRICS
 from bench.core.records import RecordError
-from bench.core.text import distinct, unmarked
+from bench.core.text import distinct
+from bench.report.document import Document
 from bench.report.page import Report, TracedPage
+from bench.report.render import inline, markdown
 
-METRICS = {
-    "images_per_s": "images a second",
-    "step_s": "seconds a step",
-    "ratio": "times the baseline",
-    "closure": "closure",
-    "process_peak_bytes": "peak of the process (bytes)",
-}
-"""What a variant is judged by in HParams: columns of steps.csv and memory.csv."""
 REPORT = "report"
 """The run of TensorBoard that holds the report's text and figures."""
 
@@ -49,7 +44,7 @@ def write(page: TracedPage) -> Path:
             raise RecordError(str(error)) from error
     if is_installed():
         write_variants(page, folder)
-        write_report(page, folder)
+        write_document(page.document, folder / REPORT)
     return folder
 
 
@@ -82,17 +77,16 @@ class Writer:
         if not math.isnan(value):
             self.add(Summary(value=[Summary.Value(tag=tag, simple_value=value)]), step)
 
-    def text(self, tag: str, markdown: str) -> None:
+    def text(self, tag: str, content: str) -> None:
         """Add a text in Markdown."""
         from tensorboard.plugins.text.summary_v2 import text_pb  # noqa: PLC0415
 
-        self.add(text_pb(tag, markdown))
+        self.add(text_pb(tag, content))
 
-    def image(self, tag: str, path: Path) -> None:
+    def image(self, tag: str, content: bytes) -> None:
         """Add a PNG as it is."""
         from tensorboard.compat.proto.summary_pb2 import Summary  # noqa: PLC0415
 
-        content = path.read_bytes()
         width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))  # PNG's header, RFC 2083
         image = Summary.Image(height=height, width=width, colorspace=4, encoded_image_string=content)
         self.add(Summary(value=[Summary.Value(tag=tag, image=image)]))
@@ -117,7 +111,7 @@ def write_variants(page: TracedPage, folder: Path) -> None:
     from tensorboard.plugins.hparams import summary_v2  # noqa: PLC0415
 
     data, judged = page.data, metrics(page)
-    ids = [v for v in data.variants.variant_id if v in judged.index]
+    ids = [v for v in data.variants if v in judged.index]
     if not ids:
         return
     axes = pd.DataFrame([variant_axes(data, v) for v in ids], index=ids)
@@ -125,26 +119,33 @@ def write_variants(page: TracedPage, folder: Path) -> None:
     shown = [name for name in axes if len(axes[name].unique()) > 1] or list(axes)
     with writer(folder) as top:
         hparams = [summary_v2.HParam(name, summary_v2.Discrete(sorted(axes[name].unique()))) for name in shown]
-        measured = [summary_v2.Metric(f"variant/{name}", display_name=words) for name, words in METRICS.items()]
+        measured = [summary_v2.Metric(f"variant/{m.in_table}", display_name=m.in_words) for m in judging()]
         top.add(summary_v2.hparams_config_pb(hparams, measured))
     for variant_id in ids:
         with writer(folder / traces.file_name(variant_id)) as mine:
             mine.add(summary_v2.hparams_pb(axes.loc[variant_id, shown].to_dict(), trial_id=variant_id))
             for tag, step, value in scalars(data, variant_id):
                 mine.scalar(tag, value, step)
-            for name in METRICS:
+            for name in judged:
                 mine.scalar(f"variant/{name}", float(judged.loc[variant_id, name]))
 
 
+def judging() -> list[Metric]:
+    """The metrics by which a variant is judged."""
+    return [metric for metric in METRICS.values() if metric.better]
+
+
 def metrics(page: TracedPage) -> pd.DataFrame:
-    """The metrics of each variant with a step, a row a variant; without a run, those of the steps before the trace."""
+    """What each variant with a step is judged by, a row a variant; without a run, of the steps before the trace."""
+    names = [metric.in_table for metric in judging()]
     if isinstance(page, Report):
-        found = page.steps.set_index("variant_id").join(page.memory.set_index("variant_id")[["process_peak_bytes"]])
-        return found.dropna(subset="step_s").reindex(columns=list(METRICS))
+        found = page.steps.set_index("variant_id")
+        found = found.join([page.memory.set_index("variant_id"), page.numerics.set_index("variant_id")])
+        return found.dropna(subset="step_s").reindex(columns=names)
     walls = page.data.traced[(page.data.traced.metric == "wall") & (page.data.traced.scope == "step")]
     step_s = walls.groupby("variant_id", sort=False)["value"].median()
     rates = {v: tables.batch_of(page.data, v) / seconds for v, seconds in step_s.items()}
-    return pd.DataFrame({"step_s": step_s, "images_per_s": pd.Series(rates)}).reindex(columns=list(METRICS))
+    return pd.DataFrame({"step_s": step_s, "images_per_s": pd.Series(rates)}).reindex(columns=names)
 
 
 def scalars(data: RunData, variant_id: str) -> Iterator[tuple[str, int, float]]:
@@ -160,17 +161,10 @@ def scalars(data: RunData, variant_id: str) -> Iterator[tuple[str, int, float]]:
         yield "round/images_per_s", int(number), tables.batch_of(data, variant_id) / float(value)
 
 
-def write_report(page: TracedPage, folder: Path) -> None:
-    """A run of TensorBoard with the report's sections as text and its figures as images."""
-    with writer(folder / REPORT) as mine:
-        for number, (title, text) in enumerate(sections(page.path.read_text(encoding="utf-8")), start=1):
-            mine.text(f"{number:02d} {unmarked(title)}", text)
-        for path in sorted((page.folder / "figures").glob("*.png")):
-            mine.image(path.stem, path)
-
-
-def sections(markdown: str) -> Iterator[tuple[str, str]]:
-    """Title and text of each section of a page, without its figures, which have a tab of their own."""
-    for part in re.split(r"(?:\A|(?<=\n\n))#{1,2} (?=\S)", markdown)[1:]:  # a command may have such a line
-        title, _, text = part.partition("\n")
-        yield title.strip(), re.sub(r"^!\[.*\n", "", text, flags=re.MULTILINE).strip()
+def write_document(document: Document, folder: Path) -> None:
+    """A run of TensorBoard with the document's sections as text and its figures, which have a tab of their own."""
+    with writer(folder) as mine:
+        for number, section in enumerate(document.sections, start=1):
+            mine.text(f"{number:02d} {inline.plain(section.title)}", markdown.text(section.blocks, figures=False))
+        for figure in document.figures:
+            mine.image(figure.name, figure.png)

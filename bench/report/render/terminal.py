@@ -1,23 +1,24 @@
-"""The variants table as a terminal shows it."""
+"""What a verb shows in a terminal at its end."""
 
 from typing import Any
 
 import pandas as pd
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from bench.analyse import tables
 from bench.analyse.load import RunData
-from bench.core.progress import say
-from bench.core.text import distinct, shell_word, shortened
+from bench.core.metrics.metric import MetricTable
+from bench.core.metrics.registry import in_table, metric
+from bench.core.text import MOST_OF_A_LINE, distinct, escaped, marked, shell_word
 from bench.core.traces import FOLDER
+from bench.report import cells
+from bench.report.document import Block, Bullets, Column, Paragraph, Section, Table
 from bench.report.layers import alone
-from bench.report.page import AbPage, ComparePage, Report, TracedPage
+from bench.report.page import AbPage, ComparePage, Folder, Report, TracedPage
+from bench.report.render import console
 from bench.report.sides import ab
 from bench.report.trust import effect
-from bench.report.words import count, interval, number, percent, seconds
+from bench.report.words import number, percent, seconds
 
 PLAIN_WIDTH = 130
 """Columns of a table that no terminal shows."""
@@ -27,35 +28,41 @@ MOST_OF_AN_ID = 120
 
 def wide_console() -> Console:
     """A console for a table, wide where no terminal says how wide."""
-    console = Console()
-    return console if console.is_terminal else Console(width=PLAIN_WIDTH)
+    plain = Console()
+    return plain if plain.is_terminal else Console(width=PLAIN_WIDTH)
 
 
 def show_estimates(data: RunData) -> None:
     """The table of the pilot: one trial a variant, so estimates and no more."""
-    _print(data, tables.steps(data), "First estimates, from the pilot's one trial each", with_ratio=False)
+    title = "First estimates, from the pilot's one trial each"
+    show_blocks(Section(title, [variants_table(data, tables.steps(data), with_ratio=False)]))
 
 
 def show(report: Report) -> None:
     """The variants table of a run and the path of its report."""
-    _print(report.data, report.steps, "Variants", with_ratio=True)
-    say(Console(), f"report: {report.path}")
+    table = variants_table(report.data, report.steps, with_ratio=True)
+    show_blocks(Section("Variants", [table]), where(report))
 
 
-def _print(data: RunData, steps: pd.DataFrame, title: str, *, with_ratio: bool) -> None:
-    console = wide_console()
-    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    shown.add_column("variant", overflow="fold")
+def show_blocks(*blocks: Block) -> None:
+    """Print blocks."""
+    console.show(wide_console(), blocks)
+
+
+def where(page: Folder) -> Paragraph:
+    """The path of a page's report."""
+    return Paragraph(f"report: {marked(str(page.path), MOST_OF_A_LINE)}")
+
+
+def variants_table(data: RunData, steps: pd.DataFrame, *, with_ratio: bool) -> Table:
+    """A row a variant, under its id; a column that nothing is known of is left out."""
     rows = [cells_of(data, row, with_ratio=with_ratio) for row in steps.to_dict("records")]
-    # A column that nothing is known of is left out.
     names = [name for name in (rows[0] if rows else ()) if any(row[name] for row in rows)]
-    for name in names:
-        shown.add_column(name, justify="left" if name == "verdict" else "right")
-    whole = list(map(str, steps.variant_id))
-    ids = dict(zip(whole, distinct(whole, MOST_OF_AN_ID), strict=True))
-    for variant_id, row in zip(whole, rows, strict=True):
-        shown.add_row(*map(Text, [ids[variant_id], *(row[name] for name in names)]))
-    console.print(shown)
+    ids = distinct(list(map(str, steps.variant_id)), MOST_OF_AN_ID)
+    return Table(
+        [Column("variant"), *(Column(name, "left" if name == "verdict" else "right") for name in names)],
+        [[escaped(text) for text in (i, *(row[name] for name in names))] for i, row in zip(ids, rows, strict=True)],
+    )
 
 
 def cells_of(data: RunData, row: dict[str, Any], *, with_ratio: bool) -> dict[str, str]:
@@ -63,57 +70,53 @@ def cells_of(data: RunData, row: dict[str, Any], *, with_ratio: bool) -> dict[st
 
     What the host does for a step stands where it was measured on a CPU, what the device does where on a GPU.
     """
-    cells = {
-        "images/s": number(row["images_per_s"]),
-        "step": seconds(row["step_s"]),
-        "page faults": count(row["page_faults"]),
-        "system CPU": percent(row["cpu_system_s"] / (row["cpu_system_s"] + row["cpu_user_s"])),
-        "device": seconds(row["device_s"]),
-        "dispatch": seconds(row["dispatch_s"]),
-    }
+    system_share = row["cpu_system_s"] / (row["cpu_system_s"] + row["cpu_user_s"])
+    found = cells.of_terminal(in_table(MetricTable.STEPS), row) | {"system CPU": percent(system_share)}
     if with_ratio:
-        cells["times baseline"] = interval(row["ratio"], row["ratio_lo"], row["ratio_hi"])
-        cells["verdict"] = effect.verdict_words(data, row)
-        cells["rounds"] = tables.rounds_words(data, row["n"])
-    return cells
+        found["times baseline"] = cells.with_bounds(metric("ratio"), row)
+        found["verdict"] = effect.verdict_words(data, row)
+        found["rounds"] = tables.rounds_words(data, row["n"])
+    return found
 
 
 def show_profile(page: TracedPage) -> None:
     """How long each traced step was, the path of the report, and how to look at the traces."""
-    console = Console()
-    for trace in page.traces:
-        say(console, f"{trace.variant_id}: {trace.steps} steps of {seconds(trace.step_s)} under the profiler")
-    say(console, f"traces: {page.data.folder / FOLDER}")
-    say(console, f"look at them with: python -m bench tensorboard {shell_word(str(page.data.folder))}")
-    say(console, f"report: {page.path}")
+    folder = page.data.folder
+    steps = (
+        f"{marked(t.variant_id, MOST_OF_A_LINE)}: {t.steps} steps of {seconds(t.step_s)} under the profiler"
+        for t in page.traces
+    )
+    board = f"python -m bench tensorboard {shell_word(str(folder))}"
+    show_blocks(
+        Bullets(
+            [
+                *steps,
+                f"traces: {marked(str(folder / FOLDER), MOST_OF_A_LINE)}",
+                f"look at them with: {marked(board, MOST_OF_A_LINE)}",
+            ]
+        ),
+        where(page),
+    )
 
 
 def show_micro(report: Report) -> None:
     """What the layers alone sum to against the step, of each variant, and the path of the report."""
-    console = Console()
-    for variant_id, told in alone.told(report).items():
-        say(console, f"{variant_id}: {told}")
-    say(console, f"report: {report.path}")
+    sums = (f"{marked(variant_id, MOST_OF_A_LINE)}: {words}" for variant_id, words in alone.told(report).items())
+    show_blocks(Bullets(list(sums)), where(report))
 
 
 def show_ab(page: AbPage) -> None:
     """A line a changed cell, what stayed open, and the path of the page."""
-    console = Console()
-    for line in ab.changed_lines(page, shortened):
-        say(console, line.removeprefix("- ").replace("**", ""))
-    say(console, f"report: {page.path}")
+    show_blocks(ab.changed(page), where(page))
 
 
 def show_compare(page: ComparePage) -> None:
     """Images a second of the variants that runs share, and the path of the page."""
-    console = wide_console()
-    shown = Table(title="Images/s (measured apart: no verdicts)", title_justify="left", box=box.SIMPLE_HEAD)
-    shown.add_column("variant", overflow="fold")
-    for name in distinct([run.name for run in page.runs]):
-        shown.add_column(Text(name), justify="right", overflow="fold")
+    names = distinct([run.name for run in page.runs])
+    rows = []
     for match, name in zip(page.shared, distinct([match.name for match in page.shared], MOST_OF_AN_ID), strict=True):
         mine = page.steps[page.steps.variant == match.name].set_index("run").images_per_s
         rates = (number(mine[run.name]) if run.name in mine.index else "" for run in page.runs)
-        shown.add_row(Text(name), *map(Text, rates))
-    console.print(shown)
-    say(console, f"report: {page.path}")
+        rows.append([escaped(name), *rates])
+    table = Table([Column("variant"), *(Column(escaped(name), "right") for name in names)], rows)
+    show_blocks(Section("Images/s (measured apart: no verdicts)", [table]), where(page))

@@ -1,54 +1,48 @@
 """The page of `bench ab`: what changed between two code trees, in words, tables and a figure."""
 
-from collections.abc import Callable
+from functools import partial
 
-import pandas as pd
-
-from bench.analyse.changes import Change, stage_of
+from bench.analyse.ab_cells import Change, stage_of
 from bench.analyse.deaths import Deaths
 from bench.analyse.labels import label
 from bench.analyse.load import RunData
-from bench.analyse.tables import device_of
 from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, delta_of, smallest_seen
 from bench.core.header import Header, Tree
 from bench.core.records import TREES
 from bench.core.text import MOST_OF_A_REASON, code, marked
 from bench.plan.schedule import CONFIRM_ROUNDS
+from bench.report.document import Block, Bullets, Figure, Paragraph, Section, Table, paragraphs
 from bench.report.figures import plots_rounds
-from bench.report.outcome.results import hardware
-from bench.report.page import AbPage, Lines
+from bench.report.outcome.title import hardware
+from bench.report.page import AbPage
+from bench.report.render import markdown
 from bench.report.trust import effect
 from bench.report.trust.noise import busy_words, quota_words
-from bench.report.words import interval, markdown, percent, seconds
-
-Written = Callable[..., str]
-"""How text from outside is written: `marked` into Markdown, `shortened` into a terminal."""
+from bench.report.words import interval, percent, seconds
 
 
-def title(page: AbPage) -> Lines:
+def title(page: AbPage) -> Section:
     """What was held against what, on which machine."""
     run = page.data.run
     state = "" if run.status == "complete" else f" **This run is {run.status}, not complete.**"
-    measured = "; ".join(
-        f"{code(v, MOST_OF_A_REASON)}, {marked(name_of(page.data, v))}" for v in page.data.variants.variant_id
-    )
-    lines = [
-        f"# {marked(run.run_id)}: {tree_words(run, 'head')} against {tree_words(run, 'base')}",
-        "",
+    measured = "; ".join(f"{code(v, MOST_OF_A_REASON)}, {marked(name_of(page.data, v))}" for v in page.data.variants)
+    sentences = [
         f"On {hardware(run.environment)}; {marked(run.data.name)}; {run.started_at.isoformat()}.{state}",
-        "",
         f"*Head* is {tree_words(run, 'head')}, *base* is {tree_words(run, 'base')}; a `+` tells of changes that are "
         f"not committed. Measured: {measured}.",
-        "",
     ]
     if run.trees and run.trees.base.digest == run.trees.head.digest:
-        lines += ["**Both trees hold the same files:** any difference between them is chance.", ""]
-    return [
-        *lines,
+        sentences.append("**Both trees hold the same files:** any difference between them is chance.")
+    sentences.append(
         "Each variant trains in fresh processes of both trees, the *base* twice and the *head* once in every round, in "
-        "random order. What looks changed is measured again in fresh rounds, and those alone decide.",
-        "",
-    ]
+        "random order. What looks changed is measured again in fresh rounds, and those alone decide."
+    )
+    return Section(f"{marked(run.run_id)}: {against(run)}", paragraphs(sentences), level=1)
+
+
+def against(run: Header) -> str:
+    """Which tree against which."""
+    return f"{tree_words(run, 'head')} against {tree_words(run, 'base')}"
 
 
 def name_of(data: RunData, variant_id: str) -> str:
@@ -70,54 +64,54 @@ def tree_words(run: Header, name: str) -> str:
     return marked(f"{tree.name} ({commit})" if commit and commit != tree.name else tree.name)
 
 
-def changed_section(page: AbPage) -> Lines:
+def changed_section(page: AbPage) -> Section:
     """The confirmed changes, and what stayed open."""
-    return ["## What changed", "", *changed_lines(page), ""]
+    return Section("What changed", [changed(page)])
 
 
-def changed_lines(page: AbPage, written: Written = marked) -> Lines:
-    """One line a changed cell; then one for what failed, was flagged and not confirmed, or stays undecided."""
+def changed(page: AbPage) -> Bullets:
+    """One item a changed cell; then one for what failed, was flagged and not confirmed, or stays undecided."""
     data, found = page.data, page.changes
-    lines = [f"- {change_words(data, c, written)}" for c in found if c.confirmed] or ["- No change was confirmed."]
+    items = [change_words(data, c) for c in found if c.confirmed] or ["No change was confirmed."]
     for change in found:
-        variant, reason = written(name_of(data, change.variant_id)), written(change.reason, MOST_OF_A_REASON)
+        variant, reason = marked(name_of(data, change.variant_id)), marked(change.reason, MOST_OF_A_REASON)
         if change.verdict == INVALID:
-            lines.append(f"- **{variant} is INVALID**: {reason}.")
+            items.append(f"**{variant} is INVALID**: {reason}.")
         elif change.flag and not change.confirmed:
-            lines.append(f"- {variant}, {written(part_of(data, change))}: {change.verdict}: {reason}.")
+            items.append(f"{variant}, {marked(part_of(data, change))}: {change.verdict}: {reason}.")
         elif change.scope == "step" and change.verdict in (UNDECIDED, NOISY):
             why = f" ({reason})" if reason else ""
-            lines.append(f"- {variant}, step: {change.verdict}{why}.{seen_words(data, change)}")
-    lines += in_part_lines(data, written)
-    lines += [f"- {death_words(data, told, written)}" for told in page.deaths]
-    return [*lines, *(f"- **{sentence}**" for sentence in (*quota_words(data), *busy_words(data)))]
+            items.append(f"{variant}, step: {change.verdict}{why}.{seen_words(data, change)}")
+    items += in_part_words(data)
+    items += [death_words(data, told) for told in page.deaths]
+    return Bullets([*items, *(f"**{sentence}**" for sentence in (*quota_words(data), *busy_words(data)))])
 
 
-def in_part_lines(data: RunData, written: Written = marked) -> Lines:
+def in_part_words(data: RunData) -> list[str]:
     """The variants that took effect in part in some tree, and where."""
-    found: Lines = []
-    for v in data.variants.variant_id:
+    found = []
+    for v in data.variants:
         missed = {tree: words for tree in TREES if (words := effect.words(data, v, tree))}
         if missed:
             told = ", ".join(f"in the {tree} {words}" for tree, words in missed.items())
-            found.append(f"- {written(name_of(data, v))} took effect in part: {told}.")
+            found.append(f"{marked(name_of(data, v))} took effect in part: {told}.")
     return found
 
 
-def death_words(data: RunData, told: Deaths, written: Written = marked) -> str:
+def death_words(data: RunData, told: Deaths) -> str:
     """How many trials of a variant died in each tree; a finding where the head's are more than chance."""
     counts = f"{told.head} of {told.head_of} trials in the head, {told.base} of {told.base_of} in the base"
-    variant, reason = written(name_of(data, told.variant_id)), written(told.reason, MOST_OF_A_REASON)
+    variant, reason = marked(name_of(data, told.variant_id)), marked(told.reason, MOST_OF_A_REASON)
     if told.more_in_head:
         return f"**{variant} dies more often in the head**: {counts} (p {told.p:.1g}), the last with {reason}"
     return f"{variant}: {counts} died, the last with {reason}; their rounds were taken again, within a limit."
 
 
-def change_words(data: RunData, change: Change, written: Written = marked) -> str:
+def change_words(data: RunData, change: Change) -> str:
     """A confirmed change: its word, seconds, worth and certainty."""
     p = f"p {change.p:.1g}" if change.p >= 1e-6 else "p < 1e-6"
     return (
-        f"**{change.verdict}** {written(name_of(data, change.variant_id))}, {written(part_of(data, change))}: "
+        f"**{change.verdict}** {marked(name_of(data, change.variant_id))}, {marked(part_of(data, change))}: "
         f"{seconds(change.head_s)} where the base takes {seconds(change.base_s)}, {bounds(change)} times as fast; "
         f"{signed(change.worth)} of the step (confirmed in {change.n} fresh rounds, adjusted {p})."
     )
@@ -137,13 +131,13 @@ def seen_words(data: RunData, change: Change) -> str:
     """Which change would have shown, where there is an interval."""
     if not change.ratio.known:
         return ""
-    delta = delta_of(device_of(data, change.variant_id))
+    delta = delta_of(data.variants[change.variant_id].device)
     return f" A change of {percent(smallest_seen(change.ratio, delta))} would have been seen in four runs of five."
 
 
-def steps_section(page: AbPage) -> Lines:
+def steps_section(page: AbPage) -> Section:
     """The step of every variant in both trees."""
-    return ["## Steps", "", *steps_table(page), MEANING, ""]
+    return Section("Steps", [steps_table(page), Paragraph(MEANING)])
 
 
 MEANING = (
@@ -157,10 +151,9 @@ MEANING = (
 )
 
 
-def steps_table(page: AbPage) -> Lines:
+def steps_table(page: AbPage) -> Table:
     """Base, head, ratio and verdict of every variant's step."""
-    rows = [change_cells(page.data, c) for c in page.changes if c.scope == "step"]
-    return markdown(pd.DataFrame(rows))
+    return Table.of(change_cells(page.data, c) for c in page.changes if c.scope == "step")
 
 
 def change_cells(data: RunData, change: Change) -> dict[str, str]:
@@ -177,34 +170,36 @@ def change_cells(data: RunData, change: Change) -> dict[str, str]:
     }
 
 
-def cells_section(page: AbPage) -> Lines:
+CELLS_WORDS = (
+    "A part is judged where the first rounds make its difference worth 0.5 % of the step or more; one that was "
+    "flagged is shown as its fresh rounds have it. Parts are timed on fewer steps than the step is, so their "
+    "intervals are wider."
+)
+
+
+def cells_section(page: AbPage) -> Section:
     """Phases and layers that are worth something, and the figure."""
     data = page.data
     shown = [c for c in page.changes if c.verdict and c.scope != "step"]
-    drawn = [c for c in page.changes if c.verdict and c.n]
-    lines: Lines = ["## Phases and layers", ""]
-    if shown:
-        lines += markdown(pd.DataFrame([change_cells(data, c) for c in shown]))
-    lines += [
-        "A part is judged where the first rounds make its difference worth 0.5 % of the step or more; one that was "
-        "flagged is shown as its fresh rounds have it. Parts are timed on fewer steps than the step is, so their "
-        "intervals are wider.",
-        "",
-    ]
-    if not drawn:
-        return lines
+    blocks: list[Block] = [Table.of(change_cells(data, c) for c in shown), Paragraph(CELLS_WORDS)]
+    if drawn := [c for c in page.changes if c.verdict and c.n]:
+        blocks.append(figure(data, drawn))
+    return Section("Phases and layers", blocks)
+
+
+def figure(data: RunData, drawn: list[Change]) -> Figure:
+    """How much longer each part takes in the head, by round."""
     several = len({c.variant_id for c in drawn}) > 1
     parts = [part_of(data, c) for c in drawn]
     names = [
         f"{name_of(data, c.variant_id)}: {part}" if several else part for c, part in zip(drawn, parts, strict=True)
     ]
-    delta = max(delta_of(device_of(data, c.variant_id)) for c in drawn)
-    figure = plots_rounds.changes(drawn, names, stage_of(data, "measure"), stage_of(data, "confirm"), delta)
-    return lines + page.figure("changes", figure, "how much longer each part takes, one dot a round")
+    delta = max(delta_of(data.variants[c.variant_id].device) for c in drawn)
+    draw = partial(plots_rounds.changes, drawn, names, stage_of(data, "measure"), stage_of(data, "confirm"), delta)
+    return Figure("changes", draw, "how much longer each part takes, one dot a round")
 
 
 def summary(page: AbPage) -> str:
-    """The page's head for a pull request: what changed, and the steps."""
-    run = page.data.run
-    lines = [f"### bench ab: {tree_words(run, 'head')} against {tree_words(run, 'base')}", ""]
-    return "\n".join([*lines, *changed_lines(page), "", *steps_table(page)]) + "\n"
+    """The page's head for a pull request, in Markdown: what changed, and the steps."""
+    head = Section(f"bench ab: {against(page.data.run)}", [changed(page), steps_table(page)], level=3)
+    return f"{markdown.text([head])}\n\n"

@@ -1,24 +1,23 @@
 """The page of `bench compare`: stored runs side by side, without verdicts."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-
-import pandas as pd
 
 from bench.analyse import compare, tables
 from bench.analyse.load import RunData
 from bench.core.records import RecordError
-from bench.core.text import MOST_OF_A_REASON, fence, marked, shell_word
+from bench.core.text import MOST_OF_A_REASON, marked, shell_word
 from bench.core.traces import file_name
 from bench.machine.environment import without_home
 from bench.report import commands
-from bench.report.outcome.results import hardware
-from bench.report.page import ComparePage, Lines
+from bench.report.document import Bullets, Code, Marked, Paragraph, Section, Table
+from bench.report.outcome.title import hardware
+from bench.report.page import ComparePage, written
 from bench.report.sides import compare_results
 from bench.report.sides.compare_results import shown
 from bench.report.trust.provenance import environment_value
-from bench.report.words import Marked, markdown, number, seconds
+from bench.report.words import number, seconds
 
 
 def write(data: Sequence[RunData], out: Path) -> ComparePage:
@@ -44,11 +43,10 @@ def write(data: Sequence[RunData], out: Path) -> ComparePage:
     )
     for name in ("steps", "layers", "memory", "environments"):
         page.table(name, getattr(page, name))
-    page.write([line for section in SECTIONS for line in section(page)])
-    return page
+    return written(page, SECTIONS)
 
 
-def title(page: ComparePage) -> Lines:
+def title(page: ComparePage) -> Section:
     """Which runs, and why nothing here is a verdict."""
     rows = []
     for run in page.runs:
@@ -63,13 +61,8 @@ def title(page: ComparePage) -> Lines:
                 "same code against itself": "; ".join(shown(c.ratio) for c in found),
             }
         )
-    return [
-        f"# {marked(page.first.name)} against {', '.join(marked(run.name) for run in page.runs[1:])}",
-        "",
-        *markdown(pd.DataFrame(rows)),
-        confounded_words(page),
-        "",
-    ]
+    name = f"{marked(page.first.name)} against {', '.join(marked(run.name) for run in page.runs[1:])}"
+    return Section(name, [Table.of(rows), Paragraph(confounded_words(page))], level=1)
 
 
 def confounded_words(page: ComparePage) -> str:
@@ -84,19 +77,19 @@ def confounded_words(page: ComparePage) -> str:
     )
 
 
-def canary_section(page: ComparePage) -> Lines:
+def canary_section(page: ComparePage) -> Section:
     """Fixed work that no variant touches, in every run."""
     rows = []
     for run in page.runs:
-        for device in dict.fromkeys(run.data.variants.device):
+        for device in dict.fromkeys(variant.device for variant in run.data.variants.values()):
             mine = compare.canaries(run, device)
             if not all(map(math.isnan, mine.values())):
                 hardware_name = run.model_of(device) or "unknown"
                 seen = {name: seconds(value) for name, value in mine.items()}
                 rows.append({"run": run.name, "device": device, "model": hardware_name} | seen)
     if not rows:
-        return ["## Canary", "", "No run measured the canary.", ""]
-    return ["## Canary", "", *markdown(pd.DataFrame(rows)), canary_words(page), ""]
+        return Section("Canary", [Paragraph("No run measured the canary.")])
+    return Section("Canary", [Table.of(rows), Paragraph(canary_words(page))])
 
 
 def canary_words(page: ComparePage) -> str:
@@ -113,18 +106,18 @@ def canary_words(page: ComparePage) -> str:
     return text
 
 
-def alone_section(page: ComparePage) -> Lines:
+def alone_section(page: ComparePage) -> Section | None:
     """What has nothing beside it."""
     if not page.alone:
-        return []
-    lines = ["## Not compared", ""]
+        return None
+    items = []
     for match in page.alone:
         where = [marked(run.name) for run, variant_id in zip(page.runs, match.ids, strict=True) if variant_id]
-        lines.append(f"- {marked(match.name)}: only in {', '.join(where)}")
-    return [*lines, ""]
+        items.append(f"{marked(match.name)}: only in {', '.join(where)}")
+    return Section("Not compared", [Bullets(items)])
 
 
-def environment_section(page: ComparePage) -> Lines:
+def environment_section(page: ComparePage) -> Section:
     """Every fact of every run, those that differ marked and in front."""
     table = page.environments.sort_values("differs", ascending=False, kind="stable")
     rows = []
@@ -138,15 +131,15 @@ def environment_section(page: ComparePage) -> Lines:
         for run, value in zip(page.runs, values, strict=True):
             empty = value in (None, "", [], {})
             rows[-1][run.name] = "" if empty else environment_value(str(row["fact"]), value)
-    return ["## Environments", "", *markdown(pd.DataFrame(rows), MOST_OF_A_REASON)]
+    return Section("Environments", [Table.of(rows, MOST_OF_A_REASON)])
 
 
-def repeat_section(page: ComparePage) -> Lines:
+def repeat_section(page: ComparePage) -> Section:
     """The command that writes this page."""
-    return ["## Again", "", *fence([page.command], "sh"), ""]
+    return Section("Again", [Code([page.command], "sh")])
 
 
-SECTIONS = (
+SECTIONS: tuple[Callable[[ComparePage], Section | None], ...] = (
     title,
     canary_section,
     compare_results.throughput_section,

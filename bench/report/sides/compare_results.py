@@ -1,6 +1,7 @@
 """Sections of `bench compare` that say what each run measured: throughput, phases, layers, memory."""
 
 import math
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -8,16 +9,17 @@ import pandas as pd
 from bench.analyse import compare, tables
 from bench.analyse.compare import Match
 from bench.core.text import marked
+from bench.report.document import Block, Figure, Paragraph, Section, Table
 from bench.report.figures import plots_runs
 from bench.report.layers.layers import NEEDS_BOUNDS
-from bench.report.page import ComparePage, Lines
-from bench.report.words import interval, markdown, number, percent, seconds, size, spread_seconds
+from bench.report.page import ComparePage
+from bench.report.words import interval, number, percent, seconds, size, spread_seconds
 
 MOST_DRAWN = 30
 """Layers in a figure: the heaviest ones."""
 
 
-def throughput_section(page: ComparePage) -> Lines:
+def throughput_section(page: ComparePage) -> Section:
     """Images a second of every shared variant in every run."""
     rows = []
     for match in page.shared:
@@ -33,16 +35,14 @@ def throughput_section(page: ComparePage) -> Lines:
                 if not math.isnan(cells.ratio_less_drift):
                     row[f"{run.name}, less the canary's"] = number(cells.ratio_less_drift)
         rows.append(row)
-    return [
-        "## Throughput",
-        "",
-        *markdown(pd.DataFrame(rows).fillna("")),
+    words = (
         f"*Times {marked(page.first.name)}*: its seconds per image over the other run's, so above 1 the other run is "
         "faster; a ratio of geometric means over rounds, with Welch's 95 % interval from the spread within each run, "
-        "which knows nothing of what differs between them.",
-        "",
-        *page.figure("throughput", plots_runs.throughput(page.runs, page.shared), "images a second by variant and run"),
-    ]
+        "which knows nothing of what differs between them."
+    )
+    draw = partial(plots_runs.throughput, page.runs, page.shared)
+    figure = Figure("throughput", draw, "images a second by variant and run")
+    return Section("Throughput", [Table.of(rows), Paragraph(words), figure])
 
 
 def rate_words(cells: Any) -> str:  # noqa: ANN401 - a row of the steps table
@@ -66,9 +66,9 @@ def told(page: ComparePage) -> list[Match]:
     return list(dict.fromkeys([whole[0], best]))
 
 
-def phases_section(page: ComparePage) -> Lines:
+def phases_section(page: ComparePage) -> Section | None:
     """Where a step goes in each run, and how many times as fast as in the first."""
-    lines: Lines = ["## Where a step goes", ""]
+    blocks: list[Block] = []
     for match in told(page):
         mine = page.steps[page.steps.variant == match.name].dropna(subset="forward_s").set_index("run")
         phases = [p for p in tables.PHASES if mine[f"{p}_s"].notna().any()]
@@ -79,8 +79,9 @@ def phases_section(page: ComparePage) -> Lines:
                 ratios = {p: ratio_words(mine.loc[page.first.name, f"{p}_s"], mine.loc[run, f"{p}_s"]) for p in phases}
                 rows.append({"": f"{run}, times {page.first.name}"} | ratios)
         if rows:
-            lines += [f"**{marked(match.name)}**", "", *markdown(pd.DataFrame(rows))]
-    return [*lines, "Those of every variant are in tables/steps.csv.", ""] if len(lines) > 2 else []
+            blocks += [Paragraph(f"**{marked(match.name)}**"), Table.of(rows)]
+    words = Paragraph("Those of every variant are in tables/steps.csv.")
+    return Section("Where a step goes", [*blocks, words]) if blocks else None
 
 
 def ratio_words(first_s: float, other_s: float) -> str:
@@ -88,9 +89,9 @@ def ratio_words(first_s: float, other_s: float) -> str:
     return number(first_s / other_s) if first_s > 0 and other_s > 0 else ""
 
 
-def layers_section(page: ComparePage) -> Lines:
+def layers_section(page: ComparePage) -> Section | None:
     """The layers of each run side by side."""
-    lines: Lines = []
+    blocks: list[Block] = []
     for index, match in enumerate(told(page)):
         mine = page.layers[(page.layers.variant == match.name) & page.layers.forward_s.notna()]
         names = [run.name for run in page.runs if (mine.run == run.name).any()]
@@ -100,16 +101,11 @@ def layers_section(page: ComparePage) -> Lines:
             layer_cells(page.first.name, layer, of_layer.set_index("run"))
             for layer, of_layer in mine.groupby("layer", sort=False)
         ]
-        figure = plots_runs.layers(heaviest(mine, page.first.name), names)
+        draw = partial(plots_runs.layers, heaviest(mine, page.first.name), names)
         name = "layers" if index == 0 else f"layers-{index + 1}"
-        lines += [
-            f"**{marked(match.name)}**",
-            "",
-            *markdown(pd.DataFrame(rows).fillna("")),
-            *page.figure(name, figure, "layers by run"),
-        ]
+        blocks += [Paragraph(f"**{marked(match.name)}**"), Table.of(rows), Figure(name, draw, "layers by run")]
     note = f"Bounds are shown from {percent(NEEDS_BOUNDS)} of the step on; every variant is in tables/layers.csv."
-    return ["## Layers", "", *lines, note, ""] if lines else []
+    return Section("Layers", [*blocks, Paragraph(note)]) if blocks else None
 
 
 def heaviest(layers: pd.DataFrame, first: str) -> pd.DataFrame:
@@ -135,12 +131,12 @@ def layer_cells(first: str, layer: str, by_run: pd.DataFrame) -> dict[str, str]:
     return row
 
 
-def memory_section(page: ComparePage) -> Lines:
+def memory_section(page: ComparePage) -> Section | None:
     """What a step holds in each run."""
     measured = page.memory.dropna(subset="parameter_bytes")
     shared = [match for match in page.shared if (measured.variant == match.name).any()]
     if not shared:
-        return []
+        return None
     metrics = {"saved": "saved", "allocator_peak": "allocator peak", "process_peak": "process peak"}
     rows = []
     for match in shared:
@@ -154,6 +150,5 @@ def memory_section(page: ComparePage) -> Lines:
                 if run.name in mine.index
             }
         )
-    figure = plots_runs.memory(page.runs, shared, measured)
-    lines = ["## Memory", "", *markdown(pd.DataFrame(rows).fillna(""))]
-    return lines + page.figure("memory", figure, "memory by variant and run")
+    draw = partial(plots_runs.memory, page.runs, shared, measured)
+    return Section("Memory", [Table.of(rows), Figure("memory", draw, "memory by variant and run")])

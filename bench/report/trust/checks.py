@@ -7,11 +7,13 @@ import pandas as pd
 
 from bench.analyse.labels import label, named
 from bench.analyse.load import RunData, variant_axes
+from bench.core.axes.precision import PRECISION
 from bench.core.text import MOST_OF_A_REASON
 from bench.report import commands
-from bench.report.page import Lines, Report
+from bench.report.document import Paragraph, Section, Table, paragraphs
+from bench.report.page import Report
 from bench.report.trust import effect
-from bench.report.words import count, markdown
+from bench.report.words import count
 
 GATE_WORDS = (
     "One batch against float64, on the same images and weights. Eager variants are held layer by layer, and each layer "
@@ -35,22 +37,23 @@ LAYER_BY_LAYER = 4
 """The schema from which on they are."""
 
 
-def section(report: Report) -> Lines:
+def section(report: Report) -> Section | None:
     """Errors against float64 with their bounds, and what each variant was found to do."""
     data, table = report.data, report.numerics
     if table.empty:
-        return []
+        return None
     rows = [cells(data, row) for row in table.to_dict("records")]
     shown = pd.DataFrame(rows)
     shown = shown.loc[:, (shown != "").any()]
-    return [
-        "## Is each variant what it says?",
-        "",
-        *markdown(shown, MOST_OF_A_REASON),
-        GATE_WORDS if data.run.schema_version >= LAYER_BY_LAYER else OLDER_GATE_WORDS,
-        "",
-        *[line for sentence in warnings(data, table) for line in (sentence, "")],
-    ]
+    words = GATE_WORDS if data.run.schema_version >= LAYER_BY_LAYER else OLDER_GATE_WORDS
+    return Section(
+        "Is each variant what it says?",
+        [
+            Table.of(shown.to_dict("records"), MOST_OF_A_REASON),
+            Paragraph(words),
+            *paragraphs(warnings(data, table)),
+        ],
+    )
 
 
 def cells(data: RunData, row: dict[str, Any]) -> dict[str, str]:
@@ -85,7 +88,7 @@ def bounded(error: float, bound: float) -> str:
     return "" if math.isnan(error) else f"{error:.1e} ({bound:.1e})"
 
 
-def warnings(data: RunData, table: pd.DataFrame) -> Lines:
+def warnings(data: RunData, table: pd.DataFrame) -> list[str]:
     """The variants in which classes can't be learned from the initialisation as it is."""
     classes = data.run.inputs.classes
     dead = table[table.live_logits < classes]
@@ -95,7 +98,7 @@ def warnings(data: RunData, table: pd.DataFrame) -> Lines:
     for row in dead.itertuples():
         by_count.setdefault(int(row.live_logits), []).append(named(data, row.variant_id))
     worst = variant_axes(data, dead.loc[dead.live_logits.idxmin(), "variant_id"])["precision"]
-    precision = [] if worst == "default" else [f"--precision {worst}"]
+    precision = [] if worst == PRECISION.default else [f"--precision {worst}"]
     command = f"`{commands.nin(data.run, '--seeds 10', *precision)}`"
     told = "; ".join(f"{live} of {classes} in {', '.join(names)}" for live, names in sorted(by_count.items()))
     return [

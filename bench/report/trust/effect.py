@@ -10,7 +10,6 @@ from bench.analyse.load import RunData, cell, variant_axes
 from bench.core import partial
 from bench.core.partial import Share, What
 from bench.core.variants import from_row
-from bench.report.page import Lines
 
 
 def missed(data: RunData, variant_id: str, tree: str | None = None) -> list[Share]:
@@ -51,7 +50,7 @@ def verdict_words(data: RunData, row: dict[str, Any]) -> str:
     return ", ".join(filter(None, (told, "in part" if missed(data, row["variant_id"]) else "")))
 
 
-def sentence(data: RunData, variant_id: str) -> Lines:
-    """What a recommended variant did not do, as a paragraph; empty where it did all."""
+def sentence(data: RunData, variant_id: str) -> list[str]:
+    """What a recommended variant did not do, in a sentence; empty where it did all."""
     told = words(data, variant_id)
-    return [f"It took effect **in part**: {told} (docs/variants.md says what that means).", ""] if told else []
+    return [f"It took effect **in part**: {told} (docs/variants.md says what that means)."] if told else []

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from bench.analyse import tables
-from bench.analyse.changes import stage_of
+from bench.analyse.ab_cells import stage_of
 from bench.analyse.labels import named
 from bench.analyse.load import RunData, cell
 from bench.analyse.stats import LEAST_ROUNDS
@@ -17,9 +18,10 @@ from bench.core.header import Header
 from bench.core.progress import duration
 from bench.core.text import MOST_OF_A_LINE, marked
 from bench.core.traces import STAGE
+from bench.report.document import Block, Figure, Fold, Paragraph, Section, Table, paragraphs
 from bench.report.figures import plots_rounds
-from bench.report.page import Lines, Page
-from bench.report.words import count, count_of, interval, markdown, number, percent, seconds
+from bench.report.page import Page
+from bench.report.words import count, count_of, interval, number, percent, seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,41 +58,48 @@ THROTTLE_REASONS = {
 """The bits of nvmlDeviceGetCurrentClocksEventReasons, by NVML's header, but for 0x1, which is an idle device."""
 
 
-def warnings_section(page: Page) -> Lines:
+def warnings_section(page: Page) -> Section:
     """What of the run's files could not be read."""
-    return [f"Warning: {marked(warning, MOST_OF_A_LINE)}.\n" for warning in page.data.warnings]
+    return Section("", paragraphs(f"Warning: {marked(w, MOST_OF_A_LINE)}." for w in page.data.warnings))
 
 
-def section(page: Page) -> Lines:
+def section(page: Page) -> Section:
     """How it was measured, what identical code showed, and the machine's state by round."""
     data = page.data
-    lines = ["## How it was measured", "", how_words(data), ""]
+    blocks: list[Block] = [Paragraph(how_words(data))]
     if data.run.plan.verdicts and 0 < len(data.rounds) < FEW_ROUNDS:
-        lines += [
-            f"**Only {count_of(len(data.rounds), 'round')}: {few_words(len(data.rounds))}** Give the run more time "
-            "(--rounds, --budget).",
-            "",
-        ]
+        few = f"**Only {count_of(len(data.rounds), 'round')}: {few_words(len(data.rounds))}**"
+        blocks.append(Paragraph(f"{few} Give the run more time (--rounds, --budget)."))
     found = tables.controls(data)
     for control in found:
-        lines += [control_sentence(control, walls_of(data, control, data.rounds), named(data, control.variant_id)), ""]
+        walls = walls_of(data, control, data.rounds)
+        blocks.append(Paragraph(control_sentence(control, walls, named(data, control.variant_id))))
     for control in stage_of(data, "confirm").controls:
         walls = walls_of(data, control, data.confirm_rounds)
         name = f"{named(data, control.variant_id)}, fresh rounds"
-        lines += [control_sentence(control, walls, name), ""]
-    lines += warnings_section(page)
+        blocks.append(Paragraph(control_sentence(control, walls, name)))
+    blocks += warnings_section(page).blocks
     by_trial = state(data)
-    if by_trial.empty:
-        return lines
-    lines += [line for sentence in (*medians_words(by_trial), *along_with(by_trial)) for line in (sentence, "")]
+    if not by_trial.empty:
+        blocks += machine_blocks(data, [control.variant_id for control in found], by_trial)
+    return Section("How it was measured", blocks)
+
+
+def machine_blocks(data: RunData, control_ids: list[str], trials: pd.DataFrame) -> list[Block]:
+    """The machine's state: in the median trial, with what it went along, and by round."""
     names = {key: measure.name for key, measure in MEASURES.items()}
-    figure = plots_rounds.noise(data, [control.variant_id for control in found], by_trial, names)
-    lines += page.figure("noise", figure, "identical code and the machine's state, by round")
-    lines += ["<details><summary>The machine's state, in the median trial of each round</summary>", ""]
-    return [*lines, *markdown(by_round(by_trial)), meaning(by_trial), "", "</details>", ""]
+    draw = partial(plots_rounds.noise, data, control_ids, trials, names)
+    return [
+        *paragraphs([*medians_words(trials), *along_with(trials)]),
+        Figure("noise", draw, "identical code and the machine's state, by round"),
+        Fold(
+            "The machine's state, in the median trial of each round",
+            [Table.of(by_round(trials).to_dict("records")), Paragraph(meaning(trials))],
+        ),
+    ]
 
 
-def medians_words(trials: pd.DataFrame) -> Lines:
+def medians_words(trials: pd.DataFrame) -> list[str]:
     """The machine's state in the median trial, as far as it could be read."""
     told = [f"{m.name} {m.shown(trials[key].median())}" for key, m in MEASURES.items() if trials[key].notna().any()]
     return [f"The machine in the median trial: {', '.join(told)}."] if told else []
@@ -159,14 +168,14 @@ def counts_words(data: RunData) -> str:
     return "".join(told)
 
 
-def busy_words(data: RunData) -> Lines:
+def busy_words(data: RunData) -> list[str]:
     """That something else used the CPU, where the machine's state says so.
 
     Variants with loader workers or threads of their own number wait for a CPU by themselves, and tell nothing.
     """
-    alone = data.variants[(data.variants.loader != "workers") & (data.variants.threads == "unset")]
+    alone = [v for v, variant in data.variants.items() if not variant.loads_in_processes and variant.threads is None]
     trials = state(data)
-    trials = trials[trials.variant_id.isin(alone.variant_id)]
+    trials = trials[trials.variant_id.isin(alone)]
     told = [
         f"{MEASURES[key].name} {percent(trials[key].median())}"
         for key in ("pressure", "stolen")
@@ -180,14 +189,15 @@ def busy_words(data: RunData) -> Lines:
     ]
 
 
-def quota_words(data: RunData) -> Lines:
+def quota_words(data: RunData) -> list[str]:
     """That PyTorch takes more threads than a container's quota lets run, with what to set instead.
 
     Nothing where no variant on the CPU leaves their number to PyTorch.
     """
     found = data.run.environment
-    asked = data.variants[(data.variants.threads == "unset") & (data.variants.excluded_reason == "")]
-    if not found.cpu_quota or not found.torch_threads or not asked.device.str.startswith("cpu").any():
+    ran = [data.variants[v] for v in data.runnable]
+    asked = any(variant.threads is None and not variant.on_cuda for variant in ran)
+    if not found.cpu_quota or not found.torch_threads or not asked:
         return []
     fit = max(1, min(int(found.cpu_quota), found.cores or found.torch_threads))
     if found.torch_threads <= fit:
@@ -277,7 +287,7 @@ def throttle_words(bits: pd.Series) -> str:
     return ", ".join(name for bit, name in THROTTLE_REASONS.items() if together & bit) or "nothing"
 
 
-def along_with(trials: pd.DataFrame) -> Lines:
+def along_with(trials: pd.DataFrame) -> list[str]:
     """What slow trials had more of, or less, where the ranks leave no doubt that they go together."""
     found = []
     for key, measure in MEASURES.items():

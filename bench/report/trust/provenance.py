@@ -4,42 +4,41 @@ import re
 import shlex
 from typing import Any
 
-import pandas as pd
-
 from bench.analyse import tables
-from bench.core.text import MOST_OF_A_LINE, MOST_OF_A_REASON, code, fence, marked, shell_word, shortened, visible
+from bench.core.text import MOST_OF_A_LINE, MOST_OF_A_REASON, code, marked, shell_word, shortened, visible
 from bench.report import commands
-from bench.report.page import Lines, Page
-from bench.report.words import markdown, size
+from bench.report.document import Block, Code, Paragraph, Section, Table
+from bench.report.page import Page
+from bench.report.words import size
 
 OURS = re.compile(r"python -m bench (run|ab|profile)( |$)")
 """How the command of a run begins."""
 
 
-def failures_section(page: Page) -> Lines:
+def failures_section(page: Page) -> Section:
     """What went wrong and what could not run, with reasons."""
     failed = tables.failures(page.data)
-    excluded = page.data.variants[page.data.variants.excluded_reason != ""]
-    if failed.empty and excluded.empty:
-        return ["## Failures and exclusions", "", "None.", ""]
-    lines = ["## Failures and exclusions", ""]
-    if failed.empty:
-        lines += ["No trial failed.", ""]
-    else:
-        lines += markdown(failed.rename(columns={"variant_id": "variant"}), MOST_OF_A_REASON)
-    for reason, rows in excluded.groupby("excluded_reason", sort=False):
-        ids = ", ".join(code(v, MOST_OF_A_REASON) for v in rows.variant_id)
-        lines += [f"Not run, {marked(reason, MOST_OF_A_REASON)}: {ids}.", ""]
-    return lines
+    excluded: dict[str, list[str]] = {}
+    for variant_id, reason in page.data.excluded.items():
+        excluded.setdefault(reason, []).append(variant_id)
+    if failed.empty and not excluded:
+        return Section("Failures and exclusions", [Paragraph("None.")])
+    blocks: list[Block] = [Paragraph("No trial failed.")]
+    if not failed.empty:
+        blocks = [Table.of(failed.rename(columns={"variant_id": "variant"}).to_dict("records"), MOST_OF_A_REASON)]
+    for reason, variant_ids in excluded.items():
+        ids = ", ".join(code(v, MOST_OF_A_REASON) for v in variant_ids)
+        blocks.append(Paragraph(f"Not run, {marked(reason, MOST_OF_A_REASON)}: {ids}."))
+    return Section("Failures and exclusions", blocks)
 
 
-def environment_section(page: Page) -> Lines:
+def environment_section(page: Page) -> Section:
     """Machine and software."""
     rows = [
         {"": name.replace("_", " "), "value": environment_value(name, value)}
         for name, value in page.data.run.environment.facts().items()
     ]
-    return ["## Environment", "", *markdown(pd.DataFrame(rows), MOST_OF_A_REASON)]
+    return Section("Environment", [Table.of(rows, MOST_OF_A_REASON)])
 
 
 def environment_value(name: str, value: object) -> str:
@@ -70,7 +69,7 @@ def device_words(device: dict[str, Any]) -> str:
     return f"{known['name']} ({', '.join(told)})"
 
 
-def repeat_section(page: Page) -> Lines:
+def repeat_section(page: Page) -> Section:
     """The command that measures this again, under a name of its own; a warning where bench did not write it so."""
     run = page.data.run
     stored = run.command
@@ -78,22 +77,14 @@ def repeat_section(page: Page) -> Lines:
     again = f"{commands.bench(run, 'report', folder)}   # this page from the stored files"
     if not is_ours(stored):
         lead = "The run's file has this for its command, which is none that bench writes: read it before you run it."
-        return [
-            "## Again",
-            "",
-            lead,
-            "",
-            *fence([shortened(stored, MOST_OF_A_LINE)], "text"),
-            "",
-            *fence([again], "sh"),
-            "",
-        ]
+        shown = Code([shortened(stored, MOST_OF_A_LINE)], "text")
+        return Section("Again", [Paragraph(lead), shown, Code([again], "sh")])
     command = re.sub(r" --run-id[ =]\S+", "", stored)
     if run.order_seed is not None and not re.search(r" --(order-)?seed\b", command):
         command += f" --order-seed {run.order_seed}"
     verb, _, options = command.removeprefix("python -m bench ").partition(" ")
     command = commands.bench(run, verb, *filter(None, [options]))
-    return ["## Again", "", *fence([command, again], "sh"), ""]
+    return Section("Again", [Code([command, again], "sh")])
 
 
 def is_ours(command: str) -> bool:

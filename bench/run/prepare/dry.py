@@ -35,7 +35,7 @@ class Dry:
             "task": "trial", "variant": as_row(variant), "probes": "build",
             "inputs": msgspec.to_builtins(self.inputs), "seed": self.seed,
         }  # fmt: skip
-        variables = child.environment_of(variant, self.environment.tcmalloc or "", self.cache)
+        variables = child.environment_of(variant, self.environment.libraries, self.cache)
         limit_s = ASK_LIMIT_S * schedule.patience(self.environment.cpu_quota)
         reply = ask_in_tree(request, variables, limit_s, tree=tree)
         return "" if reply["status"] == "ok" else str(reply["reason"])

@@ -86,7 +86,7 @@ def opened(choices: Choices, header: Header, folder: Path, shown: RunProgress, i
     except BaseException:
         run.folder.close()
         raise
-    run.tcmalloc = here.tcmalloc or ""
+    run.libraries = here.libraries
     run.header.changed += differences(header.environment, here)
     return run
 

@@ -12,6 +12,7 @@ import msgspec
 from rich.console import Console
 
 from bench.core import home
+from bench.core.axes.place import Machine, Unseen
 from bench.core.facts import Environment
 from bench.core.header import Data, Header, Inputs, MemoryLimits, PilotCounts, Plan, Trees
 from bench.core.progress import RunProgress, duration
@@ -21,9 +22,8 @@ from bench.core.variants import LARGEST, UsageError, Variant, as_row
 from bench.machine.environment import cpu_quota, machine, without_home
 from bench.plan import schedule
 from bench.plan.choices import DATA_CLASSES, Choices, parse_shape, parse_size
-from bench.plan.cuda import Unseen
 from bench.plan.fit import AVAILABLE_SHARE
-from bench.plan.matrix import Entry, Machine, excluded_reason
+from bench.plan.matrix import Entry, excluded_reason
 from bench.process import child
 from bench.run.folder import RunFolder, already_there
 from bench.run.prepare import trees
@@ -51,7 +51,7 @@ def environment() -> Environment:
     UsageError where torch can't be used, or no temporary file can be written.
     """
     home.temporary()
-    variables = child.environment_of(Variant(), "", Path())
+    variables = child.environment_of(Variant(), {}, Path())
     limit_s = ASK_LIMIT_S * schedule.patience(cpu_quota())
     reply = child.ask({"task": "environment"}, variables, limit_s)
     if reply["status"] != "ok":
@@ -117,7 +117,7 @@ def start(choices: Choices, entries: list[Entry], folder: Path, shown: RunProgre
         shutil.rmtree(scratch, ignore_errors=True)
         raise
     shown.say(f"data: {header.data.name}")
-    return Run(opened, header, runnable, shown, scratch, trees=run_trees, tcmalloc=described.tcmalloc or "")
+    return Run(opened, header, runnable, shown, scratch, trees=run_trees, libraries=described.libraries)
 
 
 def runnable_of(entries: list[Entry], reasons: dict[str, str]) -> list[Entry]:

@@ -23,7 +23,6 @@ from bench.analyse.traces import mend
 from bench.cli.app import app
 from bench.cli.serve import command
 from bench.core.traces import file_name
-from bench.report.render import tensorboard
 
 pytest.importorskip("tensorboard")
 pytest.importorskip("torch_tb_profiler")
@@ -230,9 +229,3 @@ DRAWN = """() => {
     return all(document).some(e => e.tagName == 'IMG' && e.naturalWidth > 300);
 }"""
 """Whether an image of the size of a figure is drawn, in whichever shadow root."""
-
-
-def test_sections_are_texts_without_their_figures() -> None:
-    page = "# Title\n\nlead\n\n## One\n\n| a |\n\n![x](figures/x.png)\n\n### Within\n\nmore\n"
-
-    assert [("Title", "lead"), ("One", "| a |\n\n\n### Within\n\nmore")] == list(tensorboard.sections(page))

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from bench.analyse import changes
-from bench.analyse.changes import Change, exit_code, flagged, frame
+from bench.analyse.ab_cells import Change
+from bench.analyse.changes import exit_code, flagged, frame
 from bench.analyse.load import load
 from bench.analyse.verdicts import FASTER, INVALID, NOISY, SAME, SLOWER, UNDECIDED
 

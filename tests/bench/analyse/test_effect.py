@@ -11,7 +11,7 @@ from bench.analyse.load import load
 from bench.core.records import LAYERS as LAYERS_TABLE
 from bench.report import pages
 from bench.report.outcome import answer
-from bench.report.render import terminal
+from bench.report.render import markdown, terminal
 from bench.report.sides import ab
 from bench.report.trust import effect
 
@@ -89,7 +89,7 @@ def test_what_was_faster_in_the_pilot_alone_says_so_too(make_run: MakeRun) -> No
     bf16 = "cpu-bf16-nchw-eager-b32"
     folder = make_run(STEPS | {(bf16, "V"): [0.2]}, layers=[*LAYERS, ("2", "Linear", 0.1, 0.1)])
     data = load(with_layer(folder, bf16, "0", dtype="float32"))
-    text = "\n".join(answer.lines(data, tables.steps(data)))
+    text = markdown.text(answer.blocks(data, tables.steps(data)))
 
     assert "it took effect in part (1 of 2 computing layers in bfloat16)" in text
 
@@ -105,4 +105,4 @@ def test_an_ab_tells_of_each_tree(make_ab: MakeRun, arms: Callable[..., dict[tup
     ]
     (folder / "layers.csv").write_text(LAYERS_TABLE.header() + LAYERS_TABLE.text(rows))
 
-    assert ab.in_part_lines(load(folder)) == [f"- nhwc took effect in part: in the head {TOLD}."]
+    assert ab.in_part_words(load(folder)) == [f"nhwc took effect in part: in the head {TOLD}."]

@@ -30,7 +30,7 @@ from bench.core.progress import RunProgress
 from bench.core.records import RecordError
 from bench.core.variants import UsageError
 from bench.plan.choices import Choices
-from bench.report.figures import plots
+from bench.report.figures import saving
 from bench.run.prepare import reopen
 from bench.run.prepare.setup import find_inputs
 
@@ -177,7 +177,7 @@ def resume(folder: Path) -> None:
         return
     run.folder.close()
     assert {entry.variant.model for entry in run.entries} == {"nin"}
-    assert run.tcmalloc == ""
+    assert run.libraries == {}
     assert set(run.trees) == set()
 
 
@@ -199,7 +199,7 @@ def test_fuzz_a_damaged_run_ends_in_an_exit_code_and_touches_nothing_else(
     (scene / "outside").mkdir()
     (scene / "outside" / "kept.txt").write_text("kept")
     monkeypatch.chdir(scene)
-    monkeypatch.setattr(plots, "write", lambda *_: None)  # drawing is slow, and is held by a test of its own
+    monkeypatch.setattr(saving, "png", lambda _: b"")  # drawing is slow, and is held by a test of its own
     here = read_run(Path("results/run")).environment
     monkeypatch.setattr(reopen, "environment", lambda: Environment(**{n: getattr(here, n) for n in ("cpu", "cores")}))
     monkeypatch.setattr(reopen, "SAME", ("cpu",))

@@ -21,7 +21,7 @@ from bench.cli import ends, serve
 from bench.core import text, traces
 from bench.core.progress import RunProgress, say
 from bench.report import pages
-from bench.report.figures import lettering, plots
+from bench.report.figures import lettering, plots, saving
 from bench.report.render import tensorboard, terminal
 from bench.report.sides import ab, compare_page
 
@@ -80,7 +80,7 @@ def folder(make_run: MakeRun, cuda_trace: Path) -> Path:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """No figure is drawn, which is slow."""
-    monkeypatch.setattr(plots, "write", lambda *_: None)
+    monkeypatch.setattr(saving, "png", lambda _: b"")
 
 
 def add_trace(run: Path, variant_id: str, cuda_trace: Path) -> None:
@@ -217,13 +217,13 @@ def test_only_a_call_of_bench_is_given_to_be_copied(
     assert ([] if told is None else [told]) == shell
 
 
-def test_a_figure_bears_any_name(tmp_path: Path) -> None:
+def test_a_figure_bears_any_name() -> None:
     figure, (axes,) = plots.rows_figure(len(HOSTILE))
     plots.name_rows(axes, HOSTILE)
     for name in HOSTILE:
         axes.plot([0, 1], [0, 1], label=lettering.lettered(name))
     axes.legend()
-    plots.write(figure, tmp_path / "x.png")  # any warning is an error here
+    saving.png(figure)  # any warning is an error here
 
     assert len(HOSTILE) == len(axes.get_legend_handles_labels()[1])  # none left out for its underscore
     assert max(len(lettering.lettered(name)) for name in HOSTILE) <= 65

@@ -27,7 +27,7 @@ def test_a_trials_value_is_the_median_of_its_samples(make_run: MakeRun) -> None:
 
 def test_a_stored_run_from_before_there_was_an_axis_has_it_at_its_default() -> None:
     data = load(Path(__file__).parents[3] / "results" / "h100-2026-11-27")
-    axes = [variant_axes(data, variant_id) for variant_id in data.variants.variant_id]
+    axes = [variant_axes(data, variant_id) for variant_id in data.variants]
 
     assert [("cuda", "off")] * 3 == [(a["device"], a["cudnn_benchmark"]) for a in axes if a["device"] == "cuda"]
 

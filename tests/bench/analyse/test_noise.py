@@ -10,7 +10,7 @@ import pytest
 
 from bench.analyse.load import load
 from bench.report import pages
-from bench.report.figures import plots
+from bench.report.figures import saving
 from bench.report.trust import noise
 
 BASE = "cpu-default-nchw-eager-b32"
@@ -104,7 +104,7 @@ def test_more_threads_than_the_quota_are_told_with_what_to_set(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(plots, "write", lambda *_: None)  # drawing is slow, and is held by a test of its own
+    monkeypatch.setattr(saving, "png", lambda _: b"")  # drawing is slow, and is held by a test of its own
     data = load(make_run({(variant, "A"): [1.0] * 4, (variant, "A'"): [1.0] * 4}, environment=facts))
     told = noise.quota_words(data)
 

@@ -12,9 +12,10 @@ import pytest
 from bench.analyse import tables
 from bench.analyse.labels import label, name_of
 from bench.analyse.load import RunData, load
-from bench.core.variants import DEFAULTS, as_row, parse_id
+from bench.core.variants import AXES, DEFAULTS, as_row, parse_id
 from bench.report import pages
 from bench.report.outcome import advice, answer, bound
+from bench.report.render import markdown
 
 BASE = "cpu-default-nchw-eager-b32"
 NOTEBOOK = "cpu-default-nchw-eager-b32-notebook-syncstep"
@@ -113,7 +114,7 @@ def test_writing_it_again_changes_nothing(data: RunData, tmp_path: Path) -> None
 
 
 def test_the_answer_is_the_fastest_with_what_gives_it(data: RunData) -> None:
-    text = "\n".join(answer.lines(data, tables.steps(data)))
+    text = markdown.text(answer.blocks(data, tables.steps(data)))
 
     assert re.search(r"\*\*nhwc \+ inductor \+ kept\*\* trains 35\.\d images/s: 1\.8\d \[.*\] times the notebook", text)
     assert "the verdict is FASTER" in text
@@ -128,7 +129,7 @@ def test_what_was_faster_in_the_pilot_alone_is_told_with_the_way_to_measure_it(m
             {(BASE, "A"): around(1.6, 0), (BEST, "V"): around(1.0, 2), (BF16, "V"): [pilot_s]}, name=f"run{told}"
         )
         data = load(folder)
-        text = "\n".join(answer.lines(data, tables.steps(data)))
+        text = markdown.text(answer.blocks(data, tables.steps(data)))
 
         assert ("In the pilot bf16 was faster**: 64.0 images/s against this one's 32.0" in text) == told
         command = "nox -s bench -- --variant cpu-default-nhwc-eager-b32-kept --variant cpu-bf16-nhwc-eager-b32-kept"
@@ -150,7 +151,7 @@ def test_the_answer_names_what_is_invalid_and_that_the_fastest_is_not_gated(make
             lines[at] = ",".join([*fields[:reason], "the model draws at random", *fields[reason + 1 :]])
     path.write_text("\n".join(lines) + "\n")
     data = load(folder)
-    text = "\n".join(answer.lines(data, tables.steps(data)))
+    text = markdown.text(answer.blocks(data, tables.steps(data)))
 
     assert "It is **not gated**: the model draws at random. So hold its accuracy against the baseline's." in text
     assert "**bf16** is INVALID, so it has no speed: the output of 3 is off by a factor." in text
@@ -158,7 +159,7 @@ def test_the_answer_names_what_is_invalid_and_that_the_fastest_is_not_gated(make
 
 def test_without_a_complete_round_there_is_no_answer_and_it_says_so(make_run: MakeRun) -> None:
     data = load(make_run({(BASE, "A"): [1.6], (BEST, "V"): [1.0]}))
-    text = "\n".join(answer.lines(data, tables.steps(data)))
+    text = markdown.text(answer.blocks(data, tables.steps(data)))
 
     assert text.startswith("No round was completed, so there is no answer: the pilot has one trial of each variant.")
 
@@ -175,7 +176,7 @@ def test_of_a_pilot_taken_twice_the_later_counts(make_run: MakeRun) -> None:
     with (folder / "samples.csv").open("a") as file:
         file.writelines(line.replace(first, second).replace(",0.5", ",0.25") + "\n" for line in samples)
     data = load(folder)
-    text = "\n".join(answer.lines(data, tables.steps(data)))
+    text = markdown.text(answer.blocks(data, tables.steps(data)))
 
     assert "In the pilot bf16 was faster**: 128 images/s against this one's 32.0" in text
 
@@ -251,7 +252,7 @@ def test_every_way_to_get_a_variant_is_known() -> None:
             "threads": "unset",
         }  # fmt: skip
         changed = {(name, axes[name]) for name in TOLD_IN_PYTHON if axes[name] != DEFAULTS[name]}
-        assert changed <= set(advice.PYTHON)
+        assert all(AXES[name].value(value).python_lines for name, value in changed)
         python, _ = advice.lines_of(axes)
         compile("\n".join(["if True:", *(f"    {line}" for line in python)]), text, "exec")
 
@@ -298,7 +299,7 @@ def test_a_run_that_ended_before_its_first_trial_has_a_page(make_run: MakeRun, t
 
 def test_a_reference_without_rounds_is_not_compared_with(make_run: MakeRun) -> None:
     data = load(make_run({(KEPT, "V"): around(1.0, 1)}, failed={BASE: ("oom", "no memory"), NOTEBOOK: ("oom", "")}))
-    text = "\n".join(answer.lines(data, tables.steps(data)))
+    text = markdown.text(answer.blocks(data, tables.steps(data)))
 
     assert "images/s.\n" in text
     assert "The baseline has no rounds to hold it against" in text
@@ -306,7 +307,7 @@ def test_a_reference_without_rounds_is_not_compared_with(make_run: MakeRun) -> N
 
 def test_a_baseline_that_is_fastest_is_said_to_be_one(make_run: MakeRun) -> None:
     data = load(make_run({(BASE, "A"): around(1, 0), (BASE, "A'"): around(1, 3), (NOTEBOOK, "V"): around(1.5, 1)}))
-    text = "\n".join(answer.lines(data, tables.steps(data)))
+    text = markdown.text(answer.blocks(data, tables.steps(data)))
 
     assert re.search(
         r"\*\*baseline\*\* trains 32\.\d images/s: 1\.\d\d \[.*\] times the notebook's loop \(9 rounds\)", text
@@ -370,7 +371,7 @@ def test_what_bounds_a_step_is_told_where_launch_gaps_are_known(
     dispatch_s: float, told: str, make_run: MakeRun
 ) -> None:
     data = load(make_run({(GPU, "A"): [0.01] * 8}, metrics={GPU: QUEUED | {"dispatch": dispatch_s}}))
-    text = "\n".join(bound.lines(data, tables.steps(data)))
+    text = markdown.text(bound.blocks(data, tables.steps(data)))
 
     assert told in text
     assert 1 == text.count("**:")
@@ -417,7 +418,7 @@ def test_another_batch_with_the_notebook_s_loop_has_an_answer_of_its_own(make_ru
             }
         )
     )  # fmt: skip
-    text = "\n".join(answer.lines(data, tables.steps(data)))
+    text = markdown.text(answer.blocks(data, tables.steps(data)))
 
     assert text.startswith("Fastest: **nhwc + kept** trains 32.0 images/s")
     assert re.search(
@@ -434,7 +435,7 @@ def test_a_variant_whose_trials_died_is_never_called_the_fastest(make_run: MakeR
         ("cpu-default-nhwc-eager-b32", "V"): [0.8] * 10,
     }
     data = load(make_run(steps_s, bad={(KEPT, "V", number): "error" for number in range(1, 9)}))
-    text = "\n".join(answer.lines(data, tables.steps(data)))
+    text = markdown.text(answer.blocks(data, tables.steps(data)))
 
     assert text.startswith("Fastest: **nhwc** trains 40.0 images/s")
     assert "kept is not recommended: it was ok in 1 of 9 rounds (64.0 images/s in those)." in text
@@ -443,7 +444,7 @@ def test_a_variant_whose_trials_died_is_never_called_the_fastest(make_run: MakeR
 def test_where_every_variant_died_once_there_is_no_answer(make_run: MakeRun) -> None:
     steps_s = {(BASE, "A"): [1.0] * 10, (BASE, "A'"): [1.0] * 10}
     data = load(make_run(steps_s, bad={(BASE, "A", 3): "error"}))
-    text = "\n".join(answer.lines(data, tables.steps(data)))
+    text = markdown.text(answer.blocks(data, tables.steps(data)))
 
     assert text.startswith("No variant was ok in every complete round, so there is no answer.")
 

@@ -11,7 +11,7 @@ import pytest
 from bench.analyse.load import load
 from bench.cli import finish
 from bench.report import pages
-from bench.report.figures import plots
+from bench.report.figures import saving
 
 CPU, GPU, HALF = "cpu-default-nchw-eager-b32", "cuda-default-nchw-eager-b128", "cuda-bf16-nchw-eager-b128"
 MakeRun = Callable[..., Path]
@@ -22,7 +22,7 @@ HEADING = "## Sustained, and its energy"
 @pytest.fixture(autouse=True)
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing is slow, and is held by tests of its own."""
-    monkeypatch.setattr(plots, "write", lambda *_: None)
+    monkeypatch.setattr(saving, "png", lambda _: b"")
 
 
 def page_of(folder: Path, out: Path) -> str:

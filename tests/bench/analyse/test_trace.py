@@ -2,14 +2,18 @@
 
 import gzip
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from bench.analyse.load import load
 from bench.analyse.traces import trace
+from bench.core import traces
 from bench.core.records import RecordError
+from bench.report import pages
 
 VARIANT = "cuda-default-nchw-eager-b128"
 
@@ -66,3 +70,18 @@ def test_a_damaged_trace_is_an_error_that_names_it(cuda_trace: Path, tmp_path: P
         trace.of_file(torn, VARIANT)
     with pytest.raises(RecordError, match="no step is in it"):
         trace.of_file(empty, VARIANT)
+
+
+def test_a_damaged_trace_is_a_warning_of_the_page_and_changes_no_record(
+    make_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    variant_id = "cpu-default-nchw-eager-b32"
+    data = load(make_run({(variant_id, "A"): [1.0] * 3}))
+    raw = traces.folder_of(data.folder, variant_id) / traces.RAW
+    raw.parent.mkdir(parents=True)
+    raw.write_bytes(b"no gzip")
+    first, second = (pages.write(data, tmp_path).path.read_text() for _ in range(2))
+
+    assert data.warnings == []
+    assert first == second
+    assert first.count("; trace it again.") == 1

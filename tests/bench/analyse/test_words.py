@@ -2,7 +2,6 @@
 
 import math
 
-import pandas as pd
 import pytest
 
 from bench.report import words
@@ -42,16 +41,3 @@ def test_intervals() -> None:
     assert words.interval(math.nan, 1, 2) == ""
     assert words.spread_seconds(0.4581, 0.45, 0.4612) == "458 [450, 461] ms"
     assert words.spread_seconds(0.4581, math.nan, math.nan) == "458 ms"
-
-
-def test_tables_in_markdown() -> None:
-    table = pd.DataFrame([{"name": "a", "n": "1.0"}, {"name": "bb", "n": ""}])
-
-    assert words.markdown(table) == [
-        "| name   |   n |",
-        "|:-------|----:|",
-        "| a      | 1.0 |",
-        "| bb     |     |",
-        "",
-    ]
-    assert words.markdown(pd.DataFrame()) == []

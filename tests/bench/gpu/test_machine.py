@@ -49,7 +49,7 @@ def test_a_shared_gpu_or_an_unsteady_one_fails(
     def measured(*_: object) -> Samples:
         samples = Samples("canary")
         for index, seconds in enumerate((1.0, slowest, 1.0)):
-            samples.add("canary_copy", "s", seconds, index=index)
+            samples.add("canary_copy", seconds, index=index)
         return samples
 
     monkeypatch.setattr(canary, "measure", measured)

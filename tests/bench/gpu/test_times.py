@@ -41,8 +41,7 @@ def samples(**values: float) -> Samples:
     found = Samples("steps")
     for name, value in values.items():
         phase = name if name in ("data", "backward") else ""
-        metric, scope = ("wall", "phase") if phase else (name, "step")
-        found.add(metric, "s", value, scope=scope, phase=phase)
+        found.add("wall" if phase else name, value, phase=phase)
     return found
 
 

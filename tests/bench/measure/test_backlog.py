@@ -69,7 +69,7 @@ def as_values(samples: Samples) -> pd.DataFrame:
 
 
 def layers_us(samples: Samples) -> set[float]:
-    return {round(r["value"] / US, 3) for r in samples.rows if r["scope"] == "layer" and r["layer"] != "between"}
+    return {round(r.value / US, 3) for r in samples.rows if r.scope == "layer" and r.layer != "between"}
 
 
 @pytest.mark.parametrize(("host_us", "device_us"), [(50, 5), (5, 50), (20, 20)])
@@ -98,7 +98,7 @@ def test_from_an_idle_start_the_same_layer_reads_what_the_host_takes(queued: Mak
 
     assert layers_us(found) == {50.0}
     assert clock.held == []
-    assert "backlog" not in {r["metric"] for r in found.rows}
+    assert "backlog" not in {r.metric for r in found.rows}
 
 
 def test_steps_fed_by_the_host_are_stamped_from_an_idle_start(queued: MakeWork) -> None:
@@ -121,7 +121,7 @@ def test_a_step_that_the_device_came_to_too_early_is_taken_again(queued: MakeWor
     found = timed_steps(work, clock, Counts(plain=1, stamped=3)).stamped
 
     assert layers_us(found) == {5.0}
-    assert len([r for r in found.rows if r["metric"] == "stamped_wall"]) == 3
+    assert len([r for r in found.rows if r.metric == "stamped_wall"]) == 3
     assert clock.held[1:] == [2 * clock.held[0]] * 3
 
 
@@ -137,4 +137,4 @@ def test_a_step_that_waits_unasked_is_stamped_from_an_idle_start_and_says_so(que
     found = timed_steps(work, clock, Counts(plain=1, stamped=3)).stamped
 
     assert layers_us(found) == {50.0}
-    assert "backlog" not in {r["metric"] for r in found.rows}
+    assert "backlog" not in {r.metric for r in found.rows}

@@ -21,7 +21,8 @@ from bench.measure import worker
 from bench.measure.clock import CudaClock
 from bench.measure.probes import fit, memory, stamps, steps
 from bench.measure.workload import Workload
-from bench.plan.matrix import PRESETS, preset
+from bench.plan.matrix import preset
+from bench.plan.presets import PRESETS
 from bench.tasks.factory import build_model
 from nin import data
 from nin.loaders import make_loader
@@ -158,7 +159,7 @@ def peak_order(asked: list[str]) -> list[str]:
 
 def test_the_peak_is_reset_behind_the_warm_up(on_cuda: Callable[..., Workload], asked: list[str]) -> None:
     found = memory.measure(on_cuda())
-    values = {row["metric"]: row["value"] for row in found.rows if not row["layer"]}
+    values = {row.metric: row.value for row in found.rows if not row.layer}
 
     assert peak_order(asked)[:5] == ["step", "reset_peak_memory_stats", "step", "mem_get_info", "max_memory_allocated"]
     assert asked[asked.index("reset_peak_memory_stats") - 1] == "synchronize"

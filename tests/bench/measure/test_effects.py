@@ -41,7 +41,7 @@ def test_a_scaler_settles_before_anything_is_timed(real_work: MakeWork) -> None:
 
     assert before.skipped >= 5
     assert Effects.of(work).skipped <= before.skipped + 1
-    told = {row["metric"]: row["value"] for row in samples_of(work, before, before, Effects.of(work)).rows}
+    told = {row.metric: row.value for row in samples_of(work, before, before, Effects.of(work)).rows}
     assert told == {"skipped_settling": before.skipped, "skipped_timed": Effects.of(work).skipped - before.skipped}
 
 

@@ -11,7 +11,8 @@ import torch
 from bench.core.facts import Environment
 from bench.core.variants import LARGEST, Variant, as_row
 from bench.machine.environment import describe, machine
-from bench.plan.matrix import PRESETS, excluded_reason, preset
+from bench.plan.matrix import excluded_reason, preset
+from bench.plan.presets import PRESETS
 from bench.process import child
 
 pytestmark = pytest.mark.gpu
@@ -24,7 +25,7 @@ def ask(variant: Variant, probes: str, tmp_path: Path, **more: Any) -> dict[str,
         "pilot_counts": {"plain": 3, "stamped": 2}, "memory_limit_bytes": None,
         "inputs": {"folder": None, "shape": None, "classes": 10},
     } | more  # fmt: skip
-    variables = child.environment_of(variant, "", tmp_path) | {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    variables = child.environment_of(variant, {}, tmp_path) | {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}
     return child.ask(request, variables, limit_s=600)
 
 

@@ -39,7 +39,7 @@ def test_convolutions_of_a_real_step(real_work: MakeWork) -> None:
     convolutions = [found[path] for path in ("0.0", "0.2", "2.0", "7.4")]
 
     assert all("conv" in name or name in ("aten::mm", "aten::addmm") for name in convolutions)
-    assert {"conversions": 0.0, "casts": 0.0} == {row["metric"]: row["value"] for row in samples.rows}
+    assert {"conversions": 0.0, "casts": 0.0} == {row.metric: row.value for row in samples.rows}
 
 
 def test_conversions_and_casts_are_counted() -> None:

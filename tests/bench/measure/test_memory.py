@@ -66,7 +66,7 @@ def test_what_layers_save_is_told_by_the_names_of_their_times(real_work: MakeWor
 
 def test_parameters_gradients_and_optimizer_are_exact(real_work: MakeWork) -> None:
     samples = memory.measure(real_work(batch_size=2))
-    found = {r["metric"]: r["value"] for r in samples.rows if r["scope"] == "process"}
+    found = {r.metric: r.value for r in samples.rows if r.scope == "process"}
 
     assert found["parameter"] == found["gradient"] == 1_992_166 * 4
     assert found["optimizer"] == 1_992_166 * 8 + 24 * 4  # Adam: two moments; a step count a parameter
@@ -114,7 +114,7 @@ def test_a_process_grows_by_one_to_two_times_what_an_added_image_saves() -> None
             "task": "trial", "variant": as_row(variant), "probes": "memory", "counts": {}, "seed": 0,
             "pilot_counts": {"plain": 1, "stamped": 1}, "inputs": {"folder": None, "shape": None, "classes": 10},
         }  # fmt: skip
-        reply = child.ask(request, child.environment_of(variant, "", Path()), limit_s=300)
+        reply = child.ask(request, child.environment_of(variant, {}, Path()), limit_s=300)
         assert reply["status"] == "ok", reply["reason"]
         peaks[batch_size] = next(s["value"] for s in reply["samples"] if s["metric"] == "process_peak")
     growth = (peaks[32] - peaks[4]) / 28
@@ -164,7 +164,7 @@ def test_on_cuda_the_peaks_begin_behind_the_warm_up(
         ),
     )  # fmt: skip
     fake_work.variant = Variant(device="cuda", compile_mode=compile_mode)
-    found = {r["metric"]: r["value"] for r in memory.measure(fake_work).rows}
+    found = {r.metric: r.value for r in memory.measure(fake_work).rows}
 
     assert asked[:6] == ["step"] * 3 + ["synchronize", "reset_peak_memory_stats", "step"]
     assert (found.get("allocator_peak"), found["reserved"], found["process_peak"]) == (allocator_peak, 7, 20)

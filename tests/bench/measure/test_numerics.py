@@ -8,13 +8,14 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
+from bench.core.axes.precision import PRECISION
 from bench.measure.probes.steps import take_step
 from bench.measure.validity import numerics, numerics_layers, numerics_whole
 from bench.measure.validity.borders import Border
 from bench.measure.validity.effects import compile_counters
 from bench.measure.validity.numerics_layers import Finding, Miss, Yard
 from bench.measure.validity.numerics_whole import Result
-from bench.measure.validity.rounding import GRAIN, ROUNDOFF, moved, precision_of
+from bench.measure.validity.rounding import moved, precision_of
 from bench.measure.validity.weights import NotGatedError, new_model, unit_variance
 from bench.measure.workload import Workload
 from nin import train
@@ -53,8 +54,8 @@ def test_a_gradient_that_is_missing_zero_or_no_number_is_beyond_every_bound() ->
 
 def test_roundoff_is_what_torch_says_and_float32_s_grain_is_finer_than_tf32_s() -> None:
     for name, dtype in (("fp32", torch.float32), ("fp16", torch.float16), ("bf16", torch.bfloat16)):
-        assert ROUNDOFF[name] == torch.finfo(dtype).eps / 2
-    assert GRAIN["fp32"] * 32 == GRAIN["tf32"]
+        assert PRECISION.value(name).roundoff == torch.finfo(dtype).eps / 2
+    assert PRECISION.value("fp32").grain * 32 == PRECISION.value("tf32").grain
 
 
 def test_numbers_move_by_at_most_a_grain_and_by_another_share_each() -> None:
@@ -68,11 +69,11 @@ def test_numbers_move_by_at_most_a_grain_and_by_another_share_each() -> None:
 
 def test_default_is_tf32_on_newer_gpus_alone(real_work: MakeWork, monkeypatch: pytest.MonkeyPatch) -> None:
     work = real_work(batch_size=2, model="tests_models:honest", shape=(1, 28, 28))
-    assert precision_of(work) == "fp32"
+    assert precision_of(work).name == "fp32"
     monkeypatch.setattr(type(work), "device", property(lambda _self: torch.device("cuda")))
     for capability, expected in (((7, 0), "fp32"), ((7, 5), "fp32"), ((8, 0), "tf32"), ((9, 0), "tf32")):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device, told=capability: told)
-        assert precision_of(work) == expected
+        assert precision_of(work).name == expected
 
 
 def test_a_miss_is_a_distance_and_what_of_it_lies_along_the_reference() -> None:
@@ -138,7 +139,7 @@ def test_what_is_off_is_named() -> None:
 @pytest.mark.parametrize("axes", [{}, {"memory_format": "nhwc"}, {"precision": "fp32"}, {"precision": "bf16"}])
 def test_nin_passes_with_room(axes: dict[str, str], real_work: MakeWork) -> None:
     samples, reason = numerics.measure(real_work(batch_size=2, **axes))
-    found = {row["metric"]: row["value"] for row in samples.rows}
+    found = {row.metric: row.value for row in samples.rows}
 
     assert reason == ""
     assert (found["gate_attempts"], found["own_weights"]) == (1, 0)
@@ -225,7 +226,7 @@ def test_weights_that_can_t_be_scaled_are_the_model_s_own_and_it_is_said(real_wo
     samples, reason = numerics.measure(real_work(shape=(1, 28, 28), batch_size=8, model="tests_models:half_dead"))
 
     assert reason == ""
-    assert {row["value"] for row in samples.rows if row["metric"] == "own_weights"} == {1}
+    assert {row.value for row in samples.rows if row.metric == "own_weights"} == {1}
 
 
 def test_a_model_whose_numbers_float32_does_not_hold_is_not_gated(real_work: MakeWork) -> None:
@@ -264,7 +265,7 @@ def test_what_misses_once_is_tried_again(real_work: MakeWork, monkeypatch: pytes
     samples, reason = numerics.measure(real_work(batch_size=2, model="tests_models:honest", shape=(1, 28, 28)))
 
     assert (calls, reason) == ([0, 1], "")
-    assert {row["value"] for row in samples.rows if row["metric"] == "gate_attempts"} == {2}
+    assert {row.value for row in samples.rows if row.metric == "gate_attempts"} == {2}
 
 
 def test_attempts_have_other_images_and_layers_few_of_them(real_work: MakeWork) -> None:

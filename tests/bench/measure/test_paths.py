@@ -128,7 +128,7 @@ def test_a_branch_in_every_second_step_has_both_its_paths_and_parts_that_add_up(
     )  # the second and the third in half of the steps, twice and four times as slow as the first
     assert layer_s(values, "backward")["layers.2"] == pytest.approx(2 * BACKWARD_S)
     assert closures(values)["value"].item() == pytest.approx(1)
-    assert [r["value"] for r in timed.stamped.rows if r["metric"] == "step_paths"] == [2]
+    assert [r.value for r in timed.stamped.rows if r.metric == "step_paths"] == [2]
 
 
 def test_by_medians_of_few_steps_the_same_parts_do_not_add_up(branching: MakeWork, clock: Any) -> None:  # noqa: ANN401
@@ -172,7 +172,7 @@ def test_where_all_steps_go_one_way_nothing_more_is_taken(branching: MakeWork, c
     timed = timed_steps(branching(lambda _number: iter([True] * 3)), clock, counts, learns=True)
 
     assert timed.counts == counts
-    assert [r["value"] for r in timed.stamped.rows if r["metric"] == "step_paths"] == [1]
+    assert [r.value for r in timed.stamped.rows if r.metric == "step_paths"] == [1]
 
 
 def test_the_pilot_tells_of_every_layer_and_of_the_counts() -> None:

@@ -242,9 +242,7 @@ def test_real_workers_that_are_slower_bound_an_epoch(planted: Any, monkeypatch: 
     work = planted(2.5, 1)
     wall_s = median(values(measured(work, HostClock()), "wall"))
     alone = rates.measure(work, HostClock(), wall_s).rows
-    loader_s, step_s = (
-        median(r["value"] for r in alone if r["metric"] == m) for m in ("loader_alone", "compute_alone")
-    )
+    loader_s, step_s = (median(r.value for r in alone if r.metric == m) for m in ("loader_alone", "compute_alone"))
 
     assert loader_s == pytest.approx(2.5 * planted_step_s(2.5), rel=0.05)
     assert bound_by(1 / loader_s, 1 / step_s, 1 / wall_s) == "loader"

@@ -16,7 +16,7 @@ from tests.bench.measure.conftest import PHASE_S, STEP_S, FakeClock
 
 
 def values(samples: Samples, metric: str) -> list[float]:
-    return [row["value"] for row in samples.rows if row["metric"] == metric]
+    return [row.value for row in samples.rows if row.metric == metric]
 
 
 def test_the_loader_and_the_step_are_timed_apart(clock: FakeClock, fake_work: Workload) -> None:

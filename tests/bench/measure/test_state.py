@@ -50,7 +50,7 @@ def read(work: Workload, clock: FakeClock, steps: int) -> dict[str, float]:
     seen.begin(clock)
     clock.pass_s(8)
     seen.read(clock, steps)
-    return {row["metric"]: row["value"] for row in seen.throttled.rows}
+    return {row.metric: row.value for row in seen.throttled.rows}
 
 
 def test_what_held_a_gpu_back_is_a_share_of_the_timed_region(

@@ -10,7 +10,7 @@ from bench.core.variants import Variant
 from bench.measure.probes.stamps import Stamper, stamped_samples
 from bench.measure.probes.steps import WARM_S, Counts, calibrate, first_step, plain_steps, warm_up
 from bench.measure.samples import Samples
-from bench.measure.system.usage import UNITS
+from bench.measure.system.usage import Usage
 from bench.measure.workload import Workload
 from nin.train import Setup
 
@@ -18,7 +18,7 @@ STEP_S = 4.9375  # conftest: the phases' seconds, the optimizer's twice
 
 
 def values(samples: Samples, metric: str, scope: str = "step") -> list[float]:
-    return [r["value"] for r in samples.rows if r["metric"] == metric and r["scope"] == scope]
+    return [r.value for r in samples.rows if r.metric == metric and r.scope == scope]
 
 
 def test_the_first_step_stands_apart(fake_work: Workload, clock: Any) -> None:  # noqa: ANN401
@@ -32,8 +32,8 @@ def test_a_plain_sample_is_the_mean_of_its_steps_loader_included(
     samples = plain_steps(fake_work, clock, Counts(warmup=1, plain=2, iterations=3))
 
     assert values(samples, "wall") == [STEP_S, STEP_S]
-    assert {3} == {r["iterations"] for r in samples.rows}
-    assert {"wall", *UNITS} == {r["metric"] for r in samples.rows}
+    assert {3} == {r.iterations for r in samples.rows}
+    assert {"wall", *Usage.__dataclass_fields__} == {r.metric for r in samples.rows}
 
 
 def test_no_synchronize_falls_into_a_timed_region(fake_work: Workload, clock: Any) -> None:  # noqa: ANN401
@@ -56,7 +56,7 @@ def test_phases_take_what_they_take_and_sum_to_the_stamped_step(
 ) -> None:
     stamper = Stamper(fake_work, clock)
     samples = stamped_samples(fake_work, [sample for _ in range(2) if (sample := stamper.sample())])
-    phases = {r["phase"]: r["value"] for r in samples.rows if r["scope"] == "phase" and r["index"] == 1}
+    phases = {r.phase: r.value for r in samples.rows if r.scope == "phase" and r.index == 1}
 
     assert phases == {
         "data": 0.5, "h2d": 0.25, "forward": 1.0, "loss": 0.125, "backward": 2.0, "optimizer": 1.0, "read": 0.0625,
@@ -140,6 +140,6 @@ def test_on_cuda_wall_device_and_dispatch_are_kept_apart(fake_work: Workload, cl
 
     assert values(samples, "wall") == values(samples, "device") == [STEP_S, STEP_S]
     assert values(samples, "dispatch") == [STEP_S] * 5  # the batch's own launches included
-    assert {"wall", "device", "dispatch"} == {r["metric"] for r in samples.rows}
+    assert {"wall", "device", "dispatch"} == {r.metric for r in samples.rows}
     # Dispatch is told from an idle start, before the device is waited for.
     assert clock.events[-3:] == ["sync", "step", "sync"]

@@ -33,7 +33,7 @@ def slowing(fake_work: Workload, clock: Any) -> Callable[..., Workload]:  # noqa
 
 
 def values(samples: Samples) -> dict[str, float]:
-    return {row["metric"]: row["value"] for row in samples.rows}
+    return {row.metric: row.value for row in samples.rows}
 
 
 def test_the_last_half_stands_beside_the_first_half_second(
@@ -42,7 +42,7 @@ def test_the_last_half_stands_beside_the_first_half_second(
     fake_nvml: FakeNvml,
 ) -> None:
     samples = sustained.measure(slowing(3.0), clock)
-    found, taken = values(samples), samples.rows[-1]["iterations"]
+    found, taken = values(samples), samples.rows[-1].iterations
 
     assert found["sustained_begin"] == pytest.approx(FAST_S)
     assert found["sustained"] == pytest.approx(SLOW_S)

@@ -83,6 +83,6 @@ def test_what_a_model_does_in_every_second_or_fourth_step_both_kinds_see(period:
 def test_samples_are_numbered_within_their_kind(fake_work: Workload, clock: Any) -> None:  # noqa: ANN401
     timed = timed_steps(fake_work, clock, Counts(plain=3, iterations=2, stamped=5))
 
-    walls = [r for r in timed.plain.rows if r["metric"] == "wall"]
-    assert [r["index"] for r in walls] == [0, 1, 2]
-    assert [r["index"] for r in timed.stamped.rows if r["metric"] == "stamped_wall"] == [0, 1, 2, 3, 4]
+    walls = [r for r in timed.plain.rows if r.metric == "wall"]
+    assert [r.index for r in walls] == [0, 1, 2]
+    assert [r.index for r in timed.stamped.rows if r.metric == "stamped_wall"] == [0, 1, 2, 3, 4]

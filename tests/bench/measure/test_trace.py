@@ -47,7 +47,7 @@ def test_each_layer_has_its_ranges_forward_and_backward(traced: tuple[Samples, r
 
 def test_heavy_layers_take_as_long_by_the_trace_as_by_the_probe(traced: tuple[Samples, read.Trace, Workload]) -> None:
     samples, found, _ = traced
-    probe = pd.DataFrame([row for row in samples.rows if row["metric"] == "traced_wall" and row["scope"] == "layer"])
+    probe = pd.DataFrame([row for row in samples.rows if row.metric == "traced_wall" and row.scope == "layer"])
     probe_s = probe.groupby("layer")["value"].sum() / STEPS
     trace_s = found.work.groupby("layer")["seconds"].sum()
     heavy = probe_s[probe_s > 0.05 * found.step_s].drop("between", errors="ignore")
@@ -59,7 +59,7 @@ def test_heavy_layers_take_as_long_by_the_trace_as_by_the_probe(traced: tuple[Sa
 
 def test_the_parts_of_a_trace_add_up_to_its_steps(traced: tuple[Samples, read.Trace, Workload]) -> None:
     samples, found, _ = traced
-    stamped_s = sum(row["value"] for row in samples.rows if row["metric"] == "stamped_wall") / STEPS
+    stamped_s = sum(row.value for row in samples.rows if row.metric == "stamped_wall") / STEPS
 
     assert 0.85 * stamped_s < found.work.seconds.sum() < found.step_s
 
@@ -68,11 +68,11 @@ def test_plain_steps_and_their_losses_are_told_of_the_same_process(
     traced: tuple[Samples, read.Trace, Workload],
 ) -> None:
     samples, _, _ = traced
-    losses = [row["value"] for row in samples.rows if row["metric"] == "loss"]
+    losses = [row.value for row in samples.rows if row.metric == "loss"]
 
     assert STEPS == len(losses)
     assert all(1.5 < loss < 3.5 for loss in losses)  # ln 10 = 2.30 before anything is learned
-    assert STEPS == len([row for row in samples.rows if row["metric"] == "wall"])
+    assert STEPS == len([row for row in samples.rows if row.metric == "wall"])
 
 
 def test_ranges_of_one_thread_lie_within_each_other_or_apart(

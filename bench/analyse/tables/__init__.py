@@ -1,0 +1,31 @@
+"""The tables of a report, in base units; what was not measured is empty (NaN)."""
+
+from bench.analyse.outcomes import not_gated, outcome, rounds_words, spoilt, step_trials
+from bench.analyse.ratios import baseline_of, batch_of, controls, ratio_to
+from bench.analyse.tables.columns import PHASES, bounded
+from bench.analyse.tables.failures_table import failures, stamps
+from bench.analyse.tables.layers_table import layers
+from bench.analyse.tables.memory_table import memory
+from bench.analyse.tables.numerics_table import numerics
+from bench.analyse.tables.steps_table import EPOCH_IMAGES, steps
+
+__all__ = [
+    "EPOCH_IMAGES",
+    "PHASES",
+    "baseline_of",
+    "batch_of",
+    "bounded",
+    "controls",
+    "failures",
+    "layers",
+    "memory",
+    "not_gated",
+    "numerics",
+    "outcome",
+    "ratio_to",
+    "rounds_words",
+    "spoilt",
+    "stamps",
+    "step_trials",
+    "steps",
+]

@@ -1,0 +1,34 @@
+"""The columns of a report's tables that the registry of metrics describes."""
+
+from typing import Any
+
+from bench.analyse.load import RunData
+from bench.analyse.stats import Interval
+from bench.core.metrics.metric import Metric, MetricTable, Source
+from bench.core.metrics.registry import in_table
+from bench.core.metrics.sample import Scope
+
+Row = dict[str, Any]
+PHASES = ("data", "h2d", "forward", "loss", "backward", "scaler", "optimizer", "read")
+
+
+def bounded(name: str, interval: Interval) -> Row:
+    """Three columns of a row: the estimate and its bounds."""
+    return {name: interval.estimate, f"{name}_lo": interval.lo, f"{name}_hi": interval.hi}
+
+
+def metric_columns(data: RunData, variant_id: str, table: MetricTable) -> Row:
+    """The metrics of a table that are medians over a variant's rounds, by column; NaN where one was not measured."""
+    row: Row = {}
+    for metric in in_table(table):
+        if metric.source is not Source.VARIANT:
+            row |= _columns(metric, metric.in_table, data.spread(variant_id, metric.name, metric.scope))
+        if metric.by_phase:
+            for phase in PHASES:
+                interval = data.spread(variant_id, metric.name, Scope.PHASE, phase=phase)
+                row |= _columns(metric, phase + metric.kind.suffix, interval)
+    return row
+
+
+def _columns(metric: Metric, name: str, interval: Interval) -> Row:
+    return bounded(name, interval) if metric.bounds else {name: interval.estimate}

@@ -1,0 +1,53 @@
+"""layers.csv."""
+
+import math
+
+import pandas as pd
+
+from bench.analyse.load import RunData
+from bench.analyse.stats import Interval
+from bench.analyse.tables.columns import Row, bounded
+from bench.core.traces import BETWEEN
+
+LAYER_COLUMNS = (
+    "variant_id", "layer", "block", "type", "output_shape", "parameters", "forward_s", "forward_s_lo",
+    "forward_s_hi", "backward_s", "backward_s_lo", "backward_s_hi", "share_of_step", "saved_bytes",
+    "memory_format", "gradient_format", "dtype", "kernel",
+)  # fmt: skip
+COUNTED = ["calls", "paths"]
+"""What runs of the first schemas did not note."""
+
+
+def layers(data: RunData) -> pd.DataFrame:
+    """layers.csv: a row a layer of every variant whose layers were timed, in the model's order, `between` last."""
+    timed = {variant_id for variant_id, metric, scope, *_ in data.spreads if (metric, scope) == ("wall", "layer")}
+    facts = data.layers[data.layers.variant_id.isin(timed)].drop_duplicates(["variant_id", "layer"])
+    between = {"layer": BETWEEN, "block": "", "type": "", "output_shape": "", "parameters": 0}
+    rows: list[Row] = []
+    for variant_id, mine in facts.groupby("variant_id", sort=False):
+        rows += [layer_row(data, str(variant_id), fact) for fact in [*mine.to_dict("records"), between]]
+    counted = [name for name in COUNTED if name in data.layers]
+    table = pd.DataFrame(rows, columns=[*LAYER_COLUMNS, *counted])
+    return table.astype({name: "Int64" for name in counted if name == "calls"})
+
+
+def layer_row(data: RunData, variant_id: str, fact: Row) -> Row:
+    """What a layer is and what it costs in a step of a variant."""
+    layer = fact["layer"]
+    forward, backward = (data.spread(variant_id, "wall", "layer", layer, phase) for phase in ("forward", "backward"))
+    if math.isnan(backward.estimate) and not math.isnan(forward.estimate):
+        # Autograd has no node of this layer (it hands its input on, or needs no gradient): exactly none.
+        backward = Interval(estimate=0.0, lo=math.nan, hi=math.nan)
+    stamped_s = data.spread(variant_id, "stamped_wall").estimate
+    return (
+        {"variant_id": variant_id, "layer": layer}
+        | {name: fact[name] for name in ("block", "type", "output_shape", "parameters")}
+        | bounded("forward_s", forward)
+        | bounded("backward_s", backward)
+        | {
+            "share_of_step": (forward.estimate + backward.estimate) / stamped_s,
+            "saved_bytes": data.spread(variant_id, "saved", "layer", layer).estimate,
+        }
+        | {name: fact.get(name, "") for name in ("memory_format", "gradient_format", "dtype", "kernel", "paths")}
+        | {"calls": fact.get("calls")}
+    )

@@ -1,0 +1,24 @@
+"""numerics.csv."""
+
+import math
+
+import pandas as pd
+
+from bench.analyse.load import RunData
+from bench.analyse.outcomes import not_gated, outcome
+from bench.analyse.tables.columns import metric_columns
+from bench.core.metrics.metric import MetricTable
+from bench.core.metrics.registry import in_table
+
+
+def numerics(data: RunData) -> pd.DataFrame:
+    """numerics.csv: a row a variant that came as far as the gate; why it failed there, or could not be gated."""
+    rows = []
+    for v in data.runnable:
+        status, reason = outcome(data, v)
+        values = metric_columns(data, v, MetricTable.NUMERICS)
+        reason = reason or not_gated(data, v)
+        if status == "invalid" or reason or not math.isnan(values["gradient_bound"]):
+            rows.append({"variant_id": v} | values | {"status": status, "reason": reason})
+    names = [metric.in_table for metric in in_table(MetricTable.NUMERICS)]
+    return pd.DataFrame(rows, columns=["variant_id", *names, "status", "reason"])

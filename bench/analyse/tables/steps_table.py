@@ -1,0 +1,74 @@
+"""steps.csv."""
+
+import math
+
+import pandas as pd
+
+from bench.analyse.load import RunData, cell
+from bench.analyse.outcomes import outcome, spoilt
+from bench.analyse.ratios import baseline_of, batch_of, controls, ratio_to
+from bench.analyse.stats import NOTHING, Interval
+from bench.analyse.tables.columns import Row, bounded, metric_columns
+from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, delta_of, verdict
+from bench.core.metrics.metric import MetricTable
+
+EPOCH_IMAGES = 60_000
+
+
+def steps(data: RunData) -> pd.DataFrame:
+    """steps.csv: a row a variant that could run."""
+    noisy = {control.device for control in controls(data) if control.noisy}
+    return pd.DataFrame([step_row(data, variant_id, noisy) for variant_id in data.runnable])
+
+
+def step_row(data: RunData, variant_id: str, noisy: set[str]) -> Row:
+    """What a step of a variant costs, and what that is worth against its baseline."""
+    step_s = data.spread(variant_id, "wall").estimate
+    images_per_s = batch_of(data, variant_id) / step_s
+    baseline = baseline_of(data, variant_id)
+    ratio, n = ratio_to(data, variant_id, baseline) if baseline else (NOTHING, 0)
+    return (
+        {"variant_id": variant_id, "images_per_s": images_per_s}
+        | metric_columns(data, variant_id, MetricTable.STEPS)
+        | first_steps(data, variant_id, step_s)
+        | epoch(data, variant_id, images_per_s)
+        | bounded("ratio", ratio)
+        | {"verdict": word(data, variant_id, ratio, n, noisy), "n": len(data.steps.get(variant_id, ()))}
+    )
+
+
+def epoch(data: RunData, variant_id: str, images_per_s: float) -> Row:
+    """Seconds of an epoch of 60,000 images: measured as a whole, or projected from the rate; blank without either."""
+    whole = data.spread(variant_id, "epoch", "process").estimate
+    images = data.spread(variant_id, "epoch_images", "process").estimate
+    if images == EPOCH_IMAGES:
+        return {"epoch_s": whole, "epoch_kind": "measured"}
+    return {"epoch_s": EPOCH_IMAGES / images_per_s, "epoch_kind": "" if math.isnan(images_per_s) else "projected"}
+
+
+def word(data: RunData, variant_id: str, ratio: Interval, n: int, noisy: set[str]) -> str:
+    """The verdict of a variant; empty for baselines, pilots, failures and runs that give none."""
+    status, _ = outcome(data, variant_id)
+    if status == "invalid":
+        return INVALID
+    baseline = baseline_of(data, variant_id)
+    if status != "ok" or not n or baseline is None or not data.run.plan.verdicts:
+        return ""
+    if spoilt(data, variant_id) or spoilt(data, baseline):
+        return UNDECIDED
+    device = data.variants[variant_id].device
+    return NOISY if device in noisy else verdict(ratio, n, delta_of(device))
+
+
+def first_steps(data: RunData, variant_id: str, step_s: float) -> Row:
+    """The first step in a fresh process; for compiled variants what compiling added, cold and warm."""
+    firsts = cell(data.values, "first_step", scope="process")
+    firsts = firsts[firsts.variant_id == variant_id]
+    cold = firsts.loc[firsts.stage == "pilot", "value"].median()
+    warm = firsts.loc[firsts["round"].isin(data.rounds), "value"].median()
+    compiled = data.variants[variant_id].compiled
+    return {
+        "first_step_s": cold if math.isnan(warm) else warm,
+        "compile_cold_s": cold - step_s if compiled else math.nan,
+        "compile_warm_s": warm - step_s if compiled else math.nan,
+    }

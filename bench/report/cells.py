@@ -1,0 +1,54 @@
+"""The cells of the metrics in the registry, each kind of number in its own format."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from bench.core.metrics.metric import Kind, Metric
+from bench.report.words import count, interval, number, percent, size, spread_seconds
+
+Row = Mapping[str, Any]
+Format = Callable[[float, float, float], str]
+
+
+def alone(form: Callable[[float], str]) -> Format:
+    """The format of an estimate, for numbers that are shown without their bounds."""
+    return lambda estimate, _lo, _hi: form(estimate)
+
+
+def joules(value: float) -> str:
+    """Joules: 4.20 J."""
+    return "" if math.isnan(value) else f"{number(value)} J"
+
+
+FORMATS: dict[Kind, Format] = {
+    Kind.SECONDS: spread_seconds,
+    Kind.BYTES: alone(size),
+    Kind.JOULES: alone(joules),
+    Kind.COUNT: alone(count),
+    Kind.NUMBER: alone(number),
+    Kind.SHARE: alone(percent),
+    Kind.RATIO: interval,
+}
+
+
+def with_bounds(metric: Metric, row: Row) -> str:
+    """A metric's cell in a row of its table, with its bounds in brackets if it has them; empty if it is not known."""
+    name = metric.in_table
+    lo, hi = (row[f"{name}_lo"], row[f"{name}_hi"]) if metric.bounds else (math.nan, math.nan)
+    return FORMATS[metric.kind](row[name], lo, hi)
+
+
+def estimate(metric: Metric, row: Row) -> str:
+    """A metric's cell without bounds."""
+    return FORMATS[metric.kind](row[metric.in_table], math.nan, math.nan)
+
+
+def of_page(metrics: Iterable[Metric], row: Row) -> dict[str, str]:
+    """The cells of those metrics that have a heading on the page, by heading."""
+    return {metric.page: with_bounds(metric, row) for metric in metrics if metric.page}
+
+
+def of_terminal(metrics: Iterable[Metric], row: Row) -> dict[str, str]:
+    """The cells of those metrics that have a heading in the terminal, by heading."""
+    return {metric.terminal: estimate(metric, row) for metric in metrics if metric.terminal}

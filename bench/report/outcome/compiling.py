@@ -1,0 +1,64 @@
+"""The section on what compiling costs, and when that is repaid."""
+
+import math
+
+from bench.analyse.load import RunData
+from bench.core.axes.precision import PRECISION, TF32
+from bench.report.document import Section, Table, paragraphs
+from bench.report.outcome import advice
+from bench.report.page import Report
+from bench.report.words import count, number, seconds
+
+
+def section(report: Report) -> Section | None:
+    """What compiling costs, and when it is repaid."""
+    table = advice.break_even(report.data, report.steps)
+    if table.empty:
+        return None
+    rows = [
+        {
+            "variant": row["variant"],
+            "eager step": seconds(row["eager_s"]),
+            "compiled step": seconds(row["compiled_s"]),
+            "times eager": row["times_eager"],
+            "compiling, cold": seconds(row["cold_s"]),
+            "warm": seconds(row["warm_s"]),
+            "repaid after, cold": steps_words(row["cold_steps"], row["batch"]),
+            "repaid after, warm": steps_words(row["warm_steps"], row["batch"]),
+            "graphs": count(row["graphs"]),
+            "breaks": count(row["graph_breaks"]),
+            "recompiled": count(row["recompiles"]),
+        }
+        for row in table.to_dict("records")
+    ]
+    words = (
+        "*Compiling* is the first step less a later one: *cold* with an empty cache (the pilot), *warm* in a new "
+        "process that finds the code of the last. *Eager* is the same variant without compiling. Compiling is *repaid* "
+        "only where the whole interval of *times eager* lies above 1. *Graphs* were compiled in the first step and "
+        "*recompiled* ones later, before anything was timed; a graph that is compiled or breaks in the timed region "
+        "makes a variant invalid."
+    )
+    more = [MM_WORDS] if tunes_in_tf32(report.data) else []
+    return Section("Compiling", [Table.of(rows), *paragraphs([words, *more])])
+
+
+MM_WORDS = (
+    "max-autotune turns 1x1 convolutions into matrix products: under precision `default` those compute in IEEE "
+    "float32, where the convolutions would have taken TF32."
+)
+
+
+def tunes_in_tf32(data: RunData) -> bool:
+    """Whether a compiled variant has matrix products in place of convolutions that would have taken TF32."""
+    ran = [data.variants[v] for v in data.runnable]
+    tuned = [v for v in ran if v.on_cuda and v.tunes and v.precision == PRECISION.default]
+    indices = [int(variant.device.partition(":")[2] or 0) for variant in tuned]
+    devices = data.run.environment.cuda_devices
+    return any(index < len(devices) and devices[index].capability >= TF32.capability for index in indices)
+
+
+def steps_words(steps: float, batch: float) -> str:
+    """After how many steps and images: `never` without a gain."""
+    if math.isnan(steps):
+        return "not settled"
+    return "never" if steps == math.inf else f"{number(steps)} steps ({count(steps * batch)} images)"

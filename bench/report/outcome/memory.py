@@ -1,0 +1,32 @@
+"""The section on what a step holds in memory."""
+
+from functools import partial
+
+from bench.analyse.labels import label
+from bench.core.metrics.metric import MetricTable
+from bench.core.metrics.registry import in_table
+from bench.report.document import Figure, Paragraph, Section, Table
+from bench.report.figures import plots
+from bench.report.page import Report
+from bench.report.words import size
+
+
+def section(report: Report) -> Section | None:
+    """What a step holds and its peaks."""
+    table = report.memory
+    if table.empty:
+        return None
+    names = {metric.in_table: metric.name.replace("_", " ") for metric in in_table(MetricTable.MEMORY)}
+    shown = table.dropna(axis="columns", how="all")
+    rows = [
+        {"variant": label(report.data, row["variant_id"])}
+        | {names[c]: size(row[c]) for c in shown.columns if c in names}
+        for row in shown.to_dict("records")
+    ]
+    words = (
+        "Each from a process of its own. *Saved* is what the forward pass keeps for backward; *allocator peak* "
+        "the most that torch had allocated in a step; *process peak* on a CPU the most resident memory of the "
+        "whole process, Python and libraries included. An empty cell was not measured."
+    )
+    figure = Figure("memory", partial(plots.memory, report.data, table), "memory of a step")
+    return Section("Memory", [Table.of(rows), Paragraph(words), figure])

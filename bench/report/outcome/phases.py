@@ -1,0 +1,41 @@
+"""The section on where a step goes, by phase."""
+
+import math
+from functools import partial
+
+from bench.analyse import tables
+from bench.analyse.labels import label
+from bench.report.document import Figure, Paragraph, Section, Table, paragraphs
+from bench.report.figures import plots
+from bench.report.outcome import advice, bound
+from bench.report.page import Report
+from bench.report.words import percent, seconds
+
+TITLE = "Where a step goes"
+PHASE_WORDS = (
+    "*Stamped* steps carry a time stamp at the border of every layer and phase; the plain ones, which give the speeds, "
+    "carry none. *h2d* moves the batch to the device; *optimizer* includes zeroing the gradients; *read* is the loss "
+    "and the number of right answers, read at every step where `sync` is `step`."
+)
+
+
+def section(report: Report) -> Section | None:
+    """Where a step goes, by phase; and what the page faults cost."""
+    data, steps = report.data, report.steps
+    shown = steps.dropna(subset="forward_s")
+    if (shown.n > 0).any():
+        shown = shown[shown.n > 0]  # one trial of the pilot is too noisy to split
+    told = paragraphs(advice.page_fault_sentences(data, steps))
+    if shown.empty:
+        return Section(TITLE, told) if told else None
+    rows = []
+    for row in shown.to_dict("records"):
+        phases = {p: row[f"{p}_s"] for p in tables.PHASES if not math.isnan(row[f"{p}_s"])}
+        total = sum(phases.values())
+        shares = {phase: percent(value / total) for phase, value in phases.items()}
+        if not math.isnan(row["launch_gaps_s"]):
+            shares["launch gaps"] = f"+{percent(row['launch_gaps_s'] / total)}"
+        rows.append({"variant": label(data, row["variant_id"]), "stamped step": seconds(total)} | shares)
+    figure = Figure("phases", partial(plots.phases, data, shown), "seconds a step by phase")
+    words = PHASE_WORDS + bound.gap_words(data, shown)
+    return Section(TITLE, [Table.of(rows), Paragraph(words), *told, figure])

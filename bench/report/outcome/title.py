@@ -1,0 +1,40 @@
+"""The first section of a page that is made from one run: its name, the machine, the day."""
+
+from bench.core.facts import Environment
+from bench.core.header import Header
+from bench.core.text import MOST_OF_A_REASON, marked
+from bench.report.document import Paragraph, Section
+from bench.report.page import Page
+
+TERMS = (
+    "A *trial* is a fresh process that trains a few steps of one variant. A *round* is one trial of every "
+    "variant, in random order; round 0, the *pilot*, counts in no interval. The *baseline* has every setting at "
+    "its default and is measured twice in every round."
+)
+
+
+def of_run(page: Page) -> Section:
+    """What was run, on what."""
+    run = page.data.run
+    what = f"preset {run.preset}" if run.preset else "chosen variants"
+    lead = f"{what.capitalize()} on {measured_on(run)}"
+    return Section(f"Run {marked(run.run_id)}", [Paragraph(lead), Paragraph(TERMS)], level=1)
+
+
+def of_profile(page: Page) -> Section:
+    """What was traced, on what."""
+    run = page.data.run
+    return Section(f"Profile {marked(run.run_id)}", [Paragraph(f"Traces taken on {measured_on(run)}")], level=1)
+
+
+def measured_on(run: Header) -> str:
+    """The machine, the images and the time; and whether the run was cut short."""
+    state = "" if run.status == "complete" else f" **This run is {run.status}, not complete.**"
+    return f"{hardware(run.environment)}; {marked(run.data.name)}; {run.started_at.isoformat()}.{state}"
+
+
+def hardware(environment: Environment) -> str:
+    """The machine in one phrase, as Markdown."""
+    gpus = [device.name for device in environment.cuda_devices]
+    cores = "1 core" if environment.cores == 1 else f"{environment.cores} cores"
+    return marked(", ".join([f"{environment.cpu} ({cores})", *gpus]), MOST_OF_A_REASON)
