@@ -116,6 +116,14 @@ def test_a_yardstick_is_the_largest_of_several_and_at_least_half_a_grain() -> No
     assert Yard.of(0.1, misses).distance == 10.0
 
 
+def test_a_yardstick_grows_by_what_plain_code_misses_but_not_beyond_rounding() -> None:
+    yard = Yard(distance=1.0, along=0.1)
+
+    assert yard.widened([]) == yard.widened([Miss(0.5, 100.0, 0.05, 9)]) == yard
+    assert yard.widened([Miss(20.0, 100.0, 10.0, 9), Miss(2.0, 100.0, 0.2, 9)]) == Yard(distance=20.0, along=10.0)
+    assert yard.widened([Miss(1000.0, 100.0, 1000.0, 9)]) == Yard(distance=128.0, along=32.0)
+
+
 def test_what_is_off_is_named() -> None:
     names = [
         numerics_layers.words(key)
@@ -286,6 +294,9 @@ def test_dead_logits_are_counted(real_work: MakeWork) -> None:
     assert numerics.live_logits(real_work(batch_size=10, model="tests_models:honest")) == 10
 
 
+NORMALISED = {"model": "tests_models:normalised", "shape": (1, 28, 28)}
+
+
 class Compiled:
     """A work whose forward is another than its model's, as a compiled variant's is."""
 
@@ -389,3 +400,44 @@ def test_a_model_whose_scores_depend_on_how_often_an_image_comes_gets_each_once(
     scores, gradients = gate_forward(Compiled(work, forward).work)
 
     assert (scores.share <= 1, gradients.share <= 1, sizes) == (True, True, [8])
+
+
+@pytest.mark.parametrize("batch_size", [32, 128, 512])
+def test_torch_s_own_sums_in_the_variant_s_layout_and_batch_are_no_fault(batch_size: int, real_work: MakeWork) -> None:
+    """On the CPU, torch's batch norm adds up in float32 in nhwc: its errors grow with the batch."""
+    work = real_work(batch_size=batch_size, precision="fp32", memory_format="nhwc", **NORMALISED)
+    scores, gradients = gate_forward(Compiled(work, lambda model, x: model(x)).work)
+
+    assert scores.share < 0.5
+    assert gradients.share < 0.5
+
+
+@pytest.mark.parametrize("batch_size", [32, 512])
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+def test_faults_of_a_compiled_variant_are_found_in_each_layout_at_each_batch(
+    layout: str, batch_size: int, real_work: MakeWork
+) -> None:
+    axes = {"batch_size": batch_size, "precision": "fp32", "memory_format": layout} | NORMALISED
+    scores, _ = gate_forward(Compiled(real_work(**axes), lambda model, x: model(x) * 1.01).work)
+    work = Compiled(real_work(**axes), lambda model, x: model(x)).work
+    work.trainer.model.get_parameter("3.weight").register_hook(lambda gradient: -gradient)
+    _, gradients = gate_forward(work)
+
+    assert scores.share > 1
+    assert (gradients.what, gradients.share > 1) == ("gradients of 3.weight", True)
+
+
+def test_a_gradient_next_to_nothing_has_a_large_batch_s_rounding_for_itself_alone() -> None:
+    old, large = {"a": 1e-3, "b": 2e-3, "bias": 3e-3}, {"a": 5e-3, "b": 1e-3, "bias": 0.5}
+
+    assert numerics_whole.gradient_bounds([old], large, {"bias"}) == {"a": 0.04, "b": 0.04, "bias": 4.0}
+    assert numerics_whole.small_ones(result(a=[1.0], b=[2e-3], bias=[5e-4])) == {"bias"}
+
+
+def test_code_of_one_s_own_that_is_wrong_in_a_layout_is_found_compiled_too(real_work: MakeWork) -> None:
+    work = real_work(
+        batch_size=64, precision="fp32", memory_format="nhwc", model="tests_models:wrong_in_nhwc", shape=(1, 28, 28)
+    )
+    scores, _ = gate_forward(Compiled(work, lambda model, x: model(x)).work)
+
+    assert scores.share > 1
