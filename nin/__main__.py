@@ -4,6 +4,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from nin.choices import words
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -29,10 +31,10 @@ def main(
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda or cuda:N.", show_default="cuda if there is one")
     ] = None,
-    precision: Annotated[str, typer.Option(help="default, fp32, tf32, bf16 or fp16.")] = "default",
-    memory_format: Annotated[str, typer.Option(help="nchw or nhwc (channels_last).")] = "nchw",
-    compile_mode: Annotated[str, typer.Option(help="eager, inductor, reduce-overhead or max-autotune.")] = "eager",
-    optimizer: Annotated[str, typer.Option(help="default, foreach or fused (of Adam).")] = "default",
+    precision: Annotated[str, typer.Option(help=f"{words('precision')}.")] = "default",
+    memory_format: Annotated[str, typer.Option(help=f"{words('memory_format')} (channels_last).")] = "nchw",
+    compile_mode: Annotated[str, typer.Option(help=f"{words('compile_mode')}.")] = "eager",
+    optimizer: Annotated[str, typer.Option(help=f"{words('optimizer')} (of Adam).")] = "default",
     cudnn_benchmark: Annotated[str, typer.Option(help="on: cuDNN tries its algorithms for each shape; off.")] = "off",
     seed: Annotated[int, typer.Option(help="Of the weights, the order and the dropout.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="Train so many times, from seed on, and tell which learn.")] = 1,

@@ -10,15 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn, optim
 
+from nin import choices
+from nin.choices import COMPILE_MODES, OPTIMIZERS, PRECISIONS
 from nin.loaders import Batch
 
-PRECISIONS = ("default", "fp32", "tf32", "bf16", "fp16")
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
-MEMORY_FORMATS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
-COMPILE_MODES = ("eager", "inductor", "reduce-overhead", "max-autotune")
-OPTIMIZERS = ("default", "foreach", "fused")
-SYNCS = ("epoch", "step")
-CUDNN_BENCHMARKS = ("off", "on")
+MEMORY_FORMATS: dict[str, torch.memory_format] = {
+    name: getattr(torch, found) for name, found in choices.MEMORY_FORMATS.items()
+}
 
 LEARNING_RATE = 0.002
 PHASES = ("data", "h2d", "forward", "loss", "backward", "scaler", "optimizer", "read")
@@ -46,14 +44,7 @@ class Setup:
 
     def __post_init__(self) -> None:
         """Raise ValueError for a value that is none of its axis."""
-        for name, values in (
-            ("precision", PRECISIONS),
-            ("memory_format", tuple(MEMORY_FORMATS)),
-            ("compile_mode", COMPILE_MODES),
-            ("optimizer", OPTIMIZERS),
-            ("sync", SYNCS),
-            ("cudnn_benchmark", CUDNN_BENCHMARKS),
-        ):
+        for name, values in choices.CHOICES.items():
             if getattr(self, name) not in values:
                 msg = f"{name} must be one of {', '.join(values)}, got {getattr(self, name)!r}"
                 raise ValueError(msg)
@@ -74,14 +65,10 @@ class Trainer:
         set_precision(setup.precision)
         torch.backends.cudnn.benchmark = setup.cudnn_benchmark == "on"
         self.forward = compiled(self.model, setup.compile_mode)
-        self.optimizer = optim.Adam(
-            self.model.parameters(),
-            lr=lr,
-            foreach=True if setup.optimizer == "foreach" else None,
-            fused=True if setup.optimizer == "fused" else None,
-        )
+        asked = OPTIMIZERS[setup.optimizer]
+        self.optimizer = optim.Adam(self.model.parameters(), lr=lr, foreach=asked.foreach, fused=asked.fused)
         # Small gradients vanish in float16: the loss is scaled up before backward, and steps that overflow are skipped.
-        self.scaler = torch.amp.GradScaler(setup.device.type, enabled=setup.precision == "fp16")
+        self.scaler = torch.amp.GradScaler(setup.device.type, enabled=PRECISIONS[setup.precision].scaled)
         self._mark: Mark = no_mark
         if self.scaler.is_enabled():  # it calls the optimizer itself, whose time is its own
             self.optimizer.register_step_pre_hook(lambda *_: self._mark("optimizer"))
@@ -102,9 +89,9 @@ class Trainer:
         return x, y.to(device, non_blocking=True)
 
     def autocast(self) -> AbstractContextManager[object]:
-        """The context of forward and loss: autocast under bf16 and fp16, else none."""
-        dtype = AUTOCAST.get(self.setup.precision)
-        return nullcontext() if dtype is None else torch.autocast(self.setup.device.type, dtype=dtype)
+        """The context of forward and loss: autocast in the precision's type, if it has one."""
+        dtype = PRECISIONS[self.setup.precision].autocast
+        return torch.autocast(self.setup.device.type, dtype=getattr(torch, dtype)) if dtype else nullcontext()
 
     def step(self, x: torch.Tensor, y: torch.Tensor, mark: Mark = no_mark) -> None:
         """Train on one batch of images (N, C, H, W) and labels (N,), in the notebook's order."""
@@ -130,7 +117,7 @@ class Trainer:
 
     def _begin_graphs(self) -> None:
         """Tell CUDA graphs, where a mode has them, that what the last step left may be overwritten."""
-        if self.setup.compile_mode in ("reduce-overhead", "max-autotune"):
+        if COMPILE_MODES[self.setup.compile_mode].graphs:
             torch.compiler.cudagraph_mark_step_begin()
 
     def _scaled(self, loss: torch.Tensor, mark: Mark) -> None:
@@ -208,30 +195,30 @@ class Evaluation:
 
 
 def set_precision(precision: str) -> None:
-    """Set torch's process-wide float32 flags: IEEE for fp32, TF32 for tf32; others stay as torch has them.
+    """Set torch's process-wide float32 flags as the precision asks: IEEE for fp32, TF32 for tf32.
 
     By the older calls first, which torch's own compiler still reads (and refuses to read where the
     newer flags disagree), then by the newer ones, which tell convolutions and matrix products apart.
     """
-    flag = {"fp32": "ieee", "tf32": "tf32"}.get(precision)
-    if flag is None:
+    flag = PRECISIONS[precision].flag
+    if not flag:
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the older calls are deprecated
-        torch.set_float32_matmul_precision("highest" if precision == "fp32" else "high")
-        torch.backends.cudnn.allow_tf32 = precision == "tf32"
+        torch.set_float32_matmul_precision("highest" if flag == "ieee" else "high")
+        torch.backends.cudnn.allow_tf32 = flag == "tf32"
     cudnn: Any = torch.backends.cudnn
     for holder in (torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn):
         holder.fp32_precision = flag
-    if precision == "fp32":  # TF32 is CUDA's alone; oneDNN has its own switches
+    if flag == "ieee":  # TF32 is CUDA's alone; oneDNN has its own switches
         torch.backends.mkldnn.matmul.fp32_precision = flag  # type: ignore[attr-defined]
         torch.backends.mkldnn.conv.fp32_precision = flag  # type: ignore[attr-defined]
 
 
 def compiled(model: nn.Module, compile_mode: str) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The model as a step calls it: itself under eager, else compiled for one fixed shape."""
-    if compile_mode == "eager":
+    """The model as a step calls it: itself, or compiled for one fixed shape."""
+    asked = COMPILE_MODES[compile_mode]
+    if not asked.compiles:
         return model
-    mode = None if compile_mode == "inductor" else compile_mode
-    forward: Callable[[torch.Tensor], torch.Tensor] = torch.compile(model, mode=mode, dynamic=False)
+    forward: Callable[[torch.Tensor], torch.Tensor] = torch.compile(model, mode=asked.mode, dynamic=False)
     return forward

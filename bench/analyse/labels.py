@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from bench.analyse.load import RunData, variant_axes
 from bench.core.text import marked
-from bench.core.variants import DEFAULTS, from_row
+from bench.core.variants import AXES, from_row
 
-DEFAULT_WORDS = {name: "unset" if value is None else str(value) for name, value in DEFAULTS.items()}
-ALWAYS_TOLD = ("device", "batch_size", "model")
-"""Axes that a label tells only where a run has more than one value of them, the usual batch size apart."""
+DEFAULT_WORDS = {name: axis.default for name, axis in AXES.items()}
+ALWAYS_TOLD = tuple(name for name, axis in AXES.items() if axis.in_baseline)
+"""Axes whose values a baseline shares: a label names one only if a run has several, and no usual batch size."""
 MOST_LETTERS = 120
 """Of a label in a sentence, which tells every axis."""
 
@@ -36,16 +36,14 @@ def name_of(axes: dict[str, str], told: Sequence[str]) -> str:
         name = "notebook's loop"
     else:
         name = " + ".join(_changes(axes))
-    more = [f"batch {axes[n]}" if n == "batch_size" else axes[n] for n in told]
+    more = [AXES[axis].value(axes[axis]).label for axis in told]
     return f"{name} ({', '.join(more)})" if more else name
 
 
 def _changes(axes: dict[str, str]) -> list[str]:
-    words = {"threads": "{} thread" if axes["threads"] == "1" else "{} threads", "sync": "sync {}"}
-    words |= {"cudnn_benchmark": "cudnn.benchmark"}
-    loaders = {"notebook": "PIL images", "workers": "PIL images in workers"}
+    """The labels of what is not at its default, but for the axes that a baseline shares."""
     return [
-        words.get(name, "{}").format(loaders.get(value, value))
+        AXES[name].value(value).label
         for name, value in axes.items()
         if name not in ALWAYS_TOLD and value != DEFAULT_WORDS[name]
     ]

@@ -49,7 +49,7 @@ def log_steps(data: RunData, variant_id: str) -> pd.DataFrame:
 def batch_of(data: RunData, variant_id: str) -> float:
     """The images a step of a variant; NaN for `max` if the largest was not found."""
     size = data.variants[variant_id].batch_size
-    return float(data.run.plan.largest.get(variant_id, math.nan) if size == LARGEST else size)
+    return float(data.run.learned.largest.get(variant_id, math.nan) if size == LARGEST else size)
 
 
 def baseline_of(data: RunData, variant_id: str) -> str | None:

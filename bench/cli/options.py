@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bench.plan.matrix import PRESETS
+from bench.plan.presets import PRESETS
 
 Preset = Annotated[str, typer.Option(help=f"Which variants to measure: {' or '.join(PRESETS)}.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda (or cuda:N), or all.")]

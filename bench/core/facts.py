@@ -50,6 +50,9 @@ class Environment(Struct, frozen=True, kw_only=True):
     huge_pages: Word | None = None
     governor: Word | None = None
     tcmalloc: Word | None = None
+    """The library, as runs had it before there were `libraries`."""
+    libraries: dict[Word, Word] = {}
+    """Those that variants load first and that are there, by the value of an axis that asks for one."""
     cxx_compiler: Word | None = None
     c_compiler: Word | None = None
     python: Word | None = None
@@ -80,5 +83,8 @@ class Environment(Struct, frozen=True, kw_only=True):
     variables: dict[Word, Text] = {}
 
     def facts(self) -> dict[str, object]:
-        """What is known, by name."""
-        return {name: value for name, value in msgspec.to_builtins(self).items() if value not in (None, "", [], {})}
+        """What is known, by name; each library by its own."""
+        facts: dict[str, object] = msgspec.to_builtins(self)
+        del facts["libraries"]
+        facts |= {name: file for name, file in self.libraries.items() if facts.get(name) is None}
+        return {name: value for name, value in facts.items() if value not in (None, "", [], {})}

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from bench.core.axes.memory_format import MEMORY_FORMAT
+from bench.core.axes.precision import PRECISION
 from bench.core.variants import Variant
 
 IMAGE_LAYERS = ("Conv", "BatchNorm", "MaxPool", "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool", "ReLU")
 """Leaves whose output must keep the format; others, such as a LayerNorm over channels, may permute."""
 COMPUTING_LAYERS = ("Conv", "Linear")
 """Leaves that compute in the type that was asked for; under autocast others choose theirs."""
-COMPUTED_IN = {"bf16": "bfloat16", "fp16": "float16"}
-"""The type of each precision under autocast; any other precision computes in float32."""
 EITHER = "both"
 """The format of a shape that lies the same way in both, which tells nothing."""
 WEIGHTS_GOT, WEIGHTS_OF = "weights_as_asked", "weights_that_tell"
@@ -59,16 +59,16 @@ class Share:
 
 
 def shares(variant: Variant, layers: Iterable[Facts]) -> list[Share]:
-    """What the layers show of the variant's precision and, for nhwc, of its memory format.
+    """What the layers show of the variant's precision and of its memory format.
 
-    Nothing is asked of nchw: it is torch unasked, whatever a model makes of it.
+    Nothing is asked of the default format: it is torch unasked, whatever a model makes of it.
     """
-    rows = list(layers)
-    found = [_computing(COMPUTED_IN.get(variant.precision, "float32"), rows)]
-    if variant.memory_format == "nhwc":
+    rows, asked = list(layers), variant.memory_format
+    found = [_computing(PRECISION.value(variant.precision).computed_in, rows)]
+    if asked != MEMORY_FORMAT.default:
         images = [row for row in rows if row["type"].startswith(IMAGE_LAYERS)]
         outputs, gradients = ([row[name] for row in images] for name in ("memory_format", "gradient_format"))
-        found += [lying(What.OUTPUTS, "nhwc", outputs), lying(What.GRADIENTS, "nhwc", gradients)]
+        found += [lying(What.OUTPUTS, asked, outputs), lying(What.GRADIENTS, asked, gradients)]
     return found
 
 

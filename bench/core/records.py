@@ -110,13 +110,15 @@ class Table:
     name: str
     columns: dict[str, Column]
     later: tuple[str, ...] = ()
-    """The columns that runs of an earlier schema have not."""
+    """The columns that an earlier run may lack, each by itself."""
 
     def of(self, content: bytes) -> "Table":
-        """The table as a file has it: without the later columns where its header has none of them."""
-        columns = {name: column for name, column in self.columns.items() if name not in self.later}
+        """The table as a file has it: without those of the later columns that its header has not."""
+        has = content.partition(b"\n")[0].decode(errors="replace").split(",")
+        columns = {name: column for name, column in self.columns.items() if name in has or name not in self.later}
         earlier = replace(self, columns=columns, later=())
-        return earlier if self.later and content.startswith(earlier.header().encode()) else self
+        is_earlier = len(columns) < len(self.columns) and content.startswith(earlier.header().encode())
+        return earlier if is_earlier else self
 
     def path(self, folder: Path) -> Path:
         """Where the table lies in a run's folder."""
@@ -156,7 +158,8 @@ VARIANTS = Table(
         "baseline": Column(required=True, among=("True", "False")),
         "excluded_reason": TEXT,
     },
-    later=("cudnn_benchmark",),
+    # An id names every axis that was there at first: any other may have come later, and its default stands in.
+    later=tuple(name for name, axis in AXES.items() if not axis.always_in_id),
 )
 TRIALS = Table(
     name="trials.csv",

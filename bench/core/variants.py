@@ -1,14 +1,25 @@
 """Variant, the axes it is a point of, and its id. No torch here."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-CPU_BATCH = 32
-CUDA_BATCH = 128
-LARGEST = "max"
-"""The batch size that stands for the largest that fits."""
+from bench.core.axes import batch_size as batch_sizes
+from bench.core.axes.allocator import ALLOCATOR
+from bench.core.axes.axis import UNSET, Axis, Value
+from bench.core.axes.compile_mode import COMPILE_MODE
+from bench.core.axes.cudnn_benchmark import CUDNN_BENCHMARK
+from bench.core.axes.device import DEVICE
+from bench.core.axes.loader import LOADER
+from bench.core.axes.memory_format import MEMORY_FORMAT
+from bench.core.axes.model import MODEL
+from bench.core.axes.optimizer import OPTIMIZER
+from bench.core.axes.precision import PRECISION
+from bench.core.axes.sync import SYNC
+from bench.core.axes.threads import THREADS
+
+CPU_BATCH, CUDA_BATCH, LARGEST = batch_sizes.CPU_BATCH, batch_sizes.CUDA_BATCH, batch_sizes.LARGEST
 
 
 class UsageError(ValueError):
@@ -19,45 +30,49 @@ class VariantError(UsageError):
     """An unknown axis, value or variant id; the text lists what there is."""
 
 
+def of(axis: Axis[Any]) -> Any:  # noqa: ANN401 - the field's own type stands beside it
+    """A field of Variant that has a value of this axis, its default if nothing is said."""
+    return field(default=axis.parse(axis.default), metadata={"axis": axis})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
     """One point of the matrix."""
 
-    device: str = "cpu"
-    precision: str = "default"
-    memory_format: str = "nchw"
-    compile_mode: str = "eager"
-    batch_size: int | str = CPU_BATCH
+    device: str = of(DEVICE)
+    precision: str = of(PRECISION)
+    memory_format: str = of(MEMORY_FORMAT)
+    compile_mode: str = of(COMPILE_MODE)
+    batch_size: int | str = of(batch_sizes.BATCH_SIZE)
     """Images a step, or `max`: as many as fit."""
-    loader: str = "resident"
-    sync: str = "epoch"
-    optimizer: str = "default"
-    cudnn_benchmark: str = "off"
-    threads: int | None = None
-    allocator: str = "default"
-    model: str = "nin"
+    loader: str = of(LOADER)
+    sync: str = of(SYNC)
+    optimizer: str = of(OPTIMIZER)
+    cudnn_benchmark: str = of(CUDNN_BENCHMARK)
+    threads: int | None = of(THREADS)
+    allocator: str = of(ALLOCATOR)
+    model: str = of(MODEL)
 
     def __post_init__(self) -> None:
         """Raise VariantError for a value that its axis does not have."""
-        for name in AXES:
-            value = getattr(self, name)
-            parse_value(name, "unset" if value is None else str(value))
+        for name, text in as_row(self).items():
+            parse_value(name, text)
 
     @property
     def id(self) -> str:
         """Five axes always, then every other that is not at its default: `cpu-fp32-nhwc-eager-b32-kept`."""
-        parts = [self.device, self.precision, self.memory_format, self.compile_mode]
-        parts.append(f"b{self.batch_size}")
-        parts += [axis.in_id(str(getattr(self, n))) for n, axis in AXES.items() if self._marked(n)]
-        return "-".join(parts)
+        pairs = ((AXES[name], text) for name, text in as_row(self).items())
+        return "-".join(axis.mark.format(text) for axis, text in pairs if axis.always_in_id or text != axis.default)
 
-    def _marked(self, name: str) -> bool:
-        return name not in ALWAYS_IN_ID and getattr(self, name) != DEFAULTS[name]
+    @property
+    def values(self) -> dict[str, Value]:
+        """What is known of its value of each axis."""
+        return {name: AXES[name].value(text) for name, text in as_row(self).items()}
 
     @property
     def baseline(self) -> "Variant":
-        """What this variant is held against: every axis at its default, same device, batch and model."""
-        return Variant(device=self.device, batch_size=self.batch_size, model=self.model)
+        """What this variant is compared with: every axis at its default but device, batch size and model."""
+        return Variant(**{name: getattr(self, name) for name, axis in AXES.items() if axis.in_baseline})
 
     @property
     def is_baseline(self) -> bool:
@@ -80,70 +95,55 @@ class Variant:
         return self.device.startswith("cuda")
 
     @property
-    def queues(self) -> bool:
-        """Whether its host can give whole steps to a device that is busy with something else."""
-        waits = self.sync == "step" or (self.precision == "fp16" and self.optimizer != "fused")
-        return self.on_cuda and self.loader == "resident" and not waits
+    def compiled(self) -> bool:
+        """Whether torch compiles its model; otherwise its layers run one by one, and can be hooked."""
+        return COMPILE_MODE.value(self.compile_mode).compiles
+
+    @property
+    def tunes(self) -> bool:
+        """Whether compiling tries several kernels and takes the fastest."""
+        return COMPILE_MODE.value(self.compile_mode).tunes
 
     @property
     def replays(self) -> bool:
         """Whether its steps replay CUDA graphs that were recorded before."""
-        return self.on_cuda and self.compile_mode in ("reduce-overhead", "max-autotune")
+        return self.on_cuda and COMPILE_MODE.value(self.compile_mode).graphs
+
+    @property
+    def reads_each_step(self) -> bool:
+        """Whether it reads loss and hits at every step, and so waits for its device."""
+        return SYNC.value(self.sync).waits
+
+    @property
+    def scaled(self) -> bool:
+        """Whether a GradScaler scales its loss."""
+        return PRECISION.value(self.precision).scaled
+
+    @property
+    def waits_for_scaler(self) -> bool:
+        """Whether its host would wait for a GradScaler."""
+        return OPTIMIZER.value(self.optimizer).waits_for_scaler
+
+    @property
+    def loads_on_device(self) -> bool:
+        """Whether its batches are made on the device that trains."""
+        return LOADER.value(self.loader).on_device
+
+    @property
+    def loads_in_processes(self) -> bool:
+        """Whether processes of their own make its batches."""
+        return LOADER.value(self.loader).processes
+
+    @property
+    def queues(self) -> bool:
+        """Whether its host can give whole steps to a device that is busy with something else."""
+        waits = self.reads_each_step or (self.scaled and self.waits_for_scaler)
+        return self.on_cuda and self.loads_on_device and not waits
 
 
-DEFAULTS = {field.name: field.default for field in fields(Variant)}
-ALWAYS_IN_ID = ("device", "precision", "memory_format", "compile_mode", "batch_size")
+AXES: dict[str, Axis[Any]] = {each.name: each.metadata["axis"] for each in fields(Variant)}
+DEFAULTS = {each.name: each.default for each in fields(Variant)}
 NOTEBOOK = {"loader": "notebook", "sync": "step"}
-
-
-NEVER_RETURN = "100000000000"  # bytes: far beyond any memory
-ALLOCATOR_VARIABLES: dict[str, dict[str, str]] = {
-    "default": {},
-    "kept": {
-        "MALLOC_TRIM_THRESHOLD_": NEVER_RETURN,
-        "MALLOC_MMAP_THRESHOLD_": NEVER_RETURN,
-    },
-    "hugepages": {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"},
-    "tcmalloc": {},  # LD_PRELOAD, which takes the library's name
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Axis:
-    """The values of one axis: named ones, or those that a pattern describes."""
-
-    values: tuple[str, ...] = ()
-    pattern: str = ""
-    what: str = ""
-    """The pattern in words, for errors."""
-    in_id: Callable[[str], str] = str
-
-    def regex(self) -> str:
-        """What matches a value, the longest first."""
-        return self.pattern or "|".join(map(re.escape, sorted(self.values, key=len, reverse=True)))
-
-    def describe(self) -> str:
-        """The values in words."""
-        return self.what or ", ".join(self.values)
-
-
-AXES: dict[str, Axis] = {
-    "device": Axis(pattern=r"cpu|cuda(?::\d+)?", what="cpu, cuda or cuda:N"),
-    "precision": Axis(values=("default", "fp32", "tf32", "bf16", "fp16")),
-    "memory_format": Axis(values=("nchw", "nhwc")),
-    "compile_mode": Axis(values=("eager", "inductor", "reduce-overhead", "max-autotune")),
-    "batch_size": Axis(pattern=r"[1-9]\d*|max", what="a whole number of at least 1, or max"),
-    "loader": Axis(values=("resident", "notebook", "workers")),
-    "sync": Axis(values=("epoch", "step"), in_id="sync{}".format),
-    "optimizer": Axis(values=("default", "foreach", "fused")),
-    "cudnn_benchmark": Axis(values=("off", "on"), in_id="cudnnbench{}".format),
-    "threads": Axis(pattern=r"unset|[1-9]\d*", what="unset or a whole number of at least 1", in_id="t{}".format),
-    "allocator": Axis(values=("default", "kept", "hugepages", "tcmalloc")),
-    "model": Axis(
-        pattern=r"nin|[A-Za-z_][\w.]*:[A-Za-z_]\w*",
-        what="nin, torchvision.models:NAME or package.module:factory",
-    ),
-}
 
 
 def parse_value(name: str, text: str) -> str | int | None:
@@ -154,37 +154,30 @@ def parse_value(name: str, text: str) -> str | int | None:
     if not re.fullmatch(AXES[name].regex(), text):
         msg = f"{name} must be {AXES[name].describe()}, got {text!r}"
         raise VariantError(msg)
-    if name == "threads":
-        return None if text == "unset" else int(text)
-    return int(text) if name == "batch_size" and text != LARGEST else text
+    return AXES[name].parse(text)
 
 
 def parse_id(text: str) -> Variant:
     """The variant with this id; VariantError where there is none."""
-    required = [f"(?P<{n}>{AXES[n].regex()})" for n in ALWAYS_IN_ID[:-1]]
-    required.append(f"b(?P<batch_size>{AXES['batch_size'].regex()})")
-    optional = [
-        f"(?:-{axis.in_id('@').replace('@', f'(?P<{n}>{axis.regex()})')})?"
-        for n, axis in AXES.items()
-        if n not in ALWAYS_IN_ID
-    ]
-    match = re.fullmatch("-".join(required) + "".join(optional), text)
+    groups = [(axis, axis.mark.format(f"(?P<{name}>{axis.regex()})")) for name, axis in AXES.items()]
+    pattern = "".join(f"-{group}" if axis.always_in_id else f"(?:-{group})?" for axis, group in groups)
+    match = re.fullmatch(pattern, f"-{text}")
     if match is None:
         example = Variant(memory_format="nhwc", allocator="kept").id
         msg = f"unknown variant {text!r}: an id reads like {example}; `bench list` prints those of a preset"
         raise VariantError(msg)
-    given = {name: parse_value(name, value) for name, value in match.groupdict().items() if value}
-    return Variant(**given)  # type: ignore[arg-type] # each value is what its axis parses to
+    return Variant(**{name: parse_value(name, value) for name, value in match.groupdict().items() if value})  # type: ignore[arg-type] # each value is what its axis parses to
 
 
 def as_row(variant: Variant) -> dict[str, str]:
     """The axes of a variant as text, `unset` for no thread count: columns of variants.csv."""
-    return {name: "unset" if value is None else str(value) for name, value in asdict(variant).items()}
+    pairs = ((name, getattr(variant, name)) for name in AXES)
+    return {name: UNSET if value is None else str(value) for name, value in pairs}
 
 
 def axes_of(row: Mapping[str, object]) -> dict[str, str]:
     """The axes of a row of variants.csv as text; one that a row of an earlier schema has not is at its default."""
-    return as_row(Variant()) | {name: str(row[name]) for name in AXES if name in row}
+    return {name: str(row.get(name, axis.default)) for name, axis in AXES.items()}
 
 
 def from_row(row: Mapping[str, object]) -> Variant:

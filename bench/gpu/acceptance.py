@@ -1,7 +1,6 @@
 """The parent of `bench gpu`: takes the steps one after the other, each in a process of its own."""
 
 import json
-import os
 import signal
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from bench.gpu.recorder import Task, Told, read
 from bench.gpu.summary import page
 from bench.machine.code import ROOT
 from bench.plan.choices import parse_budget
-from bench.process.child import OURS
+from bench.process.child import of_user
 from bench.process.kept import Kept
 
 WORKER = (sys.executable, "-m", "bench.gpu.worker")
@@ -96,7 +95,7 @@ class Acceptance:
         with (self.scratch / LOG).open("ab") as log:
             log.write(f"== {step.name}: {step.title}\n".encode())
             log.flush()
-            with Kept(command, variables(), folder=ROOT, log=log) as kept:
+            with Kept(command, of_user(), folder=ROOT, log=log) as kept:
                 in_time = kept.wait(limit_s)
             code = kept.returncode
         told = read(self._told_path(step))
@@ -157,11 +156,6 @@ def packed(asked: Acceptance, out: Path) -> list[str]:
         LOG: log.read_text(encoding="utf-8", errors="replace") if log.exists() else "",
     }
     return pack(out, texts, asked.scratch)
-
-
-def variables() -> dict[str, str]:
-    """The variables of a step's process: the user's, less those that make a variant another one."""
-    return {name: value for name, value in os.environ.items() if name not in OURS}
 
 
 def unmeasured(step: Step, status: Status, reason: str) -> Check:

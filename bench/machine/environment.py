@@ -1,8 +1,7 @@
 """What of a described machine decides which variants can run on it."""
 
+from bench.core.axes.place import Cuda, Device, Machine
 from bench.core.facts import Environment
-from bench.plan.cuda import Cuda, Device
-from bench.plan.matrix import Machine
 
 
 def machine(environment: Environment) -> Machine:
@@ -16,7 +15,7 @@ def machine(environment: Environment) -> Machine:
         python_headers=bool(environment.python_headers),
         glibc=(glibc[0], glibc[1]) if glibc else None,
         huge_pages=environment.huge_pages or "unknown",
-        tcmalloc=environment.tcmalloc or "",
+        libraries=environment.libraries,
         cores=environment.cores or 1,
     )
 

@@ -26,7 +26,7 @@ class Facts:
 def nvml() -> ModuleType | None:
     """NVML, begun; None where it is not there or the driver does not answer."""
     try:
-        library = importlib.import_module("pynvml")  # of nvidia-ml-py, which few machines without a GPU have
+        library = importlib.import_module("pynvml")  # of nvidia-ml-py, and only when it is asked for
         library.nvmlInit()
     except Exception:  # noqa: BLE001 - its errors differ by driver; what is not told is blank
         return None

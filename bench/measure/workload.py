@@ -8,14 +8,16 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Sampler
 
+from bench.core.axes.axis import SetBy
 from bench.core.exchange.cause import Cause
-from bench.core.variants import DEFAULTS, Variant
+from bench.core.variants import AXES, DEFAULTS, Variant
+from bench.measure.flags import set_flags
 from bench.tasks.factory import build_model
 from nin import data
 from nin.loaders import Batch, Loader, make_loader
 from nin.train import Setup, Trainer
 
-SETTINGS = ("precision", "memory_format", "compile_mode", "optimizer", "sync", "cudnn_benchmark")
+SETTINGS = tuple(name for name, axis in AXES.items() if axis.set_by is SetBy.TRAINER)
 """The axes that are choices of a trainer."""
 
 
@@ -65,7 +67,7 @@ class Workload:
     @property
     def eager(self) -> bool:
         """Whether the leaves run one by one, so that they can be hooked."""
-        return self.variant.compile_mode == "eager"
+        return not self.variant.compiled
 
     @property
     def scaler(self) -> torch.amp.GradScaler | None:
@@ -76,12 +78,12 @@ class Workload:
     @property
     def waits(self) -> bool:
         """Whether a step waits for its device: `.item()` does, and the GradScaler, unless the optimizer is fused."""
-        return self.variant.sync == "step" or (self.scaler is not None and self.variant.optimizer != "fused")
+        return self.variant.reads_each_step or (self.scaler is not None and self.variant.waits_for_scaler)
 
     @property
     def queues(self) -> bool:
         """Whether the host can give a whole step, its batch included, to a device that is busy with something else."""
-        return self.device.type == "cuda" and not self.waits and self.variant.loader == "resident"
+        return self.device.type == "cuda" and not self.waits and self.variant.loads_on_device
 
     @property
     def workers(self) -> int:
@@ -118,6 +120,7 @@ def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
         torch.cuda.set_device(device.index or 0)
     if variant.threads is not None:
         torch.set_num_threads(variant.threads)
+    set_flags(variant)
     images = inputs.images(seed)
     torch.manual_seed(seed)
     model = build_model(variant.model, images.pixels_NCHW.shape[1], inputs.classes)
@@ -127,7 +130,7 @@ def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
         msg = f"a batch of {variant.batch_size} is more than the {len(images)} train images there are"
         raise UnsupportedError(Cause.BATCH_BEYOND_DATA, msg)
     model.train()
-    if variant.compile_mode != "eager":
+    if variant.compiled:
         from torch._dynamo import config  # noqa: PLC0415 - slow, and eager does without
 
         config.fail_on_recompile_limit_hit = True  # else torch would go on eagerly, and say so in a log alone

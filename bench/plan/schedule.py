@@ -74,7 +74,7 @@ class Planned:
 
 def step_probes(variant: Variant) -> tuple[Probe, ...]:
     """Steps and layers share a trial; compiled layers fuse, so there it is steps alone."""
-    return (Probe.STEPS, Probe.LAYERS) if variant.compile_mode == "eager" else (Probe.STEPS,)
+    return (Probe.STEPS,) if variant.compiled else (Probe.STEPS, Probe.LAYERS)
 
 
 def light(*, verdicts: bool, budget_s: float | None) -> bool:
@@ -91,8 +91,8 @@ def pilot_probes(entry: Entry, *, light: bool = False) -> list[tuple[Probe, ...]
     memory for baselines alone, and none of the others.
     """
     variant = entry.variant
-    once = [Probe.KERNELS] if variant.compile_mode == "eager" else []
-    if not light and (variant.is_baseline or variant.loader != "resident" or variant.sync == "step"):
+    once = [] if variant.compiled else [Probe.KERNELS]
+    if not light and (variant.is_baseline or not variant.loads_on_device or variant.reads_each_step):
         once.append(Probe.LOADER)
     first = [Probe.FIT] if variant.batch_size == LARGEST else []
     later = [] if entry.pilot_only or (light and not variant.is_baseline) else [Probe.MEMORY]

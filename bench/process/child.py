@@ -12,7 +12,7 @@ from bench.core.exchange.messages import Describe, Reply, Request, encoded, repl
 from bench.core.home import without_home
 from bench.core.records import cause_of
 from bench.core.traces import file_name
-from bench.core.variants import ALLOCATOR_VARIABLES, Variant
+from bench.core.variants import AXES, Variant
 from bench.process.kept import Kept
 
 WORKER = (sys.executable, "-m", "bench.measure.worker")
@@ -21,28 +21,30 @@ LAST_LINES = 3
 """Of a worker's log, in the reason of its end."""
 MOST_LETTERS = 500
 """Of that reason."""
-OVERRIDES = (
-    "NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "TORCHDYNAMO_DISABLE", "TORCH_COMPILE_DISABLE",
-    "CUDA_LAUNCH_BLOCKING",
-)  # fmt: skip
-"""Variables that make a precision or a compile mode mean something else, or have the host wait for each kernel."""
-OURS = set(OVERRIDES) | {name for variables in ALLOCATOR_VARIABLES.values() for name in variables}
 
 
-def environment_of(variant: Variant, tcmalloc: str, cache: Path) -> dict[str, str]:
-    """The variables of a trial's process: the user's, less those that would alter a variant, plus the variant's."""
-    variables = {name: value for name, value in os.environ.items() if name not in OURS}
-    variables |= ALLOCATOR_VARIABLES[variant.allocator]
-    if variant.allocator == "tcmalloc":
-        variables["LD_PRELOAD"] = " ".join(filter(None, (tcmalloc, variables.get("LD_PRELOAD"))))
-    if variant.threads is not None:
-        variables |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(variant.threads))
-    if variant.compile_mode != "eager":
+def environment_of(variant: Variant, libraries: Mapping[str, str], cache: Path) -> dict[str, str]:
+    """The variables of a trial's process: the user's, less those that would alter a variant, plus the variant's.
+
+    `libraries` are the files that are here to be loaded first, by the name of the value that asks for one.
+    """
+    variables = of_user()
+    for value in variant.values.values():
+        variables |= value.variables
+        if value.preload and value.name in libraries:
+            variables["LD_PRELOAD"] = " ".join(filter(None, (libraries[value.name], variables.get("LD_PRELOAD"))))
+    if variant.compiled:
         # A folder of the run's own: compiled anew in the pilot (cold), found again later (warm).
         compiled = cache / file_name(variant.id)
         variables["TORCHINDUCTOR_CACHE_DIR"] = str(compiled)
         variables["TRITON_CACHE_DIR"] = str(compiled / "triton")
     return variables
+
+
+def of_user() -> dict[str, str]:
+    """The user's variables, less those that would make a variant another one."""
+    ours = {name for axis in AXES.values() for name in axis.variables()}
+    return {name: value for name, value in os.environ.items() if name not in ours}
 
 
 def of_tree(variables: Mapping[str, str]) -> dict[str, str]:

@@ -44,7 +44,7 @@ def measure(choices: Choices, run: Path, variant_id: str | None, options: Sequen
     variant = chosen(run, variant_id)
     check_models([variant], {choices.model})
     header = replace(header, inputs=inputs_again(choices, header, shown))
-    variables = child.environment_of(variant, here.tcmalloc or "", scratch_of(run))
+    variables = child.environment_of(variant, here.libraries, scratch_of(run))
     # The rootdir's own settings are those of the project's tests, which the suite is none of.
     arguments = ["-c", str(SUITE / "pytest.ini"), "--rootdir", str(SUITE), str(SUITE)]
     inputs = msgspec.json.encode(header.inputs).decode()
@@ -66,7 +66,7 @@ def chosen(run: Path, variant_id: str | None) -> Variant:
     if found is None:
         msg = f"{variant_id or 'a baseline'} is no variant of {run}, which has {', '.join(v.id for v in variants)}"
         raise UsageError(msg)
-    if found.compile_mode != "eager" or found.batch_size == LARGEST:
+    if found.compiled or found.batch_size == LARGEST:
         msg = f"{found.id}: only eager variants of a fixed batch have layers that can be taken out"
         raise UsageError(msg)
     return found

@@ -1,7 +1,7 @@
 """A run under way: its record, which is saved from here alone, and the trials that were taken."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,8 +68,8 @@ class Run:
     trees: dict[str, Path] = field(default_factory=dict)
     """Where the code trees `base` and `head` lie; empty where one tree is measured."""
     worker: Sequence[str] = child.WORKER
-    tcmalloc: str = ""
-    """The library as this machine's loader finds it now."""
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    """What variants load first, as this machine's loader finds it now."""
     trials: list[Trial] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
     next_trial: int = 1

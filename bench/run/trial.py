@@ -44,7 +44,7 @@ def take(
         memory_limit_bytes=run.plan.limit_bytes(variant),
         trace=trace,
     )
-    variables = child.environment_of(variant, run.tcmalloc, run.cache)
+    variables = child.environment_of(variant, run.libraries, run.cache)
     started_at, began = now(), time.monotonic()
     reply = ask_in_tree(request, variables, limit_s, run.trees.get(trial.arm.tree), run.worker)
     duration_s = round(time.monotonic() - began, 3)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from bench.core.axes.precision import PRECISION
 from bench.core.header import Header, Learned, State, decoded
-from bench.core.partial import COMPUTED_IN
 from bench.core.progress import RunProgress
 from bench.core.records import SCHEMA_VERSION
 from bench.core.variants import Variant, parse_id
@@ -338,7 +338,7 @@ class TrialWriter:
                 "trial_id": trial["trial_id"], "variant_id": variant.id, "layer": layer,
                 "block": layer.partition(".")[0], "type": kind, "output_shape": "32x10", "parameters": 110,
                 "memory_format": variant.memory_format, "gradient_format": variant.memory_format,
-                "dtype": COMPUTED_IN.get(variant.precision, "float32"), "calls": 1,
+                "dtype": PRECISION.value(variant.precision).computed_in, "calls": 1,
             }
             for layer, kind, _, _ in self.layers
         ]  # fmt: skip

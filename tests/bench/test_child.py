@@ -97,7 +97,7 @@ def test_a_hang_is_a_timeout_and_its_children_are_gone(tmp_path: Path) -> None:
 def variables(variant: Variant, monkeypatch: pytest.MonkeyPatch, **own: str) -> dict[str, str]:
     for name, value in own.items():
         monkeypatch.setenv(name, value)
-    return child.environment_of(variant, "libtcmalloc_minimal.so.4", Path("cache"))
+    return child.environment_of(variant, {"tcmalloc": "libtcmalloc_minimal.so.4"}, Path("cache"))
 
 
 def test_a_variant_is_what_it_says_whatever_the_user_has_set(

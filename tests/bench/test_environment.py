@@ -1,9 +1,8 @@
 """What of a described machine decides."""
 
+from bench.core.axes.place import Cuda, Device, Machine
 from bench.core.facts import CudaDevice, Environment
 from bench.machine import environment
-from bench.plan.cuda import Cuda, Device
-from bench.plan.matrix import Machine
 
 
 def test_what_decides_is_read_from_the_description() -> None:

@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from bench.cli.calls import entries_of
+from bench.core.axes.place import Cuda, Device, Machine
 from bench.core.variants import AXES, Variant, VariantError
 from bench.plan.choices import Choices
-from bench.plan.cuda import Cuda, Device
-from bench.plan.matrix import Machine, ab_matrix, excluded_reason, matrix, preset, thread_counts
+from bench.plan.matrix import ab_matrix, excluded_reason, matrix, preset
+from bench.plan.presets import thread_counts
 
-LINUX = Machine(cxx_compiler=True, glibc=(2, 36), huge_pages="madvise", tcmalloc="libtcmalloc.so", cores=2)
+LINUX = Machine(cxx_compiler=True, glibc=(2, 36), huge_pages="madvise", libraries={"tcmalloc": "libt.so"}, cores=2)
 H100 = Device(capability=(9, 0), multiprocessors=132)
 T4 = Device(capability=(7, 5), multiprocessors=40)
 GPU = replace(LINUX, cuda=Cuda(devices=(H100,)), c_compiler=True, python_headers=True)
@@ -157,7 +158,7 @@ def test_a_wrong_axis_is_an_error(text: str) -> None:
         ({"allocator": "kept"}, replace(LINUX, glibc=None), "kept is a setting of glibc"),
         ({"allocator": "hugepages"}, replace(LINUX, glibc=(2, 31)), "needs glibc 2.35"),
         ({"allocator": "hugepages"}, replace(LINUX, huge_pages="never"), "are set to never"),
-        ({"allocator": "tcmalloc"}, replace(LINUX, tcmalloc=""), "tcmalloc is not installed"),
+        ({"allocator": "tcmalloc"}, replace(LINUX, libraries={}), "tcmalloc is not installed"),
         ({"allocator": "tcmalloc"}, LINUX, ""),
     ],
 )

@@ -16,8 +16,8 @@ from bench.core.records import SAMPLES, SCOPES, read_rows
 from bench.measure.samples import Samples
 from bench.report import pages
 from bench.report.render import tensorboard, terminal
-from bench.run import launch
-from bench.run.trial import Run
+from bench.run import session
+from bench.run.record import Run
 
 ROOT = Path(__file__).parents[2]
 MEASURE = ROOT / "bench" / "measure"
@@ -119,7 +119,7 @@ def test_a_metric_is_everywhere_once_it_is_registered_and_measured(
     monkeypatch.setitem(METRICS, "stalls", stalls)
     monkeypatch.setenv("FAKE_METRICS", '[["stalls", "s", 0.125]]')
     run = start("cpu-default-nchw-eager-b32", "cpu-default-nchw-eager-b32-kept")
-    launch.execute(run, after_pilot=lambda _folder: None)
+    session.execute(run, after_pilot=lambda _folder: None)
     report = pages.write(load(run.folder.folder), tmp_path / "reports")
     samples = read_rows(run.folder.folder, SAMPLES)[0]
     stored = csv.DictReader((report.folder / "tables" / "steps.csv").read_text().splitlines())

@@ -1,6 +1,8 @@
 """The files of a run: written whole, read strictly, kept when things go wrong."""
 
+import csv
 import errno
+import itertools
 import json
 import os
 from collections.abc import Callable
@@ -11,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from bench.core.header import Header, read_run
-from bench.core.records import LAYERS, SAMPLES, TRIALS, RecordError, read_rows, read_variants
+from bench.core.records import LAYERS, SAMPLES, TRIALS, VARIANTS, RecordError, read_rows, read_variants
 from bench.core.variants import Variant, runnable_variants
 from bench.plan.matrix import Entry
 from bench.run import folder as folder_module
@@ -177,13 +179,46 @@ def test_variants_from_before_there_was_an_axis_are_read_and_not_added_to(
         RunFolder.reopen(tmp_path / "r")
 
 
+def without(text: str, columns: set[str]) -> str:
+    """A CSV file's text without some of its columns."""
+    rows = list(csv.reader(text.splitlines()))
+    kept = [index for index, name in enumerate(rows[0]) if name not in columns]
+    return "".join(",".join(row[index] for index in kept) + "\n" for row in rows)
+
+
+def test_any_axes_that_an_id_may_leave_out_may_be_missing_from_a_stored_run(tmp_path: Path) -> None:
+    variant = Variant(device="cuda", batch_size=128, allocator="kept")
+    text = VARIANTS.header() + VARIANTS.text(variant_rows([Entry(variant=variant)], {variant.id: ""}))
+    missing = ("loader", "sync", "optimizer", "cudnn_benchmark", "threads", "model")
+    for count in range(len(missing) + 1):
+        for some in itertools.combinations(missing, count):
+            (tmp_path / VARIANTS.name).write_text(without(text, set(some)))
+            assert runnable_variants(read_variants(tmp_path)) == [variant], some
+
+
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        ("allocator", "variant_id: found 'cpu-default-nchw-eager-b32-kept', expected cpu-default-nchw-eager-b32"),
+        ("precision", "found 'variant_id,device,memory_format,.*, expected variant_id,device,precision,"),
+    ],
+)
+def test_a_missing_axis_that_an_id_names_is_damage(column: str, told: str, tmp_path: Path) -> None:
+    variant = Variant(allocator="kept")
+    text = VARIANTS.header() + VARIANTS.text(variant_rows([Entry(variant=variant)], {variant.id: ""}))
+    (tmp_path / VARIANTS.name).write_text(without(text, {column}))
+
+    with pytest.raises(RecordError, match=told):
+        read_variants(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("header", "fields", "told"),
     [
         (EARLIER, f"{FACT},1,", "line 2: found 13 fields, expected 11"),
         (f"{EARLIER},calls,paths", FACT, "line 2: found 11 fields, expected 13"),
         (f"{EARLIER},calls,paths", f"{FACT},,", "line 2: calls: found nothing, expected a value"),
-        (f"{EARLIER},calls", f"{FACT},1", "line 1: found .*, expected trial_id"),
+        (f"{EARLIER},calls,more", f"{FACT},1,", "line 1: found .*, expected trial_id"),
     ],
 )
 def test_a_row_fits_the_header_of_its_file(header: str, fields: str, told: str, folder: Path) -> None:

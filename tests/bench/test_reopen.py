@@ -62,10 +62,10 @@ def go_on(folder: Path, **choices: Any) -> tuple[Any, str]:  # noqa: ANN401
 
 def test_a_library_that_a_file_names_is_not_loaded(make_run: MakeRun, here: Callable[..., None]) -> None:
     folder = make_run(STEPS)
-    edit(folder, environment__tcmalloc="/home/stranger/evil.so")
-    here(tcmalloc="libtcmalloc_minimal.so.4")
+    edit(folder, environment__libraries={"tcmalloc": "/home/stranger/evil.so"})
+    here(libraries={"tcmalloc": "libtcmalloc_minimal.so.4"})
 
-    assert go_on(folder)[0].tcmalloc == "libtcmalloc_minimal.so.4"
+    assert go_on(folder)[0].libraries == {"tcmalloc": "libtcmalloc_minimal.so.4"}
 
 
 def test_a_model_that_is_code_is_imported_only_where_the_call_names_it(

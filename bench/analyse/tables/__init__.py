@@ -7,10 +7,9 @@ from bench.analyse.tables.failures_table import failures, stamps
 from bench.analyse.tables.layers_table import layers
 from bench.analyse.tables.memory_table import memory
 from bench.analyse.tables.numerics_table import numerics
-from bench.analyse.tables.steps_table import EAGER, EPOCH_IMAGES, steps
+from bench.analyse.tables.steps_table import EPOCH_IMAGES, steps
 
 __all__ = [
-    "EAGER",
     "EPOCH_IMAGES",
     "PHASES",
     "baseline_of",

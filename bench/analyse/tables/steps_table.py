@@ -13,7 +13,6 @@ from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, delta_of, verdict
 from bench.core.metrics.metric import MetricTable
 
 EPOCH_IMAGES = 60_000
-EAGER = "eager"
 
 
 def steps(data: RunData) -> pd.DataFrame:
@@ -67,7 +66,7 @@ def first_steps(data: RunData, variant_id: str, step_s: float) -> Row:
     firsts = firsts[firsts.variant_id == variant_id]
     cold = firsts.loc[firsts.stage == "pilot", "value"].median()
     warm = firsts.loc[firsts["round"].isin(data.rounds), "value"].median()
-    compiled = data.variants[variant_id].compile_mode != EAGER
+    compiled = data.variants[variant_id].compiled
     return {
         "first_step_s": cold if math.isnan(warm) else warm,
         "compile_cold_s": cold - step_s if compiled else math.nan,

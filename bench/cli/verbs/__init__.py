@@ -1,6 +1,6 @@
 """The work of each verb, a module a verb.
 
-A module is loaded when it is first asked for: pandas and matplotlib take a second, for which `--help` does not wait.
+A module is loaded when it is first asked for: `--help` does not wait for pandas and matplotlib.
 """
 
 from importlib import import_module

@@ -21,6 +21,7 @@ from bench.measure.timing.layers import stamped
 from bench.measure.timing.steps import take_step
 from bench.measure.validity.verify import format_of
 from bench.measure.workload import Workload
+from nin.train import MEMORY_FORMATS
 
 COPIES = (torch.ops.aten.clone, torch.ops.aten._to_copy, torch.ops.aten.copy_)  # noqa: SLF001 - its public name
 OPERATORS = "aten::"
@@ -108,7 +109,8 @@ class Copies(TorchDispatchMode):
         result = func(*args, **(kwargs or {}))
         if func.overloadpacket in COPIES and before and isinstance(result, torch.Tensor):
             source_format, source_dtype = before[-1]  # of copy_(target, source), else of the only one
-            self.counts["conversions"] += {source_format, format_of(result)} == {"nchw", "nhwc"}
+            formats = {source_format, format_of(result)}
+            self.counts["conversions"] += len(formats) > 1 and formats <= set(MEMORY_FORMATS)
             self.counts["casts"] += (
                 source_dtype != result.dtype and source_dtype.is_floating_point and result.dtype.is_floating_point
             )

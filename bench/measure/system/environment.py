@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from bench.core.facts import CudaDevice, Environment
 from bench.core.home import without_home
+from bench.core.variants import AXES
 from bench.machine import gpus
 from bench.machine.code import ROOT, commit, digest
 from nin import cgroup
@@ -56,7 +57,7 @@ def describe() -> Environment:
         libc=" ".join(platform.libc_ver()),
         huge_pages=huge_pages(),
         governor=_read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        tcmalloc=tcmalloc(),
+        libraries=libraries(),
         cxx_compiler=first_found(os.environ.get("CXX"), "g++", "clang++"),
         c_compiler=first_found(os.environ.get("CC"), "gcc", "clang"),
         python=platform.python_version(),
@@ -160,9 +161,11 @@ def huge_pages() -> str | None:
     return text.partition("[")[2].partition("]")[0] or None
 
 
-def tcmalloc() -> str | None:
-    """The name of tcmalloc's library, as the loader finds it."""
-    return ctypes.util.find_library("tcmalloc_minimal") or ctypes.util.find_library("tcmalloc")
+def libraries() -> dict[str, str]:
+    """The libraries that variants load first and that are here: by value of an axis, the name that the loader takes."""
+    values = [value for axis in AXES.values() for value in axis.values.values()]
+    known = {value.name: next(filter(None, map(ctypes.util.find_library, value.preload)), "") for value in values}
+    return {name: library for name, library in known.items() if library}
 
 
 def first_found(*candidates: str | None) -> str | None:

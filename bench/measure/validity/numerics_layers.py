@@ -1,8 +1,9 @@
 """An eager variant against float64, layer by layer: each is given exactly what the reference's layer was given.
 
 The yardstick is measured on this very model, in this precision: how far each result moves when all that a layer is
-given, its weights too, is moved at random by one grain of the precision (several draws); and, where a precision has
-kernels of its own, how far plain eager code of that precision is off, in the default layout.
+given, its weights too, is moved at random by one grain of the precision (several draws); and how far plain eager code
+of that precision is off. torch's own layers then compute in each layout, all other code in the default one: so a layer
+of the model's own that is wrong in the other layout is not its own yardstick.
 """
 
 import copy
@@ -16,16 +17,23 @@ import torch.nn.functional as F
 from torch import nn
 
 from bench.measure.validity.borders import Border, visited
-from bench.measure.validity.rounding import GRAIN, is_coarse, moved, precision_of
+from bench.measure.validity.numerics_layout import OwnLayers
+from bench.measure.validity.rounding import moved, precision_of
 from bench.measure.validity.weights import NotGatedError
 from bench.measure.workload import Workload
 from nin.loaders import Batch
+from nin.train import MEMORY_FORMATS
 
 MULTIPLE = 4.0
 """How many yardsticks a result may be off by."""
 FACTOR_SHARE = 0.25
 """Of that, what a result's size may be off by: rounding errors cancel over its elements, a factor does not."""
 DRAWS = 2
+MOST_WIDENED = 128.0
+"""How many times as far as numbers move by a grain plain eager code may be off: more is no rounding.
+
+In float32 that is a share of 2^-10, or of 2^-8 with all that a result may be off by.
+"""
 MOST_HALVINGS = 24
 
 Key = tuple[str, Border | str]
@@ -55,6 +63,13 @@ class Yard:
     def of(cls, least: float, misses: list[Miss]) -> "Yard":
         """The largest of several misses, and at least a share `least` of the reference's size."""
         return cls(max(least * misses[0].size, *(m.distance for m in misses)), max(m.along for m in misses))
+
+    def widened(self, misses: list[Miss]) -> "Yard":
+        """Itself, or the largest of several misses where that is larger, up to MOST_WIDENED times this one."""
+        most = MOST_WIDENED * self.distance
+        distance = min(most, max((m.distance for m in misses), default=0.0))
+        along = min(FACTOR_SHARE * most, max((m.along for m in misses), default=0.0))
+        return Yard(max(self.distance, distance), max(self.along, along))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,15 +234,34 @@ def held(
 def yardsticks(work: Workload, model: nn.Module, reference: Reference, batch: Batch) -> dict[Key, Yard]:
     """How far each result is off by rounding in the variant's precision."""
     precision = precision_of(work)
-    found = [drawn(model, reference, batch, GRAIN[precision], seed) for seed in range(DRAWS)]
-    if is_coarse(precision):
-        plain = copy.deepcopy(model).to(work.device)
-        eager = held(work, plain, reference, batch[0].to(work.device), batch[1].to(work.device)).misses
-        found.append(eager)
+    grain, coarse = precision.grain, precision.own_kernels
+    device = work.device if coarse else torch.device("cpu")
+    draws = [drawn(model, reference, batch, grain, seed) for seed in range(DRAWS)]
+    eager = [plain(work, model, reference, batch, device, layout) for layout in MEMORY_FORMATS.values()]
+    found = [*draws, eager[0]] if coarse else draws
     if endless := [key for misses in found for key, missed in misses.items() if not math.isfinite(missed.distance)]:
-        msg = f"{words(endless[0])} can't be held in {precision}, nor by plain eager code"
+        msg = f"{words(endless[0])} can't be held in {precision.name}, nor by plain eager code"
         raise NotGatedError(msg)
-    return {key: Yard.of(GRAIN[precision] / 2, [misses[key] for misses in found if key in misses]) for key in found[0]}
+    return {key: Yard.of(grain / 2, of(found, key)).widened(of(eager, key)) for key in draws[0]}
+
+
+def plain(
+    work: Workload,
+    model: nn.Module,
+    reference: Reference,
+    batch: Batch,
+    device: torch.device,
+    layout: torch.memory_format,
+) -> dict[Key, Miss]:
+    """How far plain eager code of the variant's precision is off, torch's own layers computing in a layout."""
+    with OwnLayers(layout):
+        x, y = (tensor.to(device) for tensor in batch)
+        return held(work, copy.deepcopy(model).to(device), reference, x, y).misses
+
+
+def of(found: list[dict[Key, Miss]], key: Key) -> list[Miss]:
+    """The misses of a result, in those that have it."""
+    return [misses[key] for misses in found if key in misses]
 
 
 def findings(misses: dict[Key, Miss], yards: dict[Key, Yard]) -> tuple[Finding, Finding]:

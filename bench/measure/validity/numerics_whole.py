@@ -1,8 +1,9 @@
 """A compiled variant against float64, as a whole: its leaves can't be held one by one.
 
 The yardstick is how far plain eager code of the same precision is off on the same weights and images, and how far that
-moves when weights and images are moved at random by one roundoff (several draws). A deep network with batch norms
-amplifies every rounding, so in half precision this tells only what is plainly wrong.
+moves when weights and images are moved at random by one roundoff (several draws). Another yardstick has torch's own
+layers in the variant's layout, and its batch: a sum over more images rounds more (numerics_layout.py). A deep network
+with batch norms amplifies every rounding, so in half precision this tells only what is plainly wrong.
 
 The variant gets the same images as often as fills its own batch: then the kernels that were timed are the ones that are
 held, and nothing is compiled again for another shape. Repeating the images changes neither the statistics of a batch
@@ -19,7 +20,8 @@ import torch
 from torch import nn
 
 from bench.measure.validity.numerics_layers import DRAWS, MOST_HALVINGS, Finding, train
-from bench.measure.validity.rounding import ROUNDOFF, moved, precision_of
+from bench.measure.validity.numerics_layout import OwnLayers
+from bench.measure.validity.rounding import moved, precision_of
 from bench.measure.workload import Workload
 
 MULTIPLE = 8.0
@@ -90,26 +92,50 @@ def findings(work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor)
 
     `model` holds the weights, and is on the CPU; the variant's own model has them already.
     """
-    roundoff = ROUNDOFF[precision_of(work)]
+    roundoff = precision_of(work).roundoff
     double = copy.deepcopy(model).double()
     exact = result_of(double, x.double(), y)
     times = repeats(work, double, x.double(), exact)
     yards = [eager_result(work, model, x, y, 0.0, 0)]
     yards += [eager_result(work, model, x, y, roundoff, seed) for seed in range(DRAWS)]
-    batch = work.trainer.move(x.repeat(times, 1, 1, 1), y.repeat(times))
-    mine = without_overflow(work, work.trainer.model, *batch, work.trainer.forward)
-    bound = MULTIPLE * max(LEAST_SCORE_ERROR, *(score_error(yard, exact) for yard in yards))
+    x, y = x.repeat(times, 1, 1, 1), y.repeat(times)
+    with OwnLayers(work.trainer.format):
+        large = eager_result(work, model, x, y, 0.0, 0)
+    mine = without_overflow(work, work.trainer.model, *work.trainer.move(x, y), work.trainer.forward)
+    bound = MULTIPLE * max(LEAST_SCORE_ERROR, *(score_error(yard, exact) for yard in (*yards, large)))
     scores = Finding(what="the scores", many=True, error=score_error(mine, exact), bound=bound, by_a_factor=False)
-    nothing = max(NOTHING, roundoff)
-    mine_off, *yards_off = (errors(result, exact, nothing) for result in (mine, *yards))
-    # Of all parameters: a ReLU that rounding tips over is much where a layer is small, and tips in another layer there.
-    largest = max(error for off in yards_off for error in off.values())
-    gradient_bound = MULTIPLE * max(LEAST_GRADIENT_ERROR, largest)
+    mine_off, large_off, *yards_off = (
+        errors(result, exact, max(NOTHING, roundoff)) for result in (mine, large, *yards)
+    )
+    bounds = gradient_bounds(yards_off, large_off, small_ones(exact))
     found = [
-        Finding(what=f"gradients of {name}", many=True, error=error, bound=gradient_bound, by_a_factor=False)
+        Finding(what=f"gradients of {name}", many=True, error=error, bound=bounds[name], by_a_factor=False)
         for name, error in mine_off.items()
     ]
     return scores, max(found, key=lambda f: f.share), abs(mine.loss - exact.loss) / abs(exact.loss)
+
+
+def gradient_bounds(
+    yards_off: list[dict[str, float]], large_off: dict[str, float], small: set[str]
+) -> dict[str, float]:
+    """How far the gradient of each parameter may be off.
+
+    By the largest error of all parameters: a ReLU that rounding tips over is much where a layer is small, and tips in
+    another layer there. Only for itself counts what a large batch leaves of a gradient that is next to nothing.
+    """
+    largest = max(error for off in yards_off for error in off.values())
+    largest = max([largest, *(error for name, error in large_off.items() if name not in small)])
+    return {
+        name: MULTIPLE * max(LEAST_GRADIENT_ERROR, largest, error if name in small else 0.0)
+        for name, error in large_off.items()
+    }
+
+
+def small_ones(exact: Result) -> set[str]:
+    """The parameters whose gradient is a small share of all gradients' norm."""
+    norms = {name: g.norm() for name, g in exact.gradients.items()}
+    total = torch.stack(list(norms.values())).norm()
+    return {name for name, norm in norms.items() if norm < SMALL * total}
 
 
 def eager_result(work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor, share: float, seed: int) -> Result:

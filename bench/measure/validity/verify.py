@@ -11,9 +11,11 @@ from msgspec.structs import asdict, replace
 from torch import nn
 
 from bench.core import partial
+from bench.core.axes.allocator import ALLOCATOR, LIBRARIES
 from bench.core.exchange.cause import Cause, Fault, fault
 from bench.core.exchange.messages import LayerFacts
 from bench.core.variants import Variant
+from bench.measure.flags import wrong_flag
 from bench.measure.leaves import block_of, leaves, named, paths, tensors, type_of
 from bench.measure.samples import Samples
 from bench.measure.timing.layers import computed_anew
@@ -21,12 +23,7 @@ from bench.measure.validity.effects import compile_counters
 from bench.measure.workload import Workload
 from nin.train import MEMORY_FORMATS
 
-KEPT_VARIABLES = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
-OTHER_ALLOCATORS = ("libjemalloc", "libtcmalloc", "libmimalloc")
 HUGE_PAGE_KIBIBYTES = 2048
-KEPT_FAULTED_SHARE = 0.12
-"""`kept` must have a step that maps less of the process anew: the heap still grows in the first steps (up to
-5 % of NiN's process at batch 32), while the default maps about 30 % in every one."""
 
 
 @contextmanager
@@ -99,11 +96,11 @@ def as_rows(facts: list[LayerFacts]) -> list[dict[str, Any]]:
 def before_steps(work: Workload) -> str:
     """Why the settings of this process are not the variant's; empty where they are."""
     return (
-        _precision_flags(work.variant.precision)
-        or _cudnn_benchmark(work.variant)
+        wrong_flag(work.variant)
         or _scaler(work)
-        or _allocator_settings(work.variant.allocator)
         or _threads(work.variant)
+        or _variables(work.variant)
+        or _libraries(work.variant)
         or _weights(work)
     )
 
@@ -116,44 +113,21 @@ def after_steps(variant: Variant, facts: list[LayerFacts], page_faults: Sequence
     facts = [fact for fact in facts if fact.dtype]  # those that gave a tensor
     return (
         fault(Cause.LAYERS_DIFFER, _layers(variant, facts))
-        or fault(Cause.DID_NOT_COMPILE, _compiled(variant.compile_mode))
-        or fault(Cause.SETTINGS_DIFFER, _cudnn_benchmark(variant))  # a model's own code may have set it in a step
+        or fault(Cause.DID_NOT_COMPILE, _compiled(variant))
+        or fault(Cause.SETTINGS_DIFFER, wrong_flag(variant))  # a model's own code may have set one in a step
         or fault(Cause.ALLOCATOR_INEFFECTIVE, _allocator_effect(variant, page_faults))
     )
 
 
-def _compiled(compile_mode: str) -> str:
-    if compile_mode != "eager" and not compile_counters()["stats"]["unique_graphs"]:
+def _compiled(variant: Variant) -> str:
+    if variant.compiled and not compile_counters()["stats"]["unique_graphs"]:
         return "nothing was compiled"
-    return ""
-
-
-def _precision_flags(precision: str) -> str:
-    expected = {"fp32": "ieee", "tf32": "tf32"}.get(precision)
-    flags = {
-        "matrix products": torch.backends.cuda.matmul.fp32_precision,
-        "convolutions": torch.backends.cudnn.conv.fp32_precision,  # type: ignore[attr-defined] # missing in torch's stubs
-    }
-    if precision == "fp32":  # oneDNN has switches of its own, and nothing of TF32
-        flags["oneDNN's matrix products"] = torch.backends.mkldnn.matmul.fp32_precision  # type: ignore[attr-defined]
-        flags["oneDNN's convolutions"] = torch.backends.mkldnn.conv.fp32_precision  # type: ignore[attr-defined]
-    if expected:
-        for what, flag in flags.items():
-            if flag != expected:
-                return f"{precision} asks for {expected} {what}, torch has {flag}"
-    return ""
-
-
-def _cudnn_benchmark(variant: Variant) -> str:
-    has = "on" if torch.backends.cudnn.benchmark else "off"
-    if variant.on_cuda and has != variant.cudnn_benchmark:
-        return f"cudnn_benchmark {variant.cudnn_benchmark} asked, torch has it {has}"
     return ""
 
 
 def _scaler(work: Workload) -> str:
     """GradScaler and autocast switch themselves off, with a warning, on a device that they do not find."""
-    if work.variant.precision == "fp16" and work.scaler is None:
+    if work.variant.scaled and work.scaler is None:
         return "the GradScaler switched itself off"
     return ""
 
@@ -184,26 +158,35 @@ def _weights(work: Workload) -> str:
     return share.words if share.none else ""
 
 
-def _allocator_settings(allocator: str) -> str:
-    if allocator == "kept" and not all(v in os.environ for v in KEPT_VARIABLES):
-        return f"kept needs {' and '.join(KEPT_VARIABLES)} in the environment"
-    maps = _read("/proc/self/maps")
-    if allocator == "tcmalloc":
-        return "" if "libtcmalloc" in maps else "tcmalloc is not loaded"
-    if other := next((name for name in OTHER_ALLOCATORS if name in maps), ""):
-        return f"{other} is loaded in place of glibc's allocator (LD_PRELOAD)"
+def _variables(variant: Variant) -> str:
+    """Which variable a value of the variant needs and this process lacks."""
+    for axis, value in variant.values.items():
+        if lacking := [f"{name}={text}" for name, text in value.variables.items() if os.environ.get(name) != text]:
+            return f"{axis} {value.name} needs {' and '.join(lacking)} in the environment"
+    return ""
+
+
+def _libraries(variant: Variant) -> str:
+    """Which allocator this process has and should not have, or lacks."""
+    asked, maps = ALLOCATOR.value(variant.allocator), _read("/proc/self/maps")
+    if asked.library not in maps:
+        return f"{asked.name} is not loaded"
+    if other := next((name for name in LIBRARIES if name in maps and name != asked.library), ""):
+        instead_of = asked.library or "glibc's allocator"
+        return f"{other} is loaded in place of {instead_of} (LD_PRELOAD)"
     return ""
 
 
 def _allocator_effect(variant: Variant, page_faults: Sequence[float]) -> str:
+    asked = ALLOCATOR.value(variant.allocator)
     huge = _kibibytes("/proc/self/smaps_rollup", "AnonHugePages")
-    if variant.allocator == "hugepages" and huge is not None and huge < HUGE_PAGE_KIBIBYTES:
+    if asked.huge_pages and huge is not None and huge < HUGE_PAGE_KIBIBYTES:
         return "no huge page was used"
     resident = _kibibytes("/proc/self/status", "VmRSS")
-    if variant.allocator == "kept" and page_faults and resident:
+    if asked.keeps and page_faults and resident:
         mapped_share = min(page_faults) * os.sysconf("SC_PAGE_SIZE") / (1024 * resident)
-        if mapped_share > KEPT_FAULTED_SHARE:
-            return f"kept took no effect: every step maps {mapped_share:.0%} of the process anew"
+        if mapped_share > asked.most_faulted_share:
+            return f"{asked.name} took no effect: every step maps {mapped_share:.0%} of the process anew"
     return ""
 
 

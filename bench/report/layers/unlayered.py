@@ -4,8 +4,7 @@ import pandas as pd
 
 from bench.analyse import tables
 from bench.analyse.labels import named
-from bench.analyse.load import RunData, variant_axes
-from bench.analyse.tables import EAGER
+from bench.analyse.load import RunData
 from bench.report.document import Block, paragraphs
 from bench.report.outcome import answer
 from bench.report.words import seconds
@@ -32,7 +31,7 @@ def why(data: RunData, variant_id: str) -> str:
     status, _ = tables.outcome(data, variant_id)
     if status in BY_STATUS:
         return BY_STATUS[status]
-    if variant_axes(data, variant_id)["compile_mode"] != EAGER:
+    if data.variants[variant_id].compiled:
         return "it is compiled, which fuses layers"
     counts = data.run.learned.counts.get(variant_id)
     if counts is not None and not counts.stamped:

@@ -10,113 +10,77 @@ from bench.analyse.load import RunData, variant_axes
 from bench.analyse.stats import NOTHING
 from bench.analyse.tables import baseline_of, batch_of, ratio_to
 from bench.analyse.verdicts import FASTER, SAME, SLOWER
+from bench.core.axes.allocator import ALLOCATOR
+from bench.core.axes.axis import SetBy
+from bench.core.axes.compile_mode import COMPILE_MODE
 from bench.core.header import Header
-from bench.core.variants import ALLOCATOR_VARIABLES, DEFAULTS, LARGEST
+from bench.core.variants import AXES, LARGEST
 from bench.report import commands
 from bench.report.words import count, interval, percent, seconds, size
 
 FEWER_FAULTS = 0.1
 """Page faults are called the cause where removing at least nine in ten of them made the step FASTER."""
 
-PYTHON = {
-    ("memory_format", "nhwc"): (
-        "model = model.to(memory_format=torch.channels_last)",
-        "x = x.contiguous(memory_format=torch.channels_last)  # every batch",
-    ),
-    ("compile_mode", "inductor"): ("model = torch.compile(model, dynamic=False)",),
-    ("compile_mode", "reduce-overhead"): (
-        'model = torch.compile(model, mode="reduce-overhead", dynamic=False)',
-        "torch.compiler.cudagraph_mark_step_begin()  # before every step",
-    ),
-    ("compile_mode", "max-autotune"): (
-        'model = torch.compile(model, mode="max-autotune", dynamic=False)',
-    ),
-    ("precision", "bf16"): (
-        "with torch.autocast(device.type, dtype=torch.bfloat16):  # around forward and loss",
-        "    loss = F.cross_entropy(model(x), y)",
-    ),
-    ("precision", "fp16"): (
-        "scaler = torch.amp.GradScaler(device.type)  # once",
-        "with torch.autocast(device.type, dtype=torch.float16):  # around forward and loss",
-        "    loss = F.cross_entropy(model(x), y)",
-        "scaler.scale(loss).backward()",
-        "scaler.step(optimizer)",
-        "scaler.update()",
-    ),
-    ("precision", "fp32"): (
-        'torch.backends.cuda.matmul.fp32_precision = "ieee"',
-        'torch.backends.cudnn.conv.fp32_precision = "ieee"',
-    ),
-    ("precision", "tf32"): (
-        'torch.backends.cuda.matmul.fp32_precision = "tf32"',
-        'torch.backends.cudnn.conv.fp32_precision = "tf32"',
-    ),
-    ("loader", "notebook"): ("batches = DataLoader(dataset, batch_size, shuffle=True)  # PIL, image by image",),
-    ("loader", "workers"): (
-        "batches = DataLoader(dataset, batch_size, shuffle=True, num_workers=4, persistent_workers=True)",
-    ),
-    ("sync", "step"): ("loss_sum += loss.item()  # at every step",),
-    ("optimizer", "foreach"): ("optimizer = Adam(model.parameters(), lr, foreach=True)",),
-    ("optimizer", "fused"): ("optimizer = Adam(model.parameters(), lr, fused=True)",),
-    ("cudnn_benchmark", "on"): ("torch.backends.cudnn.benchmark = True",),
-}  # fmt: skip
-
 
 def lines_of(axes: dict[str, str]) -> tuple[list[str], list[str]]:
     """The Python lines and the shell variables by which a variant differs from its baseline."""
-    python = [line for key in axes.items() if key[1] != DEFAULTS[key[0]] for line in PYTHON.get(key, ())]
-    shell = [f"{k}={v}" for k, v in ALLOCATOR_VARIABLES[axes["allocator"]].items()]
-    if axes["threads"] != "unset":
-        shell.append(f"OMP_NUM_THREADS={axes['threads']}")
-    if axes["allocator"] == "tcmalloc":
-        shell.append("LD_PRELOAD=libtcmalloc_minimal.so.4")
-    return python, shell
+    changed = [AXES[name].value(text) for name, text in axes.items() if text != AXES[name].default]
+    python = [line for value in changed for line in value.python_lines]
+    return python, [word for value in changed for word in value.export_words]
 
 
 def nin_command(run: Header, axes: dict[str, str]) -> str:
     """The `python -m nin` call that trains under a variant; empty for other models and for the largest batch."""
-    if axes["model"] != "nin" or axes["batch_size"] == LARGEST:
+    if axes["model"] != AXES["model"].default or axes["batch_size"] == LARGEST:
         return ""
-    told = ["device", "precision", "memory_format", "compile_mode", "batch_size", "loader", "sync", "optimizer"]
-    told += ["cudnn_benchmark"] if axes["cudnn_benchmark"] == "on" else []
-    options = [f"--{name.replace('_', '-')} {axes[name]}" for name in told]
+    options = [
+        f"--{name.replace('_', '-')} {axes[name]}"
+        for name, axis in AXES.items()
+        if axis.set_by is not SetBy.CHILD and not (axis.of_cuda and axes[name] == axis.default)
+    ]
     return " ".join([*lines_of(axes)[1], commands.nin(run, *options)])
 
 
 def page_fault_sentences(data: RunData, steps: pd.DataFrame) -> list[str]:
-    """For each baseline, what its page faults cost, by the variant that differs in nothing but `kept`.
+    """For each baseline, what its page faults cost, by the variant that differs only in keeping freed memory.
 
-    Names them the cause only where `kept` removed nine in ten and the step is FASTER for it.
+    Names them the cause only where it has a tenth of them or fewer and its step is FASTER.
     """
     rows = steps.set_index("variant_id")
     found = []
     for variant_id in rows.index:
         axes = variant_axes(data, variant_id)
         baseline = baseline_of(data, variant_id)
-        if axes["allocator"] != "kept" or baseline is None or baseline not in rows.index:
+        if not ALLOCATOR.value(axes["allocator"]).keeps or baseline is None or baseline not in rows.index:
             continue
         base, kept = rows.loc[baseline], rows.loc[variant_id]
-        alike = axes == variant_axes(data, baseline) | {"allocator": "kept"}
+        alike = axes == variant_axes(data, baseline) | {"allocator": axes["allocator"]}
         if alike and base.page_faults > 0 and kept.page_faults <= FEWER_FAULTS * base.page_faults:
-            found.append(_page_fault_sentence(data, named(data, baseline), base, kept))
+            found.append(_page_fault_sentence(data, named(data, baseline), axes["allocator"], base, kept))
     return found
 
 
-def _page_fault_sentence(data: RunData, name: str, base: Any, kept: Any) -> str:  # noqa: ANN401 - rows of a frame
+def _page_fault_sentence(
+    data: RunData,
+    name: str,
+    allocator: str,
+    base: Any,  # noqa: ANN401 - a row of a frame
+    kept: Any,  # noqa: ANN401
+) -> str:
     environment = data.run.environment
     mapped = size(base.page_faults * (environment.page_bytes or math.nan))
     anew = "" if environment.huge_pages == "always" else f" ({mapped} mapped, some of it several times)"
     facts = (
         f"A step of the {name} takes {count(base.page_faults)} minor page faults{anew} and "
-        f"{seconds(base.cpu_system_s)} of system time over all cores; with `kept`, which differs only in that freed "
-        f"memory stays with the process, it takes {count(kept.page_faults)} and {seconds(kept.cpu_system_s)}"
+        f"{seconds(base.cpu_system_s)} of system time over all cores; with `{allocator}`, which differs only in that "
+        f"freed memory stays with the process, it takes {count(kept.page_faults)} and {seconds(kept.cpu_system_s)}"
     )
     if kept.verdict == FASTER:
         shorter = " ".join(
             [percent(1 - 1 / kept.ratio), f"[{percent(1 - 1 / kept.ratio_lo)}, {percent(1 - 1 / kept.ratio_hi)}]"]
         )
-        cause = f"**The page faults are the cause of {shorter} of the {name}'s step**, which is what `kept` takes away."
-        return f"{facts}. {cause}"
+        cause = f"**The page faults are the cause of {shorter} of the {name}'s step**"
+        return f"{facts}. {cause}, which is what `{allocator}` takes away."
     ends = {
         SAME: "; the step is as long without them: they cost nothing that matters here.",
         SLOWER: "; yet the step is longer: they are not what costs here.",
@@ -137,7 +101,7 @@ def break_even(data: RunData, steps: pd.DataFrame) -> pd.DataFrame:
     by_axes = {tuple(variant_axes(data, v).items()): str(v) for v in steps.variant_id}
     found = []
     for row in steps.dropna(subset="compile_cold_s").to_dict("records"):
-        axes = variant_axes(data, row["variant_id"]) | {"compile_mode": "eager"}
+        axes = variant_axes(data, row["variant_id"]) | {"compile_mode": COMPILE_MODE.default}
         eager = by_axes.get(tuple(axes.items()))
         ratio = ratio_to(data, row["variant_id"], eager)[0] if eager else NOTHING
         gain_s = row["step_s"] * (ratio.estimate - 1)

@@ -9,6 +9,7 @@ from bench.analyse.labels import DEFAULT_WORDS, label, named
 from bench.analyse.load import RunData, cell, variant_axes
 from bench.analyse.stats import NOTHING
 from bench.analyse.verdicts import FASTER, SAME
+from bench.core.axes.precision import PRECISION
 from bench.core.progress import duration
 from bench.core.text import marked
 from bench.core.variants import from_row
@@ -143,7 +144,7 @@ def faster_in_pilot(data: RunData, steps: pd.DataFrame, best: str) -> list[Block
     axes, changed = variant_axes(data, best), variant_axes(data, top)
     both = from_row(axes | {name: value for name, value in changed.items() if value != DEFAULT_WORDS[name]})
     in_part = f", and it took effect in part ({told})" if (told := effect.words(data, top)) else ""
-    coarser = ", and it computes more coarsely (see below)" if both.precision in ("bf16", "fp16") else ""
+    coarser = ", and it computes more coarsely (see below)" if PRECISION.value(both.precision).autocast else ""
     words = (
         f"**In the pilot {named(data, top)} was faster**: {number(rates[top])} images/s against this one's "
         f"{number(own)}, each in one trial. That gives no verdict{coarser}{in_part}. This measures it in rounds, "

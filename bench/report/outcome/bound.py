@@ -47,7 +47,7 @@ def launch_bound_words(data: RunData, row: Any) -> str:  # noqa: ANN401
 
 def given_s(data: RunData, row: Any) -> float:  # noqa: ANN401
     """How long the host takes to give the device a step's work, without making a batch that is made on the host."""
-    on_device = variant_axes(data, row.variant_id)["loader"] == "resident" or math.isnan(row.data_s)
+    on_device = from_row(variant_axes(data, row.variant_id)).loads_on_device or math.isnan(row.data_s)
     return float(row.dispatch_s - (0.0 if on_device else row.data_s))
 
 

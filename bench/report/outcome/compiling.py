@@ -3,13 +3,11 @@
 import math
 
 from bench.analyse.load import RunData
+from bench.core.axes.precision import PRECISION, TF32
 from bench.report.document import Section, Table, paragraphs
 from bench.report.outcome import advice
 from bench.report.page import Report
 from bench.report.words import count, number, seconds
-
-TF32 = (8, 0)
-"""The compute capability from which on there is TF32."""
 
 
 def section(report: Report) -> Section | None:
@@ -53,10 +51,10 @@ MM_WORDS = (
 def tunes_in_tf32(data: RunData) -> bool:
     """Whether a compiled variant has matrix products in place of convolutions that would have taken TF32."""
     ran = [data.variants[v] for v in data.runnable]
-    tuned = [v for v in ran if v.on_cuda and v.compile_mode == "max-autotune" and v.precision == "default"]
+    tuned = [v for v in ran if v.on_cuda and v.tunes and v.precision == PRECISION.default]
     indices = [int(variant.device.partition(":")[2] or 0) for variant in tuned]
     devices = data.run.environment.cuda_devices
-    return any(index < len(devices) and devices[index].capability >= TF32 for index in indices)
+    return any(index < len(devices) and devices[index].capability >= TF32.capability for index in indices)
 
 
 def steps_words(steps: float, batch: float) -> str:

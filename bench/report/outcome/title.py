@@ -29,7 +29,7 @@ def of_profile(page: Page) -> Section:
 
 def measured_on(run: Header) -> str:
     """The machine, the images and the time; and whether the run was cut short."""
-    state = "" if run.status == "complete" else f" **This run is {run.status}, not complete.**"
+    state = "" if run.state.status == "complete" else f" **This run is {run.state.status}, not complete.**"
     return f"{hardware(run.environment)}; {marked(run.data.name)}; {run.started_at.isoformat()}.{state}"
 
 

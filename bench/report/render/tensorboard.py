@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,6 @@ def write(page: TracedPage) -> Path:
 
 def is_installed() -> bool:
     """Whether the package tensorboard is there."""
-    from importlib.util import find_spec  # noqa: PLC0415
-
     return find_spec("tensorboard") is not None
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from bench.analyse.labels import label, named
 from bench.analyse.load import RunData, variant_axes
+from bench.core.axes.precision import PRECISION
 from bench.core.exchange.cause import Cause
 from bench.core.text import MOST_OF_A_REASON
 from bench.report import commands
@@ -98,7 +99,7 @@ def warnings(data: RunData, table: pd.DataFrame) -> list[str]:
     for row in dead.itertuples():
         by_count.setdefault(int(row.live_logits), []).append(named(data, row.variant_id))
     worst = variant_axes(data, dead.loc[dead.live_logits.idxmin(), "variant_id"])["precision"]
-    precision = [] if worst == "default" else [f"--precision {worst}"]
+    precision = [] if worst == PRECISION.default else [f"--precision {worst}"]
     command = f"`{commands.nin(data.run, '--seeds 10', *precision)}`"
     told = "; ".join(f"{live} of {classes} in {', '.join(names)}" for live, names in sorted(by_count.items()))
     return [

@@ -173,7 +173,7 @@ def busy_words(data: RunData) -> list[str]:
 
     Variants with loader workers or threads of their own number wait for a CPU by themselves, and tell nothing.
     """
-    alone = [v for v, variant in data.variants.items() if variant.loader != "workers" and variant.threads is None]
+    alone = [v for v, variant in data.variants.items() if not variant.loads_in_processes and variant.threads is None]
     trials = state(data)
     trials = trials[trials.variant_id.isin(alone)]
     told = [

@@ -39,7 +39,7 @@ class Dry:
     def why_not(self, variant: Variant, tree: Path | None = None) -> str:
         """Why a variant's workload can't be built, or its model not answer or be trained; empty if it can."""
         request = Request(variant=as_row(variant), inputs=self.inputs, seed=self.seed, probes=(Probe.BUILD,))
-        variables = child.environment_of(variant, self.environment.tcmalloc or "", self.cache)
+        variables = child.environment_of(variant, self.environment.libraries, self.cache)
         limit_s = ASK_LIMIT_S * schedule.patience(self.environment.cpu_quota)
         reply = ask_in_tree(request, variables, limit_s, tree=tree)
         return "" if reply.ok else reply.reason

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bench.core import home
+from bench.core.axes.place import Machine
 from bench.core.exchange.messages import Describe
 from bench.core.facts import Environment
 from bench.core.variants import UsageError, Variant
 from bench.plan import schedule
-from bench.plan.matrix import Entry, Machine, excluded_reason
+from bench.plan.matrix import Entry, excluded_reason
 from bench.process import child
 from bench.run.prepare.dry import ASK_LIMIT_S
 from nin.cgroup import limits
@@ -20,7 +21,7 @@ def environment() -> Environment:
     UsageError if torch can't be used, or no temporary file can be written.
     """
     home.temporary()
-    variables = child.environment_of(Variant(), "", Path())
+    variables = child.environment_of(Variant(), {}, Path())
     limit_s = ASK_LIMIT_S * schedule.patience(limits().cpu_quota)
     reply = child.ask(Describe(), variables, limit_s)
     if reply.environment is None:

@@ -102,7 +102,7 @@ def opened(choices: Choices, header: Header, folder: Path, shown: RunProgress, i
     changed = header.state.changed + differences(header.environment, here)
     again = replace(header, inputs=inputs_again(choices, header, shown), state=replace(header.state, changed=changed))
     run = resume(folder, again, shown, scratch_of(folder))
-    run.tcmalloc = here.tcmalloc or ""
+    run.libraries = here.libraries
     return run
 
 

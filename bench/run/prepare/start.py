@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from bench.core.axes.place import Machine, Unseen
 from bench.core.facts import Environment
 from bench.core.header import Header, Learned, PilotCounts, Plan, State, Trees
 from bench.core.home import without_home
@@ -14,8 +15,7 @@ from bench.core.records import RecordError
 from bench.core.variants import UsageError
 from bench.machine.environment import machine
 from bench.plan.choices import Choices
-from bench.plan.cuda import Unseen
-from bench.plan.matrix import Entry, Machine
+from bench.plan.matrix import Entry
 from bench.run.folder import RunFolder, already_there, variant_rows
 from bench.run.prepare import trees
 from bench.run.prepare.dry import Dry
@@ -60,7 +60,7 @@ def begun(choices: Choices, entries: list[Entry], folder: Path, scratch: Path, s
     opened = RunFolder.create(folder, header, variant_rows(entries, reasons))
     own(scratch, folder)
     shown.say(f"data: {header.data.name}")
-    return Run(opened, header, runnable, shown, scratch, trees=roots, tcmalloc=described.tcmalloc or "")
+    return Run(opened, header, runnable, shown, scratch, trees=roots, libraries=described.libraries)
 
 
 def try_models(header: Header, runnable: list[Entry], scratch: Path, shown: RunProgress) -> None:

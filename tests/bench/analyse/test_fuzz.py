@@ -177,7 +177,7 @@ def resume(folder: Path) -> None:
         return
     run.folder.close()
     assert {entry.variant.model for entry in run.entries} == {"nin"}
-    assert run.tcmalloc == ""
+    assert run.libraries == {}
     assert set(run.trees) == set()
 
 

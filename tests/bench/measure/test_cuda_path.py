@@ -24,7 +24,8 @@ from bench.measure.probe import Subject
 from bench.measure.probes import fit, memory
 from bench.measure.timing import stamps, steps
 from bench.measure.workload import Workload
-from bench.plan.matrix import PRESETS, preset
+from bench.plan.matrix import preset
+from bench.plan.presets import PRESETS
 from bench.tasks.factory import build_model
 from nin import data
 from nin.loaders import make_loader

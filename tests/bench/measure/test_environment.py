@@ -10,11 +10,11 @@ import msgspec
 import pytest
 import torch
 
+from bench.core.axes.place import Cuda, Device, Unseen
 from bench.core.facts import CudaDevice, Environment
 from bench.machine import gpus
 from bench.machine.environment import machine
 from bench.measure.system import environment
-from bench.plan.cuda import Cuda, Device, Unseen
 from nin import cgroup
 from nin.cgroup import Limits
 from tests.bench.fake_nvml import WHOLE, fake_nvml

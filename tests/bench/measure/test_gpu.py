@@ -12,7 +12,8 @@ from bench.core.header import PilotCounts
 from bench.core.variants import AXES, LARGEST, Variant
 from bench.machine.environment import machine
 from bench.measure.system.environment import describe
-from bench.plan.matrix import PRESETS, excluded_reason, preset
+from bench.plan.matrix import excluded_reason, preset
+from bench.plan.presets import PRESETS
 from bench.process import child
 from tests.bench.measure.asking import outcome, request, values
 
@@ -23,7 +24,7 @@ VARIANTS = {e.variant.id: e.variant for name in PRESETS for e in preset(name, "c
 def ask(variant: Variant, probes: str, tmp_path: Path, limit_bytes: int | None = None) -> Reply:
     pilot, axes = PilotCounts(plain=3, stamped=2), {name: getattr(variant, name) for name in AXES}
     asked = request(probes, None, pilot_counts=pilot, memory_limit_bytes=limit_bytes, **axes)
-    variables = child.environment_of(variant, "", tmp_path) | {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    variables = child.environment_of(variant, {}, tmp_path) | {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}
     return child.ask(asked, variables, limit_s=600)
 
 

@@ -112,7 +112,7 @@ def test_a_process_grows_by_one_to_two_times_what_an_added_image_saves() -> None
     for batch_size in (4, 32):
         variant = Variant(batch_size=batch_size)
         asked = request("memory", None, model=variant.model, batch_size=batch_size)
-        reply = child.ask(asked, child.environment_of(variant, "", Path()), limit_s=300)
+        reply = child.ask(asked, child.environment_of(variant, {}, Path()), limit_s=300)
         assert reply.ok, reply.reason
         [peaks[batch_size]] = values(reply.samples, "process_peak", "process")
     growth = (peaks[32] - peaks[4]) / 28

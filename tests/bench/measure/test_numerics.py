@@ -8,13 +8,14 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
+from bench.core.axes.precision import PRECISION
 from bench.measure.timing.steps import take_step
 from bench.measure.validity import numerics, numerics_layers, numerics_whole
 from bench.measure.validity.borders import Border
 from bench.measure.validity.effects import compile_counters
 from bench.measure.validity.numerics_layers import Finding, Miss, Yard
 from bench.measure.validity.numerics_whole import Result
-from bench.measure.validity.rounding import GRAIN, ROUNDOFF, moved, precision_of
+from bench.measure.validity.rounding import moved, precision_of
 from bench.measure.validity.weights import NotGatedError, new_model, unit_variance
 from bench.measure.workload import Workload
 from nin import train
@@ -57,8 +58,8 @@ def test_a_gradient_that_is_missing_zero_or_no_number_is_beyond_every_bound() ->
 
 def test_roundoff_is_what_torch_says_and_float32_s_grain_is_finer_than_tf32_s() -> None:
     for name, dtype in (("fp32", torch.float32), ("fp16", torch.float16), ("bf16", torch.bfloat16)):
-        assert ROUNDOFF[name] == torch.finfo(dtype).eps / 2
-    assert GRAIN["fp32"] * 32 == GRAIN["tf32"]
+        assert PRECISION.value(name).roundoff == torch.finfo(dtype).eps / 2
+    assert PRECISION.value("fp32").grain * 32 == PRECISION.value("tf32").grain
 
 
 def test_numbers_move_by_at_most_a_grain_and_by_another_share_each() -> None:
@@ -72,11 +73,11 @@ def test_numbers_move_by_at_most_a_grain_and_by_another_share_each() -> None:
 
 def test_default_is_tf32_on_newer_gpus_alone(real_work: MakeWork, monkeypatch: pytest.MonkeyPatch) -> None:
     work = real_work(batch_size=2, model="tests_models:honest", shape=(1, 28, 28))
-    assert precision_of(work) == "fp32"
+    assert precision_of(work).name == "fp32"
     monkeypatch.setattr(type(work), "device", property(lambda _self: torch.device("cuda")))
     for capability, expected in (((7, 0), "fp32"), ((7, 5), "fp32"), ((8, 0), "tf32"), ((9, 0), "tf32")):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device, told=capability: told)
-        assert precision_of(work) == expected
+        assert precision_of(work).name == expected
 
 
 def test_a_miss_is_a_distance_and_what_of_it_lies_along_the_reference() -> None:
@@ -117,6 +118,14 @@ def test_a_yardstick_is_the_largest_of_several_and_at_least_half_a_grain() -> No
 
     assert Yard.of(0.001, misses) == Yard(distance=3.0, along=0.5)
     assert Yard.of(0.1, misses).distance == 10.0
+
+
+def test_a_yardstick_grows_by_what_plain_code_misses_but_not_beyond_rounding() -> None:
+    yard = Yard(distance=1.0, along=0.1)
+
+    assert yard.widened([]) == yard.widened([Miss(0.5, 100.0, 0.05, 9)]) == yard
+    assert yard.widened([Miss(20.0, 100.0, 10.0, 9), Miss(2.0, 100.0, 0.2, 9)]) == Yard(distance=20.0, along=10.0)
+    assert yard.widened([Miss(1000.0, 100.0, 1000.0, 9)]) == Yard(distance=128.0, along=32.0)
 
 
 def test_what_is_off_is_named() -> None:
@@ -289,6 +298,9 @@ def test_dead_logits_are_counted(real_work: MakeWork) -> None:
     assert numerics.live_logits(real_work(batch_size=10, model="tests_models:honest")) == 10
 
 
+NORMALISED = {"model": "tests_models:normalised", "shape": (1, 28, 28)}
+
+
 class Compiled:
     """A work whose forward is another than its model's, as a compiled variant's is."""
 
@@ -392,3 +404,44 @@ def test_a_model_whose_scores_depend_on_how_often_an_image_comes_gets_each_once(
     scores, gradients = gate_forward(Compiled(work, forward).work)
 
     assert (scores.share <= 1, gradients.share <= 1, sizes) == (True, True, [8])
+
+
+@pytest.mark.parametrize("batch_size", [32, 128, 512])
+def test_torch_s_own_sums_in_the_variant_s_layout_and_batch_are_no_fault(batch_size: int, real_work: MakeWork) -> None:
+    """On the CPU, torch's batch norm adds up in float32 in nhwc: its errors grow with the batch."""
+    work = real_work(batch_size=batch_size, precision="fp32", memory_format="nhwc", **NORMALISED)
+    scores, gradients = gate_forward(Compiled(work, lambda model, x: model(x)).work)
+
+    assert scores.share < 0.5
+    assert gradients.share < 0.5
+
+
+@pytest.mark.parametrize("batch_size", [32, 512])
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+def test_faults_of_a_compiled_variant_are_found_in_each_layout_at_each_batch(
+    layout: str, batch_size: int, real_work: MakeWork
+) -> None:
+    axes = {"batch_size": batch_size, "precision": "fp32", "memory_format": layout} | NORMALISED
+    scores, _ = gate_forward(Compiled(real_work(**axes), lambda model, x: model(x) * 1.01).work)
+    work = Compiled(real_work(**axes), lambda model, x: model(x)).work
+    work.trainer.model.get_parameter("3.weight").register_hook(lambda gradient: -gradient)
+    _, gradients = gate_forward(work)
+
+    assert scores.share > 1
+    assert (gradients.what, gradients.share > 1) == ("gradients of 3.weight", True)
+
+
+def test_a_gradient_next_to_nothing_has_a_large_batch_s_rounding_for_itself_alone() -> None:
+    old, large = {"a": 1e-3, "b": 2e-3, "bias": 3e-3}, {"a": 5e-3, "b": 1e-3, "bias": 0.5}
+
+    assert numerics_whole.gradient_bounds([old], large, {"bias"}) == {"a": 0.04, "b": 0.04, "bias": 4.0}
+    assert numerics_whole.small_ones(result(a=[1.0], b=[2e-3], bias=[5e-4])) == {"bias"}
+
+
+def test_code_of_one_s_own_that_is_wrong_in_a_layout_is_found_compiled_too(real_work: MakeWork) -> None:
+    work = real_work(
+        batch_size=64, precision="fp32", memory_format="nhwc", model="tests_models:wrong_in_nhwc", shape=(1, 28, 28)
+    )
+    scores, _ = gate_forward(Compiled(work, lambda model, x: model(x)).work)
+
+    assert scores.share > 1

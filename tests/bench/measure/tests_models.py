@@ -114,6 +114,27 @@ def normalised(in_channels: int, num_classes: int) -> nn.Module:
     )  # fmt: skip
 
 
+def adds_up_many(in_channels: int, num_classes: int) -> nn.Module:
+    """Batch norms whose sums have many terms of one sign, and gradients that are alike all over an image."""
+    return nn.Sequential(
+        nn.Conv2d(in_channels, 16, 3), nn.ReLU(), nn.BatchNorm2d(16), nn.Conv2d(16, 16, 3), nn.ReLU(),
+        nn.BatchNorm2d(16), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, num_classes),
+    )  # fmt: skip
+
+
+class WrongInNhwc(nn.Module):
+    """Off by a hundredth for images that lie in nhwc."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        nhwc = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+        return x * 1.01 if nhwc else x * 1.0
+
+
+def wrong_in_nhwc(in_channels: int, num_classes: int) -> nn.Module:
+    """A layer of one's own that is wrong in a layout."""
+    return Block(in_channels, num_classes, WrongInNhwc())
+
+
 class AddsUpTheBatch(nn.Module):
     """Adds to each image what all of the batch come to."""
 

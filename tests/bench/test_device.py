@@ -6,12 +6,18 @@ from dataclasses import replace
 import pytest
 import torch
 
+from bench.core.axes.device import runs_on
+from bench.core.axes.place import Cuda, Device, Machine, Unseen
 from bench.core.variants import Variant
-from bench.plan.cuda import Cuda, Device, Unseen, runs_on, why_not
+from bench.plan.matrix import excluded_reason
 
 PYPI = ("sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120", "compute_120")
 """Of torch 2.14 for CUDA 13.0 on x86_64 (torch.cuda.PYTORCH_RELEASES_CODE_CC), with the newest as PTX."""
 TORCH = Cuda(torch="2.14.1", version="13.0")
+
+
+def why_not(variant: Variant, cuda: Cuda) -> str:
+    return excluded_reason(variant, Machine(cuda=cuda, cxx_compiler=True, c_compiler=True, python_headers=True))
 
 
 @pytest.mark.parametrize(

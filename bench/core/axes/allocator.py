@@ -1,0 +1,69 @@
+"""What gives the process its memory on the host."""
+
+from dataclasses import dataclass
+
+from bench.core.axes.axis import Axis, Value, by_name
+from bench.core.axes.place import Place
+
+NEVER_RETURN = "100000000000"  # bytes: far beyond any memory
+LIBRARIES = ("libjemalloc", "libtcmalloc", "libmimalloc")
+"""Allocators that would stand in glibc's place, as files of a process are called."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocator(Value):
+    """What an allocator needs, and what its process must show."""
+
+    glibc: tuple[int, int] | None = None
+    """The least glibc that has the setting; None for what is no setting of glibc."""
+    huge_pages: bool = False
+    """Whether it needs transparent huge pages, and its process must have used some."""
+    library: str = ""
+    """One of LIBRARIES, which its process must have loaded; it has none of the others."""
+    most_faulted_share: float = 1.0
+    """Some step must map no more of the process anew than this share of it."""
+
+    @property
+    def keeps(self) -> bool:
+        """Whether freed memory stays with the process."""
+        return self.most_faulted_share < 1
+
+    def why_not(self, place: Place) -> str:
+        """Why it can't run on a machine, in words; empty where nothing is known against it."""
+        machine = place.machine
+        if self.glibc is not None and machine.glibc is None:
+            return f"{self.name} is a setting of glibc, which this system does not use"
+        if self.glibc is not None and machine.glibc is not None and machine.glibc < self.glibc:
+            return f"{self.name} needs glibc {'.'.join(map(str, self.glibc))}"
+        if self.huge_pages and machine.huge_pages not in ("madvise", "always"):
+            return f"transparent huge pages are set to {machine.huge_pages or 'unknown'}"
+        return Value.why_not(self, place)
+
+
+ALLOCATOR = Axis(
+    default="default",
+    values=by_name(
+        Allocator("default"),
+        Allocator(
+            "kept",
+            variables={"MALLOC_TRIM_THRESHOLD_": NEVER_RETURN, "MALLOC_MMAP_THRESHOLD_": NEVER_RETURN},
+            glibc=(2, 0),
+            # The heap still grows in the first steps (up to 5 % of NiN's process at batch 32), while the default maps
+            # about 30 % in every one.
+            most_faulted_share=0.12,
+        ),
+        Allocator(
+            "hugepages",
+            variables={"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"},
+            glibc=(2, 35),
+            huge_pages=True,
+        ),
+        Allocator(
+            "tcmalloc",
+            preload=("tcmalloc_minimal", "tcmalloc"),
+            package="libtcmalloc-minimal4",
+            exports=("LD_PRELOAD=libtcmalloc_minimal.so.4",),
+            library="libtcmalloc",
+        ),
+    ),
+)

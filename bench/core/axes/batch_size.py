@@ -1,0 +1,29 @@
+"""Images a step."""
+
+from bench.core.axes.axis import Axis, SetBy, Value
+
+CPU_BATCH = 32
+CUDA_BATCH = 128
+LARGEST = "max"
+"""The batch size that stands for the largest that fits."""
+
+
+def _value(text: str) -> Value:
+    return Value(text, words=f"batch {text}")
+
+
+def _parsed(text: str) -> str | int:
+    return text if text == LARGEST else int(text)
+
+
+BATCH_SIZE = Axis(
+    default=str(CPU_BATCH),
+    pattern=rf"[1-9]\d*|{LARGEST}",
+    what=f"a whole number of at least 1, or {LARGEST}",
+    of=_value,
+    parse=_parsed,
+    mark="b{}",
+    always_in_id=True,
+    in_baseline=True,
+    set_by=SetBy.NIN,
+)

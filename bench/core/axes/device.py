@@ -1,0 +1,75 @@
+"""The device that trains."""
+
+import re
+
+from bench.core.axes.axis import Axis, SetBy, Value
+from bench.core.axes.place import Capability, Cuda, Device, Place, Unseen, dotted
+
+ANOTHER = "take a Python with another torch (nox takes the one that NIN_PYTHON names)"
+
+
+class DeviceValue(Value):
+    """The CPU or a CUDA device."""
+
+    __slots__ = ()
+
+    def why_not(self, place: Place) -> str:
+        """Why torch can't use the device, in words; empty where nothing is known against it."""
+        if not place.on_cuda:
+            return ""
+        cuda = place.machine.cuda
+        if cuda.unseen:
+            return unseen_words(cuda, cuda.unseen)
+        if place.gpu is None:
+            return f"only {len(cuda.devices)} CUDA devices"
+        return no_kernels_words(place.gpu, cuda)
+
+
+def unseen_words(cuda: Cuda, why: Unseen) -> str:
+    """Why torch sees no device, with the way out."""
+    return {
+        Unseen.NO_DRIVER: "no CUDA device",
+        Unseen.OLD_DRIVER: f"NVIDIA's driver {cuda.driver} is too old for torch {cuda.torch}, which is built for CUDA "
+        f"{cuda.version} and needs driver {cuda.least_driver}: update it, or {ANOTHER}",
+        Unseen.CPU_TORCH: f"torch {cuda.torch} is built without CUDA, though NVIDIA's driver {cuda.driver} is here: "
+        f"{ANOTHER}",
+        Unseen.UNTOLD: f"torch {cuda.torch} (CUDA {cuda.version}) sees no CUDA device, though NVIDIA's driver "
+        f"{cuda.driver} is here: look at CUDA_VISIBLE_DEVICES, and whether a container was given the GPU",
+    }[why]
+
+
+def no_kernels_words(device: Device, cuda: Cuda) -> str:
+    """That torch has no kernels for a device; empty where it has some, or they are not known."""
+    if not cuda.architectures or any(runs_on(device.capability, name) for name in cuda.architectures):
+        return ""
+    return (
+        f"torch {cuda.torch} has no kernels for this GPU, whose compute capability is {dotted(device.capability)}: "
+        f"they are for {' '.join(cuda.architectures)}: {ANOTHER}"
+    )
+
+
+def runs_on(capability: Capability, architecture: str) -> bool:
+    """Whether a device runs what is built for an architecture (CUDA C++ Programming Guide, compute capabilities).
+
+    What is compiled (sm) runs on the same major version, PTX (compute) on any later one; with an `a` on that one
+    capability alone, with an `f` within its family. True for a name of another kind.
+    """
+    match = re.fullmatch(r"(sm|compute)_(\d+)(\d)([af]?)", architecture)
+    if match is None:
+        return True
+    built = (int(match[2]), int(match[3]))
+    if match[4] == "a":
+        return capability == built
+    anywhere = match[1] == "compute" and not match[4]
+    return capability >= built and (anywhere or capability[0] == built[0])
+
+
+DEVICE = Axis(
+    default="cpu",
+    pattern=r"cpu|cuda(?::\d+)?",
+    what="cpu, cuda or cuda:N",
+    of=DeviceValue,
+    always_in_id=True,
+    in_baseline=True,
+    set_by=SetBy.NIN,
+)

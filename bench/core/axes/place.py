@@ -1,0 +1,109 @@
+"""Place: what of a machine and its devices decides whether a value of an axis can run there."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+LEAST_DRIVER = {11: 450, 12: 525, 13: 580}
+"""By CUDA's major version, the least driver (NVIDIA, CUDA Compatibility, "Minor Version Compatibility")."""
+
+Capability = tuple[int, int]
+
+
+class Unseen(Enum):
+    """Why torch sees no CUDA device."""
+
+    NO_DRIVER = auto()
+    OLD_DRIVER = auto()
+    CPU_TORCH = auto()
+    UNTOLD = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """What of a CUDA device decides which variants run on it."""
+
+    capability: Capability
+    multiprocessors: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cuda:
+    """The devices that torch sees, and what lies between them and torch; empty for what is not there."""
+
+    devices: tuple[Device, ...] = ()
+    driver: str = ""
+    torch: str = ""
+    version: str = ""
+    """Of the CUDA that torch is built for."""
+    architectures: tuple[str, ...] = ()
+    """For which torch has kernels: sm_80, compute_90."""
+
+    @property
+    def unseen(self) -> Unseen | None:
+        """Why torch sees no device; None where it sees one."""
+        if self.devices:
+            return None
+        if not self.driver:
+            return Unseen.NO_DRIVER
+        if not self.version:
+            return Unseen.CPU_TORCH
+        return Unseen.OLD_DRIVER if major(self.driver) < self.least_driver else Unseen.UNTOLD
+
+    @property
+    def least_driver(self) -> int:
+        """The oldest driver that this torch works with; 0 where that is not known."""
+        return LEAST_DRIVER.get(major(self.version), 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What of a machine decides which variants can run there."""
+
+    cuda: Cuda = field(default_factory=Cuda)
+    cxx_compiler: bool = False
+    c_compiler: bool = False
+    python_headers: bool = False
+    """Whether Python.h is there."""
+    glibc: tuple[int, int] | None = None
+    huge_pages: str = ""
+    """The kernel's setting of transparent huge pages: always, madvise, never or unknown."""
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    """By the name of the value that loads it first, the file of each library that is there."""
+    cores: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A device of a machine: what decides whether a value of an axis can run on it."""
+
+    device: str = "cpu"
+    machine: Machine
+
+    @property
+    def on_cuda(self) -> bool:
+        """Whether it is a CUDA device."""
+        return self.device.startswith("cuda")
+
+    @property
+    def index(self) -> int:
+        """The number of the CUDA device."""
+        return int(self.device.partition(":")[2] or 0)
+
+    @property
+    def gpu(self) -> Device | None:
+        """The CUDA device; None on a CPU, and for a device that is not there."""
+        devices = self.machine.cuda.devices
+        return devices[self.index] if self.on_cuda and self.index < len(devices) else None
+
+
+def major(version: str) -> int:
+    """The first number of a version; 0 where it has none."""
+    match = re.match(r"\d+", version)
+    return int(match[0]) if match else 0
+
+
+def dotted(capability: Capability) -> str:
+    """A compute capability as it is written."""
+    return f"{capability[0]}.{capability[1]}"

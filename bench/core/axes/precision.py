@@ -1,0 +1,116 @@
+"""The precision in which a step computes."""
+
+import math
+from dataclasses import dataclass
+
+from bench.core.axes.axis import Axis, SetBy, Value, by_name
+from bench.core.axes.place import Capability, Place, dotted
+
+AMPERE: Capability = (8, 0)
+"""From which on CUDA devices compute TensorFloat-32 and bfloat16."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Precision(Value):
+    """What measuring needs of a precision."""
+
+    autocast: str = ""
+    """The type of autocast around forward and loss; empty without autocast."""
+    scaled: bool = False
+    """Whether a GradScaler scales the loss."""
+    roundoff: float = math.nan
+    """Unit roundoff: half the distance from 1 to the next number. NaN where it depends on the device."""
+    grain: float = math.nan
+    """By how much a number may move, as a share of it: the unit roundoff where products are rounded to the precision
+    and added up in float32. float32 itself rounds at each of many thousand additions: its grain is 256 times its
+    roundoff. TensorFloat-32 is 32 times that grain. NaN where it depends on the device."""
+    own_kernels: bool = False
+    """Whether it has kernels of its own, which may round more often than products need."""
+    capability: Capability = (0, 0)
+    """The least that a CUDA device must have."""
+
+    @property
+    def computed_in(self) -> str:
+        """The type that layers compute in and give."""
+        return self.autocast or "float32"
+
+    def why_not(self, place: Place) -> str:
+        """Why it can't run on a device, in words; empty where nothing is known against it."""
+        if place.gpu is not None and place.gpu.capability < self.capability:
+            has = dotted(place.gpu.capability)
+            return f"{self.name} needs compute capability {dotted(self.capability)}, this device has {has}"
+        return Value.why_not(self, place)
+
+
+def _autocast(dtype: str) -> tuple[str, ...]:
+    return (
+        f"with torch.autocast(device.type, dtype=torch.{dtype}):  # around forward and loss",
+        "    loss = F.cross_entropy(model(x), y)",
+    )
+
+
+IEEE = Precision(
+    "fp32",
+    roundoff=2.0**-24,
+    grain=2.0**-16,
+    python=(
+        'torch.backends.cuda.matmul.fp32_precision = "ieee"',
+        'torch.backends.cudnn.conv.fp32_precision = "ieee"',
+    ),
+    flags={
+        "backends.cuda.matmul.fp32_precision": "ieee",
+        "backends.cudnn.conv.fp32_precision": "ieee",
+        "backends.mkldnn.matmul.fp32_precision": "ieee",
+        "backends.mkldnn.conv.fp32_precision": "ieee",
+    },
+)
+TF32 = Precision(
+    "tf32",
+    roundoff=2.0**-11,
+    grain=2.0**-11,
+    own_kernels=True,
+    flags={"backends.cuda.matmul.fp32_precision": "tf32", "backends.cudnn.conv.fp32_precision": "tf32"},
+    needs_cuda="TF32 exists on CUDA devices only",
+    capability=AMPERE,
+)
+BF16 = Precision(
+    "bf16",
+    autocast="bfloat16",
+    roundoff=2.0**-8,
+    grain=2.0**-8,
+    own_kernels=True,
+    python=_autocast("bfloat16"),
+    capability=AMPERE,
+)
+FP16 = Precision(
+    "fp16",
+    autocast="float16",
+    scaled=True,
+    roundoff=2.0**-11,
+    grain=2.0**-11,
+    own_kernels=True,
+    python=(
+        "scaler = torch.amp.GradScaler(device.type)  # once",
+        *_autocast("float16"),
+        "scaler.scale(loss).backward()",
+        "scaler.step(optimizer)",
+        "scaler.update()",
+    ),
+)
+PRECISION = Axis(
+    default="default",
+    values=by_name(Precision("default"), IEEE, TF32, BF16, FP16),
+    always_in_id=True,
+    set_by=SetBy.TRAINER,
+    overrides=("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"),
+)
+
+
+def computed(name: str, capability: Capability | None) -> Precision:
+    """What a precision computes in on a CUDA device of this capability, or on a CPU (None).
+
+    torch's default is TF32 in a newer GPU's convolutions, and IEEE float32 elsewhere.
+    """
+    if name != PRECISION.default:
+        return PRECISION.value(name)
+    return TF32 if capability is not None and capability >= TF32.capability else IEEE

@@ -1,0 +1,69 @@
+"""The choices that change a training's speed and not its recipe: each value by its name. No torch here."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Precision:
+    """What a precision sets."""
+
+    flag: str = ""
+    """What torch's float32 flags are set to, ieee or tf32; they stay as torch has them where empty."""
+    autocast: str = ""
+    """torch's type of autocast around forward and loss; no autocast where empty."""
+    scaled: bool = False
+    """Whether a GradScaler scales the loss."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompileMode:
+    """How torch.compile is called."""
+
+    compiles: bool = True
+    mode: str | None = None
+    graphs: bool = False
+    """Whether it has CUDA graphs on CUDA devices."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimizer:
+    """Which of its implementations of Adam torch takes; None leaves it to torch."""
+
+    foreach: bool | None = None
+    fused: bool | None = None
+
+
+PRECISIONS = {
+    "default": Precision(),
+    "fp32": Precision(flag="ieee"),
+    "tf32": Precision(flag="tf32"),
+    "bf16": Precision(autocast="bfloat16"),
+    "fp16": Precision(autocast="float16", scaled=True),
+}
+MEMORY_FORMATS = {"nchw": "contiguous_format", "nhwc": "channels_last"}
+"""By torch's names."""
+COMPILE_MODES = {
+    "eager": CompileMode(compiles=False),
+    "inductor": CompileMode(),
+    "reduce-overhead": CompileMode(mode="reduce-overhead", graphs=True),
+    "max-autotune": CompileMode(mode="max-autotune", graphs=True),
+}
+OPTIMIZERS = {"default": Optimizer(), "foreach": Optimizer(foreach=True), "fused": Optimizer(fused=True)}
+SYNCS = ("epoch", "step")
+CUDNN_BENCHMARKS = ("off", "on")
+CHOICES: Mapping[str, Iterable[str]] = {
+    "precision": PRECISIONS,
+    "memory_format": MEMORY_FORMATS,
+    "compile_mode": COMPILE_MODES,
+    "optimizer": OPTIMIZERS,
+    "sync": SYNCS,
+    "cudnn_benchmark": CUDNN_BENCHMARKS,
+}
+"""The names of the values of each choice, the default first."""
+
+
+def words(name: str) -> str:
+    """The values of a choice as a sentence has them: `default, foreach or fused`."""
+    *others, last = CHOICES[name]
+    return f"{', '.join(others)} or {last}"
