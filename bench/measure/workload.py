@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Sampler
 from bench.core.axes.axis import SetBy
 from bench.core.exchange.cause import Cause
 from bench.core.variants import AXES, DEFAULTS, Variant
-from bench.measure.flags import set_flags
+from bench.measure.system.flags import set_flags
 from bench.tasks.factory import build_model
 from nin import data
 from nin.loaders import Batch, Loader, make_loader

@@ -20,8 +20,8 @@ from bench.core.axes.place import Machine
 from bench.core.axes.precision import PRECISION
 from bench.core.records import VARIANTS, read_variants
 from bench.core.variants import AXES, Variant, as_row, from_row, parse_id
-from bench.measure.flags import set_flags, wrong_flag
 from bench.measure.system import environment
+from bench.measure.system.flags import set_flags, wrong_flag
 from bench.measure.workload import SETTINGS
 from bench.plan.matrix import Entry, excluded_reason, preset
 from bench.process import child

@@ -15,9 +15,9 @@ from bench.core.axes.allocator import ALLOCATOR, LIBRARIES
 from bench.core.exchange.cause import Cause, Fault, fault
 from bench.core.exchange.messages import LayerFacts
 from bench.core.variants import Variant
-from bench.measure.flags import wrong_flag
 from bench.measure.leaves import block_of, leaves, named, paths, tensors, type_of
 from bench.measure.samples import Samples
+from bench.measure.system.flags import wrong_flag
 from bench.measure.timing.layers import computed_anew
 from bench.measure.validity.effects import compile_counters
 from bench.measure.workload import Workload

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bench.core.facts import CudaDevice, Environment
 from bench.core.variants import Variant
 from bench.gpu.recorder import Recorder, Told
 from bench.gpu.steps import floors, times
@@ -17,13 +18,13 @@ def test_a_precision_that_this_device_has_not_is_skipped_with_the_reason(
     recorder: Callable[..., Recorder], told: Callable[[], Told], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A T4 has no bf16: its steps would be measured in something else."""
-    card = {"name": "Made-up T4", "memory_bytes": 2**34, "capability": [7, 5]}
+    card = CudaDevice(name="Made-up T4", memory_bytes=2**34, capability=(7, 5))
     taken: list[str] = []
 
     def step(variant: Variant, *_: object, **__: object) -> None:
         taken.append(variant.id)
 
-    monkeypatch.setattr(times, "describe", lambda: {"cuda_devices": [card]})
+    monkeypatch.setattr(times, "describe", lambda: Environment(cuda_devices=[card]))
     monkeypatch.setattr(times, "clock_for", lambda _: None)
     monkeypatch.setattr(times, "known_work", lambda *_: None)
     monkeypatch.setattr(floors, "copy_bytes_per_s", lambda *_: 1e11)
