@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from msgspec.structs import asdict, replace
 
@@ -98,7 +97,7 @@ def ask_in_tree(
     return replace(reply, reason=reply.reason.replace(without_home(str(tree)), tree.name).replace(str(tree), tree.name))
 
 
-def _record(run: Run, trial: schedule.Planned, row: dict[str, Any], reply: Reply) -> dict[str, Any]:
+def _record(run: Run, trial: schedule.Planned, row: dict[str, object], reply: Reply) -> dict[str, object]:
     """Write a trial with its samples; its row. ValueError where the reply's rows are none of these files."""
     whole = row | {"status": reply.status, "cause": reply.cause or "", "reason": reply.reason} | asdict(reply.state)
     trial_id = {"trial_id": row["trial_id"]}

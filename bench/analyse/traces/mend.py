@@ -18,7 +18,9 @@ import msgspec
 
 from bench.core.traces import LAYER, owner_of, range_name
 
-Event = dict[str, Any]
+Json = dict[str, Any]
+"""A JSON object: a trace, or one event of it."""
+Event = Json
 
 Microseconds = Annotated[float, msgspec.Meta(ge=-1e18, le=1e18)]
 Duration = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
@@ -89,11 +91,11 @@ def write(raw: Path, target: Path) -> None:
         json.dump(trace | {"traceEvents": fresh}, file)
 
 
-def read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> Json:
     """A trace, its events of the types that are read of them; ValueError or OSError where the file is none."""
     try:
         with gzip.open(path, "rb") as file:
-            trace: dict[str, Any] = msgspec.json.decode(file.read())
+            trace: Json = msgspec.json.decode(file.read())
         msgspec.convert(trace, TraceShape)
         for number, event in enumerate(trace["traceEvents"]):
             timed = event.get("cat") in TIMED or event.get("ph") == "X"

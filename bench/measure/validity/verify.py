@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from msgspec.structs import asdict, replace
@@ -88,7 +87,7 @@ def format_of(tensor: torch.Tensor) -> str:
     return "both" if len(held) == len(MEMORY_FORMATS) else held[0] if held else "other"
 
 
-def as_rows(facts: list[LayerFacts]) -> list[dict[str, Any]]:
+def as_rows(facts: list[LayerFacts]) -> list[dict[str, object]]:
     """The facts as rows of layers.csv, without trial and variant."""
     return [asdict(fact) for fact in facts]
 

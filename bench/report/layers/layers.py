@@ -1,12 +1,12 @@
 """The section of layers: what each costs forward and backward, and whether the parts add up."""
 
 from functools import partial
-from typing import Any
 
 import pandas as pd
 
 from bench.analyse import heaviest, tables
 from bench.analyse.labels import label, named
+from bench.analyse.tables.columns import Row
 from bench.core.text import code, marked
 from bench.report.document import Block, Figure, Paragraph, Section, Table, paragraphs
 from bench.report.figures import plots
@@ -102,7 +102,7 @@ def difference_words(report: Report, chosen: list[str]) -> list[str]:
     return [f"Against the {names[0]}, {names[1]} {' and '.join(parts)}, forward and backward together."]
 
 
-def layer_cells(row: dict[str, Any]) -> dict[str, object]:
+def layer_cells(row: Row) -> dict[str, object]:
     """A layer's row as it is shown: bounds only where they matter."""
     small = not row["share_of_step"] >= NEEDS_BOUNDS
     forward, backward = (

@@ -1,7 +1,6 @@
 """The section with the table of variants: what came out of each."""
 
 from functools import partial
-from typing import Any
 
 import pandas as pd
 
@@ -9,6 +8,7 @@ from bench.analyse import tables
 from bench.analyse.labels import label, named
 from bench.analyse.load import RunData
 from bench.analyse.stats import Interval
+from bench.analyse.tables.columns import Row
 from bench.analyse.verdicts import UNDECIDED, delta_of, smallest_seen
 from bench.core.metrics.metric import MetricTable
 from bench.core.metrics.registry import in_table
@@ -72,7 +72,7 @@ def in_part_words(data: RunData, steps: pd.DataFrame) -> list[str]:
     return [f"*In part*: not all of a variant took effect: {'; '.join(told)}."] if told else []
 
 
-def epoch_words(row: dict[str, Any]) -> str:
+def epoch_words(row: Row) -> str:
     """An epoch's duration, and whether it was measured."""
     if not row["epoch_s"] > 0:
         return ""

@@ -1,12 +1,11 @@
 """What a verb shows in a terminal at its end."""
 
-from typing import Any
-
 import pandas as pd
 from rich.console import Console
 
 from bench.analyse import tables
 from bench.analyse.load import RunData
+from bench.analyse.tables.columns import Row
 from bench.core.metrics.metric import MetricTable
 from bench.core.metrics.registry import in_table, metric
 from bench.core.text import MOST_OF_A_LINE, distinct, escaped, marked, shell_word
@@ -65,7 +64,7 @@ def variants_table(data: RunData, steps: pd.DataFrame, *, with_ratio: bool) -> T
     )
 
 
-def cells_of(data: RunData, row: dict[str, Any], *, with_ratio: bool) -> dict[str, str]:
+def cells_of(data: RunData, row: Row, *, with_ratio: bool) -> dict[str, str]:
     """The cells of a variant by their columns' names, empty where something is not known.
 
     What the host does for a step stands where it was measured on a CPU, what the device does where on a GPU.

@@ -1,12 +1,12 @@
 """The section on whether each variant is what its name says: numerics, live logits, types, layouts, skipped steps."""
 
 import math
-from typing import Any
 
 import pandas as pd
 
 from bench.analyse.labels import label, named
 from bench.analyse.load import RunData, variant_axes
+from bench.analyse.tables.columns import Row
 from bench.core.axes.precision import PRECISION
 from bench.core.exchange.cause import Cause
 from bench.core.text import MOST_OF_A_REASON
@@ -57,7 +57,7 @@ def section(report: Report) -> Section | None:
     )
 
 
-def cells(data: RunData, row: dict[str, Any]) -> dict[str, str]:
+def cells(data: RunData, row: Row) -> dict[str, str]:
     """A variant's row as it is shown."""
     v = row["variant_id"]
     skipped = [data.spread(v, f"skipped_{when}", "process").estimate for when in ("settling", "timed")]
@@ -75,7 +75,7 @@ def cells(data: RunData, row: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def gate_words(row: dict[str, Any]) -> str:
+def gate_words(row: Row) -> str:
     """What the gate said of a variant; it is the last of the checks, so that others end before it."""
     if not math.isnan(row["gradient_bound"]):
         return "passed"

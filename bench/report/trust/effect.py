@@ -1,12 +1,12 @@
 """Which variants took effect in part, as a page tells it."""
 
 import math
-from typing import Any
 
 import pandas as pd
 
 from bench.analyse import tables
 from bench.analyse.load import RunData, cell, variant_axes
+from bench.analyse.tables.columns import Row
 from bench.core import partial
 from bench.core.partial import Share, What
 from bench.core.variants import from_row
@@ -43,7 +43,7 @@ def words(data: RunData, variant_id: str, tree: str | None = None) -> str:
     return ", ".join(share.words for share in missed(data, variant_id, tree))
 
 
-def verdict_words(data: RunData, row: dict[str, Any]) -> str:
+def verdict_words(data: RunData, row: Row) -> str:
     """The verdict of a row of the steps table, or why it has none; and whether the variant took effect in part."""
     status, _ = tables.outcome(data, row["variant_id"])
     told = str(row["verdict"]) if status in ("ok", "invalid") else status

@@ -2,9 +2,9 @@
 
 import re
 import shlex
-from typing import Any
 
 from bench.analyse import tables
+from bench.analyse.tables.columns import Row
 from bench.core.text import MOST_OF_A_LINE, MOST_OF_A_REASON, code, marked, shell_word, shortened, visible
 from bench.report import commands
 from bench.report.document import Block, Code, Paragraph, Section, Table
@@ -52,7 +52,7 @@ def environment_value(name: str, value: object) -> str:
     return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
-def device_words(device: dict[str, Any]) -> str:
+def device_words(device: Row) -> str:
     """A CUDA device with what is known of it."""
     known = {name: value for name, value in device.items() if value is not None}
     told = [size(known["memory_bytes"])]
