@@ -4,6 +4,7 @@ A reply is written whatever happens, short of the process being killed. What lib
 parent gave as standard output.
 """
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -30,8 +31,11 @@ def answer(request: Describe | Request) -> Reply:
         return Reply(environment=describe())
     if request.tree:
         sources.put_first(Path(request.tree))
+    gc.disable()  # modules stay: to look through them again and again would cost a trial a tenth of its start
     from bench.measure import trial  # noqa: PLC0415 - it imports torch, and `nin` of the tree
 
+    gc.freeze()
+    gc.enable()
     return trial.answer(request)
 
 
