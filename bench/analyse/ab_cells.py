@@ -32,13 +32,13 @@ class Change:
     head_s: float = math.nan
     ratio: Interval = NOTHING
     verdict: str = ""
-    """Empty where the cell is worth too little to judge, or only one tree has it."""
+    """Empty if the cell is worth too little to judge, or only one tree has it."""
     flag: str = ""
     """FASTER or SLOWER by the first rounds."""
     confirmed: bool | None = None
-    """Whether fresh rounds alone said the same; None where nothing was flagged, or they are not all there."""
+    """Whether fresh rounds alone said the same; None if nothing was flagged, or they are not all there."""
     p: float = math.nan
-    """Of the fresh rounds: one-sided, against delta, adjusted by Holm."""
+    """Of the fresh rounds: one-sided, compared with delta, adjusted by Holm."""
     worth: float = math.nan
     """What the ratio makes of the base's seconds, less those, over the base's step; within rounds, as the ratio is."""
     n: int = 0
@@ -63,7 +63,7 @@ class Stage:
     cells: dict[Key, pd.DataFrame]
     """Seconds: a row a round, a column an arm."""
     controls: list[Control]
-    """The base's step against itself, by variant."""
+    """The base's step compared with itself, by variant."""
 
     @property
     def noisy(self) -> set[str]:
@@ -108,7 +108,7 @@ def median_s(arms: pd.DataFrame, names: list[str]) -> float:
 
 
 def whole_rounds(cells: dict[Key, pd.DataFrame], key: Key) -> pd.DataFrame:
-    """The fresh rounds of a cell, those with a dead trial left out; none where it lacks one that its step has."""
+    """The fresh rounds of a cell, those with a dead trial left out; none if it lacks one that its step has."""
     step = complete(cells.get((key[0], "step", "", "")))
     arms = complete(cells.get(key))
     return arms if len(arms) == len(step) and (arms > 0).to_numpy().all() else arms.iloc[:0]

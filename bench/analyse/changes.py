@@ -41,14 +41,14 @@ def gate(data: RunData) -> list[Change]:
     FASTER and SLOWER stand in `flag` alone: only fresh rounds make verdicts of them.
     """
     stage = stage_of(data, "measure")
-    found = []
+    all_cells = []
     for variant_id in data.variants:
         if variant_id in data.excluded:
             reason = f"not run: {data.excluded[variant_id]}"
-            found.append(Change(variant_id=variant_id, verdict=INVALID, reason=reason))
+            all_cells.append(Change(variant_id=variant_id, verdict=INVALID, reason=reason))
         else:
-            found += _of_variant(data, variant_id, stage)
-    return found
+            all_cells += _of_variant(data, variant_id, stage)
+    return all_cells
 
 
 def flagged(data: RunData) -> list[Flagged]:
@@ -58,7 +58,7 @@ def flagged(data: RunData) -> list[Flagged]:
 
 
 def changes(data: RunData) -> list[Change]:
-    """Every cell with its verdict: FASTER and SLOWER only where fresh rounds alone confirm it."""
+    """Every cell with its verdict: FASTER and SLOWER only if fresh rounds alone confirm it."""
     fresh = stage_of(data, "confirm")
     cells = data.run.state.flagged or ()
     declared: dict[Key, str] = {(c.variant_id, c.scope, c.layer, c.phase): c.flag for c in cells}
@@ -67,17 +67,17 @@ def changes(data: RunData) -> list[Change]:
     # What can't be decided stays in the family: leaving it out would make the others look surer.
     p_values = [_p_of(data, key, declared[key], arms[key]) if key in whole else 1.0 for key in declared]
     adjusted = dict(zip(declared, holm(p_values), strict=True))
-    found = [
+    all_cells = [
         _decided(c, fresh, adjusted[c.key] if c.key in whole and c.flag == declared[c.key] else None) if c.flag else c
         for c in gate(data)
     ]
-    return [_doubted(c, NOISY, "") if data.variants[c.variant_id].device in fresh.noisy else c for c in found]
+    return [_doubted(c, NOISY, "") if data.variants[c.variant_id].device in fresh.noisy else c for c in all_cells]
 
 
 def exit_code(found: list[Change], died: list[Deaths], *, strict: bool) -> int:
-    """What CI is told.
+    """The exit code for CI.
 
-    | code | where |
+    | code | if |
     | --- | --- |
     | 1 | a cell is SLOWER, confirmed |
     | 5 | else, the head of a variant dies more often than its base |
@@ -87,7 +87,7 @@ def exit_code(found: list[Change], died: list[Deaths], *, strict: bool) -> int:
     """
     if any(c.verdict == SLOWER for c in found):
         return REGRESSED
-    if any(told.more_in_head for told in died):
+    if any(deaths.more_in_head for deaths in died):
         return DIES
     steps = [c for c in found if c.scope == "step"]
     if not steps or any(c.verdict == INVALID for c in steps):
@@ -122,8 +122,8 @@ def _of_variant(data: RunData, variant_id: str, stage: Stage) -> list[Change]:
     """The cells of one variant, or the one row that says why there are none."""
     if reason := _unfit(data, variant_id):
         return [Change(variant_id=variant_id, verdict=INVALID, reason=reason)]
-    mine = {key: arms for key, arms in stage.cells.items() if key[0] == variant_id}
-    step = mine.get((variant_id, "step", "", ""), pd.DataFrame()).reindex(columns=[*CONTROLS, HEAD])
+    cells = {key: arms for key, arms in stage.cells.items() if key[0] == variant_id}
+    step = cells.get((variant_id, "step", "", ""), pd.DataFrame()).reindex(columns=[*CONTROLS, HEAD])
     whole = len(step.dropna())
     if not whole:
         return [Change(variant_id=variant_id, verdict=INVALID, reason=_nothing_measured(data, variant_id))]
@@ -131,23 +131,23 @@ def _of_variant(data: RunData, variant_id: str, stage: Stage) -> list[Change]:
     step_s = median_s(step, CONTROLS)
     device = data.variants[variant_id].device
     delta, noisy = delta_of(device), device in stage.noisy
-    found = []
-    for key in sorted(mine, key=lambda key: SCOPES.index(key[1])):  # stable: phases and layers keep their order
-        change = _judged(key, mine[key], step_s, whole, delta)
+    all_changes = []
+    for key in sorted(cells, key=lambda key: SCOPES.index(key[1])):  # stable: phases and layers keep their order
+        change = _judged(key, cells[key], step_s, whole, delta)
         if doubt or noisy:
             change = _doubted(change, UNDECIDED if doubt else NOISY, doubt)
-        found.append(change)
-    return found
+        all_changes.append(change)
+    return all_changes
 
 
 def _unfit(data: RunData, variant_id: str) -> str:
     """Why nothing of a variant can be compared: a trial that is no measurement of it, or a base that never ran."""
-    mine = outcomes.step_trials(data, variant_id)
-    for trial in mine[~mine.status.isin(("ok", *DEAD))].itertuples():
+    trials = outcomes.step_trials(data, variant_id)
+    for trial in trials[~trials.status.isin(("ok", *DEAD))].itertuples():
         return f"{trial.tree}: {trial.status}: {trial.reason}"
-    if mine.empty:
+    if trials.empty:
         return "not measured: the run ended before"
-    base = mine[(mine.stage == "pilot") & (mine.tree == "base")]
+    base = trials[(trials.stage == "pilot") & (trials.tree == "base")]
     if base.empty or (base.status == "ok").any():
         return ""
     return f"base: {base.iloc[-1].status}: {base.iloc[-1].reason}"
@@ -155,9 +155,9 @@ def _unfit(data: RunData, variant_id: str) -> str:
 
 def _spoilt(data: RunData, variant_id: str) -> str:
     """Why the rounds of a variant are not believed though some are whole: more were spoilt than may be repeated."""
-    mine = data.trials[(data.trials.variant_id == variant_id) & (data.trials.stage == "measure")]
-    told = zip(mine["round"], mine["variant_id"], mine["arm"], mine["status"], strict=True)
-    whole, spoilt = tally([(variant_id, name) for name in data.arms_of(variant_id)], told)
+    trials = data.trials[(data.trials.variant_id == variant_id) & (data.trials.stage == "measure")]
+    rows = zip(trials["round"], trials["variant_id"], trials["arm"], trials["status"], strict=True)
+    whole, spoilt = tally([(variant_id, name) for name in data.arms_of(variant_id)], rows)
     return f"a trial died in {spoilt} of {whole + spoilt} rounds" if spoilt > repeats(whole) else ""
 
 
@@ -174,8 +174,8 @@ def _nothing_measured(data: RunData, variant_id: str) -> str:
     trials = outcomes.step_trials(data, variant_id)
     dead = trials[trials.status != "ok"]
     for trial in dead.iloc[::-1].itertuples():
-        mine = trials[trials.tree == trial.tree]
-        times = f"{(mine.status != 'ok').sum()} of {len(mine)}"
+        of_tree = trials[trials.tree == trial.tree]
+        times = f"{(of_tree.status != 'ok').sum()} of {len(of_tree)}"
         return f"{trial.tree} died in {times} trials, the last with {trial.status}: {trial.reason}"
     return "the run ended before a round was complete"
 
@@ -209,7 +209,7 @@ def _p_of(data: RunData, key: Key, flag: str, arms: pd.DataFrame) -> float:
 
 
 def _decided(change: Change, fresh: Stage, p: float | None) -> Change:
-    """A flagged cell as its fresh rounds alone decide it; `p` is None where they are not all there."""
+    """A flagged cell as its fresh rounds alone decide it; `p` is None if they are not all there."""
     if p is None:
         n = len(complete(fresh.cells.get(change.key)))
         return replace(change, reason=f"looks {change.flag}; {n} of {CONFIRM_ROUNDS} fresh rounds measured it")

@@ -37,7 +37,7 @@ class Side:
     memory: pd.DataFrame
 
     def model_of(self, device: str) -> str:
-        """The name of the device's hardware, a GPU's or the processor's; empty where it is not known."""
+        """The name of the device's hardware, a GPU's or the processor's; empty if it is not known."""
         environment = self.data.run.environment
         if not device.startswith("cuda"):
             return environment.cpu or ""
@@ -60,52 +60,52 @@ class Match:
 
 def sides(runs: Sequence[RunData]) -> list[Side]:
     """The runs with their tables, under names of their own; RecordError for an `ab`, which has no place here."""
-    found: list[Side] = []
+    all_sides: list[Side] = []
     for data in runs:
         if data.run.kind != "run":
             msg = f"{data.folder}: an ab run holds two code trees; compare takes runs of python -m bench run"
             raise RecordError(msg)
-        name, taken = data.run.run_id, {side.name for side in found}
+        name, taken = data.run.run_id, {side.name for side in all_sides}
         unique = next(n for n in (name, *(f"{name}-{i}" for i in range(2, 99))) if n not in taken)
         parts = (tables.steps(data), tables.layers(data), tables.memory(data))
-        found.append(Side(name=unique, data=data, steps=parts[0], layers=parts[1], memory=parts[2]))
-    return found
+        all_sides.append(Side(name=unique, data=data, steps=parts[0], layers=parts[1], memory=parts[2]))
+    return all_sides
 
 
 def matches(runs: Sequence[Side]) -> list[Match]:
     """Every variant that was measured anywhere, with its id in each run, those of the first run in front.
 
-    Two variants match where all axes but the device are equal: best on a device of the same name, else of the same
+    Two variants match if all axes but the device are equal: best on a device of the same name, else of the same
     kind, else on any, and each variant once.
     """
     left = [[str(v) for v in run.steps.dropna(subset="step_s").variant_id] for run in runs]
-    told = _told(runs)
-    found = []
+    more_axes = _told(runs)
+    all_matches = []
     for index, run in enumerate(runs):
-        mine = {variant_id: _axes(run, variant_id) for variant_id in left[index]}
-        partners = [_partners(mine, o, theirs) for o, theirs in zip(runs[index + 1 :], left[index + 1 :], strict=True)]
-        for variant_id, axes in mine.items():
+        ours = {variant_id: _axes(run, variant_id) for variant_id in left[index]}
+        partners = [_partners(ours, o, theirs) for o, theirs in zip(runs[index + 1 :], left[index + 1 :], strict=True)]
+        for variant_id, axes in ours.items():
             ids = (*[None] * index, variant_id, *(pairs.get(variant_id) for pairs in partners))
-            found.append(Match(name=name_of(axes, told), ids=ids))
+            all_matches.append(Match(name=name_of(axes, more_axes), ids=ids))
         for theirs, pairs in zip(left[index + 1 :], partners, strict=True):
             theirs[:] = [variant_id for variant_id in theirs if variant_id not in pairs.values()]
-    return found
+    return all_matches
 
 
 def _told(runs: Sequence[Side]) -> list[str]:
-    """Which of the axes that a name leaves out must be told to keep the names apart."""
+    """Which of the axes that a name leaves out it must have, so that no two names are the same."""
     ran = [[variant_axes(run.data, variant_id) for variant_id in run.data.runnable] for run in runs]
     together = [axes for of_run in ran for axes in of_run]
-    told = [name for name in ALWAYS_TOLD if name != "device" and len({axes[name] for axes in together}) > 1]
-    return told + ["device"] * any(len({axes["device"] for axes in of_run}) > 1 for of_run in ran)
+    names = [name for name in ALWAYS_TOLD if name != "device" and len({axes[name] for axes in together}) > 1]
+    return names + ["device"] * any(len({axes["device"] for axes in of_run}) > 1 for of_run in ran)
 
 
-def _partners(mine: dict[str, dict[str, str]], run: Side, candidates: Sequence[str]) -> dict[str, str]:
+def _partners(own_axes: dict[str, dict[str, str]], run: Side, candidates: Sequence[str]) -> dict[str, str]:
     """Which candidate each variant is matched with: those on the nearest devices first, each once."""
     theirs = {variant_id: _axes(run, variant_id) for variant_id in candidates}
     pairs: dict[str, str] = {}
     for nearest in (0, 1, 2):
-        for variant_id, axes in mine.items():
+        for variant_id, axes in own_axes.items():
             free = [v for v in theirs if v not in pairs.values() and _distance(axes, theirs[v]) == nearest]
             if variant_id not in pairs and free:
                 pairs[variant_id] = free[0]
@@ -113,12 +113,12 @@ def _partners(mine: dict[str, dict[str, str]], run: Side, candidates: Sequence[s
 
 
 def _axes(run: Side, variant_id: str) -> dict[str, str]:
-    """The axes of a variant, with the size of its batch where that was the largest that fits."""
+    """The axes of a variant, with the size of its batch if that was the largest that fits."""
     return variant_axes(run.data, variant_id) | {"batch_size": f"{ratios.batch_of(run.data, variant_id):.0f}"}
 
 
 def _distance(axes: dict[str, str], others: dict[str, str]) -> int | None:
-    """0 on a device of the same name, 1 of the same kind, 2 of another; None where another axis differs."""
+    """0 on a device of the same name, 1 of the same kind, 2 of another; None if another axis differs."""
     if axes | {"device": ""} != others | {"device": ""}:
         return None
     if axes["device"] == others["device"]:
@@ -146,7 +146,7 @@ def unpaired_ratio(first: np.ndarray, other: np.ndarray) -> Interval:
 
 
 def canaries(side: Side, device: str) -> dict[str, float]:
-    """The median seconds of each canary on a device over the complete rounds; NaN where a run has none."""
+    """The median seconds of each canary on a device over the complete rounds; NaN if a run has none."""
     metrics = [f"canary_{name}" for name in CANARIES]
     measured = side.data.measured[side.data.measured.metric.isin(metrics)]
     devices = {variant_id: variant.device for variant_id, variant in side.data.variants.items()}
@@ -183,10 +183,10 @@ def steps(runs: Sequence[Side], found: Sequence[Match]) -> pd.DataFrame:
         for run, variant_id in zip(runs, match.ids, strict=True):
             if variant_id is None:
                 continue
-            mine = run.steps.set_index("variant_id").loc[variant_id]
-            row = {"variant": match.name, "run": run.name, "variant_id": variant_id, "n": mine["n"]}
-            row |= {"images_per_s": mine.images_per_s} | tables.bounded("step_s", bounds_of(mine, "step_s"))
-            row |= {f"{phase}_s": mine[f"{phase}_s"] for phase in tables.PHASES}
+            of_run = run.steps.set_index("variant_id").loc[variant_id]
+            row = {"variant": match.name, "run": run.name, "variant_id": variant_id, "n": of_run["n"]}
+            row |= {"images_per_s": of_run.images_per_s} | tables.bounded("step_s", bounds_of(of_run, "step_s"))
+            row |= {f"{phase}_s": of_run[f"{phase}_s"] for phase in tables.PHASES}
             reference = match.ids[0]
             if reference is not None and run is not runs[0]:
                 ratio = unpaired_ratio(log_rounds(runs[0], reference), log_rounds(run, variant_id))
@@ -223,21 +223,21 @@ def memory(runs: Sequence[Side], found: Sequence[Match]) -> pd.DataFrame:
 
 def _side_by_side(
     runs: Sequence[Side],
-    found: Sequence[Match],
+    all_matches: Sequence[Match],
     frames: Sequence[pd.DataFrame],
     values: list[str],
     carried: Sequence[str] = (),
 ) -> pd.DataFrame:
     """The rows of a table of each run, by layer, with a column of ratios to the first run for each of its values."""
     parts = []
-    for match in found:
+    for match in all_matches:
         tables_of = [
             frame[frame.variant_id == variant_id].set_index("layer")[["variant_id", *carried, *values]]
             for frame, variant_id in zip(frames, match.ids, strict=True)
         ]
-        for run, mine in zip(runs, tables_of, strict=True):
-            ratios = (tables_of[0][values] / mine[values]).rename(columns="{}_ratio".format)
-            whole = mine if run is runs[0] else mine.join(ratios)
+        for run, table in zip(runs, tables_of, strict=True):
+            ratios = (tables_of[0][values] / table[values]).rename(columns="{}_ratio".format)
+            whole = table if run is runs[0] else table.join(ratios)
             parts.append(whole.assign(variant=match.name, run=run.name).reset_index())
     columns = ["variant", "run", "variant_id", "layer", *carried, *values, *(f"{value}_ratio" for value in values)]
     return pd.concat(parts, ignore_index=True).reindex(columns=columns)
@@ -246,10 +246,10 @@ def _side_by_side(
 def environments(runs: Sequence[Side]) -> pd.DataFrame:
     """A row a fact: its value in each run, and `differs`."""
     facts = [run.data.run.environment.facts() for run in runs]
-    names = [name for name in Environment.__struct_fields__ if any(name in mine for mine in facts)]
+    names = [name for name in Environment.__struct_fields__ if any(name in of_run for of_run in facts)]
     rows = []
     for name in names:
-        values = [mine.get(name) for mine in facts]
+        values = [of_run.get(name) for of_run in facts]
         differs = any(value != values[0] for value in values)
         rows.append({"fact": name, "differs": differs} | {run.name: v for run, v in zip(runs, values, strict=True)})
     return pd.DataFrame(rows)

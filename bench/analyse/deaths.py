@@ -10,7 +10,7 @@ from bench.plan.schedule import DEAD
 
 HEAD = "V"
 DEATHS_LEVEL = 0.01
-"""Of heads that die no more often than their base, at most so many are said to."""
+"""At most this share of the heads that die no more often than their base are said to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,9 +23,9 @@ class Deaths:
     base: int
     base_of: int
     p: float
-    """One-sided: of so many deaths in the head, had each fallen on any of its round's trials alike."""
+    """One-sided: the chance of as many deaths in the head, had each fallen on any of its round's trials alike."""
     reason: str
-    """How the head's last one died; the base's, where none of the head did."""
+    """How the head's last one died; the base's, if none of the head did."""
 
     @property
     def more_in_head(self) -> bool:
@@ -35,14 +35,14 @@ class Deaths:
 
 def deaths(data: RunData) -> list[Deaths]:
     """The variants of which a trial died in a round that has all its arms, in either stage."""
-    found = (of_variant(data, variant_id) for variant_id in data.variants)
-    return [told for told in found if told is not None]
+    counts = (of_variant(data, variant_id) for variant_id in data.variants)
+    return [count for count in counts if count is not None]
 
 
 def of_variant(data: RunData, variant_id: str) -> Deaths | None:
     """The deaths of one variant; None without any."""
-    mine = data.trials[(data.trials.variant_id == variant_id) & data.trials.stage.isin(("measure", "confirm"))]
-    whole = mine[mine.groupby("round")["arm"].transform("nunique") == len(data.arms_of(variant_id))]
+    trials = data.trials[(data.trials.variant_id == variant_id) & data.trials.stage.isin(("measure", "confirm"))]
+    whole = trials[trials.groupby("round")["arm"].transform("nunique") == len(data.arms_of(variant_id))]
     dead = whole[whole.status.isin(DEAD)]
     if dead.empty:
         return None

@@ -12,9 +12,9 @@ OTHERS = "(others)"
 
 
 def layers_of(table: pd.DataFrame, variant_ids: Sequence[str]) -> set[str]:
-    """The layers to be shown of some variants: all where they are few, else those that take most in any of them."""
-    mine = table[table.variant_id.isin(variant_ids)]
-    share = mine.groupby("layer", sort=False)["share_of_step"].max()
+    """The layers to be shown of some variants: all if they are few, else those that take most in any of them."""
+    rows = table[table.variant_id.isin(variant_ids)]
+    share = rows.groupby("layer", sort=False)["share_of_step"].max()
     if len(share) <= MOST_ROWS:
         return set(share.index)
     return {BETWEEN, *share.drop(BETWEEN, errors="ignore").nlargest(MOST_ROWS - 2).index}

@@ -10,16 +10,16 @@ DEFAULT_WORDS = {name: axis.default for name, axis in AXES.items()}
 ALWAYS_TOLD = tuple(name for name, axis in AXES.items() if axis.in_baseline)
 """Axes whose values a baseline shares: a label names one only if a run has several, and no usual batch size."""
 MOST_LETTERS = 120
-"""Of a label in a sentence, which tells every axis."""
+"""Of a label in a sentence, which names every axis."""
 
 
 def label(data: RunData, variant_id: str, but: str = "") -> str:
-    """`baseline`, `notebook's loop`, or what was changed: `nhwc + inductor + kept`; the axis `but` untold."""
+    """`baseline`, `notebook's loop`, or what was changed: `nhwc + inductor + kept`; without the axis `but`."""
     axes = variant_axes(data, variant_id)
-    told = [name for name in ALWAYS_TOLD if name != but and _several(data, name)]
-    if "batch_size" in told and axes["batch_size"] == _usual_batch(data, axes["device"]):
-        told.remove("batch_size")
-    return name_of(axes | ({but: DEFAULT_WORDS[but]} if but else {}), told)
+    names = [name for name in ALWAYS_TOLD if name != but and _several(data, name)]
+    if "batch_size" in names and axes["batch_size"] == _usual_batch(data, axes["device"]):
+        names.remove("batch_size")
+    return name_of(axes | ({but: DEFAULT_WORDS[but]} if but else {}), names)
 
 
 def named(data: RunData, variant_id: str, but: str = "") -> str:
@@ -28,7 +28,7 @@ def named(data: RunData, variant_id: str, but: str = "") -> str:
 
 
 def name_of(axes: dict[str, str], told: Sequence[str]) -> str:
-    """The short name of a variant, with those of its other axes that must be told."""
+    """The short name of a variant, with those of its other axes that `told` lists."""
     variant = from_row(axes)
     if variant.is_baseline:
         name = "baseline"
@@ -50,7 +50,7 @@ def _changes(axes: dict[str, str]) -> list[str]:
 
 
 def _usual_batch(data: RunData, device: str) -> str:
-    """The batch size of a device's first variant, by which a run's others are told apart."""
+    """The batch size of a device's first variant: a run's labels name only the others."""
     return next(str(variant.batch_size) for variant in data.variants.values() if variant.device == device)
 
 

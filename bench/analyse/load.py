@@ -50,13 +50,13 @@ class RunData:
     layers: pd.DataFrame
     values: pd.DataFrame
     """One row a trial and cell: trial_id, variant_id, arm, round, stage, the columns of CELL, and
-    value, the median of the trial's samples (where steps differ, their mean). Only of trials that were ok."""
+    value, the median of the trial's samples (if steps differ, their mean). Only of trials that were ok."""
     paths: dict[str, int]
-    """By variant id how many paths its steps took through the model, the most of a trial; only where more than one."""
+    """By variant id how many paths its steps took through the model, the most of a trial; only if more than one."""
     steps: dict[str, pd.DataFrame]
     """By variant id its plain steps in seconds: a row a complete round, a column an arm."""
     spreads: dict[Cell, Interval]
-    """The value of each cell over the complete rounds; from the pilot, without bounds, where it has none."""
+    """The value of each cell over the complete rounds; from the pilot, without bounds, if it has none."""
     rounds: list[int]
     """The complete rounds: those that count in intervals."""
     confirm_rounds: list[int]
@@ -66,12 +66,12 @@ class RunData:
     warnings: list[str]
 
     def spread(self, variant_id: str, metric: str, scope: str = "step", layer: str = "", phase: str = "") -> Interval:
-        """The value of a variant's cell with its interval; NaN where it was not measured."""
+        """The value of a variant's cell with its interval; NaN if it was not measured."""
         return self.spreads.get((variant_id, metric, scope, layer, phase), NOTHING)
 
     def arms_of(self, variant_id: str) -> list[str]:
         """The names of a variant's arms."""
-        return [name for mine, name in self.run.state.arms if mine == variant_id]
+        return [name for owner, name in self.run.state.arms if owner == variant_id]
 
     @property
     def runnable(self) -> list[str]:
@@ -85,9 +85,9 @@ class RunData:
 
 
 def load(folder: Path) -> RunData:
-    """Read a run; RecordError names the file, and the line where there is one, of any damage."""
+    """Read a run; RecordError names the file, and the line if there is one, of any damage."""
     run = read_run(folder)
-    warnings = [f"gone on with elsewhere: {told}" for told in run.state.changed]
+    warnings = [f"gone on with elsewhere: {change}" for change in run.state.changed]
     declared, trials, samples, layers = (
         read_frame(folder, table, warnings) for table in (VARIANTS, TRIALS, SAMPLES, LAYERS)
     )
@@ -154,7 +154,7 @@ def check_variants(
 
 
 def check_trials(folder: Path, trials: pd.DataFrame) -> None:
-    """RecordError where two trials have one id, or a round has two of one arm: neither may count."""
+    """RecordError if two trials have one id, or a round has two of one arm: neither may count."""
     path = TRIALS.path(folder)
     if trials.trial_id.duplicated().any():
         msg = f"{path}: {trials.trial_id[trials.trial_id.duplicated()].iloc[0]} is there twice"
@@ -176,9 +176,9 @@ def check_samples(folder: Path, samples: pd.DataFrame) -> None:
 
 def complete_rounds(trials: pd.DataFrame, groups: list[list[tuple[str, str]]], stage: str) -> list[int]:
     """The rounds of a stage that have a trial of every arm of a group, in order."""
-    mine = trials[trials.stage == stage]
-    told = list(zip(mine["round"], mine["variant_id"], mine["arm"], strict=True))
-    return sorted({int(number) for arms in groups for number in schedule.complete_rounds(arms, told)})
+    of_stage = trials[trials.stage == stage]
+    rows = list(zip(of_stage["round"], of_stage["variant_id"], of_stage["arm"], strict=True))
+    return sorted({int(number) for arms in groups for number in schedule.complete_rounds(arms, rows)})
 
 
 def read_frame(folder: Path, table: Table, warnings: list[str]) -> pd.DataFrame:
@@ -247,8 +247,8 @@ def with_causes(trials: pd.DataFrame) -> pd.DataFrame:
     """The trials with the column cause; those of an earlier schema have it from their reasons."""
     if "cause" in trials:
         return trials
-    found = [migrated(Status(s), reason) for s, reason in zip(trials.status, trials.reason, strict=True)]
-    return trials.assign(cause=[cause or "" for cause, _ in found], reason=[reason for _, reason in found])
+    pairs = [migrated(Status(s), reason) for s, reason in zip(trials.status, trials.reason, strict=True)]
+    return trials.assign(cause=[cause or "" for cause, _ in pairs], reason=[reason for _, reason in pairs])
 
 
 def traced_samples(trials: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
@@ -269,8 +269,8 @@ def plain_steps(values: pd.DataFrame, rounds: Iterable[int]) -> dict[str, pd.Dat
     walls = walls[(walls.stage == "measure") & walls["round"].isin(list(rounds))]
     return {
         # pivot, not pivot_table: a trial that gave two values must be an error, not their mean
-        str(variant_id): mine.pivot(index="round", columns="arm", values="value")  # noqa: PD010
-        for variant_id, mine in walls.groupby("variant_id", sort=False)
+        str(variant_id): of_variant.pivot(index="round", columns="arm", values="value")  # noqa: PD010
+        for variant_id, of_variant in walls.groupby("variant_id", sort=False)
     }
 
 
@@ -281,12 +281,12 @@ def spreads(values: pd.DataFrame, rounds: Iterable[int]) -> dict[Cell, Interval]
     """
     counted = values[(values.stage == "measure") & values["round"].isin(list(rounds))]
     keys = ["variant_id", *CELL]
-    found: dict[Cell, Interval] = {}
+    intervals: dict[Cell, Interval] = {}
     for frame in (values[values.stage == "pilot"], counted):
         by_round = frame.groupby([*keys, "round"], sort=False)["value"].mean().reset_index()
-        for key, mine in by_round.groupby(keys, sort=False)["value"]:
-            found[key] = median_interval(mine.to_numpy())
-    return found
+        for key, of_cell in by_round.groupby(keys, sort=False)["value"]:
+            intervals[key] = median_interval(of_cell.to_numpy())
+    return intervals
 
 
 def variant_axes(data: RunData, variant_id: str) -> dict[str, str]:

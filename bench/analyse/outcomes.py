@@ -13,27 +13,27 @@ def outcome(data: RunData, variant_id: str) -> tuple[str, str]:
 
     An arm that is not ok in the pilot has no later rounds; what fails later is in `spoilt`.
     """
-    mine = step_trials(data, variant_id)
-    invalid = mine[mine.status == "invalid"]
+    trials = step_trials(data, variant_id)
+    invalid = trials[trials.status == "invalid"]
     if len(invalid):
         return "invalid", str(invalid.iloc[0].reason)
-    if mine.empty:
-        mine = data.trials[(data.trials.variant_id == variant_id) & (data.trials.status != "ok")]
-    if mine.empty:
+    if trials.empty:
+        trials = data.trials[(data.trials.variant_id == variant_id) & (data.trials.status != "ok")]
+    if trials.empty:
         return "not measured", "the run ended before"
-    if (mine[mine.stage == "pilot"].status == "ok").any():  # one that the budget cut short was taken again
+    if (trials[trials.stage == "pilot"].status == "ok").any():  # one that the budget cut short was taken again
         return "ok", ""
-    return str(mine.iloc[0].status), str(mine.iloc[0].reason)
+    return str(trials.iloc[0].status), str(trials.iloc[0].reason)
 
 
 def spoilt(data: RunData, variant_id: str) -> bool:
     """Whether a trial of a complete round was not ok: those that are left may be the lucky ones."""
-    mine = step_trials(data, variant_id)
-    return bool((mine[mine["round"].isin(data.rounds)].status != "ok").any())
+    trials = step_trials(data, variant_id)
+    return bool((trials[trials["round"].isin(data.rounds)].status != "ok").any())
 
 
 def rounds_words(data: RunData, n: int) -> str:
-    """In how many rounds a variant was ok, and of how many where that is not all."""
+    """In how many rounds a variant was ok, and of how many if that is not all."""
     if not n:
         return "pilot"
     return str(n) if n == len(data.rounds) else f"{n} of {len(data.rounds)}"
@@ -49,14 +49,14 @@ def _times_steps(probes: str) -> bool:
 
 
 def not_gated(data: RunData, variant_id: str) -> str:
-    """Why the gate could not tell what a variant computes, in words; empty where it could, or never came to it."""
-    mine = step_trials(data, variant_id)
-    reasons = list(mine[mine.cause == Cause.NOT_GATED].reason)
+    """Why the gate could not check what a variant computes, in words; empty if it could, or never came to it."""
+    trials = step_trials(data, variant_id)
+    reasons = list(trials[trials.cause == Cause.NOT_GATED].reason)
     return next(filter(None, reasons), "for no reason that is known") if reasons else ""
 
 
 def cause_of(data: RunData, variant_id: str) -> str:
     """Why a variant is invalid or not gated; empty for any other."""
-    mine = step_trials(data, variant_id)
-    causes = [*mine[mine.status == Status.INVALID].cause, *mine[mine.cause == Cause.NOT_GATED].cause]
+    trials = step_trials(data, variant_id)
+    causes = [*trials[trials.status == Status.INVALID].cause, *trials[trials.cause == Cause.NOT_GATED].cause]
     return str(causes[0]) if causes else ""

@@ -20,7 +20,7 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """An estimate and its interval of 95 %; NaN where the rounds can't carry it."""
+    """An estimate and its interval of 95 %; NaN if the rounds can't carry it."""
 
     estimate: float
     lo: float
@@ -53,7 +53,7 @@ def as_ratio(shift: Interval) -> Interval:
 def median_rank(n: int) -> int:
     """The 1-based rank r such that the r-th smallest and r-th largest of n hold the median with 95 %.
 
-    0 where no rank does (n < 6). From the sign test: P(fewer than r of n below the median) <= 2.5 %.
+    0 if no rank does (n < 6). From the sign test: P(fewer than r of n below the median) <= 2.5 %.
     """
     return int(stats.binom.ppf((1 - LEVEL) / 2, n, 0.5)) if n >= LEAST_ROUNDS else 0
 
@@ -77,7 +77,7 @@ def shift_interval(variant: ArrayLike, controls: ArrayLike) -> Interval:
     order; values are logarithms, so the shift is the log of a ratio. Inverts Hodges and Lehmann's
     aligned-rank test (1962): under a shift theta, round r's values less their median are
     exchangeable, so the variant's rank among all is any of its round's with equal chance.
-    NaN bounds where even an endless shift would not be rejected, or the rounds are fewer than 6 (than 7
+    NaN bounds if even an endless shift would not be rejected, or the rounds are fewer than 6 (than 7
     against one control: there the normal approximation rejects 6.25 % at 6).
     Raises ValueError for shapes that don't fit or values that are not finite.
     """
@@ -109,7 +109,7 @@ def z_of_shift(variant: Values, controls: Values, shift: float | Values) -> Valu
     """How many standard deviations the variant's aligned rank sum lies above what `shift` explains.
 
     Shapes (..., n) and (..., n, k), and of `shift` any that fits (..., n); one z for each of the leading axes, 0
-    where all values tie.
+    if all values tie.
     """
     ranks = _aligned_ranks(variant, controls, shift)
     above = ranks[..., 0].sum(axis=-1) - ranks.mean(axis=-1).sum(axis=-1)
@@ -155,7 +155,7 @@ def _aligned_ranks(variant: Values, controls: Values, shift: float | Values) -> 
 def _cross(variant: Values, controls: Values, level: float, low: float, high: float) -> float:
     """The shift at which z falls to `level`, to 1e-7, by narrowing the bracket to where it first does.
 
-    The rank sum falls as the shift grows; its deviation, and so z, may waver a little where three arms tie.
+    The rank sum falls as the shift grows; its deviation, and so z, may waver a little if three arms tie.
     """
     while high - low > 1e-7:
         shifts = np.linspace(low, high, SHIFTS_AT_ONCE + 2)

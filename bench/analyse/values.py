@@ -1,4 +1,4 @@
-"""The values of a trial: one a cell, from its samples; and what they tell together, such as the closure."""
+"""The values of a trial: one a cell, from its samples; and what they give together, such as the closure."""
 
 from collections.abc import Iterable, Mapping
 
@@ -15,11 +15,11 @@ PLACE = ["trial_id", "variant_id", "arm", "round", "stage"]
 
 
 def paths_of(trials: pd.DataFrame, samples: pd.DataFrame) -> dict[str, int]:
-    """By variant id the most paths that the steps of a trial took through the model; only where more than one."""
-    told = samples[(samples.metric == "step_paths") & (samples["value"] > 1)]
+    """By variant id the most paths that the steps of a trial took through the model; only if more than one."""
+    counts = samples[(samples.metric == "step_paths") & (samples["value"] > 1)]
     ok = trials.loc[trials.status == "ok", ["trial_id", "variant_id"]]
     most = (
-        ok.merge(told[["trial_id", "value"]].astype({"trial_id": str}), on="trial_id")
+        ok.merge(counts[["trial_id", "value"]].astype({"trial_id": str}), on="trial_id")
         .groupby("variant_id")["value"]
         .max()
     )
@@ -27,7 +27,7 @@ def paths_of(trials: pd.DataFrame, samples: pd.DataFrame) -> dict[str, int]:
 
 
 def of_same_models(variants: Mapping[str, Variant], variant_ids: Iterable[str]) -> set[str]:
-    """All variants of the models of some: a mean is never held against a median."""
+    """All variants of the models of some: a mean is never compared with a median."""
     models = {variants[variant_id].model for variant_id in variant_ids}
     return {variant_id for variant_id, variant in variants.items() if variant.model in models}
 
@@ -46,10 +46,10 @@ def trial_values(trials: pd.DataFrame, samples: pd.DataFrame, varied: set[str]) 
         samples[name] = samples[name].fillna("")
     of_varied = samples.trial_id.isin(ok.trial_id[ok.variant_id.isin(varied)])
     cells = ["trial_id", *CELL]
-    found = [samples[~of_varied].groupby(cells, observed=True, sort=False)["value"].median().reset_index()]
+    frames = [samples[~of_varied].groupby(cells, observed=True, sort=False)["value"].median().reset_index()]
     if of_varied.any():
-        found.append(samples[of_varied].groupby(cells, observed=True, sort=False)["value"].mean().reset_index())
-    values = pd.concat(found, ignore_index=True)
+        frames.append(samples[of_varied].groupby(cells, observed=True, sort=False)["value"].mean().reset_index())
+    values = pd.concat(frames, ignore_index=True)
     for name in cells:
         values[name] = values[name].astype(str)
     return ok.merge(values, on="trial_id", how="inner")
@@ -59,7 +59,7 @@ def launch_gaps(values: pd.DataFrame) -> pd.DataFrame:
     """How long the device waits for the host in a step, as values of the metric `launch_gaps`.
 
     What giving it the step takes the host (dispatch) beyond the step's own time on the device, at
-    least 0; only of trials whose steps were stamped behind a backlog, whose parts hold no gaps.
+    least 0; only of trials whose steps were stamped after a backlog, whose parts hold no gaps.
     """
     of_step = values[values.scope == "step"]
     backlog, dispatch, device = (
@@ -71,8 +71,8 @@ def launch_gaps(values: pd.DataFrame) -> pd.DataFrame:
 def closures(values: pd.DataFrame) -> pd.DataFrame:
     """The closure of each trial, as values of the metric `closure`.
 
-    Its parts, summed, over its plain step. The parts are the layers and `between` where layers
-    were measured, else forward and backward, and the other phases; and the launch gaps where told.
+    Its parts, summed, over its plain step. The parts are the layers and `between` if layers
+    were measured, else forward and backward, and the other phases; and the launch gaps if known.
     """
     walls = values[values.metric == "wall"]
     phases = walls[walls.scope == "phase"]
@@ -87,7 +87,7 @@ def closures(values: pd.DataFrame) -> pd.DataFrame:
 def overheads(values: pd.DataFrame) -> pd.DataFrame:
     """The stamped step of each trial over its plain one, less one, as values of the metric `overhead`.
 
-    Where steps were stamped behind a backlog, over the plain step's time without its launch gaps.
+    If steps were stamped after a backlog, over the plain step's time without its launch gaps.
     """
     of_step = values[values.scope == "step"]
     stamped, plain, gaps = (

@@ -55,7 +55,7 @@ def smallest_seen(ratio: Interval, delta: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """A against A' on one device, batch and model: identical code, held against itself."""
+    """A compared with A' on one device, batch and model: identical code."""
 
     variant_id: str
     device: str

@@ -1,4 +1,4 @@
-"""Commands as a page gives them: by nox where nox began the run, else by python itself."""
+"""Commands as a page gives them: by nox if nox began the run, else by python itself."""
 
 from bench.core.header import Header
 
@@ -7,7 +7,7 @@ SESSIONS = {"run": "bench"}
 
 
 def bench(run: Header, verb: str, *arguments: str) -> str:
-    """The call of a verb. A run that does not tell how it was begun is taken for one of nox."""
+    """The call of a verb. A run that does not record how it began counts as one of nox."""
     if run.by_nox is False:
         return " ".join(["python -m bench", verb, *arguments])
     return " ".join(["nox -s", SESSIONS.get(verb, verb), *(["--", *arguments] if arguments else [])])

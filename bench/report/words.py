@@ -42,7 +42,7 @@ def percent(value: float) -> str:
 
 
 def interval(estimate: float, lo: float, hi: float, digits: int = 2) -> str:
-    """An estimate with its bounds: 1.31 [1.27, 1.36]; alone where there are none."""
+    """An estimate with its bounds: 1.31 [1.27, 1.36]; alone if there are none."""
     if math.isnan(estimate):
         return ""
     if math.isnan(lo) or math.isnan(hi):

@@ -18,7 +18,7 @@ def bounded(name: str, interval: Interval) -> Row:
 
 
 def metric_columns(data: RunData, variant_id: str, table: MetricTable) -> Row:
-    """The metrics of a table that are medians over a variant's rounds, by column; NaN where one was not measured."""
+    """The metrics of a table that are medians over a variant's rounds, by column; NaN if one was not measured."""
     row: Row = {}
     for metric in in_table(table):
         if metric.source is not Source.VARIANT:

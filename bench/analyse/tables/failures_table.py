@@ -10,8 +10,8 @@ from bench.analyse.load import RunData
 def failures(data: RunData) -> pd.DataFrame:
     """Trials that were not ok: variant, status, reason, and how many of how many."""
     rows = []
-    for (variant_id, probes), mine in data.trials.groupby(["variant_id", "probes"], sort=False):
-        bad = mine[mine.status != "ok"]
+    for (variant_id, probes), trials in data.trials.groupby(["variant_id", "probes"], sort=False):
+        bad = trials[trials.status != "ok"]
         for (status, reason), same in bad.groupby(["status", "reason"], sort=False):
             rows.append(
                 {
@@ -19,7 +19,7 @@ def failures(data: RunData) -> pd.DataFrame:
                     "probes": probes,
                     "status": status,
                     "reason": reason,
-                    "trials": f"{len(same)} of {len(mine)}",
+                    "trials": f"{len(same)} of {len(trials)}",
                 }
             )
     return pd.DataFrame(rows, columns=["variant_id", "probes", "status", "reason", "trials"])

@@ -24,8 +24,8 @@ def layers(data: RunData) -> pd.DataFrame:
     facts = data.layers[data.layers.variant_id.isin(timed)].drop_duplicates(["variant_id", "layer"])
     between = {"layer": BETWEEN, "block": "", "type": "", "output_shape": "", "parameters": 0}
     rows: list[Row] = []
-    for variant_id, mine in facts.groupby("variant_id", sort=False):
-        rows += [layer_row(data, str(variant_id), fact) for fact in [*mine.to_dict("records"), between]]
+    for variant_id, of_variant in facts.groupby("variant_id", sort=False):
+        rows += [layer_row(data, str(variant_id), fact) for fact in [*of_variant.to_dict("records"), between]]
     counted = [name for name in COUNTED if name in data.layers]
     table = pd.DataFrame(rows, columns=[*LAYER_COLUMNS, *counted])
     return table.astype({name: "Int64" for name in counted if name == "calls"})

@@ -22,7 +22,7 @@ def steps(data: RunData) -> pd.DataFrame:
 
 
 def step_row(data: RunData, variant_id: str, noisy: set[str]) -> Row:
-    """What a step of a variant costs, and what that is worth against its baseline."""
+    """What a step of a variant costs, and what that is worth compared with its baseline."""
     step_s = data.spread(variant_id, "wall").estimate
     images_per_s = batch_of(data, variant_id) / step_s
     baseline = baseline_of(data, variant_id)

@@ -1,4 +1,4 @@
-"""Which layers a kernel of a compiled model covers, found again in its trace: a set, never split."""
+"""Which layers a kernel of a compiled model covers, looked up in its trace: a set, never split."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def fused(path: Path, events: list[Event]) -> list[Span]:
     """The kernels of a compiled model in a trace, with the layers that inductor says they cover.
 
     Kernels of its own are known by their names. A library's operators are matched in the order of the generated code,
-    where a phase has as many calls of that name as the code has: else nothing is said of them.
+    if a phase has as many calls of that name as the code has: else nothing is said of them.
     """
     if not path.is_file():
         return []
@@ -42,8 +42,8 @@ def fused(path: Path, events: list[Event]) -> list[Span]:
 def inside(events: list[Event], phase: Event) -> list[Event]:
     """The operators within a phase, in order, whichever thread they are of."""
     begin, end = phase["ts"], phase["ts"] + phase["dur"]
-    found = [e for e in events if e.get("cat") == "cpu_op" and begin <= e["ts"] < end]
-    return sorted(found, key=lambda e: (e["ts"], -e["dur"]))
+    operators = [e for e in events if e.get("cat") == "cpu_op" and begin <= e["ts"] < end]
+    return sorted(operators, key=lambda e: (e["ts"], -e["dur"]))
 
 
 def matched(kernels: list[tuple[str, list[str]]], calls: list[Event]) -> Iterator[tuple[Event, list[str]]]:
@@ -52,13 +52,13 @@ def matched(kernels: list[tuple[str, list[str]]], calls: list[Event]) -> Iterato
     for name, layers in kernels:
         by_name.setdefault(operator_of(name), []).append(layers)
     for name, wanted in by_name.items():
-        mine: list[Event] = []
+        own_calls: list[Event] = []
         for event in calls:
-            outer = mine and event["ts"] < mine[-1]["ts"] + mine[-1]["dur"]
+            outer = own_calls and event["ts"] < own_calls[-1]["ts"] + own_calls[-1]["dur"]
             if GRAPH.sub("", event["name"]) == name and not outer:
-                mine.append(event)
-        if len(mine) == len(wanted):
-            yield from zip(mine, wanted, strict=True)
+                own_calls.append(event)
+        if len(own_calls) == len(wanted):
+            yield from zip(own_calls, wanted, strict=True)
 
 
 def operator_of(kernel: str) -> str:

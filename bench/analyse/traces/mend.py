@@ -71,7 +71,7 @@ MODULE = "nn.Module: "
 
 
 ALLOCATION = "[memory]"
-"""The name of an event that tells of the allocator."""
+"""The name of an event of the allocator."""
 
 
 class MendError(Exception):
@@ -79,7 +79,7 @@ class MendError(Exception):
 
 
 def write(raw: Path, target: Path) -> None:
-    """Write the mended copy of a trace; MendError, and no copy, where the two do not add up to the same."""
+    """Write the mended copy of a trace; MendError, and no copy, if the two do not add up to the same."""
     trace = read(raw)
     events = trace["traceEvents"]
     fresh = mended(events)
@@ -92,7 +92,7 @@ def write(raw: Path, target: Path) -> None:
 
 
 def read(path: Path) -> Json:
-    """A trace, its events of the types that are read of them; ValueError or OSError where the file is none."""
+    """A trace, its events of the types that are read of them; ValueError or OSError if the file is none."""
     try:
         with gzip.open(path, "rb") as file:
             trace: Json = msgspec.json.decode(file.read())
@@ -171,9 +171,9 @@ def _calls(events: list[Event]) -> Iterator[tuple[float, float, str]]:
 
 
 def difference(raw: list[Event], copy: list[Event]) -> str:
-    """In what the copy does not add up to the trace, in words; empty where it does.
+    """In what the copy does not add up to the trace, in words; empty if it does.
 
-    Held against each other, in microseconds: operators, the wait for data, kernels, and those kernels of which the
+    Compared with each other, in microseconds: operators, the wait for data, kernels, and those kernels of which the
     call that launched them is known.
     """
     if len(raw) != len(copy):
@@ -191,14 +191,14 @@ def sums(events: list[Event], loader: str, launchers: tuple[str, ...], ranges: s
     `ranges` are the names that are no operators, whatever their category.
     """
     calls = {e["args"]["correlation"] for e in events if e.get("cat") in launchers and "correlation" in e["args"]}
-    found = dict.fromkeys(("operators", "data", "kernels", "launched kernels"), 0.0)
+    totals = dict.fromkeys(("operators", "data", "kernels", "launched kernels"), 0.0)
     for event in events:
         category, name, duration_us = event.get("cat"), event.get("name"), float(event.get("dur", 0.0))
         if name == loader and event.get("ph") == "X" and category != "gpu_user_annotation":
-            found["data"] += duration_us
+            totals["data"] += duration_us
         elif category == "cpu_op" and name not in ranges:
-            found["operators"] += duration_us
+            totals["operators"] += duration_us
         elif category == "kernel":
-            found["kernels"] += duration_us
-            found["launched kernels"] += duration_us if event["args"].get("correlation") in calls else 0.0
-    return found
+            totals["kernels"] += duration_us
+            totals["launched kernels"] += duration_us if event["args"].get("correlation") in calls else 0.0
+    return totals

@@ -1,4 +1,4 @@
-"""What a trace tells: which operator or kernel took how long for which layer and phase, and the memory of a step."""
+"""What a trace holds: which operator or kernel took how long for which layer and phase, and the memory of a step."""
 
 import itertools
 import math
@@ -33,7 +33,7 @@ class Trace:
     """What worked for whom: on (cpu or device), name, layer, phase, seconds, calls. On the CPU operators by themselves,
     without those that they called; on a device its kernels, copies and sets, with the owner that launched them."""
     device_busy_s: float
-    """How long a device worked in a step; NaN where none did."""
+    """How long a device worked in a step; NaN if none did."""
     memory: pd.DataFrame
     """The allocator in the step that took most: device, at_s since the step's begin, bytes since the trace's begin,
     layer, phase."""
@@ -41,7 +41,7 @@ class Trace:
 
 def read(data: RunData) -> tuple[list[Trace], list[str]]:
     """The traces of a run in the order of its variants, and a warning for each that is damaged or cut short."""
-    found, warnings = [], []
+    all_traces, warnings = [], []
     for variant_id in data.variants:
         path = traces.folder_of(data.folder, variant_id) / traces.RAW
         if path.is_file():
@@ -50,14 +50,14 @@ def read(data: RunData) -> tuple[list[Trace], list[str]]:
                 stamped = data.traced[(data.traced.variant_id == variant_id) & (data.traced.metric == "stamped_wall")]
                 if trace.steps != len(stamped):  # the profiler ends early where a buffer is full
                     warnings.append(f"{path}: it has {trace.steps} of {len(stamped)} steps; trace it again")
-                found.append(trace)
+                all_traces.append(trace)
             except RecordError as error:  # what was measured stands without it
                 warnings.append(f"{error}; trace it again")
-    return found, warnings
+    return all_traces, warnings
 
 
 def of_file(path: Path, variant_id: str) -> Trace:
-    """The trace of a file; RecordError where it is damaged or holds no step."""
+    """The trace of a file; RecordError if it is damaged or holds no step."""
     try:
         events = [event for event in mend.read(path)["traceEvents"] if "ts" in event]
     except (OSError, EOFError, ValueError) as error:
@@ -178,10 +178,10 @@ def alone(events: list[Event]) -> Iterator[tuple[Event, float, float]]:
     by_thread: dict[object, list[Event]] = {}
     for event in events:
         by_thread.setdefault((event["pid"], event["tid"]), []).append(event)
-    for mine in by_thread.values():
+    for of_thread in by_thread.values():
         under_way: list[Event] = []
         reached = 0.0
-        for event in sorted(mine, key=lambda e: (e["ts"], -e["dur"])):
+        for event in sorted(of_thread, key=lambda e: (e["ts"], -e["dur"])):
             while under_way and end_of(under_way[-1]) <= event["ts"]:
                 yield under_way[-1], reached, end_of(under_way[-1])
                 reached = end_of(under_way.pop())
@@ -200,7 +200,7 @@ def end_of(event: Event) -> float:
 
 
 def device_busy_s(events: list[Event], steps: int) -> float:
-    """Seconds a step in which a kernel, copy or set was under way; NaN where there is none at all."""
+    """Seconds a step in which a kernel, copy or set was under way; NaN if there is none at all."""
     spans = sorted((e["ts"], e["ts"] + e["dur"]) for e in events if e.get("cat") in DEVICE_WORK)
     busy_us, reached = 0.0, -math.inf
     for start, stop in spans:
@@ -212,17 +212,17 @@ def device_busy_s(events: list[Event], steps: int) -> float:
 def memory(events: list[Event], steps: list[tuple[float, float]], owners: Owners) -> pd.DataFrame:
     """The bytes that the allocator had given out since the trace began, through the step in which they were most."""
     columns = ["device", "at_s", "bytes", "layer", "phase"]
-    found = pd.DataFrame(
+    changes = pd.DataFrame(
         [(*device_of(e), e["ts"], e["args"]["Bytes"]) for e in events if e.get("name") == mend.ALLOCATION],
         columns=["kind", "index", "us", "change"],
     ).sort_values("us", kind="stable")
-    if found.empty:
+    if changes.empty:
         return pd.DataFrame(columns=columns)
-    found["device"] = np.where(found.kind == 0, "cpu", "device " + found["index"].astype(str))
-    found["bytes"] = found.groupby("device")["change"].cumsum()
+    changes["device"] = np.where(changes.kind == 0, "cpu", "device " + changes["index"].astype(str))
+    changes["bytes"] = changes.groupby("device")["change"].cumsum()
     parts = []
-    for device, mine in found.groupby("device", sort=False):
-        in_steps = [mine[(mine.us >= start) & (mine.us < end)] for start, end in steps]
+    for device, of_device in changes.groupby("device", sort=False):
+        in_steps = [of_device[(of_device.us >= start) & (of_device.us < end)] for start, end in steps]
         filled = [(part, start) for part, (start, _) in zip(in_steps, steps, strict=True) if len(part)]
         if filled:
             part, start = max(filled, key=lambda pair: pair[0].bytes.max())

@@ -1,4 +1,4 @@
-"""The figures of a report. Colours are Okabe and Ito's, told apart by any eye."""
+"""The figures of a report. Colours are Okabe and Ito's, distinct to any eye."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -59,7 +59,7 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def rows_figure(rows: int, columns: int = 1) -> tuple[Figure, list[Axes]]:
-    """A figure with a row of axes, high enough for so many labelled rows."""
+    """A figure with a row of axes, high enough for this number of labelled rows."""
     figure = Figure(figsize=(WIDTH, 0.9 + 0.32 * rows), layout="constrained")
     axes = figure.subplots(1, columns, squeeze=False, sharey=True)
     return figure, list(axes[0])
@@ -79,9 +79,9 @@ def throughput(data: RunData, steps: pd.DataFrame) -> Figure:
     figure, (axes,) = rows_figure(len(steps))
     walls = cell(data.values, "wall")
     for row, (variant_id, median) in enumerate(zip(steps.variant_id, steps.images_per_s, strict=True)):
-        mine = walls[walls.variant_id == variant_id]
-        counted = mine[(mine.stage == "measure") & mine["round"].isin(data.rounds)]
-        shown = counted if len(counted) else mine[mine.stage == "pilot"]
+        trials = walls[walls.variant_id == variant_id]
+        counted = trials[(trials.stage == "measure") & trials["round"].isin(data.rounds)]
+        shown = counted if len(counted) else trials[trials.stage == "pilot"]
         rates = batch_of(data, variant_id) / shown["value"].to_numpy()
         lifts = np.linspace(-0.22, 0.22, len(rates)) if len(rates) > 1 else np.zeros(1)
         face = DOT if len(counted) else "none"
@@ -136,9 +136,9 @@ def layers(data: RunData, table: pd.DataFrame, variant_ids: list[str]) -> Figure
     names = [f"{r.layer} {r.type}".strip() for r in first.itertuples()]
     figure, panels = rows_figure(len(names), len(variant_ids))
     for axes, variant_id in zip(panels, variant_ids, strict=True):
-        mine = heaviest.limited(table[table.variant_id == variant_id], shown).drop_duplicates("layer", keep="last")
-        mine = mine.set_index("layer").reindex(first.layer)
-        forward, backward = (1e3 * mine[f"{p}_s"].fillna(0) for p in ("forward", "backward"))
+        rows = heaviest.limited(table[table.variant_id == variant_id], shown).drop_duplicates("layer", keep="last")
+        rows = rows.set_index("layer").reindex(first.layer)
+        forward, backward = (1e3 * rows[f"{p}_s"].fillna(0) for p in ("forward", "backward"))
         axes.barh(range(len(names)), forward, height=0.7, color=FORWARD, label="forward")
         axes.barh(range(len(names)), backward, left=forward, height=0.7, color=BACKWARD, label="backward")
         axes.set_title(lettered(label(data, variant_id)), fontsize=9, loc="left")
@@ -181,7 +181,7 @@ def memory(data: RunData, table: pd.DataFrame) -> Figure:
 
 @styled
 def curves(steps: pd.DataFrame, families: dict[str, list[str]], at: Callable[[str], float], axis: str) -> Figure:
-    """Images a second over a number that variants differ in, a line a family, with intervals where there are any."""
+    """Images a second over a number that variants differ in, a line a family, with intervals if there are any."""
     figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
     axes = figure.subplots()
     rows = steps.set_index("variant_id")
@@ -189,12 +189,12 @@ def curves(steps: pd.DataFrame, families: dict[str, list[str]], at: Callable[[st
     for (name, members), colour, marker in zip(
         families.items(), [*COLOURS.values()] * len(families), markers * len(families), strict=False
     ):
-        mine = rows.loc[members]
+        family = rows.loc[members]
         sizes = [at(v) for v in members]
-        images = mine.images_per_s * mine.step_s  # of a step, whatever its seconds
-        bounds = [mine.images_per_s - images / mine.step_s_hi, images / mine.step_s_lo - mine.images_per_s]
+        images = family.images_per_s * family.step_s  # of a step, whatever its seconds
+        bounds = [family.images_per_s - images / family.step_s_hi, images / family.step_s_lo - family.images_per_s]
         axes.errorbar(
-            sizes, mine.images_per_s, yerr=np.nan_to_num(np.array(bounds)).clip(min=0), marker=marker, color=colour,
+            sizes, family.images_per_s, yerr=np.nan_to_num(np.array(bounds)).clip(min=0), marker=marker, color=colour,
             linewidth=1.2, elinewidth=0.8, capsize=2, label=lettered(name),
         )  # fmt: skip
     ticks = sorted({at(v) for members in families.values() for v in members})

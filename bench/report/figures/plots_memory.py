@@ -18,8 +18,8 @@ def over_a_step(trace: Trace, name: str) -> Figure:
     """Bytes given out over the step that took most, a row of axes a device, phases shaded, the peak named."""
     devices = list(trace.memory.groupby("device", sort=False))
     figure = Figure(figsize=(WIDTH, 0.6 + 2.6 * len(devices)), layout="constrained")
-    for axes, (device, mine) in zip(figure.subplots(len(devices), 1, squeeze=False)[:, 0], devices, strict=True):
-        draw(axes, mine, str(device))
+    for axes, (device, curve) in zip(figure.subplots(len(devices), 1, squeeze=False)[:, 0], devices, strict=True):
+        draw(axes, curve, str(device))
     figure.suptitle(f"{lettered(name)}: memory over a step", x=0.01, ha="left", fontsize=10)
     phases = [phase for phase in COLOURS if (trace.memory.phase == phase).any()]
     handles = [Patch(color=COLOURS[phase], alpha=0.25, label=phase) for phase in phases]

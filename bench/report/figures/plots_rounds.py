@@ -19,7 +19,7 @@ MOST_ARMS = 3
 LEAST_PERCENT = 5.0
 """A panel of shares reaches at least so far: a tenth of a per cent must not look like a storm."""
 SEEN = ("stolen", "pressure", "clock", "temperature")
-"""What of the machine's state is drawn, where it was read."""
+"""What of the machine's state is drawn, if it was read."""
 
 
 @styled
@@ -32,9 +32,9 @@ def noise(data: RunData, control_ids: list[str], state: pd.DataFrame, names: dic
     walls = cell(data.values, "wall")
     walls = walls[walls["round"].isin([*data.rounds, *data.confirm_rounds]) & (walls.stage != "pilot")]
     for variant_id, line in zip(control_ids[:MOST_ARMS], ("-", "--", ":"), strict=False):
-        mine = walls[walls.variant_id == variant_id]
+        of_variant = walls[walls.variant_id == variant_id]
         for arm, marker, colour in (("A", "o", BACKWARD), ("A'", "s", DOT)):
-            rows = mine[mine.arm == arm].sort_values("round")
+            rows = of_variant[of_variant.arm == arm].sort_values("round")
             name = f"{arm}, {lettered(label(data, variant_id))}"
             panels[0].plot(rows["round"], rows["value"], line, marker=marker, color=colour, linewidth=0.8, label=name)
     panels[0].set_ylim(bottom=0)

@@ -72,8 +72,8 @@ def layers(table: pd.DataFrame, names: Sequence[str]) -> Figure:
     figure = Figure(figsize=(WIDTH, 0.9 + 0.32 * len(first)), layout="constrained")
     panels = figure.subplots(1, len(names), squeeze=False, sharey=True, sharex=one_scale)[0]
     for axes, name in zip(panels, names, strict=True):
-        mine = table[table.run == name].set_index("layer").reindex(first.layer)
-        forward, backward = (1e3 * mine[f"{phase}_s"].fillna(0) for phase in ("forward", "backward"))
+        of_run = table[table.run == name].set_index("layer").reindex(first.layer)
+        forward, backward = (1e3 * of_run[f"{phase}_s"].fillna(0) for phase in ("forward", "backward"))
         axes.barh(range(len(first)), forward, height=0.7, color=FORWARD, label="forward")
         axes.barh(range(len(first)), backward, left=forward, height=0.7, color=BACKWARD, label="backward")
         axes.set_title(lettered(name), fontsize=9, loc="left")
@@ -89,11 +89,11 @@ def memory(runs: Sequence[Side], matches: Sequence[Match], table: pd.DataFrame) 
     """The allocator's peak as a bar and the process's as a mark, a colour a run."""
     figure, axes = grouped(matches, len(runs))
     for index, run in enumerate(runs):
-        mine = table[table.run == run.name].set_index("variant")
+        of_run = table[table.run == run.name].set_index("variant")
         for row, match in enumerate(matches):
-            if match.ids[index] is None or match.name not in mine.index:
+            if match.ids[index] is None or match.name not in of_run.index:
                 continue
-            peaks = mine.loc[match.name]
+            peaks = of_run.loc[match.name]
             y = row + lift(index, len(runs))
             axes.barh(y, peaks.allocator_peak_bytes / MIB, height=0.6 / len(runs), color=colour_of(index))
             axes.scatter(peaks.process_peak_bytes / MIB, y, marker="D", s=16, color="black", zorder=3)

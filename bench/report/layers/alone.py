@@ -1,4 +1,4 @@
-"""The section of layers alone: what `bench micro` measured beside a run, against the same layers in a step."""
+"""The section of layers alone: what `bench micro` measured beside a run, compared with the same layers in a step."""
 
 import math
 from pathlib import Path
@@ -36,7 +36,7 @@ class Info(msgspec.Struct):
 
 
 class Stats(msgspec.Struct):
-    """What pytest-benchmark found."""
+    """What pytest-benchmark measured."""
 
     median: Positive
     rounds: Some
@@ -58,13 +58,13 @@ class Results(msgspec.Struct):
 def read(data: RunData) -> pd.DataFrame:
     """What was measured alone: the last result of each variant, layer, phase and cache, a median over rounds.
 
-    RecordError for a file that is none of pytest-benchmark's.
+    RecordError for a file that pytest-benchmark did not write.
     """
     rows = []
     for path in sorted((data.folder / FOLDER).glob("*/*.json"), key=lambda p: p.stat().st_mtime):
         rows += of_file(path)
-    found = pd.DataFrame(rows, columns=COLUMNS)
-    known = found[found.variant_id.isin(data.runnable)]
+    results = pd.DataFrame(rows, columns=COLUMNS)
+    known = results[results.variant_id.isin(data.runnable)]
     return known.drop_duplicates(["variant_id", "layer", "phase", "cache"], keep="last")
 
 
@@ -80,20 +80,20 @@ def of_file(path: Path) -> list[tuple[object, ...]]:
 
 
 def section(report: Report) -> Section | None:
-    """Each layer alone against the layer in place, and what the difference of the sums is made of."""
-    found = read(report.data)
+    """Each layer alone compared with the layer in place, and what the difference of the sums is made of."""
+    results = read(report.data)
     parts: list[Block] = [
         Section(
             named(report.data, variant_id),
-            [shown(table), Paragraph(sentences(report, variant_id, table, mine))],
+            [shown(table), Paragraph(sentences(report, variant_id, table, alone))],
             level=3,
         )
-        for variant_id, (table, mine) in tables_of(report, found).items()
+        for variant_id, (table, alone) in tables_of(report, results).items()
     ]
     if not parts:
         return None
-    report.table("micro", found)
-    rounds = found.rounds.min()
+    report.table("micro", results)
+    rounds = results.rounds.min()
     words = (
         "Each layer taken out of a step and run by itself on the tensors that it had there, forward and backward "
         f"(`python -m bench micro`, medians of {rounds} rounds). *Hot*: straight after the call before it (for "
@@ -104,21 +104,21 @@ def section(report: Report) -> Section | None:
 
 
 def told(report: Report) -> dict[str, str]:
-    """By variant, what its layers alone sum to against its step."""
-    found = tables_of(report, read(report.data))
-    return {variant_id: sentences(report, variant_id, table, mine) for variant_id, (table, mine) in found.items()}
+    """By variant, what its layers alone sum to compared with its step."""
+    pairs = tables_of(report, read(report.data))
+    return {variant_id: sentences(report, variant_id, table, alone) for variant_id, (table, alone) in pairs.items()}
 
 
 def tables_of(report: Report, found: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
-    """By variant that has layers in place: those against alone, and what was measured alone."""
-    pairs = {str(v): (against_place(report, str(v), mine), mine) for v, mine in found.groupby("variant_id", sort=False)}
+    """By variant that has layers in place: a table of them in place and alone, and what was measured alone."""
+    pairs = {str(v): (against_place(report, str(v), rows), rows) for v, rows in found.groupby("variant_id", sort=False)}
     return {variant_id: pair for variant_id, pair in pairs.items() if len(pair[0])}
 
 
 def against_place(report: Report, variant_id: str, mine: pd.DataFrame) -> pd.DataFrame:
     """By layer its seconds in place, alone and hot, alone and cold: forward and backward together.
 
-    NaN where a layer that has a backward in place was measured alone without it, or without its forward.
+    NaN if a layer that has a backward in place was measured alone without it, or without its forward.
     """
     place = report.layers[(report.layers.variant_id == variant_id) & (report.layers.layer != BETWEEN)]
     place = place.set_index("layer")
@@ -166,22 +166,22 @@ def sentences(report: Report, variant_id: str, table: pd.DataFrame, mine: pd.Dat
     all_layers = report.layers[(report.layers.variant_id == variant_id) & (report.layers.layer != BETWEEN)]
     all_layers = all_layers.dropna(subset="forward_s")  # a step calls the others not at all
     if missing := len(all_layers) - int(table.hot.notna().sum()):
-        told = f"{missing} of {len(all_layers)} layers were not measured whole"
-        return f"Alone and hot, {told}, so there is no sum of them."
+        text = f"{missing} of {len(all_layers)} layers were not measured whole"
+        return f"Alone and hot, {text}, so there is no sum of them."
     hot_s, cold_s, place_s = (float(table[name].sum(min_count=len(table))) for name in ("hot", "cold", "in_place"))
     cold = "" if math.isnan(cold_s) else f" and {seconds(cold_s)} with cold ones"
     outside = {phase: float(step[f"{phase}_s"]) for phase in OUTSIDE if step[f"{phase}_s"] > 0}
     between = report.layers[(report.layers.variant_id == variant_id) & (report.layers.layer == BETWEEN)]
     outside["code between layers"] = float(between[["forward_s", "backward_s"]].sum().sum())
     most = sorted(outside.items(), key=lambda item: -item[1])[:MOST_TOLD]
-    told = ", ".join(f"{name} {seconds(value)}" for name, value in most)
+    text = ", ".join(f"{name} {seconds(value)}" for name, value in most)
     outside_s = sum(outside.values())
     rest_s = step.step_s - place_s - outside_s
     parts = [
         f"Alone, the layers sum to {seconds(hot_s)} with hot caches{cold}; the measured "
         f"step takes {seconds(step.step_s)}, {longer(step.step_s - hot_s)} than the former.",
         f"In place the layers take {seconds(place_s)}, {longer(place_s - hot_s)} than alone and hot"
-        f"{where(table, place_s - hot_s)}; what is no layer takes {seconds(outside_s)} ({told}); and the plain step is "
+        f"{where(table, place_s - hot_s)}; what is no layer takes {seconds(outside_s)} ({text}); and the plain step is "
         f"{longer(rest_s)} than the stamped one that these parts are of.",
     ]
     alone_faults = mine[mine.cache == "hot"].page_faults.sum()

@@ -68,20 +68,20 @@ def closure_section(report: Report) -> Section:
 
 def of_variant(report: Report, variant_id: str) -> Section:
     """The layers of one variant, the heaviest named."""
-    mine = report.layers[report.layers.variant_id == variant_id]
-    top = mine.dropna(subset="share_of_step").nlargest(3, "share_of_step")
-    told = ", ".join(f"{code(r.layer)} {marked(r.type)} {percent(r.share_of_step)}" for r in top.itertuples())
-    shown = heaviest.limited(mine, heaviest.layers_of(mine, [variant_id]))
-    left_out = len(mine) - len(shown) + 1 if len(shown) < len(mine) else 0
+    rows = report.layers[report.layers.variant_id == variant_id]
+    top = rows.dropna(subset="share_of_step").nlargest(3, "share_of_step")
+    top_words = ", ".join(f"{code(r.layer)} {marked(r.type)} {percent(r.share_of_step)}" for r in top.itertuples())
+    shown = heaviest.limited(rows, heaviest.layers_of(rows, [variant_id]))
+    left_out = len(rows) - len(shown) + 1 if len(shown) < len(rows) else 0
     more = f" This table and the figure leave out {left_out:,}, summed in the row `(others)`." if left_out else ""
     cells = pd.DataFrame([layer_cells(row) for row in shown.to_dict("records")]).join(calls(shown))
-    words = f"The heaviest: {told}. Every layer of every eager variant is in tables/layers.csv.{more}"
+    words = f"The heaviest: {top_words}. Every layer of every eager variant is in tables/layers.csv.{more}"
     table = Table.of(cells.to_dict("records"))
     return Section(named(report.data, variant_id), [Paragraph(words), table], level=3)
 
 
 def difference_words(report: Report, chosen: list[str]) -> list[str]:
-    """In which layers the second variant is ahead of the first, and in which behind: those worth 1 % of the step."""
+    """In which layers the second variant is faster than the first, and in which slower: those worth 1 % of the step."""
     if len(chosen) < 2:
         return []
     first, second = (
@@ -92,10 +92,10 @@ def difference_words(report: Report, chosen: list[str]) -> list[str]:
     saved = (first - second).sort_values(key=abs, ascending=False)
     saved = saved[saved.abs() >= WORTH_TELLING * step_s]
     parts = []
-    for verb, mine in (("saves", saved[saved > 0]), ("loses", -saved[saved < 0])):
-        if len(mine):
-            told = ", ".join(f"{seconds(value)} in {code(str(layer))}" for layer, value in mine.head(MOST_TOLD).items())
-            parts.append(f"{verb} {told}")
+    for verb, side in (("saves", saved[saved > 0]), ("loses", -saved[saved < 0])):
+        if len(side):
+            most = ", ".join(f"{seconds(value)} in {code(str(layer))}" for layer, value in side.head(MOST_TOLD).items())
+            parts.append(f"{verb} {most}")
     if not parts:
         return []
     names = [named(report.data, v) for v in chosen]
@@ -103,7 +103,7 @@ def difference_words(report: Report, chosen: list[str]) -> list[str]:
 
 
 def layer_cells(row: Row) -> dict[str, object]:
-    """A layer's row as it is shown: bounds only where they matter."""
+    """A layer's row as it is shown: bounds only if they matter."""
     small = not row["share_of_step"] >= NEEDS_BOUNDS
     forward, backward = (
         seconds(row[f"{p}_s"]) if small else spread_seconds(row[f"{p}_s"], row[f"{p}_s_lo"], row[f"{p}_s_hi"])
@@ -123,14 +123,14 @@ def layer_cells(row: Row) -> dict[str, object]:
 
 
 def calls(mine: pd.DataFrame) -> pd.DataFrame:
-    """How often a step calls each layer, and by which paths: the columns that tell more than once and one."""
-    told = mine.reset_index(drop=True)
+    """How often a step calls each layer, and by which paths: the columns that hold more than once and one."""
+    table = mine.reset_index(drop=True)
     shown = {
-        name: told[name].astype(object).fillna("").astype(str)
+        name: table[name].astype(object).fillna("").astype(str)
         for name, plain in (("calls", 1), ("paths", ""))
-        if name in told and told[name].dropna().ne(plain).any()
+        if name in table and table[name].dropna().ne(plain).any()
     }
-    return pd.DataFrame(shown, index=told.index)
+    return pd.DataFrame(shown, index=table.index)
 
 
 def kernel_words(name: str) -> str:
@@ -139,19 +139,19 @@ def kernel_words(name: str) -> str:
 
 
 def closed(report: Report) -> pd.DataFrame:
-    """The variants that have a closure: those of rounds, or of the pilot where no round has one."""
-    found = report.steps.dropna(subset="closure")
-    return found[found.n > 0] if (found.n > 0).any() else found
+    """The variants that have a closure: those of rounds, or of the pilot if no round has one."""
+    steps = report.steps.dropna(subset="closure")
+    return steps[steps.n > 0] if (steps.n > 0).any() else steps
 
 
 def open_words(report: Report) -> list[str]:
     """That the parts of some variants don't add up, if so."""
     wide = [row for row in closed(report).itertuples() if abs(row.closure - 1) > MOST_OPEN]
-    told = ", ".join(f"{named(report.data, row.variant_id)} {row.closure:.2f}" for row in wide)
+    sums = ", ".join(f"{named(report.data, row.variant_id)} {row.closure:.2f}" for row in wide)
     if not wide:
         return []
     return [
-        f"**Not for all variants** (the sum of the parts over the step: {told}). Either the stamps cost much of so "
+        f"**Not for all variants** (the sum of the parts over the step: {sums}). Either the stamps cost much of so "
         "short a step, as the table says, or stamped and plain steps met another machine, as beside other work: then "
         "don't rely on the shares of their parts, and measure again on a quiet machine."
     ]
@@ -162,15 +162,15 @@ def closure_rows(report: Report) -> list[dict[str, str]]:
     stamps = tables.stamps(report.data).set_index("variant_id")
     rows = []
     for row in closed(report).to_dict("records"):
-        mine = stamps.loc[row["variant_id"]] if row["variant_id"] in stamps.index else None
+        own = stamps.loc[row["variant_id"]] if row["variant_id"] in stamps.index else None
         rows.append(
             {
                 "variant": label(report.data, row["variant_id"]),
                 "closure": interval(row["closure"], row["closure_lo"], row["closure_hi"], digits=3),
                 "overhead": percent(row["instrument_overhead"]),
-                "stamps a step": count(mine.stamps) if mine is not None else "by phase",
-                "a stamp costs": seconds(mine.stamp_cost_s) if mine is not None else "",
-                "stamps' cost": f"{100 * mine.share:.2f} %" if mine is not None else "",
+                "stamps a step": count(own.stamps) if own is not None else "by phase",
+                "a stamp costs": seconds(own.stamp_cost_s) if own is not None else "",
+                "stamps' cost": f"{100 * own.share:.2f} %" if own is not None else "",
             }
         )
     return rows

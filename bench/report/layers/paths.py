@@ -6,13 +6,13 @@ from bench.report.page import Page
 
 
 def section(page: Page) -> Section | None:
-    """In one line, which variants' steps differ, and that means are shown; nothing where none do."""
+    """In one line, which variants' steps differ, and that means are shown; nothing if none do."""
     data = page.data
     if not data.paths:
         return None
-    told = ", ".join(f"{named(data, v)} ({most} paths in a trial)" for v, most in data.paths.items())
+    names = ", ".join(f"{named(data, v)} ({most} paths in a trial)" for v, most in data.paths.items())
     words = (
-        f"**Steps differ**: not every step runs the same layers in {told}. So the numbers of a trial are the means of "
+        f"**Steps differ**: not every step runs the same layers in {names}. So the numbers of a trial are the means of "
         "its steps, not their medians, for every variant of the model; a layer took 0 s in a step that did not run it. "
         "Calls, kernels, gradients and memory are those of single steps, so a layer that those did not run has none."
     )

@@ -28,11 +28,11 @@ WAYS = {
 }
 """How a layer's time is added up from a trace, and what a difference of more than AGREE then means."""
 HEAVY = 0.05
-"""A layer of at least this share of the step is held against the probe in the report; all are in the table."""
+"""A layer of at least this share of the step is compared with the probe in the report; all are in the table."""
 
 
 def section(page: TracedPage) -> Section | None:
-    """What the profiler saw of each traced variant; nothing where none was traced."""
+    """What the profiler saw of each traced variant; nothing if none was traced."""
     if not page.traces:
         return None
     where = code(f"{page.data.folder}/{FOLDER}/VARIANT/", MOST_OF_A_REASON)
@@ -60,33 +60,33 @@ def of_trace(page: TracedPage, trace: Trace, index: int) -> Section:
 def overview_words(data: RunData, trace: Trace) -> str:
     """How long the traced step was beside plain ones of the same process, and how idle the machine was in those."""
     plain = plain_steps(data, trace.variant_id)
-    told = f"{trace.steps} steps of {seconds(trace.step_s)} under the profiler"
+    text = f"{trace.steps} steps of {seconds(trace.step_s)} under the profiler"
     if plain.empty:
-        return f"{told}."
+        return f"{text}."
     plain_s = plain.wall.median()
-    told += f", against {seconds(plain_s)} without it in the same process."
+    text += f", against {seconds(plain_s)} without it in the same process."
     if not math.isnan(trace.device_busy_s):
         idle = percent(max(0.0, 1 - trace.device_busy_s / plain_s))
-        told += f" The device worked for {seconds(trace.device_busy_s)} a step: of a plain one it was idle for {idle}."
+        text += f" The device worked for {seconds(trace.device_busy_s)} a step: of a plain one it was idle for {idle}."
     elif {"cpu_user", "cpu_system"} <= set(plain.columns):
         cores = float(data.run.environment.cores or math.nan)
         used = ((plain.cpu_user + plain.cpu_system) / (cores * plain.wall)).median()
-        told += f" In the plain steps the {cores:.0f} cores were idle for {percent(max(0.0, 1 - used))} of the time."
-    return told
+        text += f" In the plain steps the {cores:.0f} cores were idle for {percent(max(0.0, 1 - used))} of the time."
+    return text
 
 
 def plain_steps(data: RunData, variant_id: str) -> pd.DataFrame:
     """The plain steps that a variant's process took before its trace: a row a step, a column a metric."""
-    mine = data.traced[(data.traced.variant_id == variant_id) & (data.traced.scope == "step")]
-    return mine.pivot(index="index", columns="metric", values="value")  # noqa: PD010 - two values are an error
+    samples = data.traced[(data.traced.variant_id == variant_id) & (data.traced.scope == "step")]
+    return samples.pivot(index="index", columns="metric", values="value")  # noqa: PD010 - two values are an error
 
 
 def work_blocks(trace: Trace) -> list[Block]:
-    """The heaviest operators, and kernels where there is a device."""
+    """The heaviest operators, and kernels if there is a device."""
     blocks: list[Block] = []
     for on, title in (("device", "kernel"), ("cpu", "operator")):
-        mine = trace.work[trace.work.on == on]
-        if mine.empty:
+        work = trace.work[trace.work.on == on]
+        if work.empty:
             continue
         rows = [
             {
@@ -97,16 +97,16 @@ def work_blocks(trace: Trace) -> list[Block]:
                 "share": percent(row.seconds / trace.step_s),
                 "calls a step": number(row.calls),
             }
-            for row in mine.rename(columns={"name": "name_"}).head(MOST_SHOWN).itertuples()
+            for row in work.rename(columns={"name": "name_"}).head(MOST_SHOWN).itertuples()
         ]
-        shown = mine.head(MOST_SHOWN).seconds.sum() / mine.seconds.sum()
+        shown = work.head(MOST_SHOWN).seconds.sum() / work.seconds.sum()
         words = f"These are {percent(shown)} of what all {title}s took; the rest is in tables/trace.csv."
         blocks += [Table.of(rows), Paragraph(words)]
     return blocks
 
 
 def layer_blocks(page: TracedPage, trace: Trace) -> list[Block]:
-    """The heavy layers by the trace and by the stamps of the same steps, and in the rounds where there are any."""
+    """The heavy layers by the trace and by the stamps of the same steps, and in the rounds if there are any."""
     both = against_probe(page.data, trace)
     if both.empty:
         return []
@@ -127,22 +127,22 @@ def layer_blocks(page: TracedPage, trace: Trace) -> list[Block]:
     ]
     farthest = (heavy.trace_s / heavy.probe_s - 1).abs().max()
     what, doubt = WAYS[on_of(page.data, trace)]
-    told = ": work is counted for the right layer" if farthest <= AGREE else doubt
+    meaning = ": work is counted for the right layer" if farthest <= AGREE else doubt
     words = (
         "Forward and backward of the layers that take more than 5 % of the traced step, in the same steps by two ways: "
         f"by time stamps at the layer's borders, and by adding up {what}. They "
-        f"differ by {percent(farthest)} at the most{told}. How far the profiler itself slowed a layer, the untraced "
+        f"differ by {percent(farthest)} at the most{meaning}. How far the profiler itself slowed a layer, the untraced "
         "rounds tell."
     )
     return [Table.of(rows), Paragraph(words)]
 
 
 def in_rounds(page: TracedPage, variant_id: str) -> dict[str, float]:
-    """Seconds of each layer, forward and backward, as the rounds have them; empty where there are none."""
+    """Seconds of each layer, forward and backward, as the rounds have them; empty if there are none."""
     if not isinstance(page, Report):
         return {}
-    mine = page.layers[page.layers.variant_id == variant_id]
-    return dict(zip(mine.layer, mine.forward_s + mine.backward_s, strict=True))
+    rows = page.layers[page.layers.variant_id == variant_id]
+    return dict(zip(rows.layer, rows.forward_s + rows.backward_s, strict=True))
 
 
 def on_of(data: RunData, trace: Trace) -> str:
@@ -152,8 +152,8 @@ def on_of(data: RunData, trace: Trace) -> str:
 
 def against_probe(data: RunData, trace: Trace) -> pd.DataFrame:
     """Seconds of each layer and phase by the probe's stamps and by the trace, means over the same steps."""
-    mine = data.traced[(data.traced.variant_id == trace.variant_id) & (data.traced.metric == "traced_wall")]
-    probe = mine[mine.scope == "layer"].groupby(["layer", "phase"], observed=True, sort=False)["value"].mean()
+    samples = data.traced[(data.traced.variant_id == trace.variant_id) & (data.traced.metric == "traced_wall")]
+    probe = samples[samples.scope == "layer"].groupby(["layer", "phase"], observed=True, sort=False)["value"].mean()
     seen = trace.work[trace.work.on == on_of(data, trace)].groupby(["layer", "phase"])["seconds"].sum()
     rows = [
         {"variant_id": trace.variant_id, "layer": layer, "phase": phase, "probe_s": value}
@@ -166,14 +166,14 @@ def against_probe(data: RunData, trace: Trace) -> pd.DataFrame:
 def memory_blocks(page: Page, trace: Trace, name: str) -> list[Block]:
     """The allocator over one step, with who had the time when it had given out most."""
     blocks: list[Block] = []
-    for device, mine in trace.memory.groupby("device", sort=False):
-        top = mine.loc[mine.bytes.idxmax()]
+    for device, curve in trace.memory.groupby("device", sort=False):
+        top = curve.loc[curve.bytes.idxmax()]
         who = (
             f"layer {code(top.layer)}, {marked(top.phase)}"
             if top.layer
             else marked(top.phase) or "outside of every phase"
         )
-        low = mine.bytes.min()
+        low = curve.bytes.min()
         words = (
             f"Memory over the traced step that took most ({device}): at its peak, {seconds(top.at_s)} into it in "
             f"{who}, the allocator had given out {size(top.bytes - low)} more than at that step's lowest."
@@ -190,7 +190,7 @@ def memory_blocks(page: Page, trace: Trace, name: str) -> list[Block]:
 
 
 def write_tables(page: TracedPage) -> None:
-    """Write trace.csv and trace_layers.csv, where a variant was traced."""
+    """Write trace.csv and trace_layers.csv, if a variant was traced."""
     if page.traces:
         page.table("trace", work_table(page.traces))
         page.table("trace_layers", pd.concat([against_probe(page.data, t) for t in page.traces], ignore_index=True))

@@ -1,4 +1,4 @@
-"""Why a variant has no table of layers, where the page would show one."""
+"""Why a variant has no table of layers although the page would show one."""
 
 import pandas as pd
 
@@ -21,7 +21,7 @@ BY_STATUS = {
 
 
 def blocks(data: RunData, steps: pd.DataFrame, layered: set[str]) -> list[Block]:
-    """Of one group, a paragraph for the first baseline and for the fastest variant, where they have no layers."""
+    """Of one group, a paragraph for the first baseline and for the fastest variant, if they have no layers."""
     wanted = [v for v in answer.first_and_fastest(data, steps) if v not in layered]
     return paragraphs(f"**{named(data, v)}** has no table of layers: {why(data, v)}." for v in wanted)
 

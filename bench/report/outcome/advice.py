@@ -19,7 +19,7 @@ from bench.report import commands
 from bench.report.words import count, interval, percent, seconds, size
 
 FEWER_FAULTS = 0.1
-"""Page faults are called the cause where removing at least nine in ten of them made the step FASTER."""
+"""Page faults are called the cause if removing at least nine in ten of them made the step FASTER."""
 
 
 def lines_of(axes: dict[str, str]) -> tuple[list[str], list[str]]:
@@ -44,10 +44,10 @@ def nin_command(run: Header, axes: dict[str, str]) -> str:
 def page_fault_sentences(data: RunData, steps: pd.DataFrame) -> list[str]:
     """For each baseline, what its page faults cost, by the variant that differs only in keeping freed memory.
 
-    Names them the cause only where it has a tenth of them or fewer and its step is FASTER.
+    Names them the cause only if it has a tenth of them or fewer and its step is FASTER.
     """
     rows = steps.set_index("variant_id")
-    found = []
+    sentences = []
     for variant_id in rows.index:
         axes = variant_axes(data, variant_id)
         baseline = baseline_of(data, variant_id)
@@ -56,8 +56,8 @@ def page_fault_sentences(data: RunData, steps: pd.DataFrame) -> list[str]:
         base, kept = rows.loc[baseline], rows.loc[variant_id]
         alike = axes == variant_axes(data, baseline) | {"allocator": axes["allocator"]}
         if alike and base.page_faults > 0 and kept.page_faults <= FEWER_FAULTS * base.page_faults:
-            found.append(_page_fault_sentence(data, named(data, baseline), axes["allocator"], base, kept))
-    return found
+            sentences.append(_page_fault_sentence(data, named(data, baseline), axes["allocator"], base, kept))
+    return sentences
 
 
 def _page_fault_sentence(
@@ -69,9 +69,9 @@ def _page_fault_sentence(
 ) -> str:
     environment = data.run.environment
     mapped = size(base.page_faults * (environment.page_bytes or math.nan))
-    anew = "" if environment.huge_pages == "always" else f" ({mapped} mapped, some of it several times)"
+    mapped_words = "" if environment.huge_pages == "always" else f" ({mapped} mapped, some of it several times)"
     facts = (
-        f"A step of the {name} takes {count(base.page_faults)} minor page faults{anew} and "
+        f"A step of the {name} takes {count(base.page_faults)} minor page faults{mapped_words} and "
         f"{seconds(base.cpu_system_s)} of system time over all cores; with `{allocator}`, which differs only in that "
         f"freed memory stays with the process, it takes {count(kept.page_faults)} and {seconds(kept.cpu_system_s)}"
     )
@@ -92,14 +92,14 @@ COMPILER_COUNTS = ("graphs", "graph_breaks", "recompiles")
 
 
 def break_even(data: RunData, steps: pd.DataFrame) -> pd.DataFrame:
-    """What compiling costs and after how many steps it is repaid, against eager with all else equal.
+    """What compiling costs and after how many steps it is repaid, compared with eager with all else equal.
 
     Columns: variant, eager_s, compiled_s, batch, times_eager (in words), cold_s and warm_s (seconds of
-    compiling), cold_steps and warm_steps: NaN where eager was not measured in the same rounds or the
-    interval of the gain holds none, infinite where the compiled step is longer. And COMPILER_COUNTS.
+    compiling), cold_steps and warm_steps: NaN if eager was not measured in the same rounds or the
+    interval of the gain holds none, infinite if the compiled step is longer. And COMPILER_COUNTS.
     """
     by_axes = {tuple(variant_axes(data, v).items()): str(v) for v in steps.variant_id}
-    found = []
+    rows = []
     for row in steps.dropna(subset="compile_cold_s").to_dict("records"):
         axes = variant_axes(data, row["variant_id"]) | {"compile_mode": COMPILE_MODE.default}
         eager = by_axes.get(tuple(axes.items()))
@@ -107,7 +107,7 @@ def break_even(data: RunData, steps: pd.DataFrame) -> pd.DataFrame:
         gain_s = row["step_s"] * (ratio.estimate - 1)
         if not ratio.known or ratio.lo <= 1 <= ratio.hi:
             gain_s = math.nan
-        found.append(
+        rows.append(
             {
                 "variant": label(data, row["variant_id"]),
                 "eager_s": data.spread(eager, "wall").estimate if eager else math.nan,
@@ -121,7 +121,7 @@ def break_even(data: RunData, steps: pd.DataFrame) -> pd.DataFrame:
             }
             | {n: data.spread(row["variant_id"], n, "process").estimate for n in COMPILER_COUNTS}
         )
-    return pd.DataFrame(found)
+    return pd.DataFrame(rows)
 
 
 def repaid(cost_s: float, gain_s: float) -> float:

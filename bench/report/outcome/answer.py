@@ -21,7 +21,7 @@ from bench.report.trust import effect, noise
 from bench.report.words import count_of, interval, number
 
 EPOCHS = 5
-"""What `python -m nin` trains unless told otherwise."""
+"""What `python -m nin` trains by default."""
 
 
 def section(report: Report) -> Section:
@@ -38,13 +38,13 @@ def groups(data: RunData, steps: pd.DataFrame) -> dict[tuple[str, str], pd.DataF
 
 def blocks(data: RunData, steps: pd.DataFrame) -> list[Block]:
     """The answer for each device and model of the run."""
-    found: list[Block] = []
+    parts: list[Block] = []
     by_group = groups(data, steps)
-    for (device, model), mine in by_group.items():
+    for (device, model), rows in by_group.items():
         if len(by_group) > 1:
-            found.append(Paragraph(f"On **{device}**, {marked(model)}:"))
-        found += of_group(data, mine)
-    return found
+            parts.append(Paragraph(f"On **{device}**, {marked(model)}:"))
+        parts += of_group(data, rows)
+    return parts
 
 
 def of_group(data: RunData, steps: pd.DataFrame) -> list[Block]:
@@ -88,7 +88,7 @@ def no_answer(data: RunData) -> str:
 
 
 def not_gated_words(data: RunData, best: str) -> list[str]:
-    """That the gate could not tell what a recommended variant computes, if so."""
+    """That the gate could not check what a recommended variant computes, if so."""
     reason = tables.not_gated(data, best)
     return [f"It is **not gated**: {marked(reason)}. So hold its accuracy against the baseline's."] if reason else []
 
@@ -106,7 +106,7 @@ def invalid_words(data: RunData, steps: pd.DataFrame) -> list[str]:
 def beyond_words(data: RunData, steps: pd.DataFrame, best: str) -> list[str]:
     """The fastest at each other batch size that has the notebook's loop; and what trains faster yet at any other."""
     counted = steps[(steps.n > 0) & (steps.images_per_s > 0)].set_index("variant_id")
-    found = []
+    sentences = []
     beside: dict[float, list[str]] = {}
     for v in counted.index:
         if tables.batch_of(data, v) != tables.batch_of(data, best) and notebook_of(data, v) in counted.index:
@@ -115,17 +115,17 @@ def beyond_words(data: RunData, steps: pd.DataFrame, best: str) -> list[str]:
         top = str(counted.images_per_s[members].idxmax())
         ratio, n = tables.ratio_to(data, top, str(notebook_of(data, top)))
         if n:
-            told = interval(ratio.estimate, ratio.lo, ratio.hi)
+            gain = interval(ratio.estimate, ratio.lo, ratio.hi)
             name, rate = named(data, top, but="batch_size"), number(counted.images_per_s[top])
-            found.append(
-                f"At batch {size:.0f} the fastest is {name}: {rate} images/s, {told} times the notebook's loop at that "
+            sentences.append(
+                f"At batch {size:.0f} the fastest is {name}: {rate} images/s, {gain} times the notebook's loop at that "
                 f"batch ({count_of(n, 'round')})."
             )
     faster = counted.images_per_s[counted.images_per_s > counted.images_per_s[best]]
     if len(faster):
         top = str(faster.idxmax())
-        found.append(f"Faster yet, but another recipe: {named(data, top)}, {number(faster[top])} images/s.")
-    return found
+        sentences.append(f"Faster yet, but another recipe: {named(data, top)}, {number(faster[top])} images/s.")
+    return sentences
 
 
 def faster_in_pilot(data: RunData, steps: pd.DataFrame, best: str) -> list[Block]:
@@ -143,7 +143,7 @@ def faster_in_pilot(data: RunData, steps: pd.DataFrame, best: str) -> list[Block
         return []
     axes, changed = variant_axes(data, best), variant_axes(data, top)
     both = from_row(axes | {name: value for name, value in changed.items() if value != DEFAULT_WORDS[name]})
-    in_part = f", and it took effect in part ({told})" if (told := effect.words(data, top)) else ""
+    in_part = f", and it took effect in part ({missing})" if (missing := effect.words(data, top)) else ""
     coarser = ", and it computes more coarsely (see below)" if PRECISION.value(both.precision).autocast else ""
     words = (
         f"**In the pilot {named(data, top)} was faster**: {number(rates[top])} images/s against this one's "
@@ -157,17 +157,17 @@ def faster_in_pilot(data: RunData, steps: pd.DataFrame, best: str) -> list[Block
 def switch_on(data: RunData, axes: dict[str, str], epoch_s: float) -> list[Block]:
     """How to train under a variant; `epoch_s` is what an epoch of 60,000 images takes."""
     python, shell = advice.lines_of(axes)
-    found: list[Block] = []
+    parts: list[Block] = []
     if python:
-        found += [Paragraph("What gives it, against the baseline:"), Code(python, "python")]
+        parts += [Paragraph("What gives it, against the baseline:"), Code(python, "python")]
     if shell:
         where = "in the environment, before Python starts (Linux with glibc; 100 GB are in effect never reached):"
         lead = f"and {where}" if python else f"What gives it, against the baseline, {where}"
-        found += [Paragraph(lead), Code([f"export {' '.join(shell)}"], "sh")]
+        parts += [Paragraph(lead), Code([f"export {' '.join(shell)}"], "sh")]
     if command := advice.nin_command(data.run, axes):
         long = f" ({EPOCHS} epochs of about {duration(epoch_s)})" if epoch_s > 0 else ""
-        found += [Paragraph(f"Or train so in this project's environment{long}:"), Code([command], "sh")]
-    return found
+        parts += [Paragraph(f"Or train so in this project's environment{long}:"), Code([command], "sh")]
+    return parts
 
 
 def notebook_words(data: RunData, steps: pd.DataFrame, best: str) -> list[str]:
@@ -188,20 +188,20 @@ def notebook_words(data: RunData, steps: pd.DataFrame, best: str) -> list[str]:
 
 def noise_words(data: RunData, best: str) -> list[str]:
     """How far the same code differed from itself, in one sentence."""
-    mine = tables.baseline_of(data, best)
+    baseline = tables.baseline_of(data, best)
     return [
         f"How noisy it was: the {named(data, control.variant_id)} was measured twice in every round, and its first "
         f"trial was {interval(control.ratio.estimate, control.ratio.lo, control.ratio.hi)} times as fast as its second."
         for control in tables.controls(data)
-        if control.variant_id == mine
+        if control.variant_id == baseline
     ]
 
 
 def fastest(data: RunData, steps: pd.DataFrame) -> str | None:
     """The variant with the most images a second among those that were ok in every complete round; None without any.
 
-    A variant whose trials died is none: those that are left may be the lucky ones.
-    Of a batch size that has the notebook's loop, where a run has it of some but not of all.
+    A variant whose trials died does not count: those that are left may be the lucky ones.
+    Of a batch size that has the notebook's loop, if a run has it of some but not of all.
     """
     sound = steps.variant_id.map(lambda v: tables.outcome(data, v)[0] == "ok" and not tables.spoilt(data, v))
     counted = steps[(steps.n > 0) & sound]
@@ -211,7 +211,7 @@ def fastest(data: RunData, steps: pd.DataFrame) -> str | None:
 
 
 def died_words(data: RunData, steps: pd.DataFrame, best: float | None) -> list[str]:
-    """What would have been the answer, had its trials not died; all that died where there is no answer."""
+    """What would have been the answer, had its trials not died; all that died if there is no answer."""
     return [
         f"{label(data, row.variant_id)} is not recommended: it was ok in {row.n} of {len(data.rounds)} rounds "
         f"({number(row.images_per_s)} images/s in those)."
@@ -223,12 +223,12 @@ def died_words(data: RunData, steps: pd.DataFrame, best: float | None) -> list[s
 def notebook_of(data: RunData, variant_id: str) -> str | None:
     """The notebook's loop on the same device, batch and model, if the run has it."""
     baseline = data.variants[variant_id].baseline
-    found = (v for v, variant in data.variants.items() if variant.is_notebook and variant.baseline == baseline)
-    return next(found, None)
+    notebooks = (v for v, variant in data.variants.items() if variant.is_notebook and variant.baseline == baseline)
+    return next(notebooks, None)
 
 
 def standing(data: RunData, steps: pd.DataFrame, best: str, verdict: str) -> str:
-    """How sure the answer is: its verdict, and which others it can't be told from."""
+    """How sure the answer is: its verdict, and which others these rounds do not separate from it."""
     if not data.run.plan.verdicts:
         return "This look gives estimates and no verdicts: take the preset quick for those."
     if from_row(variant_axes(data, best)).is_baseline:
@@ -243,8 +243,8 @@ def standing(data: RunData, steps: pd.DataFrame, best: str, verdict: str) -> str
     for other in steps.loc[(steps.n > 0) & (steps.variant_id != best), "variant_id"]:
         ratio, n = tables.ratio_to(data, best, other)
         if n and (not ratio.known or ratio.lo <= 1):
-            told = interval(ratio.estimate, ratio.lo, ratio.hi)
-            close.append(f"{named(data, other)} (it is {told} times as fast)")
+            times = interval(ratio.estimate, ratio.lo, ratio.hi)
+            close.append(f"{named(data, other)} (it is {times} times as fast)")
     if close:
         text += f" These rounds do not tell it apart from {', '.join(close)}."
     return text
@@ -256,21 +256,21 @@ def layered_variants(data: RunData, steps: pd.DataFrame, layered: set[str]) -> l
 
 
 def first_and_fastest(data: RunData, steps: pd.DataFrame) -> list[str]:
-    """Of some variants the first baseline and the fastest; the first of them where there is neither."""
+    """Of some variants the first baseline and the fastest; the first of them if there is neither."""
     first = [v for v in steps.variant_id if data.variants[v].is_baseline][:1]
     best = None if steps.empty else fastest(data, steps)
-    found = first + [v for v in (best,) if v and v not in first]
-    return found or list(steps.variant_id[:1])
+    chosen = first + [v for v in (best,) if v and v not in first]
+    return chosen or list(steps.variant_id[:1])
 
 
 def families(data: RunData, steps: pd.DataFrame, axis: str) -> dict[str, list[str]]:
-    """Variants that differ in one axis alone, in its order; only where there are several values."""
-    found: dict[str, list[str]] = {}
+    """Variants that differ in one axis alone, in its order; only if there are several values."""
+    by_axes: dict[str, list[str]] = {}
     for variant_id in steps.dropna(subset="images_per_s").variant_id:
-        found.setdefault(str(variant_axes(data, variant_id) | {axis: ""}), []).append(variant_id)
+        by_axes.setdefault(str(variant_axes(data, variant_id) | {axis: ""}), []).append(variant_id)
     return {
         label(data, members[0], but=axis): sorted(members, key=lambda v: place(data, v, axis))
-        for members in found.values()
+        for members in by_axes.values()
         if len(members) > 1
     }
 

@@ -13,36 +13,36 @@ from bench.report.words import seconds
 
 SHARE = 0.9
 BACKLOGS = 4
-"""The schema from which on steps are stamped behind a backlog where the device has a queue."""
+"""The schema from which on steps are stamped after a backlog if the device has a queue."""
 
 
 def blocks(data: RunData, steps: pd.DataFrame) -> list[Block]:
     """A paragraph for each variant that is launch-bound, and for the others what bounds them, as far as it is known."""
     rows = list(steps.itertuples())
     bound = [row for row in rows if launch_bound(data, row)]
-    told = paragraphs(launch_bound_words(data, row) for row in bound)
-    return told + balance(data, [row for row in rows if row not in bound])
+    sentences = paragraphs(launch_bound_words(data, row) for row in bound)
+    return sentences + balance(data, [row for row in rows if row not in bound])
 
 
 def launch_bound(data: RunData, row: Any) -> bool:  # noqa: ANN401 - a row of the steps table
     """Whether the device waits for the host in a good part of the step, so far as it is known."""
     if not math.isnan(row.launch_gaps_s):
         return bool(row.launch_gaps_s >= (1 - SHARE) * row.step_s)
-    # Stamped from an idle start, where gaps and layers can't be told apart. If no backlog held, the host waited
-    # for the device, or for room in its queue: then the time that it took tells nothing.
+    # Stamped from an idle start, where gaps and layers look alike. If no backlog held, the host waited
+    # for the device, or for room in its queue: then the time that it took means nothing.
     no_backlog_held = data.run.schema_version >= BACKLOGS and from_row(variant_axes(data, row.variant_id)).queues
     return not no_backlog_held and bool(given_s(data, row) >= SHARE * row.step_s)
 
 
 def launch_bound_words(data: RunData, row: Any) -> str:  # noqa: ANN401
     """A launch-bound variant's label."""
-    told = (
+    lead = (
         f"**{named(data, row.variant_id)} is launch-bound**: giving the device its work takes "
         f"{seconds(given_s(data, row))} of a step of {seconds(row.step_s)}, so "
     )
     if math.isnan(row.launch_gaps_s):
-        return told + "its layers' times are mostly gaps."
-    return told + f"the device waits for the host for {seconds(row.launch_gaps_s)} of it."
+        return lead + "its layers' times are mostly gaps."
+    return lead + f"the device waits for the host for {seconds(row.launch_gaps_s)} of it."
 
 
 def given_s(data: RunData, row: Any) -> float:  # noqa: ANN401
@@ -55,30 +55,30 @@ def balance(data: RunData, rows: list[Any]) -> list[Block]:
     """Of variants that are not launch-bound: which the device bounds, and where the host is about as slow as it."""
     known = [row for row in rows if not math.isnan(row.launch_gaps_s)]
     ahead = [row for row in known if row.dispatch_s <= SHARE * row.step_s]
-    found: list[Block] = []
-    for lead, mine in (
+    parts: list[Block] = []
+    for lead, group in (
         ("Bound by the device's own work, each step given sooner than done", ahead),
         ("Host and device about even", [row for row in known if row not in ahead]),
     ):
-        told = (
+        words = (
             f"{named(data, row.variant_id)} (given in {seconds(row.dispatch_s)}, done in {seconds(row.step_s)})"
-            for row in mine
+            for row in group
         )
-        found += [Paragraph(f"**{lead}**: {', '.join(told)}.")] if mine else []
-    return found
+        parts += [Paragraph(f"**{lead}**: {', '.join(words)}.")] if group else []
+    return parts
 
 
 def gap_words(data: RunData, shown: pd.DataFrame) -> str:
-    """What launch gaps are, and which steps have none; nothing where none has any."""
+    """What launch gaps are, and which steps have none; nothing if none has any."""
     if not shown.launch_gaps_s.notna().any():
         return ""
     on_cuda = shown.variant_id.map(lambda variant_id: data.variants[variant_id].on_cuda)
     idle = shown[on_cuda & shown.launch_gaps_s.isna()]
-    told = (
+    text = (
         " Stamped steps lie in the device's queue before it comes to them, so every part is the device's own time. "
         "*Launch gaps* come on top in plain steps: the device waits while the host still gives it work."
     )
     if len(idle):
         names = ", ".join(named(data, variant_id) for variant_id in idle.variant_id)
-        told += f" Not so for {names}: stamped from an idle device, their parts hold such gaps."
-    return told
+        text += f" Not so for {names}: stamped from an idle device, their parts hold such gaps."
+    return text

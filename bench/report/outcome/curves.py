@@ -48,7 +48,7 @@ def loaders_section(report: Report) -> Section | None:
 
 
 def times(row: dict[str, float]) -> str:
-    """What the variant is worth against its baseline, in words."""
+    """What the variant is worth compared with its baseline, in words."""
     return interval(row["ratio"], row["ratio_lo"], row["ratio_hi"])
 
 
@@ -62,7 +62,7 @@ def bound_by(loader: float, compute: float, together: float) -> str:
 
 
 def threads_section(report: Report) -> Section | None:
-    """Throughput by threads, where a run has several counts."""
+    """Throughput by threads, if a run has several counts."""
     data = report.data
     families = answer.families(data, report.steps, "threads")
     if not families:
@@ -94,20 +94,20 @@ SLOW = (
     "aten::col2im",
     "aten::im2col",
 )
-"""Operators that take most of a convolution on a CPU where oneDNN does not take it."""
+"""Operators that take most of a convolution on a CPU if oneDNN does not take it."""
 
 
 def slow_words(report: Report, variant_id: str) -> str:
-    """How many convolutions of a variant on the CPU took another path than oneDNN's; empty where not looked at."""
-    mine = report.data.layers.drop_duplicates(["variant_id", "layer"])
-    mine = mine[(mine.variant_id == variant_id) & mine.type.str.startswith("Conv") & (mine.kernel != "")]
-    if mine.empty or report.data.variants[variant_id].device != "cpu":
+    """How many convolutions of a variant on the CPU took another path than oneDNN's; empty if not looked at."""
+    layers = report.data.layers.drop_duplicates(["variant_id", "layer"])
+    layers = layers[(layers.variant_id == variant_id) & layers.type.str.startswith("Conv") & (layers.kernel != "")]
+    if layers.empty or report.data.variants[variant_id].device != "cpu":
         return ""
-    return f"{int(mine.kernel.str.startswith(SLOW).sum())} of {len(mine)}"
+    return f"{int(layers.kernel.str.startswith(SLOW).sum())} of {len(layers)}"
 
 
 def batch_section(report: Report) -> Section | None:
-    """Throughput by batch size, where a run has several, and the largest that fits, where it was sought."""
+    """Throughput by batch size, if a run has several, and the largest that fits, if it was sought."""
     data = report.data
     families = answer.families(data, report.steps, "batch_size")
     sentences = (largest_words(report, v) for v in data.variants)
@@ -122,7 +122,7 @@ BY_INDEX = "have more elements than torch's indices of 32 bits count: a limit of
 
 
 def largest_words(report: Report, variant_id: str) -> str:
-    """The largest batch of a variant, with what limited it; empty where none was sought."""
+    """The largest batch of a variant, with what limited it; empty if none was sought."""
     data, learned = report.data, report.data.run.learned
     variant = data.variants[variant_id]
     tried = dict(learned.tried.get(variant_id, []))

@@ -25,9 +25,9 @@ def section(report: Report) -> Section | None:
     shown = steps.dropna(subset="forward_s")
     if (shown.n > 0).any():
         shown = shown[shown.n > 0]  # one trial of the pilot is too noisy to split
-    told = paragraphs(advice.page_fault_sentences(data, steps))
+    fault_words = paragraphs(advice.page_fault_sentences(data, steps))
     if shown.empty:
-        return Section(TITLE, told) if told else None
+        return Section(TITLE, fault_words) if fault_words else None
     rows = []
     for row in shown.to_dict("records"):
         phases = {p: row[f"{p}_s"] for p in tables.PHASES if not math.isnan(row[f"{p}_s"])}
@@ -38,4 +38,4 @@ def section(report: Report) -> Section | None:
         rows.append({"variant": label(data, row["variant_id"]), "stamped step": seconds(total)} | shares)
     figure = Figure("phases", partial(plots.phases, data, shown), "seconds a step by phase")
     words = PHASE_WORDS + bound.gap_words(data, shown)
-    return Section(TITLE, [Table.of(rows), Paragraph(words), *told, figure])
+    return Section(TITLE, [Table.of(rows), Paragraph(words), *fault_words, figure])

@@ -33,7 +33,7 @@ DIED_WORDS = "A variant whose trials died in some *rounds* stays UNDECIDED and i
 
 
 def variants_section(report: Report) -> Section:
-    """The variants table, what it means, and the dots behind it."""
+    """The variants table, what it means, and the dots that it is made of."""
     data, steps = report.data, report.steps
     judged = [metric for metric in in_table(MetricTable.STEPS) if metric.better]
     explained = [metric for metric in in_table(MetricTable.STEPS) if not metric.better]
@@ -68,8 +68,8 @@ def variants_section(report: Report) -> Section:
 
 def in_part_words(data: RunData, steps: pd.DataFrame) -> list[str]:
     """What the variants that took effect in part did not do."""
-    told = [f"{named(data, v)} ({words})" for v in steps.variant_id if (words := effect.words(data, v))]
-    return [f"*In part*: not all of a variant took effect: {'; '.join(told)}."] if told else []
+    parts = [f"{named(data, v)} ({words})" for v in steps.variant_id if (words := effect.words(data, v))]
+    return [f"*In part*: not all of a variant took effect: {'; '.join(parts)}."] if parts else []
 
 
 def epoch_words(row: Row) -> str:

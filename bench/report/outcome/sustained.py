@@ -22,10 +22,10 @@ WORDS = (
 
 def section(report: Report) -> Section | None:
     """A row a variant that had a sustained stretch; nothing without any."""
-    found = table(report.data, report.steps)
-    if found.empty:
+    frame = table(report.data, report.steps)
+    if frame.empty:
         return None
-    report.table("sustained", found)
+    report.table("sustained", frame)
     rows = [
         {
             "variant": label(report.data, row["variant_id"]),
@@ -35,29 +35,29 @@ def section(report: Report) -> Section | None:
             "J a step": number(row["energy_j"]),
             "images a J": number(row["images_per_j"]),
         }
-        for row in found.to_dict("records")
+        for row in frame.to_dict("records")
     ]
     return Section("Sustained, and its energy", [Table.of(rows), Paragraph(WORDS)])
 
 
 def table(data: RunData, steps: pd.DataFrame) -> pd.DataFrame:
-    """sustained.csv: a row a variant that had a sustained stretch; empty (NaN) where NVML told no energy."""
+    """sustained.csv: a row a variant that had a sustained stretch; empty (NaN) if NVML reported no energy."""
     metrics = {"sustained_begin_s": "sustained_begin", "sustained_s": "sustained", "energy_j": "energy"}
     rows = [
         {"variant_id": row.variant_id, "images_per_s": row.images_per_s, "batch": tables.batch_of(data, row.variant_id)}
         | {name: data.spread(row.variant_id, metric, "process").estimate for name, metric in metrics.items()}
         for row in steps.itertuples()
     ]
-    found = pd.DataFrame(rows).dropna(subset="sustained_s")
-    return found.assign(
-        sustained_images_per_s=found.batch / found.sustained_s,
-        change=found.sustained_begin_s / found.sustained_s - 1,
-        images_per_j=found.batch / found.energy_j,
+    frame = pd.DataFrame(rows).dropna(subset="sustained_s")
+    return frame.assign(
+        sustained_images_per_s=frame.batch / frame.sustained_s,
+        change=frame.sustained_begin_s / frame.sustained_s - 1,
+        images_per_j=frame.batch / frame.energy_j,
     )
 
 
 def signed_percent(share: float) -> str:
-    """A change in per cent, with its sign; `0 %` where it is less than half of one."""
+    """A change in per cent, with its sign; `0 %` if it is less than half of one."""
     if not math.isfinite(share):
         return ""
     return f"{round(100 * share):+d} %" if round(100 * share) else "0 %"

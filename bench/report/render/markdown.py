@@ -52,13 +52,13 @@ def joined(*parts: str) -> str:
 
 
 def heading(section: Section) -> str:
-    """A section's title as a heading; empty where it has none."""
+    """A section's title as a heading; empty if it has none."""
     title = re.sub(r"(?<!\S)#+$", r"\\\g<0>", line(section.title))  # a heading may end with such, which isn't shown
     return f"{'#' * section.level} {title}" if title else ""
 
 
 def alternative(text: str) -> str:
-    """What inline text shows, where a bracket would end an image's name."""
+    """What inline text shows, escaped for an image's name, which a bracket would end."""
     return re.sub(r"[\\`*_<>&~\[\]]", r"\\\g<0>", inline.plain(one_line(text)))
 
 

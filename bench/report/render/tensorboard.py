@@ -31,7 +31,7 @@ REPORT = "report"
 
 
 def write(page: TracedPage) -> Path:
-    """Write reports/<run_id>/tensorboard/ anew and give its path; RecordError where a trace can't be mended.
+    """Write reports/<run_id>/tensorboard/ again and return its path; RecordError if a trace can't be mended.
 
     Without the package tensorboard only the traces are written.
     """
@@ -97,7 +97,7 @@ class Writer:
 
 @contextmanager
 def writer(folder: Path) -> Iterator[Writer]:
-    """A writer, closed behind."""
+    """A writer, closed at the end."""
     opened = Writer(folder)
     try:
         yield opened
@@ -121,12 +121,12 @@ def write_variants(page: TracedPage, folder: Path) -> None:
         measured = [summary_v2.Metric(f"variant/{m.in_table}", display_name=m.in_words) for m in judging()]
         top.add(summary_v2.hparams_config_pb(hparams, measured))
     for variant_id in ids:
-        with writer(folder / traces.file_name(variant_id)) as mine:
-            mine.add(summary_v2.hparams_pb(axes.loc[variant_id, shown].to_dict(), trial_id=variant_id))
+        with writer(folder / traces.file_name(variant_id)) as board:
+            board.add(summary_v2.hparams_pb(axes.loc[variant_id, shown].to_dict(), trial_id=variant_id))
             for tag, step, value in scalars(data, variant_id):
-                mine.scalar(tag, value, step)
+                board.scalar(tag, value, step)
             for name in judged:
-                mine.scalar(f"variant/{name}", float(judged.loc[variant_id, name]))
+                board.scalar(f"variant/{name}", float(judged.loc[variant_id, name]))
 
 
 def judging() -> list[Metric]:
@@ -138,9 +138,9 @@ def metrics(page: TracedPage) -> pd.DataFrame:
     """What each variant with a step is judged by, a row a variant; without a run, of the steps before the trace."""
     names = [metric.in_table for metric in judging()]
     if isinstance(page, Report):
-        found = page.steps.set_index("variant_id")
-        found = found.join([page.memory.set_index("variant_id"), page.numerics.set_index("variant_id")])
-        return found.dropna(subset="step_s").reindex(columns=names)
+        table = page.steps.set_index("variant_id")
+        table = table.join([page.memory.set_index("variant_id"), page.numerics.set_index("variant_id")])
+        return table.dropna(subset="step_s").reindex(columns=names)
     walls = page.data.traced[(page.data.traced.metric == "wall") & (page.data.traced.scope == "step")]
     step_s = walls.groupby("variant_id", sort=False)["value"].median()
     rates = {v: tables.batch_of(page.data, v) / seconds for v, seconds in step_s.items()}
@@ -149,10 +149,10 @@ def metrics(page: TracedPage) -> pd.DataFrame:
 
 def scalars(data: RunData, variant_id: str) -> Iterator[tuple[str, int, float]]:
     """Tag, step and value: loss and seconds of each plain step before the trace, images a second of each round."""
-    mine = data.traced[(data.traced.variant_id == variant_id) & (data.traced.scope == "step")]
+    samples = data.traced[(data.traced.variant_id == variant_id) & (data.traced.scope == "step")]
     for metric, tag in (("loss", "step/loss"), ("wall", "step/seconds")):
-        found = mine[mine.metric == metric].sort_values("index")
-        for index, value in zip(found["index"], found["value"], strict=True):
+        values = samples[samples.metric == metric].sort_values("index")
+        for index, value in zip(values["index"], values["value"], strict=True):
             yield tag, int(index), float(value)
     walls = cell(data.measured, "wall")
     by_round = walls[walls.variant_id == variant_id].groupby("round")["value"].mean()
@@ -162,8 +162,8 @@ def scalars(data: RunData, variant_id: str) -> Iterator[tuple[str, int, float]]:
 
 def write_document(document: Document, folder: Path) -> None:
     """A run of TensorBoard with the document's sections as text and its figures, which have a tab of their own."""
-    with writer(folder) as mine:
+    with writer(folder) as board:
         for number, section in enumerate(document.sections, start=1):
-            mine.text(f"{number:02d} {inline.plain(section.title)}", markdown.text(section.blocks, figures=False))
+            board.text(f"{number:02d} {inline.plain(section.title)}", markdown.text(section.blocks, figures=False))
         for figure in document.figures:
-            mine.image(figure.name, figure.png)
+            board.image(figure.name, figure.png)

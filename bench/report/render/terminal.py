@@ -26,7 +26,7 @@ MOST_OF_AN_ID = 120
 
 
 def wide_console() -> Console:
-    """A console for a table, wide where no terminal says how wide."""
+    """A console for a table, wide if no terminal says how wide."""
     plain = Console()
     return plain if plain.is_terminal else Console(width=PLAIN_WIDTH)
 
@@ -65,17 +65,17 @@ def variants_table(data: RunData, steps: pd.DataFrame, *, with_ratio: bool) -> T
 
 
 def cells_of(data: RunData, row: Row, *, with_ratio: bool) -> dict[str, str]:
-    """The cells of a variant by their columns' names, empty where something is not known.
+    """The cells of a variant by their columns' names, empty if something is not known.
 
-    What the host does for a step stands where it was measured on a CPU, what the device does where on a GPU.
+    A step measured on a CPU shows what the host does for it, one on a GPU what the device does.
     """
     system_share = row["cpu_system_s"] / (row["cpu_system_s"] + row["cpu_user_s"])
-    found = cells.of_terminal(in_table(MetricTable.STEPS), row) | {"system CPU": percent(system_share)}
+    texts = cells.of_terminal(in_table(MetricTable.STEPS), row) | {"system CPU": percent(system_share)}
     if with_ratio:
-        found["times baseline"] = cells.with_bounds(metric("ratio"), row)
-        found["verdict"] = effect.verdict_words(data, row)
-        found["rounds"] = tables.rounds_words(data, row["n"])
-    return found
+        texts["times baseline"] = cells.with_bounds(metric("ratio"), row)
+        texts["verdict"] = effect.verdict_words(data, row)
+        texts["rounds"] = tables.rounds_words(data, row["n"])
+    return texts
 
 
 def show_profile(page: TracedPage) -> None:
@@ -99,7 +99,7 @@ def show_profile(page: TracedPage) -> None:
 
 
 def show_micro(report: Report) -> None:
-    """What the layers alone sum to against the step, of each variant, and the path of the report."""
+    """What the layers alone sum to compared with the step, of each variant, and the path of the report."""
     sums = (f"{marked(variant_id, MOST_OF_A_LINE)}: {words}" for variant_id, words in alone.told(report).items())
     show_blocks(Bullets(list(sums)), where(report))
 
@@ -114,8 +114,8 @@ def show_compare(page: ComparePage) -> None:
     names = distinct([run.name for run in page.runs])
     rows = []
     for match, name in zip(page.shared, distinct([match.name for match in page.shared], MOST_OF_AN_ID), strict=True):
-        mine = page.steps[page.steps.variant == match.name].set_index("run").images_per_s
-        rates = (number(mine[run.name]) if run.name in mine.index else "" for run in page.runs)
+        by_run = page.steps[page.steps.variant == match.name].set_index("run").images_per_s
+        rates = (number(by_run[run.name]) if run.name in by_run.index else "" for run in page.runs)
         rows.append([escaped(name), *rates])
     table = Table([Column("variant"), *(Column(escaped(name), "right") for name in names)], rows)
     show_blocks(Section("Images/s (measured apart: no verdicts)", [table]), where(page))

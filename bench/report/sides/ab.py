@@ -22,7 +22,7 @@ from bench.report.words import interval, percent, seconds
 
 
 def title(page: AbPage) -> Section:
-    """What was held against what, on which machine."""
+    """What was compared with what, on which machine."""
     run = page.data.run
     state = "" if run.state.status == "complete" else f" **This run is {run.state.status}, not complete.**"
     measured = "; ".join(f"{code(v, MOST_OF_A_REASON)}, {marked(name_of(page.data, v))}" for v in page.data.variants)
@@ -41,12 +41,12 @@ def title(page: AbPage) -> Section:
 
 
 def against(run: Header) -> str:
-    """Which tree against which."""
+    """Which tree is compared with which."""
     return f"{tree_words(run, 'head')} against {tree_words(run, 'base')}"
 
 
 def name_of(data: RunData, variant_id: str) -> str:
-    """A variant's short name. The baseline is called by its settings, lest it be taken for the base."""
+    """A variant's short name. The baseline is called by its settings, so that nobody takes it for the base."""
     return label(data, variant_id).replace("baseline", "default settings", 1)
 
 
@@ -71,9 +71,9 @@ def changed_section(page: AbPage) -> Section:
 
 def changed(page: AbPage) -> Bullets:
     """One item a changed cell; then one for what failed, was flagged and not confirmed, or stays undecided."""
-    data, found = page.data, page.changes
-    items = [change_words(data, c) for c in found if c.confirmed] or ["No change was confirmed."]
-    for change in found:
+    data, changes = page.data, page.changes
+    items = [change_words(data, c) for c in changes if c.confirmed] or ["No change was confirmed."]
+    for change in changes:
         variant, reason = marked(name_of(data, change.variant_id)), marked(change.reason, MOST_OF_A_REASON)
         if change.verdict == INVALID:
             items.append(f"**{variant} is INVALID**: {reason}.")
@@ -83,23 +83,23 @@ def changed(page: AbPage) -> Bullets:
             why = f" ({reason})" if reason else ""
             items.append(f"{variant}, step: {change.verdict}{why}.{seen_words(data, change)}")
     items += in_part_words(data)
-    items += [death_words(data, told) for told in page.deaths]
+    items += [death_words(data, deaths) for deaths in page.deaths]
     return Bullets([*items, *(f"**{sentence}**" for sentence in (*quota_words(data), *busy_words(data)))])
 
 
 def in_part_words(data: RunData) -> list[str]:
     """The variants that took effect in part in some tree, and where."""
-    found = []
+    sentences = []
     for v in data.variants:
         missed = {tree: words for tree in TREES if (words := effect.words(data, v, tree))}
         if missed:
-            told = ", ".join(f"in the {tree} {words}" for tree, words in missed.items())
-            found.append(f"{marked(name_of(data, v))} took effect in part: {told}.")
-    return found
+            trees = ", ".join(f"in the {tree} {words}" for tree, words in missed.items())
+            sentences.append(f"{marked(name_of(data, v))} took effect in part: {trees}.")
+    return sentences
 
 
 def death_words(data: RunData, told: Deaths) -> str:
-    """How many trials of a variant died in each tree; a finding where the head's are more than chance."""
+    """How many trials of a variant died in each tree; a finding if the head's are more than chance."""
     counts = f"{told.head} of {told.head_of} trials in the head, {told.base} of {told.base_of} in the base"
     variant, reason = marked(name_of(data, told.variant_id)), marked(told.reason, MOST_OF_A_REASON)
     if told.more_in_head:
@@ -128,7 +128,7 @@ def bounds(change: Change) -> str:
 
 
 def seen_words(data: RunData, change: Change) -> str:
-    """Which change would have shown, where there is an interval."""
+    """Which change would have shown, if there is an interval."""
     if not change.ratio.known:
         return ""
     delta = delta_of(data.variants[change.variant_id].device)

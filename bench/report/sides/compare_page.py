@@ -21,10 +21,10 @@ from bench.report.words import number, seconds
 
 
 def write(data: Sequence[RunData], out: Path) -> ComparePage:
-    """Write reports/<first>-vs-<others>/; what it was made from. RecordError where no variant is in common."""
+    """Write reports/<first>-vs-<others>/; what it was made from. RecordError if no variant is in common."""
     runs = compare.sides(data)
-    found = compare.matches(runs)
-    shared = [match for match in found if match.shared]
+    matches = compare.matches(runs)
+    shared = [match for match in matches if match.shared]
     if not shared:
         msg = f"{runs[0].name} has no variant in common with {', '.join(run.name for run in runs[1:])}"
         raise RecordError(msg)
@@ -32,8 +32,8 @@ def write(data: Sequence[RunData], out: Path) -> ComparePage:
         folder=out / file_name("-vs-".join(run.name for run in runs)),
         runs=runs,
         shared=shared,
-        alone=[match for match in found if not match.shared],
-        steps=compare.steps(runs, found),
+        alone=[match for match in matches if not match.shared],
+        steps=compare.steps(runs, matches),
         layers=compare.layers(runs, shared),
         memory=compare.memory(runs, shared),
         environments=compare.environments(runs),
@@ -50,7 +50,7 @@ def title(page: ComparePage) -> Section:
     """Which runs, and why nothing here is a verdict."""
     rows = []
     for run in page.runs:
-        header, found = run.data.run, tables.controls(run.data)
+        header, controls = run.data.run, tables.controls(run.data)
         rows.append(
             {
                 "run": run.name,
@@ -58,7 +58,7 @@ def title(page: ComparePage) -> Section:
                 "started": header.started_at.isoformat(),
                 "rounds": str(len(run.data.rounds)),
                 "status": header.state.status,
-                "same code against itself": "; ".join(shown(c.ratio) for c in found),
+                "same code against itself": "; ".join(shown(c.ratio) for c in controls),
             }
         )
     name = f"{marked(page.first.name)} against {', '.join(marked(run.name) for run in page.runs[1:])}"
@@ -69,11 +69,11 @@ def confounded_words(page: ComparePage) -> str:
     """What differs between the runs apart from what one wants to know."""
     differing = page.environments.loc[page.environments.differs, "fact"]
     facts = ", ".join(name.replace("_", " ") for name in differing)
-    told = f" They differ in {facts} (marked under Environments)." if facts else " Their environments are alike."
+    differences = f" They differ in {facts} (marked under Environments)." if facts else " Their environments are alike."
     return (
         "**CONFOUNDED: these runs were measured apart, each on its machine and at its time.** A difference between "
         "them may come from any of that, so there are ratios here and no verdicts; `bench ab` holds two code trees "
-        f"against each other in one run.{told}"
+        f"against each other in one run.{differences}"
     )
 
 
@@ -82,10 +82,10 @@ def canary_section(page: ComparePage) -> Section:
     rows = []
     for run in page.runs:
         for device in dict.fromkeys(variant.device for variant in run.data.variants.values()):
-            mine = compare.canaries(run, device)
-            if not all(map(math.isnan, mine.values())):
+            times = compare.canaries(run, device)
+            if not all(map(math.isnan, times.values())):
                 hardware_name = run.model_of(device) or "unknown"
-                seen = {name: seconds(value) for name, value in mine.items()}
+                seen = {name: seconds(value) for name, value in times.items()}
                 rows.append({"run": run.name, "device": device, "model": hardware_name} | seen)
     if not rows:
         return Section("Canary", [Paragraph("No run measured the canary.")])

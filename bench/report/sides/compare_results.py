@@ -23,12 +23,12 @@ def throughput_section(page: ComparePage) -> Section:
     """Images a second of every shared variant in every run."""
     rows = []
     for match in page.shared:
-        mine = page.steps[page.steps.variant == match.name].set_index("run")
+        of_match = page.steps[page.steps.variant == match.name].set_index("run")
         row: dict[str, str] = {"variant": match.name}
         for run in page.runs:
-            if run.name not in mine.index:
+            if run.name not in of_match.index:
                 continue
-            cells = mine.loc[run.name]
+            cells = of_match.loc[run.name]
             row[f"{run.name}, images/s"] = rate_words(cells)
             if run is not page.first:
                 row[f"{run.name}, times {page.first.name}"] = shown(compare.bounds_of(cells, "ratio"))
@@ -59,7 +59,7 @@ def shown(ratio: Any) -> str:  # noqa: ANN401 - an Interval
 
 
 def told(page: ComparePage) -> list[Match]:
-    """The variants told in full: the first that all runs have, and among those the first run's fastest."""
+    """The variants shown in full: the first that all runs have, and among those the first run's fastest."""
     whole = [match for match in page.shared if all(match.ids)] or page.shared
     rates = page.first.steps.set_index("variant_id").images_per_s
     best = max(whole, key=lambda match: rates[match.ids[0]])
@@ -70,13 +70,13 @@ def phases_section(page: ComparePage) -> Section | None:
     """Where a step goes in each run, and how many times as fast as in the first."""
     blocks: list[Block] = []
     for match in told(page):
-        mine = page.steps[page.steps.variant == match.name].dropna(subset="forward_s").set_index("run")
-        phases = [p for p in tables.PHASES if mine[f"{p}_s"].notna().any()]
+        runs = page.steps[page.steps.variant == match.name].dropna(subset="forward_s").set_index("run")
+        phases = [p for p in tables.PHASES if runs[f"{p}_s"].notna().any()]
         rows = []
-        for run in mine.index:
-            rows.append({"": run} | {phase: seconds(mine.loc[run, f"{phase}_s"]) for phase in phases})
-            if run != page.first.name and page.first.name in mine.index:
-                ratios = {p: ratio_words(mine.loc[page.first.name, f"{p}_s"], mine.loc[run, f"{p}_s"]) for p in phases}
+        for run in runs.index:
+            rows.append({"": run} | {phase: seconds(runs.loc[run, f"{phase}_s"]) for phase in phases})
+            if run != page.first.name and page.first.name in runs.index:
+                ratios = {p: ratio_words(runs.loc[page.first.name, f"{p}_s"], runs.loc[run, f"{p}_s"]) for p in phases}
                 rows.append({"": f"{run}, times {page.first.name}"} | ratios)
         if rows:
             blocks += [Paragraph(f"**{marked(match.name)}**"), Table.of(rows)]
@@ -85,7 +85,7 @@ def phases_section(page: ComparePage) -> Section | None:
 
 
 def ratio_words(first_s: float, other_s: float) -> str:
-    """How many times as fast; empty where a part takes no time."""
+    """How many times as fast; empty if a part takes no time."""
     return number(first_s / other_s) if first_s > 0 and other_s > 0 else ""
 
 
@@ -93,15 +93,15 @@ def layers_section(page: ComparePage) -> Section | None:
     """The layers of each run side by side."""
     blocks: list[Block] = []
     for index, match in enumerate(told(page)):
-        mine = page.layers[(page.layers.variant == match.name) & page.layers.forward_s.notna()]
-        names = [run.name for run in page.runs if (mine.run == run.name).any()]
+        of_match = page.layers[(page.layers.variant == match.name) & page.layers.forward_s.notna()]
+        names = [run.name for run in page.runs if (of_match.run == run.name).any()]
         if page.first.name not in names or len(names) < 2:
             continue
         rows = [
             layer_cells(page.first.name, layer, of_layer.set_index("run"))
-            for layer, of_layer in mine.groupby("layer", sort=False)
+            for layer, of_layer in of_match.groupby("layer", sort=False)
         ]
-        draw = partial(plots_runs.layers, heaviest(mine, page.first.name), names)
+        draw = partial(plots_runs.layers, heaviest(of_match, page.first.name), names)
         name = "layers" if index == 0 else f"layers-{index + 1}"
         blocks += [Paragraph(f"**{marked(match.name)}**"), Table.of(rows), Figure(name, draw, "layers by run")]
     note = f"Bounds are shown from {percent(NEEDS_BOUNDS)} of the step on; every variant is in tables/layers.csv."
@@ -140,14 +140,14 @@ def memory_section(page: ComparePage) -> Section | None:
     metrics = {"saved": "saved", "allocator_peak": "allocator peak", "process_peak": "process peak"}
     rows = []
     for match in shared:
-        mine = measured[measured.variant == match.name].set_index("run")
+        of_match = measured[measured.variant == match.name].set_index("run")
         rows.append(
             {"variant": match.name}
             | {
-                f"{name}, {run.name}": size(mine.loc[run.name, f"{metric}_bytes"])
+                f"{name}, {run.name}": size(of_match.loc[run.name, f"{metric}_bytes"])
                 for metric, name in metrics.items()
                 for run in page.runs
-                if run.name in mine.index
+                if run.name in of_match.index
             }
         )
     draw = partial(plots_runs.memory, page.runs, shared, measured)

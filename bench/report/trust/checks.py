@@ -39,7 +39,7 @@ LAYER_BY_LAYER = 4
 
 
 def section(report: Report) -> Section | None:
-    """Errors against float64 with their bounds, and what each variant was found to do."""
+    """Errors against float64 with their bounds, and what each variant did."""
     data, table = report.data, report.numerics
     if table.empty:
         return None
@@ -101,10 +101,10 @@ def warnings(data: RunData, table: pd.DataFrame) -> list[str]:
     worst = variant_axes(data, dead.loc[dead.live_logits.idxmin(), "variant_id"])["precision"]
     precision = [] if worst == PRECISION.default else [f"--precision {worst}"]
     command = f"`{commands.nin(data.run, '--seeds 10', *precision)}`"
-    told = "; ".join(f"{live} of {classes} in {', '.join(names)}" for live, names in sorted(by_count.items()))
+    listed = "; ".join(f"{live} of {classes} in {', '.join(names)}" for live, names in sorted(by_count.items()))
     return [
         f"**Warning: dead logits.** Before any training, from seed {data.run.seed}, only so many classes' scores "
-        f"differ between images: {told}. A class whose score no image moves gets no gradient. This is no fault of a "
+        f"differ between images: {listed}. A class whose score no image moves gets no gradient. This is no fault of a "
         f"variant's speed, but a training run may never predict that class; {command} shows how often (`--epochs` and "
         "`--limit` shorten it).",
     ]

@@ -46,7 +46,7 @@ MEASURES = {
     "hot": Measure(name="held by heat", shown=percent, more="more time at their GPU's limit of heat"),
 }
 LEAST_CORRELATION, LEAST_TRIALS, CERTAIN = 0.4, 20, 0.001
-"""A sentence on what went along with slow trials needs that rank correlation, so many trials, and a p below."""
+"""A sentence on what went along with slow trials needs this rank correlation, this number of trials, and a p below."""
 
 BUSY = 0.05
 """A share of the time: above it, the machine was not ours alone."""
@@ -70,8 +70,8 @@ def section(page: Page) -> Section:
     if data.run.plan.verdicts and 0 < len(data.rounds) < FEW_ROUNDS:
         few = f"**Only {count_of(len(data.rounds), 'round')}: {few_words(len(data.rounds))}**"
         blocks.append(Paragraph(f"{few} Give the run more time (--rounds, --budget)."))
-    found = tables.controls(data)
-    for control in found:
+    controls = tables.controls(data)
+    for control in controls:
         walls = walls_of(data, control, data.rounds)
         blocks.append(Paragraph(control_sentence(control, walls, named(data, control.variant_id))))
     for control in stage_of(data, "confirm").controls:
@@ -81,7 +81,7 @@ def section(page: Page) -> Section:
     blocks += warnings_section(page).blocks
     by_trial = state(data)
     if not by_trial.empty:
-        blocks += machine_blocks(data, [control.variant_id for control in found], by_trial)
+        blocks += machine_blocks(data, [control.variant_id for control in controls], by_trial)
     return Section("How it was measured", blocks)
 
 
@@ -101,8 +101,8 @@ def machine_blocks(data: RunData, control_ids: list[str], trials: pd.DataFrame) 
 
 def medians_words(trials: pd.DataFrame) -> list[str]:
     """The machine's state in the median trial, as far as it could be read."""
-    told = [f"{m.name} {m.shown(trials[key].median())}" for key, m in MEASURES.items() if trials[key].notna().any()]
-    return [f"The machine in the median trial: {', '.join(told)}."] if told else []
+    medians = [f"{m.name} {m.shown(trials[key].median())}" for key, m in MEASURES.items() if trials[key].notna().any()]
+    return [f"The machine in the median trial: {', '.join(medians)}."] if medians else []
 
 
 ENDS = {"rounds": "with its last round", "budget": "with its budget", "interrupted": "when it was interrupted"}
@@ -153,38 +153,38 @@ def predicted_words(run: Header) -> str:
 def counts_words(data: RunData) -> str:
     """How many steps a trial took, of each variant that was measured twice in a round."""
     counts = data.run.learned.counts
-    told = []
+    sentences = []
     for variant_id in dict.fromkeys(v for v, arm in data.run.state.arms if arm == "A" and v in counts):
-        mine = counts[variant_id]
-        each = "" if mine.iterations == 1 else f", each the mean of {mine.iterations}"
-        # Trials that do not tell their paths are of an older kind: they took one kind after the other.
+        steps = counts[variant_id]
+        each = "" if steps.iterations == 1 else f", each the mean of {steps.iterations}"
+        # Trials that do not record their paths are of an older kind: they took one kind after the other.
         in_turns = data.spread(variant_id, "step_paths", "process").estimate >= 1
         joined = "and in turns with them" if in_turns else "then"
-        alike = each if mine.varied else ""
-        told.append(
-            f" A trial of the {named(data, variant_id)}: {mine.plain} plain steps{each}, which give the step, "
-            f"{joined} {mine.stamped} stamped ones{alike}, which give phases and layers."
+        alike = each if steps.varied else ""
+        sentences.append(
+            f" A trial of the {named(data, variant_id)}: {steps.plain} plain steps{each}, which give the step, "
+            f"{joined} {steps.stamped} stamped ones{alike}, which give phases and layers."
         )
-    return "".join(told)
+    return "".join(sentences)
 
 
 def busy_words(data: RunData) -> list[str]:
-    """That something else used the CPU, where the machine's state says so.
+    """That something else used the CPU, if the machine's state says so.
 
-    Variants with loader workers or threads of their own number wait for a CPU by themselves, and tell nothing.
+    Variants with loader workers or threads of their own number wait for a CPU by themselves, so they say nothing.
     """
     alone = [v for v, variant in data.variants.items() if not variant.loads_in_processes and variant.threads is None]
     trials = state(data)
     trials = trials[trials.variant_id.isin(alone)]
-    told = [
+    shares = [
         f"{MEASURES[key].name} {percent(trials[key].median())}"
         for key in ("pressure", "stolen")
         if trials[key].median() >= BUSY
     ]
-    if not told:
+    if not shares:
         return []
     return [
-        f"Something else used the CPU meanwhile ({', '.join(told)} in the median trial): intervals are wide for it. "
+        f"Something else used the CPU meanwhile ({', '.join(shares)} in the median trial): intervals are wide for it. "
         "Measure again when it is quiet."
     ]
 
@@ -192,18 +192,18 @@ def busy_words(data: RunData) -> list[str]:
 def quota_words(data: RunData) -> list[str]:
     """That PyTorch takes more threads than a container's quota lets run, with what to set instead.
 
-    Nothing where no variant on the CPU leaves their number to PyTorch.
+    Nothing if no variant on the CPU leaves their number to PyTorch.
     """
-    found = data.run.environment
+    host = data.run.environment
     ran = [data.variants[v] for v in data.runnable]
     asked = any(variant.threads is None and not variant.on_cuda for variant in ran)
-    if not found.cpu_quota or not found.torch_threads or not asked:
+    if not host.cpu_quota or not host.torch_threads or not asked:
         return []
-    fit = max(1, min(int(found.cpu_quota), found.cores or found.torch_threads))
-    if found.torch_threads <= fit:
+    fit = max(1, min(int(host.cpu_quota), host.cores or host.torch_threads))
+    if host.torch_threads <= fit:
         return []
     return [
-        f"PyTorch takes {found.torch_threads} threads here, and the container's quota is {found.cpu_quota:.3g} CPUs: "
+        f"PyTorch takes {host.torch_threads} threads here, and the container's quota is {host.cpu_quota:.3g} CPUs: "
         "threads beyond it are stopped again and again, and steps are longer and swing for it. "
         f"Set their number: --axis threads={fit}, or OMP_NUM_THREADS={fit}."
     ]
@@ -224,7 +224,7 @@ def few_words(rounds: int) -> str:
 
 
 def control_sentence(control: Control, walls: pd.Series, name: str) -> str:
-    """What A against A' showed: the same code, held against itself."""
+    """What A against A' showed: the same code, compared with itself."""
     shown = interval(control.ratio.estimate, control.ratio.lo, control.ratio.hi, digits=3)
     text = (
         f"The same code against itself ({name}, A over A'): {shown} over {control.rounds} rounds; a trial's step "
@@ -271,33 +271,33 @@ def shares_of(data: RunData, metric: str) -> pd.Series:
 def by_round(trials: pd.DataFrame) -> pd.DataFrame:
     """The state by round, as it is shown; what no trial could read is left out."""
     rows = []
-    for number_, mine in trials.groupby("round"):
-        above = round(100 * (mine.usual.median() - 1))
+    for number_, of_round in trials.groupby("round"):
+        above = round(100 * (of_round.usual.median() - 1))
         row = {"round": str(number_), "against usual": f"{above:+d} %" if above else "0 %"}
-        row |= {m.name: m.shown(mine[k].median()) for k, m in MEASURES.items() if trials[k].notna().any()}
+        row |= {m.name: m.shown(of_round[k].median()) for k, m in MEASURES.items() if trials[k].notna().any()}
         if (trials.throttle != "").any():
-            row["GPU held back by"] = throttle_words(mine.throttle)
+            row["GPU held back by"] = throttle_words(of_round.throttle)
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def throttle_words(bits: pd.Series) -> str:
-    """NVML's reasons in words, of all trials together; `nothing` where none was set."""
+    """NVML's reasons in words, of all trials together; `nothing` if none was set."""
     together = int(np.bitwise_or.reduce([int(b, 16) for b in bits if b] or [0]))
     return ", ".join(name for bit, name in THROTTLE_REASONS.items() if together & bit) or "nothing"
 
 
 def along_with(trials: pd.DataFrame) -> list[str]:
-    """What slow trials had more of, or less, where the ranks leave no doubt that they go together."""
-    found = []
+    """What slow trials had more of, or less, if the ranks leave no doubt that they go together."""
+    sentences = []
     for key, measure in MEASURES.items():
-        mine = trials[["usual", key]].dropna()
-        if len(mine) < LEAST_TRIALS or mine[key].nunique() < 2:
+        pairs = trials[["usual", key]].dropna()
+        if len(pairs) < LEAST_TRIALS or pairs[key].nunique() < 2:
             continue
-        rho, p = stats.spearmanr(mine.usual, mine[key])
+        rho, p = stats.spearmanr(pairs.usual, pairs[key])
         if abs(rho) >= LEAST_CORRELATION and p < CERTAIN:
             which = "slower" if rho > 0 else "faster"
-            found.append(
-                f"Trials with {measure.more} were {which} than usual (rank correlation {rho:.2f}, {len(mine)} trials)."
+            sentences.append(
+                f"Trials with {measure.more} were {which} than usual (rank correlation {rho:.2f}, {len(pairs)} trials)."
             )
-    return found
+    return sentences

@@ -55,22 +55,22 @@ def environment_value(name: str, value: object) -> str:
 def device_words(device: Row) -> str:
     """A CUDA device with what is known of it."""
     known = {name: value for name, value in device.items() if value is not None}
-    told = [size(known["memory_bytes"])]
+    facts = [size(known["memory_bytes"])]
     if any(known.get("capability", ())):
-        told.append(f"capability {'.'.join(map(str, known['capability']))}")
+        facts.append(f"capability {'.'.join(map(str, known['capability']))}")
     if "multiprocessors" in known:
-        told.append(f"{known['multiprocessors']} multiprocessors")
+        facts.append(f"{known['multiprocessors']} multiprocessors")
     if "power_limit_w" in known:
-        told.append(f"at most {known['power_limit_w']:.0f} W")
+        facts.append(f"at most {known['power_limit_w']:.0f} W")
     if "max_sm_clock_hz" in known:
-        told.append(f"at most {known['max_sm_clock_hz'] / 1e6:.0f} MHz")
+        facts.append(f"at most {known['max_sm_clock_hz'] / 1e6:.0f} MHz")
     if "mig" in known:
-        told.append(f"MIG {'on' if known['mig'] else 'off'}")
-    return f"{known['name']} ({', '.join(told)})"
+        facts.append(f"MIG {'on' if known['mig'] else 'off'}")
+    return f"{known['name']} ({', '.join(facts)})"
 
 
 def repeat_section(page: Page) -> Section:
-    """The command that measures this again, under a name of its own; a warning where bench did not write it so."""
+    """The command that measures this again, under a name of its own; a warning if bench did not write it so."""
     run = page.data.run
     stored = run.command
     folder = shell_word(str(page.data.folder))
