@@ -53,7 +53,7 @@ def test_an_unknown_id_is_an_error_with_an_example(text: str) -> None:
 def test_an_unknown_axis_or_value_is_an_error_that_lists_what_there_is() -> None:
     with pytest.raises(VariantError, match="unknown axis 'speed': the axes are device, precision"):
         parse_value("speed", "high")
-    with pytest.raises(VariantError, match="allocator must be default, kept, hugepages, tcmalloc, got 'x'"):
+    with pytest.raises(VariantError, match=r"allocator must be default, kept, (\w+, )*tcmalloc.*, got 'x'"):
         parse_value("allocator", "x")
     with pytest.raises(VariantError, match="batch_size must be a whole number of at least 1, or max, got '0'"):
         Variant(batch_size=0)
