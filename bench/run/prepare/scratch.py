@@ -1,5 +1,6 @@
 """Where compiled code and code trees of a run are kept until it is complete."""
 
+import contextlib
 import hashlib
 import shutil
 from pathlib import Path
@@ -35,5 +36,6 @@ def own(scratch: Path, folder: Path) -> None:
 def prune(scratches: Path) -> None:
     """Remove the scratch folders of runs whose own folder is gone: nobody can go on with them."""
     for owner in scratches.glob(f"*/{OWNER}"):
-        if not Path(owner.read_text(encoding="utf-8")).is_dir():
-            shutil.rmtree(owner.parent, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another run that begins now removed it
+            if not Path(owner.read_text(encoding="utf-8")).is_dir():
+                shutil.rmtree(owner.parent, ignore_errors=True)
