@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from bench.run.prepare.scratch import OWNER, own, prune
+import pytest
+
+from bench.run.prepare.scratch import own, prune
 
 
 def test_a_scratch_folder_goes_with_its_run_alone(tmp_path: Path) -> None:
@@ -17,13 +19,19 @@ def test_a_scratch_folder_goes_with_its_run_alone(tmp_path: Path) -> None:
     assert sorted(path.name for path in scratches.iterdir()) == ["kept", "nobody's"]
 
 
-def test_an_owner_that_another_run_removes_meanwhile_is_passed_by(tmp_path: Path) -> None:
-    """A link that leads nowhere is found as that file is, and can't be read either."""
-    vanished, scratches = tmp_path / "runs" / "vanished", tmp_path / "runs"
-    vanished.mkdir(parents=True)
-    (vanished / OWNER).symlink_to(tmp_path / "nothing")
-    own(scratches / "z", tmp_path / "gone")
+def test_an_owner_that_another_run_removes_meanwhile_is_passed_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratches, honest = tmp_path / "runs", Path.read_text
 
+    def late(path: Path, encoding: str) -> str:
+        if path.parent.name == "vanishes":
+            path.unlink()
+        return honest(path, encoding)
+
+    for name in ("vanishes", "gone"):
+        own(scratches / name, tmp_path / "gone")
+    monkeypatch.setattr(Path, "read_text", late)
     prune(scratches)
 
-    assert sorted(path.name for path in scratches.iterdir()) == ["vanished"]
+    assert [path.name for path in scratches.iterdir()] == ["vanishes"]
