@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from bench.measure.validity.numerics_layers import DRAWS, MOST_HALVINGS, Finding, train
+from bench.measure.validity.numerics_layers import DRAWS, MOST_HALVINGS, MOST_WIDENED, Finding, train
 from bench.measure.validity.numerics_layout import OwnLayers
 from bench.measure.validity.rounding import moved, precision_of
 from bench.measure.workload import Workload
@@ -102,7 +102,8 @@ def findings(work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor)
     with OwnLayers(work.trainer.format):
         large = eager_result(work, model, x, y, 0.0, 0)
     mine = without_overflow(work, work.trainer.model, *work.trainer.move(x, y), work.trainer.forward)
-    bound = MULTIPLE * max(LEAST_SCORE_ERROR, *(score_error(yard, exact) for yard in (*yards, large)))
+    yard = max(LEAST_SCORE_ERROR, *(score_error(yard, exact) for yard in yards))
+    bound = MULTIPLE * max(yard, min(MOST_WIDENED * yard, score_error(large, exact)))
     scores = Finding(what="the scores", many=True, error=score_error(mine, exact), bound=bound, by_a_factor=False)
     mine_off, large_off, *yards_off = (
         errors(result, exact, max(NOTHING, roundoff)) for result in (mine, large, *yards)
@@ -121,14 +122,13 @@ def gradient_bounds(
     """How far the gradient of each parameter may be off.
 
     By the largest error of all parameters: a ReLU that rounding tips over is much where a layer is small, and tips in
-    another layer there. Only for itself counts what a large batch leaves of a gradient that is next to nothing.
+    another layer there. The errors of the large batch count up to MOST_WIDENED times the others: more is no rounding.
+    What it leaves of a gradient that is next to nothing counts for that gradient alone.
     """
-    largest = max(error for off in yards_off for error in off.values())
-    largest = max([largest, *(error for name, error in large_off.items() if name not in small)])
-    return {
-        name: MULTIPLE * max(LEAST_GRADIENT_ERROR, largest, error if name in small else 0.0)
-        for name, error in large_off.items()
-    }
+    yard = max(LEAST_GRADIENT_ERROR, *(error for off in yards_off for error in off.values()))
+    large = {name: min(MOST_WIDENED * yard, error) for name, error in large_off.items()}
+    largest = max([yard, *(error for name, error in large.items() if name not in small)])
+    return {name: MULTIPLE * max(largest, error if name in small else 0.0) for name, error in large.items()}
 
 
 def small_ones(exact: Result) -> set[str]:

@@ -432,10 +432,32 @@ def test_faults_of_a_compiled_variant_are_found_in_each_layout_at_each_batch(
 
 
 def test_a_gradient_next_to_nothing_has_a_large_batch_s_rounding_for_itself_alone() -> None:
-    old, large = {"a": 1e-3, "b": 2e-3, "bias": 3e-3}, {"a": 5e-3, "b": 1e-3, "bias": 0.5}
+    old, large = {"a": 1e-3, "b": 2e-3, "bias": 3e-3}, {"a": 5e-3, "b": 1e-3, "bias": 0.3}
 
-    assert numerics_whole.gradient_bounds([old], large, {"bias"}) == {"a": 0.04, "b": 0.04, "bias": 4.0}
+    assert numerics_whole.gradient_bounds([old], large, {"bias"}) == {"a": 0.04, "b": 0.04, "bias": 2.4}
     assert numerics_whole.small_ones(result(a=[1.0], b=[2e-3], bias=[5e-4])) == {"bias"}
+
+
+def test_a_large_batch_s_errors_count_up_to_128_times_the_others() -> None:
+    old, large = {"a": 1e-3, "bias": 3e-3}, {"a": 0.8, "bias": math.inf}
+
+    assert numerics_whole.gradient_bounds([old], large, {"bias"}) == pytest.approx({"a": 3.072, "bias": 3.072})
+
+
+def test_torch_s_own_layer_that_is_wrong_in_a_layout_is_found_compiled_too(
+    real_work: MakeWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The yardstick of that layout is as wrong: it counts no further than rounding may go."""
+    honest = torch.batch_norm
+
+    def wrong(x: torch.Tensor, *args: object) -> torch.Tensor:
+        return honest(x, *args) * (1.0 if x.is_contiguous() else 1.5)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(torch, "batch_norm", wrong)
+    work = real_work(batch_size=64, precision="fp32", memory_format="nhwc", **NORMALISED)
+    scores, _ = gate_forward(Compiled(work, lambda model, x: model(x)).work)
+
+    assert scores.share > 1
 
 
 def test_code_of_one_s_own_that_is_wrong_in_a_layout_is_found_compiled_too(real_work: MakeWork) -> None:
