@@ -4,6 +4,7 @@ msgspec holds the types and the ranges in one place, checks both while it decode
 needs no other package. What a file holds is data: none of it is a path to write, or a program or library to load.
 """
 
+import math
 import re
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,16 @@ from msgspec.structs import replace
 
 from bench.core.facts import Bytes, Count, Environment, Positive, Some, Text, Word
 from bench.core.migrations.run_json import migrated
-from bench.core.records import READABLE, RUN_FILE, SCHEMA_VERSION, VARIANTS, ArmName, RecordError, cause_of, found_words
+from bench.core.records import (
+    READABLE,
+    RUN_FILE,
+    SCHEMA_VERSION,
+    VARIANTS,
+    ArmName,
+    RecordError,
+    decoder_words,
+    found_words,
+)
 from bench.core.text import MOST_OF_A_REASON, shortened, storable
 from bench.core.variants import Variant
 
@@ -56,14 +66,38 @@ class PilotCounts(Struct, frozen=True, kw_only=True):
 
 
 class Counts(Struct, frozen=True, kw_only=True):
-    """How many steps a trial of a variant takes."""
+    """How many steps a trial of a variant takes. ValueError if it would measure nothing."""
 
     warmup: Count = 0
+    """Steps between the first one and the plain ones."""
     plain: Some = 1
+    """Plain samples."""
     iterations: Some = 1
+    """Steps that a plain sample averages: more than one if a step is short."""
     stamped: Count = 0
+    """Stamped samples."""
     turns: Some = 1
+    """Steps that a sample of either kind averages at least, and a whole number of times: as many as there are workers
+    if steps wait for them. Workers that began together end together, and their batches come in bursts."""
     varied: bool = False
+    """Whether the model's path differs from step to step: a stamped sample then averages as many steps as a plain one.
+    """
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if nothing would be measured."""
+        if min(self.plain, self.iterations, self.turns) < 1 or self.warmup < 0 or self.stamped < 0:
+            msg = f"a trial needs at least one plain sample of one step, got {self}"
+            raise ValueError(msg)
+
+    @property
+    def stamped_iterations(self) -> int:
+        """Steps that a stamped sample averages."""
+        return self.iterations if self.varied else self.turns
+
+    def in_turns(self, turns: int) -> "Counts":
+        """The same, but a sample averages whole turns of this many steps, and at least the turns it had."""
+        turns = max(turns, self.turns)
+        return replace(self, iterations=turns * math.ceil(self.iterations / turns), turns=turns)
 
 
 class Flagged(Struct, frozen=True, kw_only=True):
@@ -188,7 +222,7 @@ def read_run(folder: Path) -> Header:
         msg = f"{path}: {error.strerror}"
         raise RecordError(msg) from error
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        msg = f"{path}: damaged ({cause_of(error)})"
+        msg = f"{path}: damaged ({decoder_words(error)})"
         raise RecordError(msg) from error
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if version not in READABLE:

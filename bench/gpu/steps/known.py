@@ -11,9 +11,9 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from bench.core.header import Counts
 from bench.core.variants import Variant
 from bench.measure.clock import Clock
-from bench.measure.timing.steps import Counts
 from bench.measure.timing.timed import timed_steps
 from bench.measure.workload import Inputs, Workload
 from nin.train import Setup, Trainer

@@ -5,6 +5,7 @@ import torch
 from msgspec.structs import asdict
 
 from bench.analyse.values import closures, launch_gaps
+from bench.core.header import Counts
 from bench.core.variants import Variant
 from bench.gpu.checks import Bounds
 from bench.gpu.recorder import Recorder, Task
@@ -14,7 +15,7 @@ from bench.machine.environment import machine
 from bench.measure.clock import Clock, clock_for
 from bench.measure.samples import Samples
 from bench.measure.system.environment import describe
-from bench.measure.timing.steps import Counts, take_step
+from bench.measure.timing.steps import take_step
 from bench.measure.timing.timed import timed_steps
 from bench.measure.workload import Inputs, build
 from bench.plan.matrix import excluded_reason

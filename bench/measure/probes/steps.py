@@ -1,16 +1,12 @@
 """Timed steps, plain and stamped in turns; verified before, meanwhile and after."""
 
-from dataclasses import asdict
-
-import msgspec
-
-from bench.core import header
 from bench.core.exchange.probe import Probe
+from bench.core.header import Counts
 from bench.measure.probe import First, Measured, Subject
 from bench.measure.samples import Samples
 from bench.measure.system.state import State
 from bench.measure.timing.first import first_step
-from bench.measure.timing.steps import Counts, calibrate, warm_up
+from bench.measure.timing.steps import calibrate, warm_up
 from bench.measure.timing.timed import timed_steps
 from bench.measure.validity import paths, verify
 from bench.measure.validity.effects import Effects, disturbed, samples_of, settle
@@ -41,7 +37,7 @@ def measure(subject: Subject) -> Measured:
         or verify.after_steps(work.variant, facts, timed.page_faults),
         layers=facts,
         state=ended,
-        counts=msgspec.convert(asdict(timed.counts), header.Counts),
+        counts=timed.counts,
         step_s=timed.step_s,
     )
 
@@ -50,7 +46,7 @@ def counts_of(subject: Subject, first_s: float) -> Counts:
     """How many steps to take: as requested, or by how long steps take here."""
     asked, pilot = subject.request.counts, subject.request.pilot_counts
     if asked is not None:
-        return Counts(**msgspec.structs.asdict(asked))
+        return asked
     return calibrate(subject.work, subject.clock, first_s, plain=pilot.plain, stamped=pilot.stamped)
 
 

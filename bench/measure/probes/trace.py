@@ -14,6 +14,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile, record_function, schedule
 
 from bench.core.exchange.probe import Probe
+from bench.core.header import Counts
 from bench.core.traces import BETWEEN, RAW, SNAPSHOT, Owner, range_name
 from bench.measure import fusion
 from bench.measure.clock import Clock, Timeline
@@ -22,7 +23,7 @@ from bench.measure.queue import steady
 from bench.measure.samples import Samples
 from bench.measure.timing.first import first_step
 from bench.measure.timing.layers import stamped
-from bench.measure.timing.steps import Counts, Plain, plain_sample, plain_samples, take_step, warm_up
+from bench.measure.timing.steps import Plain, plain_sample, plain_samples, take_step, warm_up
 from bench.measure.validity import verify
 from bench.measure.validity.effects import Effects, disturbed, settle
 from bench.measure.workload import Workload

@@ -2,50 +2,14 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
+from bench.core.header import Counts
 from bench.measure.clock import Clock
 from bench.measure.queue import steady
 from bench.measure.samples import Samples
 from bench.measure.system.usage import Usage, usage
 from bench.measure.workload import Workload
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """How many steps a trial takes."""
-
-    warmup: int = 0
-    """Steps between the first one and the plain ones."""
-    plain: int = 3
-    """Plain samples."""
-    iterations: int = 1
-    """Steps that a plain sample averages: more than one where a step is short."""
-    stamped: int = 2
-    """Stamped samples."""
-    turns: int = 1
-    """Steps that a sample of either kind averages at least, and a whole number of times: as many as there are workers
-    where steps wait for them. Workers that began together end together, and their batches come in bursts."""
-    varied: bool = False
-    """Whether the model's path differs from step to step: a stamped sample then averages as many steps as a plain one.
-    """
-
-    @property
-    def stamped_iterations(self) -> int:
-        """Steps that a stamped sample averages."""
-        return self.iterations if self.varied else self.turns
-
-    def __post_init__(self) -> None:
-        """Raise ValueError where nothing would be measured."""
-        if min(self.plain, self.iterations, self.turns) < 1 or self.warmup < 0 or self.stamped < 0:
-            msg = f"a trial needs at least one plain sample of one step, got {self}"
-            raise ValueError(msg)
-
-    def in_turns(self, turns: int) -> "Counts":
-        """The same, but that a sample averages whole turns of so many steps, and at least the turns it had."""
-        turns = max(turns, self.turns)
-        return replace(self, iterations=turns * math.ceil(self.iterations / turns), turns=turns)
-
 
 LONG_STEP_S = 1.0
 """From here on one step is one sample, and the first step is warm-up enough."""

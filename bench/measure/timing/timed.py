@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from bench.core.header import Counts
 from bench.measure.clock import Clock
 from bench.measure.samples import Samples
 from bench.measure.timing.stamps import Stamped, Stamper, paths_of, stamped_samples
-from bench.measure.timing.steps import Counts, Plain, dispatches, plain_sample, plain_samples
+from bench.measure.timing.steps import Plain, dispatches, plain_sample, plain_samples
 from bench.measure.validity.paths import enough
 from bench.measure.workload import Workload
 

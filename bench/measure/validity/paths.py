@@ -1,10 +1,12 @@
 """Models whose path differs from step to step, as with stochastic depth: more steps, and the facts of every layer."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from bench.core.exchange.messages import LayerFacts
-from bench.measure.timing.steps import Counts, take_step
+from bench.core.header import Counts
+from bench.measure.timing.steps import take_step
 from bench.measure.validity.verify import observed
 from bench.measure.workload import Workload
 

@@ -11,10 +11,10 @@ from msgspec.structs import asdict
 from torch import nn
 
 from bench.analyse.values import closures, launch_gaps, overheads
+from bench.core.header import Counts
 from bench.core.variants import Variant
 from bench.measure.samples import Samples
 from bench.measure.timing.stamps import timed_stamps
-from bench.measure.timing.steps import Counts
 from bench.measure.timing.timed import timed_steps
 from bench.measure.workload import Inputs, Workload
 from nin.train import Mark, Setup, no_mark

@@ -16,7 +16,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from bench.core.header import PilotCounts
+from bench.core.header import Counts, PilotCounts
 from bench.core.variants import Variant
 from bench.measure import trial
 from bench.measure.clock import CudaClock
@@ -106,7 +106,7 @@ def timed(work: Workload, asked: list[str]) -> list[str]:
     """What is asked while two plain samples of two steps are taken."""
     clock = CudaClock(CUDA, prepared=4)
     asked.clear()
-    steps.plain_steps(work, clock, steps.Counts(plain=2, iterations=2))
+    steps.plain_steps(work, clock, Counts(plain=2, iterations=2))
     return list(asked)
 
 

@@ -12,10 +12,9 @@ from msgspec.structs import asdict, replace
 from torch import Tensor, nn
 
 from bench.analyse.values import closures, trial_values
-from bench.core.header import PilotCounts
+from bench.core.header import Counts, PilotCounts
 from bench.measure import trial
 from bench.measure.samples import Samples
-from bench.measure.timing.steps import Counts
 from bench.measure.timing.timed import Timed, timed_steps
 from bench.measure.workload import Workload
 from nin.train import Mark, no_mark

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 import torch
 
+from bench.core.header import Counts
 from bench.core.variants import Variant
 from bench.measure.samples import Samples
 from bench.measure.system.usage import Usage
 from bench.measure.timing.stamps import Stamper, stamped_samples
-from bench.measure.timing.steps import WARM_S, Counts, calibrate, first_step_s, plain_steps, warm_up
+from bench.measure.timing.steps import WARM_S, calibrate, first_step_s, plain_steps, warm_up
 from bench.measure.workload import Workload
 from nin.train import Setup
 

@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import asdict
 
 from bench.analyse.values import closures
+from bench.core.header import Counts
 from bench.measure.samples import Samples
-from bench.measure.timing.steps import Counts
 from bench.measure.timing.timed import PLAIN, STAMPED, order, timed_steps
 from bench.measure.workload import Workload
 
