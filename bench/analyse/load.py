@@ -21,9 +21,9 @@ from bench.core.records import (
     Column,
     RecordError,
     Table,
-    cause_of,
     check_variant,
     checked_rows,
+    decoder_words,
     found_words,
     whole_records,
 )
@@ -201,7 +201,7 @@ def read_frame(folder: Path, table: Table, warnings: list[str]) -> pd.DataFrame:
             )  # fmt: skip
     except (ValueError, OverflowError, RuntimeWarning, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         _explain(table, path, content)
-        msg = f"{path}: damaged ({cause_of(error)})"
+        msg = f"{path}: damaged ({decoder_words(error)})"
         raise RecordError(msg) from error
     for name, column in table.columns.items():
         if not column.is_number:

@@ -231,7 +231,7 @@ def found_words(value: object) -> str:
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}{ELLIPSIS}"
 
 
-def cause_of(error: Exception) -> str:
+def decoder_words(error: Exception) -> str:
     """What a decoder says is wrong with a file, cut: it may quote a value of any length."""
     return shortened(str(error), MOST_OF_A_REASON)
 
@@ -279,7 +279,7 @@ def checked_rows(table: Table, path: Path, content: bytes) -> Iterable[dict[str,
         for fields in lines:
             yield _decoded(table, path, lines.line_num, fields)
     except (csv.Error, UnicodeDecodeError) as error:
-        msg = f"{path}: not a CSV file in UTF-8 ({cause_of(error)})"
+        msg = f"{path}: not a CSV file in UTF-8 ({decoder_words(error)})"
         raise RecordError(msg) from error
 
 

@@ -2,13 +2,12 @@
 
 import torch
 
-from bench.core.exchange.cause import Cause, Fault
+from bench.core.exchange.cause import MOST_LETTERS, Cause, Fault
 from bench.core.home import without_home
 from bench.measure.workload import UnsupportedError
 from bench.tasks.factory import ModelError
 from nin.data import DataError
 
-MOST_LETTERS = 500
 INDEX_WORDS = ("canUse32BitIndexMath", "integer out of range", "INT_MAX", "must be positive, but got N=-")
 """What is said of a tensor of 2^31 elements or more: by convolutions and pooling on CUDA, oneDNN, and a launch there.
 

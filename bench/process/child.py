@@ -7,10 +7,10 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.core.exchange.cause import Cause
+from bench.core.exchange.cause import MOST_LETTERS, Cause
 from bench.core.exchange.messages import Describe, Reply, Request, encoded, reply_of
 from bench.core.home import without_home
-from bench.core.records import cause_of
+from bench.core.records import decoder_words
 from bench.core.traces import file_name
 from bench.core.variants import AXES, Variant
 from bench.process.kept import Kept
@@ -19,8 +19,6 @@ WORKER = (sys.executable, "-m", "bench.measure.worker")
 
 LAST_LINES = 3
 """Of a worker's log, in the reason of its end."""
-MOST_LETTERS = 500
-"""Of that reason."""
 
 
 def environment_of(variant: Variant, libraries: Mapping[str, str], cache: Path) -> dict[str, str]:
@@ -48,7 +46,10 @@ def of_user() -> dict[str, str]:
 
 
 def of_tree(variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables of a process that runs in a code tree: `bench` stays this one, and nothing else is found here."""
+    """The variables of a process that runs in a code tree: `bench` stays this one; all else it looks for in the tree.
+
+    This checkout is on the path for `bench`, with its `nin`; the worker puts the tree before it (measure/sources.py).
+    """
     here = [str(Path(entry).resolve()) for entry in variables.get("PYTHONPATH", "").split(os.pathsep) if entry]
     ours = str(Path(__file__).resolve().parents[2])
     return dict(variables) | {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join([ours, *here])}
@@ -97,7 +98,7 @@ def read_reply(reply: Path, log: Path, returncode: int) -> Reply:
     except FileNotFoundError:
         return with_log(Cause.NO_REPLY, "the worker gave no reply", log)
     except (OSError, ValueError, RecursionError) as error:
-        return with_log(Cause.BAD_REPLY, f"the worker gave no reply that can be read ({cause_of(error)})", log)
+        return with_log(Cause.BAD_REPLY, f"the worker gave no reply that can be read ({decoder_words(error)})", log)
 
 
 def with_log(cause: Cause, how: str, log: Path) -> Reply:

@@ -22,7 +22,7 @@ def from_pilot(learned: Learned, trial: schedule.Planned, reply: Reply, duration
     if schedule.times_steps(trial.probes):
         # A worker's numbers are checked as a file's are: run.json is read again.
         return msgspec.convert(msgspec.to_builtins(from_steps(learned, variant, reply, duration_s)), Learned)
-    if Probe.MEMORY in trial.probes and variant.compile_mode != "eager":
+    if Probe.MEMORY in trial.probes and variant.compiled:
         # The first that found compiled code, as those to come will: they too trace, load and record.
         return replace(learned, trial_s=longest(learned.trial_s, variant.id, duration_s))
     return learned
@@ -36,7 +36,7 @@ def from_steps(learned: Learned, variant: Variant, reply: Reply, duration_s: flo
         msg = "it has no steps"
         raise ValueError(msg)
     step_s = median(walls)
-    compiling_s = firsts_s[0] - step_s if variant.compile_mode != "eager" else 0.0
+    compiling_s = firsts_s[0] - step_s if variant.compiled else 0.0
     again_s = duration_s - compiling_s - reply.once_s
     return replace(
         learned,

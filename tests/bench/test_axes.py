@@ -38,8 +38,8 @@ FLAG = "backends.cudnn.deterministic"
 def mesh(monkeypatch: pytest.MonkeyPatch) -> Variant:
     """A variant of an allocator that nobody but this fixture knows."""
     value = Allocator(
-        "mesh", words="Mesh", variables={"MESH_ARENAS": "1"}, flags={FLAG: True}, preload=("mesh",), library="libmesh",
-        package="libmesh1",
+        "mesh", words="Mesh", variables={"MESH_ARENAS": "1"}, flags={FLAG: True}, preload=("mesh",),
+        shared_object="libmesh", package="libmesh1",
     )  # fmt: skip
     monkeypatch.setitem(ALLOCATOR.values, "mesh", value)
     return Variant(memory_format="nhwc", allocator="mesh")

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from bench.analyse.traces.mend import Event
-from bench.core.records import RecordError, cause_of
+from bench.core.records import RecordError, decoder_words
 from bench.core.traces import range_name
 
 Span = tuple[float, float, str]
@@ -35,7 +35,7 @@ def fused(path: Path, events: list[Event]) -> list[Span]:
             if layers
         ]
     except (OSError, msgspec.MsgspecError, ValueError, LookupError) as error:
-        msg = f"{path}: damaged ({cause_of(error)})"
+        msg = f"{path}: damaged ({decoder_words(error)})"
         raise RecordError(msg) from error
 
 

@@ -14,7 +14,7 @@ from bench.analyse.traces import mend
 from bench.analyse.traces.fused import Span, fused
 from bench.analyse.traces.mend import Event
 from bench.core import traces
-from bench.core.records import RecordError, cause_of
+from bench.core.records import RecordError, decoder_words
 from bench.core.traces import BETWEEN, Owner, owner_of
 
 DEVICE_WORK = ("kernel", "gpu_memcpy", "gpu_memset")
@@ -61,7 +61,7 @@ def of_file(path: Path, variant_id: str) -> Trace:
     try:
         events = [event for event in mend.read(path)["traceEvents"] if "ts" in event]
     except (OSError, EOFError, ValueError) as error:
-        msg = f"{path}: damaged ({cause_of(error)})"
+        msg = f"{path}: damaged ({decoder_words(error)})"
         raise RecordError(msg) from error
     steps = sorted((e["ts"], e["ts"] + e["dur"]) for e in events if is_step(e))
     if not steps:

@@ -18,7 +18,7 @@ class Allocator(Value):
     """The least glibc that has the setting; None for what is no setting of glibc."""
     huge_pages: bool = False
     """Whether it needs transparent huge pages, and its process must have used some."""
-    library: str = ""
+    shared_object: str = ""
     """One of LIBRARIES, which its process must have loaded; it has none of the others."""
     most_faulted_share: float = 1.0
     """Some step must map no more of the process anew than this share of it."""
@@ -63,7 +63,7 @@ ALLOCATOR = Axis(
             preload=("tcmalloc_minimal", "tcmalloc"),
             package="libtcmalloc-minimal4",
             exports=("LD_PRELOAD=libtcmalloc_minimal.so.4",),
-            library="libtcmalloc",
+            shared_object="libtcmalloc",
         ),
     ),
 )

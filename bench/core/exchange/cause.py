@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+MOST_LETTERS = 500
+"""Of a reason, as a trial ends with it."""
+
 
 class Status(StrEnum):
     """How a trial ended."""

@@ -168,10 +168,10 @@ def _variables(variant: Variant) -> str:
 def _libraries(variant: Variant) -> str:
     """Which allocator this process has and should not have, or lacks."""
     asked, maps = ALLOCATOR.value(variant.allocator), _read("/proc/self/maps")
-    if asked.library not in maps:
+    if asked.shared_object not in maps:
         return f"{asked.name} is not loaded"
-    if other := next((name for name in LIBRARIES if name in maps and name != asked.library), ""):
-        instead_of = asked.library or "glibc's allocator"
+    if other := next((name for name in LIBRARIES if name in maps and name != asked.shared_object), ""):
+        instead_of = asked.shared_object or "glibc's allocator"
         return f"{other} is loaded in place of {instead_of} (LD_PRELOAD)"
     return ""
 

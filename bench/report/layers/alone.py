@@ -11,7 +11,7 @@ from bench.analyse.labels import named
 from bench.analyse.load import RunData
 from bench.core.facts import Number, Positive, Some, Text
 from bench.core.header import VariantId
-from bench.core.records import RecordError, cause_of
+from bench.core.records import RecordError, decoder_words
 from bench.core.text import code
 from bench.core.traces import ALL, BETWEEN
 from bench.report.document import Block, Paragraph, Section, Table
@@ -73,7 +73,7 @@ def of_file(path: Path) -> list[tuple[object, ...]]:
     try:
         results = msgspec.json.decode(path.read_bytes(), type=Results).benchmarks
     except (OSError, msgspec.MsgspecError, ValueError, RecursionError) as error:
-        msg = f"{path}: no results of bench micro ({cause_of(error)})"
+        msg = f"{path}: no results of bench micro ({decoder_words(error)})"
         raise RecordError(msg) from error
     infos = ((result.extra_info, result.stats) for result in results)
     return [(i.variant_id, i.layer, i.phase, i.cache, s.median, i.page_faults, s.rounds) for i, s in infos]
