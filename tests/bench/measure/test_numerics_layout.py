@@ -1,4 +1,4 @@
-"""Sums that torch's own layers round more in one layout are no fault; what is wrong in a layout is found."""
+"""Sums that torch's own layers round more in one layout are no fault; a fault in one layout is detected."""
 
 from collections.abc import Callable, Iterator
 
@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.measure.validity import numerics
-from bench.measure.validity.numerics_layout import OwnLayers
+from bench.measure.validity.numerics_layout import TorchLayersIn
 from bench.measure.workload import Workload
 
 MakeWork = Callable[..., Workload]
@@ -30,11 +30,11 @@ def test_torch_s_batch_norms_pass_over_many_numbers(layout: str, real_work: Make
     axes = {"batch_size": 8, "precision": "fp32", "memory_format": layout}
     work = real_work(model="tests_models:adds_up_many", shape=(3, 56, 56), **axes)
     for attempt in range(numerics.ATTEMPTS):
-        found = numerics.attempted(work, attempt)
-        assert max(found.values.share, found.gradients.share) < 0.5
+        result = numerics.attempt_of(work, attempt)
+        assert max(result.values.share, result.gradients.share) < 0.5
 
 
-def test_a_layer_of_one_s_own_that_is_wrong_in_a_layout_is_found(real_work: MakeWork) -> None:
+def test_a_layer_of_one_s_own_that_is_wrong_in_a_layout_is_detected(real_work: MakeWork) -> None:
     axes = {"batch_size": 8, "precision": "fp32", "memory_format": "nhwc"}
     work = real_work(model="tests_models:wrong_in_nhwc", shape=(1, 28, 28), **axes)
 
@@ -43,7 +43,7 @@ def test_a_layer_of_one_s_own_that_is_wrong_in_a_layout_is_found(real_work: Make
     assert fault.reason.startswith("the output of spoil is off by a factor, by 1.0e-02 of its size")
 
 
-def test_torch_s_own_batch_norm_is_found_if_it_is_wrong_in_a_layout(
+def test_torch_s_own_batch_norm_is_detected_if_it_is_wrong_in_a_layout(
     real_work: MakeWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then the yardstick of that layout is wrong too: it counts no further than rounding may go."""
@@ -73,7 +73,7 @@ def test_torch_s_layers_get_the_layout_and_all_else_the_default(monkeypatch: pyt
     layer, x = nn.BatchNorm2d(8).double(), torch.rand(4, 8, 6, 6, dtype=torch.float64, requires_grad=True)
     plain = layer(x)
     (wanted,) = torch.autograd.grad(plain.square().sum(), x)
-    with OwnLayers(torch.channels_last):
+    with TorchLayersIn(torch.channels_last):
         laid = layer(x)
     (gradient,) = torch.autograd.grad(laid.square().sum(), x)
 
@@ -87,7 +87,7 @@ def test_torch_s_layers_get_the_layout_and_all_else_the_default(monkeypatch: pyt
 @pytest.mark.parametrize("call", [lambda w, x: F.conv2d(x, w), lambda w, x: F.conv2d(input=x, weight=w)])
 def test_filters_get_their_gradient_in_the_default_layout(call: Callable[[Tensor, Tensor], Tensor]) -> None:
     weight, x = torch.rand(5, 3, 3, 3, requires_grad=True), torch.rand(2, 3, 8, 8)
-    with OwnLayers(torch.channels_last):
+    with TorchLayersIn(torch.channels_last):
         y = call(weight, x)
     (gradient,) = torch.autograd.grad(y.sum(), weight)
 

@@ -25,7 +25,7 @@ def take_winograd(model: nn.Module) -> None:
 
 def gated(work: Workload) -> tuple[numerics.Attempt, Fault | None]:
     """The first attempt, and what the gate says."""
-    return numerics.attempted(work, 0), numerics.measure(work).fault
+    return numerics.attempt_of(work, 0), numerics.measure(work).fault
 
 
 def test_winograd_s_transforms_give_a_convolution() -> None:
@@ -41,13 +41,13 @@ def test_winograd_in_float32_passes_as_fp32(size: int, real_work: MakeWork) -> N
         batch_size=8, precision="fp32", model="winograd:small", shape=(3, size, size), memory_format="nhwc"
     )
     take_winograd(work.trainer.model)
-    found, fault = gated(work)
+    attempt, fault = gated(work)
 
     assert fault is None
-    assert max(found.values.share, found.gradients.share) < 1
+    assert max(attempt.values.share, attempt.gradients.share) < 1
 
 
-def test_winograd_that_is_wrong_by_a_hundredth_is_found(real_work: MakeWork) -> None:
+def test_winograd_that_is_wrong_by_a_hundredth_is_detected(real_work: MakeWork) -> None:
     work = real_work(shape=(3, 28, 28), **AXES)
     take_winograd(work.trainer.model)
     work.trainer.model.get_submodule("6").register_forward_hook(lambda _m, _x, y: y * 1.01)
