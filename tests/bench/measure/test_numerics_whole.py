@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from bench.measure.workload import Workload
 from nin import train
 
 MakeWork = Callable[..., Workload]
-Forward = Callable[[nn.Module, torch.Tensor], object]
+Forward = Callable[[nn.Module, torch.Tensor], Any]
 NORMALISED = {"model": "tests_models:normalised", "shape": (1, 28, 28)}
 
 
