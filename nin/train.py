@@ -148,7 +148,10 @@ class Trainer:
         self.steps += 1
 
     def epoch(self, batches: Iterable[Batch]) -> tuple[float, float]:
-        """Train once over the batches: the mean loss a batch, and the accuracy meanwhile. ValueError if there is none."""
+        """Train once over the batches: the mean loss a batch, and the accuracy meanwhile.
+
+        Raises ValueError if there is no batch.
+        """
         self.model.train()
         self.reset_totals()
         for x, y in batches:
@@ -160,7 +163,7 @@ class Trainer:
 
     @torch.no_grad()
     def evaluate(self, batches: Iterable[Batch]) -> "Evaluation":
-        """How the model does on the batches in eval mode. ValueError if there is none."""
+        """How the model does on the batches in eval mode. Raises ValueError if there is no batch."""
         self.model.eval()
         correct, images = torch.zeros((), dtype=torch.long, device=self.setup.device), 0
         predicted_K: torch.Tensor | int = 0
