@@ -28,7 +28,7 @@ COMPILED = "cpu-default-nhwc-inductor-b32-kept"
 
 ENVIRONMENT: dict[str, Any] = {
     "cpu": "Made-up CPU", "cores": 2, "page_bytes": 4096, "tcmalloc": None, "cuda_devices": [],
-    "torch": "2.99.0", "torch_threads": 2, "memory_bytes": 2**34,
+    "torch": "2.99.0", "torch_threads": 2, "memory_bytes": 2**34, "memory_available_bytes": 2**33,
 }  # fmt: skip
 
 

@@ -69,7 +69,7 @@ def test_what_is_written_again_is_of_today_s_schema_and_the_same(tmp_path: Path)
 
 
 def test_what_a_file_of_schema_3_lacks_is_at_its_default(tmp_path: Path) -> None:
-    plan = {key: FOUR["plan"][key] for key in Plan.__struct_fields__}
+    plan = {key: value for key, value in FOUR["plan"].items() if key in Plan.__struct_fields__}
     lacking = {key: value for key, value in FOUR.items() if key not in ("changed", "by_nox", "trees", "order_seed")}
     header = read(tmp_path, lacking | {"schema_version": 3, "plan": plan})
 

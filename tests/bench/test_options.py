@@ -46,7 +46,7 @@ TREES = {name: {"name": name, "commit": None, "digest": "0"} for name in ("base"
 
 MEASURED: dict[str, str] = {
     "--device": "--device cuda", "--axis": "--axis precision=bf16,fp32", "--variant": f"--variant {NHWC}",
-    "--rounds": "--rounds 4", "--budget": "--budget 7m", "--seed": "--seed 5", "--order-seed": "--order-seed 6",
+    "--lockstep": "--lockstep", "--rounds": "--rounds 4", "--budget": "--budget 7m", "--seed": "--seed 5", "--order-seed": "--order-seed 6",
     "--model": "--model ours:net",
     "--input": "--input 1x32x32", "--classes": "--input 3x32x32 --classes 7", "--data": "--data here",
     "--download": "--download", "--out": "--out elsewhere", "--reports": "--reports pages",
@@ -63,7 +63,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     "profile": {
         name: text
         for name, text in MEASURED.items()
-        if name not in ("--axis", "--order-seed", "--rounds", "--budget", "--resume", "--allow-changed")
+        if name not in ("--axis", "--order-seed", "--lockstep", "--rounds", "--budget", "--resume", "--allow-changed")
     }
     | {"RUN": "stored", "--steps": "--steps 5"},
     "list": {
@@ -75,7 +75,12 @@ OPTIONS: dict[str, dict[str, str]] = {
     "tensorboard": {"RUN": "stored", "--port": "--port 7001", "--reports": "--reports pages"},
     "micro": ADDED | {"--run": "--run stored"},
     "compare": {"--out": "--out pages"},
-    "gpu": {"--out": "--out elsewhere/new", "--budget": "--budget 5m", "--rehearse": "--rehearse"},
+    "gpu": {
+        "--out": "--out elsewhere/new",
+        "--budget": "--budget 5m",
+        "--rehearse": "--rehearse",
+        "--all-tests": "--all-tests",
+    },
 }
 GIVEN = {"ab": "--base HEAD", "compare": "stored changed", "gpu": "--out checked"}
 """What a call needs in any case, unless an option takes its place."""

@@ -186,3 +186,33 @@ def test_nothing_more_is_taken_of_a_variant_that_is_invalid(
     folder = execute(start(BASE, trees=trees(tmp_path), rounds=6))
 
     assert Counter({"ok": 2, "invalid": 1}) == Counter(t["status"] for t in trials(folder) if t["stage"] == "measure")
+
+
+def test_in_lockstep_a_round_is_taken_together_and_says_so(start: Start) -> None:
+    folder = execute(start(BASE, KEPT, lockstep=["cpu"]))
+    of_rounds = [t for t in trials(folder) if t["round"]]
+
+    assert [t["in_lockstep"] for t in trials(folder) if not t["round"]] == [None] * 4
+    assert [(t["round"], t["in_lockstep"], t["status"]) for t in of_rounds] == [
+        (r, 3, "ok") for r in (1, 1, 1, 2, 2, 2)
+    ]
+    assert [t["order"] for t in of_rounds] == [0, 1, 2] * 2
+    assert read_run(folder).learned.peak_bytes == {BASE: 2**20, KEPT: 2**20}
+
+
+def test_one_that_dies_in_lockstep_is_a_row_beside_the_others(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = start(BASE, KEPT, lockstep=["cpu"])
+    monkeypatch.chdir(run.folder.folder.parent)
+    monkeypatch.setenv("FAKE_WORKER", json.dumps({KEPT: "exit/3"}))
+    folder = execute(run)
+
+    assert [(t["round"], t["arm"]) for t in trials(folder) if t["status"] == "error"] == [(1, "V")]
+    assert Counter(t["status"] for t in trials(folder) if t["round"]) == {"ok": 5, "error": 1}
+
+
+def test_two_trees_take_turns_variant_by_variant(start: Start, tmp_path: Path) -> None:
+    folder = execute(start(BASE, KEPT, trees=trees(tmp_path), lockstep=["cpu"]))
+    first = [t for t in trials(folder) if t["round"] == 1]
+
+    assert [t["in_lockstep"] for t in first] == [3] * 6
+    assert [len({t["variant_id"] for t in first[at : at + 3]}) for at in (0, 3)] == [1, 1]
