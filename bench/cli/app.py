@@ -230,12 +230,15 @@ def gpu(
     rehearse: Annotated[
         bool, typer.Option("--rehearse", help="Run every step on the CPU, with tiny sizes: says nothing about a GPU.")
     ] = False,
+    all_tests: Annotated[
+        bool, typer.Option("--all-tests", help="Run every test marked gpu, not nine of them: raise --budget.")
+    ] = False,
 ) -> None:
     """Check that measurements on this machine's GPU are true, and pack a folder that you can send back.
 
     Exit codes: 0 nothing failed, 1 a check failed, 2 usage error, 4 nothing could be measured.
     """
-    raise typer.Exit(verbs.gpu.run(out, budget, rehearse=rehearse))
+    raise typer.Exit(verbs.gpu.run(out, budget, rehearse=rehearse, all_tests=all_tests))
 
 
 @app.command("list")
