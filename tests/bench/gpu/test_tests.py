@@ -7,6 +7,7 @@ import pytest
 
 from bench.gpu.recorder import Outcome, Recorder, Task
 from bench.gpu.steps import tests
+from bench.machine.code import ROOT
 
 WRITTEN = """
 import pytest
@@ -48,9 +49,10 @@ def test_each_outcome_is_a_check(
     assert "no such kernel" in found["failures of test_broken"][1]
 
 
-@pytest.mark.parametrize(
-    ("all_tests", "asked"), [(False, tests.CHOSEN), (True, ("-m", "gpu", str(tests.ROOT / "tests")))]
-)
+EVERY = ("-m", "gpu", str(ROOT / "tests"))
+
+
+@pytest.mark.parametrize(("all_tests", "asked"), [(False, tests.CHOSEN), (True, EVERY)])
 def test_nine_tests_are_run_unless_all_are_asked_for(
     all_tests: bool,
     asked: tuple[str, ...],
@@ -59,7 +61,12 @@ def test_nine_tests_are_run_unless_all_are_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     calls: list[list[str]] = []
-    monkeypatch.setattr(tests.pytest, "main", lambda options, **_: calls.append(options) or pytest.ExitCode.OK)
+
+    def main(options: list[str], plugins: object) -> pytest.ExitCode:  # noqa: ARG001 - pytest's own signature
+        calls.append(options)
+        return pytest.ExitCode.OK
+
+    monkeypatch.setattr(pytest, "main", main)
     tests.measure(Task(step="tests", rehearse=False, limit_s=1, scratch=tmp_path, all_tests=all_tests), recorder())
 
     assert [call[-len(asked) :] for call in calls] == [list(asked)]
