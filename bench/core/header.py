@@ -206,15 +206,8 @@ class Header(Struct, frozen=True, kw_only=True):
         """Every id of a variant that the record names."""
         learned, state = self.learned, self.state
         named = {variant_id for variant_id, _ in state.arms} | {cell.variant_id for cell in state.flagged or ()}
-        by_id = (
-            learned.step_s,
-            learned.trial_s,
-            learned.peak_bytes,
-            learned.counts,
-            learned.tried,
-            learned.largest,
-            learned.beyond_index,
-        )
+        times = (learned.step_s, learned.trial_s)
+        sizes = (learned.peak_bytes, learned.tried, learned.largest, learned.beyond_index)
         return named.union(self.plan.pilot_only, learned.counts, *times, *sizes)
 
 
