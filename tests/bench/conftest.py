@@ -18,6 +18,7 @@ from bench.core.variants import Variant, parse_id
 from bench.plan.matrix import Entry
 from bench.run.folder import RunFolder, variant_rows
 from bench.run.record import Run
+from tests.bench.made_trace import cuda_events, cuda_trace, make_span  # noqa: F401 - fixtures
 
 FAKE = (sys.executable, str(Path(__file__).parent / "fake_worker.py"))
 BASE = "cpu-default-nchw-eager-b32"

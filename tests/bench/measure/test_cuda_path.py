@@ -30,8 +30,8 @@ from bench.tasks.factory import build_model
 from nin import data
 from nin.loaders import make_loader
 from nin.train import Setup, Trainer
+from tests.bench.fake_nvml import UUID, FakeNvml
 from tests.bench.measure.asking import request
-from tests.bench.measure.fake_nvml import UUID, FakeNvml
 
 MakeWork = Callable[..., Workload]
 ROOT = Path(__file__).parents[3]

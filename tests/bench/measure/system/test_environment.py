@@ -17,7 +17,7 @@ from bench.machine.environment import machine
 from bench.measure.system import environment
 from nin import cgroup
 from nin.cgroup import Limits
-from tests.bench.fake_nvml import WHOLE, fake_nvml
+from tests.bench.fake_nvml import WHOLE, FakeNvml
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def described_on(monkeypatch: pytest.MonkeyPatch, *uuids: str, cuda: str | None 
         )
         for uuid in uuids
     ]  # fmt: skip
-    monkeypatch.setitem(sys.modules, "pynvml", fake_nvml(WHOLE, **nvml))
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(WHOLE, **nvml))
     monkeypatch.setattr(torch.version, "cuda", cuda)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(devices))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: len(devices))

@@ -16,7 +16,7 @@ from bench.core.variants import UsageError
 from bench.run.prepare import scratch as scratches
 from nin import files
 
-EXAMPLE = Path(__file__).parents[2] / "results" / "example"
+EXAMPLE = Path(__file__).parents[3] / "results" / "example"
 
 
 def call(*arguments: str) -> tuple[int, str]:

@@ -13,8 +13,8 @@ from bench.measure.registry import in_order
 from bench.measure.samples import Samples
 from bench.measure.workload import Workload
 from nin.train import Setup
+from tests.bench.fake_nvml import FakeNvml
 from tests.bench.measure.asking import request
-from tests.bench.measure.fake_nvml import FakeNvml
 
 FAST_S, SLOW_S = 0.010, 0.013
 

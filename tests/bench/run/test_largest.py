@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from bench.core.header import encoded, read_run
-from tests.bench.runs import LARGEST, Start, execute, resumed, trials
+from tests.bench.run.runs import LARGEST, Start, execute, resumed, trials
 
 
 def test_the_largest_batch_is_found_and_running_out_of_memory_is_a_row(start: Start) -> None:

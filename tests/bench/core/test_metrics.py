@@ -19,7 +19,7 @@ from bench.report.render import tensorboard, terminal
 from bench.run import session
 from bench.run.record import Run
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MEASURE = ROOT / "bench" / "measure"
 STORED = sorted(path for path in (ROOT / "results").iterdir() if (path / "run.json").is_file())
 

@@ -79,7 +79,7 @@ def serve(folder: Path, log: Path) -> Iterator[Board]:
 @pytest.fixture(scope="module")
 def profiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a profile of LeNet: results/p and reports/p."""
-    folder, models = tmp_path_factory.mktemp("profile"), str(Path(__file__).parents[1])
+    folder, models = tmp_path_factory.mktemp("profile"), str(Path(__file__).parent)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.syspath_prepend(models)

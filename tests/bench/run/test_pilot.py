@@ -12,7 +12,7 @@ from bench.core.exchange.cause import Cause
 from bench.core.exchange.messages import Reply
 from bench.core.header import read_run
 from bench.process import child
-from tests.bench.runs import BASE, KEPT, LARGEST, Start, declare, execute, resumed, trees, trials
+from tests.bench.run.runs import BASE, KEPT, LARGEST, Start, declare, execute, resumed, trees, trials
 
 
 def test_no_trial_of_the_pilot_gets_more_time_than_the_budget_has_left(

@@ -16,7 +16,7 @@ import pytest
 from bench.core.records import TRIALS, read_rows
 from bench.gpu.plan import STEPS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def call(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from bench.core.header import read_run
 from bench.run import session
-from tests.bench.runs import BASE, KEPT, Start, trials
+from tests.bench.run.runs import BASE, KEPT, Start, trials
 
 CUDA, HALF = "cuda-default-nchw-eager-b128", "cuda-bf16-nchw-eager-b128"
 

@@ -7,13 +7,13 @@ import pynvml
 import pytest
 
 from bench.machine import gpus
-from tests.bench.fake_nvml import WHOLE, fake_nvml
+from tests.bench.fake_nvml import WHOLE, FakeNvml
 
 NOTHING = gpus.Facts()
 
 
 def test_the_facts_of_a_gpu_are_in_base_units_and_count_a_process_once() -> None:
-    assert gpus.by_uuid(fake_nvml(WHOLE)) == {
+    assert gpus.by_uuid(FakeNvml(WHOLE)) == {
         "aaaa": gpus.Facts(power_limit_w=70.0, max_sm_clock_hz=1.59e9, mig=False, processes=2)
     }
 
@@ -21,11 +21,11 @@ def test_the_facts_of_a_gpu_are_in_base_units_and_count_a_process_once() -> None
 def test_what_a_gpu_does_not_tell_is_none() -> None:
     silent = dict.fromkeys(("power_mw", "clock_mhz", "mig", "pids", "graphics"))
 
-    assert gpus.by_uuid(fake_nvml(silent)) == {"aaaa": NOTHING}
+    assert gpus.by_uuid(FakeNvml(silent)) == {"aaaa": NOTHING}
 
 
 def test_a_slice_is_found_by_its_own_uuid_with_the_facts_of_its_gpu() -> None:
-    found = gpus.by_uuid(fake_nvml({"mig": [1, 1], "slices": [{"uuid": "MIG-bbbb"}, {"uuid": "MIG-cccc"}]}, WHOLE))
+    found = gpus.by_uuid(FakeNvml({"mig": [1, 1], "slices": [{"uuid": "MIG-bbbb"}, {"uuid": "MIG-cccc"}]}, WHOLE))
 
     assert list(found) == ["aaaa", "bbbb", "cccc"]
     assert found["bbbb"].power_limit_w == 70.0
@@ -47,15 +47,15 @@ def test_without_nvml_the_kernels_module_tells_the_driver(
     monkeypatch.setattr(gpus, "MODULE", tmp_path / "version")
 
     assert gpus.driver(None) == "535.183.01"
-    assert gpus.driver(fake_nvml(WHOLE, driver=None)) == "535.183.01"
-    assert gpus.driver(fake_nvml(WHOLE)) == "580.65.06"
+    assert gpus.driver(FakeNvml(WHOLE, driver=None)) == "535.183.01"
+    assert gpus.driver(FakeNvml(WHOLE)) == "580.65.06"
 
 
 def test_without_a_driver_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
 
-    fake = fake_nvml()
+    fake = FakeNvml()
     vars(fake)["nvmlInit"] = refuse
     monkeypatch.setitem(sys.modules, "pynvml", fake)
     monkeypatch.setattr(gpus, "MODULE", tmp_path / "nowhere")

@@ -30,7 +30,7 @@ from bench.run.folder import variant_rows
 from nin import choices
 from nin.loaders import LOADERS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FLAG = "backends.cudnn.deterministic"
 
 

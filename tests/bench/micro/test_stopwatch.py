@@ -40,7 +40,8 @@ def test_a_round_that_failed_leaves_the_next_layer_s_alone() -> None:
     assert rounds(stopwatch, clock, 50, 5)[1:] == [5] * 3
 
 
-def test_on_a_host_it_tells_what_passed(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_host_it_tells_what_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock()
     monkeypatch.setattr(clock, "hold", lambda _seconds: None)  # nothing to hold
     stopwatch = Stopwatch()
     stopwatch.begin(clock)

@@ -14,7 +14,7 @@ from bench.plan import schedule
 from bench.process import child
 from bench.run import session
 from bench.run.record import Run
-from tests.bench.runs import BASE, KEPT, Start, by_round, declare, died, execute, resumed, trees, trials
+from tests.bench.run.runs import BASE, KEPT, Start, by_round, declare, died, execute, resumed, trees, trials
 
 FLAGGED = [Flagged(variant_id=KEPT, scope="step", layer="", phase="", flag="SLOWER")]
 

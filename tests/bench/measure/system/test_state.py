@@ -10,8 +10,8 @@ from bench.measure.system import state
 from bench.measure.system.nvml import Gpu
 from bench.measure.workload import Workload
 from nin.train import Setup
+from tests.bench.fake_nvml import ANSWERS, FakeNvml
 from tests.bench.measure.conftest import FakeClock
-from tests.bench.measure.fake_nvml import ANSWERS, FakeNvml
 
 
 def test_load_stolen_time_and_switches_are_numbers(fake_work: Workload, clock: FakeClock) -> None:

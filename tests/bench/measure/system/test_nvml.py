@@ -12,7 +12,7 @@ import torch
 
 from bench.measure.system import nvml
 from bench.measure.system.nvml import Gpu
-from tests.bench.measure.fake_nvml import ANSWERS, FakeNvml
+from tests.bench.fake_nvml import ANSWERS, FakeNvml
 
 CUDA = torch.device("cuda")
 QUESTIONS = (

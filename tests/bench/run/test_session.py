@@ -22,7 +22,7 @@ from bench.core.records import SAMPLES, read_rows
 from bench.process import child
 from bench.run import session
 from bench.run.record import resume
-from tests.bench.runs import BASE, BF16, KEPT, Start, execute, trees, trials
+from tests.bench.run.runs import BASE, BF16, KEPT, Start, execute, trees, trials
 
 
 def test_a_run_takes_the_pilot_and_then_every_arm_in_every_round(start: Start) -> None:
@@ -133,7 +133,7 @@ def check_resumed(folder: Path) -> None:
     """Resume the run and see that nothing is lost, doubled, or counted from a cut round."""
     before = (folder / "samples.csv").read_bytes(), trials(folder)
     resumed = resume(folder, read_run(folder), RunProgress(Console(file=StringIO())), folder / "cache")
-    resumed.worker = (sys.executable, str(Path(__file__).parent / "fake_worker.py"))
+    resumed.worker = (sys.executable, str(Path(__file__).parents[1] / "fake_worker.py"))
     execute(resumed)
     after = trials(folder)
     run = read_run(folder)
@@ -187,7 +187,7 @@ session.execute(run, after_pilot=lambda folder: None)
 def test_a_parent_that_is_killed_loses_at_most_the_trial_under_way(tmp_path: Path) -> None:
     folder = tmp_path / "results" / "killed"
     code = KILLED.format(
-        tests=str(Path(__file__).parent), ids=[BASE, KEPT], folder=str(folder), cache=str(tmp_path / "cache")
+        tests=str(Path(__file__).parents[1]), ids=[BASE, KEPT], folder=str(folder), cache=str(tmp_path / "cache")
     )
     slow = os.environ | {"FAKE_WORKER": json.dumps({BASE: "slow", KEPT: "slow"})}
     parent = subprocess.Popen([sys.executable, "-c", code], env=slow)
