@@ -12,7 +12,7 @@ from nin.loaders import Loader
 def whole_epochs(work: Workload, clock: Clock, count: int) -> Samples:
     """Seconds of `count` whole epochs over all train images, the last partial batch included.
 
-    The first is a metric of its own. It needs a fresh process: it starts workers, compiles (for the partial batch too) and
+    The first is a metric of its own. In a fresh process it starts workers, compiles (for the partial batch too) and
     fills caches. If CUDA graphs are replayed, the second epoch records that of the partial batch, and is left out.
     """
     samples = Samples("epoch")

@@ -72,7 +72,7 @@ class Gpu:
 
 
 def open_device(device: torch.device) -> tuple[Any, Any]:
-    """NVML's module and its handle of a device, which may be a MIG slice; both are None if NVML or the device's UUID is missing."""
+    """NVML's module and its handle of a device, which may be a MIG slice; without a handle, None."""
     library, uuid = nvml(), told(lambda: torch.cuda.get_device_properties(device).uuid)
     if library is None or uuid is None:
         return None, None
