@@ -61,7 +61,7 @@ def held_and_peaks(work: Workload) -> Samples:
 
 
 def storage_bytes(values: Iterable[object]) -> int:
-    """Bytes of the distinct storages behind the tensors among `values`."""
+    """Bytes of the distinct storages of the tensors among `values`."""
     storages = {
         v.untyped_storage().data_ptr(): v.untyped_storage().nbytes() for v in values if isinstance(v, torch.Tensor)
     }
