@@ -9,9 +9,9 @@ from bench.measure.clock import Clock
 from bench.measure.workload import Workload
 
 WAITING = 0.02
-"""A larger share of the time spent waiting for batches means that the loader is slower than the step."""
+"""A larger share of the time spent waiting for batches means that the loader is slower; a smaller one is ignored."""
 MARGIN = 1.5
-"""How many times the expected time is waited for a full queue."""
+"""The pause for a full queue is this multiple of the expected time."""
 
 
 def steady(work: Workload, clock: Clock) -> bool:

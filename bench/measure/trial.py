@@ -45,7 +45,7 @@ def run_probes(subject: Subject) -> Reply:
 
 
 def run_in_order(subject: Subject, first: First, then: Iterable[Then]) -> Reply:
-    """The reply of the first probe and the others. A fault ends the trial."""
+    """The reply of the first probe and the others, which run while its result stands."""
     result = first.measure(subject)
     if why := misplaced(subject.request):  # a step may import, too
         result = result.plus(fault=result.fault or why)

@@ -140,7 +140,7 @@ def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
 
 
 def setup_of(variant: Variant, device: torch.device) -> Setup:
-    """The setup of a variant. An older tree's setup has fewer settings: it works as the defaults of the others say.
+    """The setup of a variant. An older tree's setup has fewer settings: it works by the defaults of the others.
 
     Raises UnsupportedError if it lacks a setting that is not at its default.
     """

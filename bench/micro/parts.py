@@ -48,7 +48,7 @@ class Part:
             return [self.module(*arguments) for arguments in inputs]
 
     def ready(self) -> "Backward":
-        """All that backward needs, forward done. Its inputs have no `grad`, so nothing is accumulated."""
+        """All that backward needs, after a forward. Its inputs have no `grad`, so nothing is accumulated."""
         outputs, gradients = [], []
         for out, call in zip(self.forward(self.fresh()), self.calls, strict=True):
             for y, gradient in zip(tensors(out), call.gradients, strict=True):

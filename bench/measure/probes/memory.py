@@ -82,7 +82,7 @@ def reset_peak(device: torch.device) -> bool:
 
 
 def process_peak_bytes(device: torch.device) -> int | None:
-    """The process's peak since the reset: on the CPU VmHWM, on CUDA what it holds of the device by NVML.
+    """Bytes at the process's peak since the reset: on the CPU VmHWM, on CUDA what it holds of the device by NVML.
 
     If NVML does not know the process, as in many containers, it is what all processes hold of the device. None if the
     system does not report it.

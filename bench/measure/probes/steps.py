@@ -30,7 +30,7 @@ def measure(subject: Subject) -> Measured:
     effects = samples_of(work, compiled, before, after)
     samples.add_all([timed.plain, timed.stamped, state.throttled, effects, verify.weights_samples(work)])
     if timed.counts.varied and learns:
-        facts = paths.completed(work, facts, timed.ran)
+        facts = paths.completed(work, facts, timed.layers)
     loss_sum = float(work.trainer.loss_sum)
     return Measured(
         samples=samples,

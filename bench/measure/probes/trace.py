@@ -67,7 +67,7 @@ class Ranges(Timeline):
 
 
 def opened(owner: Owner) -> Any:  # noqa: ANN401 - a context of torch's
-    """The range of a layer or a phase, begun."""
+    """The open range of a layer or a phase."""
     context = record_function(range_name(owner))
     context.__enter__()
     return context

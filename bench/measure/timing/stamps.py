@@ -1,4 +1,4 @@
-"""Stamped steps: whose the time of a step is, by phase and layer."""
+"""Stamped steps: what the phases and layers of a step take."""
 
 from collections import defaultdict
 from collections.abc import Sequence

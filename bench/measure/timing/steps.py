@@ -27,7 +27,7 @@ WARM_S = 0.5
 
 
 def calibrate(work: Workload, clock: Clock, first_s: float, plain: int, stamped: int) -> Counts:
-    """How many steps a trial of this variant takes: if a step is long, the given counts.
+    """The counts of a trial of this variant: if a step is long, the given ones.
 
     If a step is short, a sample averages several until it lasts 0.1 s, and more steps are stamped.
     """

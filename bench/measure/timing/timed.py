@@ -23,7 +23,7 @@ class Timed:
     counts: Counts
     plain: Samples
     stamped: Samples
-    ran: set[str]
+    layers: set[str]
     """The layers that a stamped step ran."""
     step_s: float
     """The median of the plain samples."""
@@ -48,14 +48,14 @@ def timed_steps(work: Workload, clock: Clock, counts: Counts, turn: Turn = ALONE
         counts=counts,
         plain=samples,
         stamped=stamped_samples(work, stamped, stamper.backlog_s, varied=varied),
-        ran=ran(stamped),
+        layers=layers_of(stamped),
         step_s=median(sample.wall_s for sample in plain),
         page_faults=[sample.used.page_faults for sample in plain if sample.used],
     )
 
 
-def ran(stamped: Sequence[Stamped]) -> set[str]:
-    """The layers that some sample has."""
+def layers_of(stamped: Sequence[Stamped]) -> set[str]:
+    """The layers that some stamped sample has."""
     return {layer for sample in stamped for layer, _ in sample.seconds if layer}
 
 
