@@ -17,7 +17,7 @@ from bench.core.variants import Variant
 from bench.measure.leaves import block_of, leaves, named, paths, tensors, type_of
 from bench.measure.samples import Samples
 from bench.measure.system.flags import wrong_flag
-from bench.measure.timing.layers import computed_anew
+from bench.measure.timing.layers import recomputes
 from bench.measure.validity.effects import compile_counters
 from bench.measure.workload import Workload
 from nin.train import MEMORY_FORMATS
@@ -35,7 +35,7 @@ def observed(model: nn.Module) -> Iterator[list[LayerFacts]]:
         gradient_formats[path] = format_of(gradient)
 
     def note(path: str, output: object) -> None:
-        if computed_anew():
+        if recomputes():
             return
         fact, y = facts[path], next(tensors(output), None)
         facts[path] = replace(fact, calls=fact.calls + 1)

@@ -1,4 +1,4 @@
-"""A model that can't be measured as it is is told of in one line, with the way out."""
+"""A model that can't be measured is reported in one line, which says what to do."""
 
 import json
 import os
@@ -29,7 +29,7 @@ ODD = {
     "untrained": "it has no parameter to train",
     "without_arguments": "its factory failed: TypeError: without_arguments() takes 0 positional arguments but 2 were",
     "nothing": "the factory must return an nn.Module, got NoneType",
-    "MODEL": "it is no function: name one that returns the model, factory(in_channels, num_classes)",
+    "MODEL": "it is not a function: name one that returns the model, factory(in_channels, num_classes)",
     "no_such": "module 'odd_models' has no attribute 'no_such'",
 }
 ODD_OUTPUTS = {
