@@ -46,7 +46,8 @@ TREES = {name: {"name": name, "commit": None, "digest": "0"} for name in ("base"
 
 MEASURED: dict[str, str] = {
     "--device": "--device cuda", "--axis": "--axis precision=bf16,fp32", "--variant": f"--variant {NHWC}",
-    "--lockstep": "--lockstep", "--rounds": "--rounds 4", "--budget": "--budget 7m", "--seed": "--seed 5", "--order-seed": "--order-seed 6",
+    "--lockstep": "--lockstep",
+    "--rounds": "--rounds 4", "--budget": "--budget 7m", "--seed": "--seed 5", "--order-seed": "--order-seed 6",
     "--model": "--model ours:net",
     "--input": "--input 1x32x32", "--classes": "--input 3x32x32 --classes 7", "--data": "--data here",
     "--download": "--download", "--out": "--out elsewhere", "--reports": "--reports pages",
@@ -166,7 +167,9 @@ def decided(stored: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
     monkeypatch.setattr(changes, "exit_code", lambda _changes, _deaths, *, strict: ended(strict=strict))
     monkeypatch.setattr(alone, "measure", lambda *words: ended(alone=str(words)))
     monkeypatch.setattr(
-        acceptance, "run", lambda out, budget, *, rehearse, **_: ended(gpu=f"{out} {budget} {rehearse}")
+        acceptance,
+        "run",
+        lambda out, budget, *, rehearse, all_tests, **_: ended(gpu=f"{out} {budget} {rehearse} {all_tests}"),
     )
     monkeypatch.setattr(serve, "check", told_to("check"))
     monkeypatch.setattr(serve, "serve", lambda *words: ended(serve=str(words)))
