@@ -1,4 +1,4 @@
-"""The tables of a run: their names, their columns with units and ranges, and how they are read.
+"""The tables of a run: their names, and their columns with units and ranges. reading.py reads them.
 
 History of the schema: 5 adds cause to trials.csv, and for runs of 3 and 4 it follows from the reason
 (exchange/earlier.py); 4 adds calls and paths to layers.csv and cudnn_benchmark to variants.csv, and runs of 3 are read
@@ -10,17 +10,15 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from bench.core.exchange.cause import Cause, Status
 from bench.core.exchange.probe import PATTERN
-from bench.core.text import ELLIPSIS, MOST_OF_A_REASON, MOST_SHOWN, restored, shortened, stored
-from bench.core.torn import end_of_records
-from bench.core.variants import AXES, VariantError, from_row
+from bench.core.text import ELLIPSIS, MOST_OF_A_REASON, MOST_SHOWN, shortened, stored
+from bench.core.variants import AXES
 
 SCHEMA_VERSION = 5
 READABLE = (3, 4, SCHEMA_VERSION)
@@ -234,87 +232,3 @@ def found_words(value: object) -> str:
 def decoder_words(error: Exception) -> str:
     """What a decoder says is wrong with a file, cut: it may quote a value of any length."""
     return shortened(str(error), MOST_OF_A_REASON)
-
-
-def read_rows(folder: Path, table: Table) -> tuple[list[dict[str, Value]], list[str]]:
-    """The rows of a table, decoded, and warnings; RecordError names file and line of any damage."""
-    content, warnings = whole_records(folder, table)
-    rows = list(checked_rows(table, table.path(folder), content))
-    return rows, warnings
-
-
-def whole_records(folder: Path, table: Table) -> tuple[bytes, list[str]]:
-    """A table's content up to its last whole record, and a warning where a torn one followed."""
-    path = table.path(folder)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        msg = f"{path}: {error.strerror}"
-        raise RecordError(msg) from error
-    end = end_of_records(content, partial(_is_row, table.of(content)))
-    if end == len(content):
-        return content, []
-    return content[:end], [f"{table.name}: its last line was torn and is left out"]
-
-
-def _is_row(table: Table, line: bytes) -> bool:
-    """Whether a line by itself is a row of a table."""
-    try:
-        [fields] = csv.reader([line.decode()], strict=True)
-        _decoded(table, Path(), 0, fields)
-    except (csv.Error, ValueError, RecordError):
-        return False
-    return True
-
-
-def checked_rows(table: Table, path: Path, content: bytes) -> Iterable[dict[str, Value]]:
-    """Each row of a table's text, decoded; RecordError names the first line that isn't one."""
-    table = table.of(content)
-    try:
-        lines = csv.reader(io.StringIO(content.decode("utf-8"), newline=""), strict=True)
-        header = next(lines, [])
-        if header != list(table.columns):
-            msg = f"{path}: line 1: found {found_words(','.join(header))}, expected {','.join(table.columns)}"
-            raise RecordError(msg)
-        for fields in lines:
-            yield _decoded(table, path, lines.line_num, fields)
-    except (csv.Error, UnicodeDecodeError) as error:
-        msg = f"{path}: not a CSV file in UTF-8 ({decoder_words(error)})"
-        raise RecordError(msg) from error
-
-
-def _decoded(table: Table, path: Path, line: int, fields: Sequence[str]) -> dict[str, Value]:
-    if len(fields) != len(table.columns):
-        msg = f"{path}: line {line}: found {len(fields)} fields, expected {len(table.columns)}"
-        raise RecordError(msg)
-    row: dict[str, Value] = {}
-    for (name, column), field in zip(table.columns.items(), fields, strict=True):
-        try:
-            row[name] = column.decode(restored(field))
-        except ValueError as error:
-            msg = f"{path}: line {line}: {name}: found {found_words(field)}, expected {error}"
-            raise RecordError(msg) from error
-    return row
-
-
-def read_variants(folder: Path) -> list[dict[str, Value]]:
-    """The rows of variants.csv, each of them a variant; RecordError names file and line of any damage."""
-    path, (rows, _) = VARIANTS.path(folder), read_rows(folder, VARIANTS)
-    for line, row in enumerate(rows, start=2):
-        check_variant(path, line, row)
-    return rows
-
-
-def check_variant(path: Path, line: int, row: Mapping[str, Any]) -> None:
-    """RecordError for a row of variants.csv whose axes have no such values, or whose id is another variant's."""
-    try:
-        variant = from_row(row)
-    except VariantError as error:
-        msg = f"{path}: line {line}: {shortened(str(error), MOST_OF_A_REASON)}"
-        raise RecordError(msg) from error
-    if variant.id != row["variant_id"]:
-        msg = f"{path}: line {line}: variant_id: found {found_words(row['variant_id'])}, expected {variant.id}"
-        raise RecordError(msg)
-    if str(variant.is_baseline) != row["baseline"]:
-        msg = f"{path}: line {line}: baseline: found {row['baseline']}, expected {variant.is_baseline}"
-        raise RecordError(msg)

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from bench.core.header import read_run
 from bench.core.progress import RunProgress
-from bench.core.records import RecordError, found_words, read_variants
+from bench.core.reading import read_variants
+from bench.core.records import RecordError, found_words
 from bench.core.variants import LARGEST, UsageError, Variant, runnable_variants
 from bench.plan.choices import Choices
 from bench.process import child

@@ -8,18 +8,8 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from bench.core.header import Header, encoded
-from bench.core.records import (
-    APPENDED,
-    LAYERS,
-    RUN_FILE,
-    SAMPLES,
-    TRIALS,
-    VARIANTS,
-    RecordError,
-    Row,
-    found_words,
-    whole_records,
-)
+from bench.core.reading import whole_records
+from bench.core.records import APPENDED, LAYERS, RUN_FILE, SAMPLES, TRIALS, VARIANTS, RecordError, Row, found_words
 from bench.core.variants import as_row
 from bench.plan.matrix import Entry
 

@@ -14,7 +14,8 @@ from bench.core.exchange.cause import Cause, Status
 from bench.core.exchange.probe import Probe, from_text
 from bench.core.header import Header, Learned, Plan, State, check_known
 from bench.core.progress import RunProgress
-from bench.core.records import SAMPLES, TRIALS, ArmName, Row, read_rows, read_variants
+from bench.core.reading import read_rows, read_variants
+from bench.core.records import SAMPLES, TRIALS, ArmName, Row
 from bench.core.variants import Variant, runnable_variants
 from bench.plan import schedule
 from bench.plan.matrix import Entry

@@ -13,7 +13,8 @@ from bench.cli.calls import entries_of
 from bench.core.facts import Environment
 from bench.core.header import Tree, Trees
 from bench.core.progress import RunProgress
-from bench.core.records import VARIANTS, read_rows
+from bench.core.reading import read_rows
+from bench.core.records import VARIANTS
 from bench.core.variants import UsageError
 from bench.plan.choices import Choices
 from bench.run.prepare import listing, start, trees

@@ -14,7 +14,8 @@ from bench.core.facts import Environment
 from bench.core.header import Header, Inputs, read_run
 from bench.core.home import without_home
 from bench.core.progress import RunProgress
-from bench.core.records import RecordError, found_words, read_variants
+from bench.core.reading import read_variants
+from bench.core.records import RecordError, found_words
 from bench.core.variants import UsageError, Variant, runnable_variants
 from bench.plan.choices import Choices, default_budget, parse_budget
 from bench.plan.matrix import parse_axis
