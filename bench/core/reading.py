@@ -1,4 +1,4 @@
-"""The tables of a run as they are read: decoded and checked row by row, a torn last record left out."""
+"""Reads the tables of a run: each row is decoded and checked, and a torn last record is left out."""
 
 import csv
 import io
@@ -13,14 +13,14 @@ from bench.core.variants import VariantError, from_row
 
 
 def read_rows(folder: Path, table: Table) -> tuple[list[dict[str, Value]], list[str]]:
-    """The rows of a table, decoded, and warnings; RecordError names file and line of any damage."""
+    """The decoded rows of a table, and warnings. Raises RecordError with file and line if one is damaged."""
     content, warnings = whole_records(folder, table)
     rows = list(checked_rows(table, table.path(folder), content))
     return rows, warnings
 
 
 def whole_records(folder: Path, table: Table) -> tuple[bytes, list[str]]:
-    """A table's content up to its last whole record, and a warning where a torn one followed."""
+    """A table's content up to its last whole record, and a warning if a torn one followed."""
     path = table.path(folder)
     try:
         content = path.read_bytes()
@@ -44,7 +44,7 @@ def _is_row(table: Table, line: bytes) -> bool:
 
 
 def checked_rows(table: Table, path: Path, content: bytes) -> Iterable[dict[str, Value]]:
-    """Each row of a table's text, decoded; RecordError names the first line that isn't one."""
+    """Yields each decoded row of a table's text. Raises RecordError at the first line that is not a row."""
     table = table.of(content)
     try:
         lines = csv.reader(io.StringIO(content.decode("utf-8"), newline=""), strict=True)
@@ -74,7 +74,7 @@ def _decoded(table: Table, path: Path, line: int, fields: Sequence[str]) -> dict
 
 
 def read_variants(folder: Path) -> list[dict[str, Value]]:
-    """The rows of variants.csv, each of them a variant; RecordError names file and line of any damage."""
+    """The rows of variants.csv, each of them a variant. Raises RecordError with file and line if one is damaged."""
     path, (rows, _) = VARIANTS.path(folder), read_rows(folder, VARIANTS)
     for line, row in enumerate(rows, start=2):
         check_variant(path, line, row)
@@ -82,7 +82,7 @@ def read_variants(folder: Path) -> list[dict[str, Value]]:
 
 
 def check_variant(path: Path, line: int, row: Mapping[str, Any]) -> None:
-    """RecordError for a row of variants.csv whose axes have no such values, or whose id is another variant's."""
+    """Raises RecordError if a row of variants.csv has a value that its axis lacks, or the id of another variant."""
     try:
         variant = from_row(row)
     except VariantError as error:
@@ -97,10 +97,10 @@ def check_variant(path: Path, line: int, row: Mapping[str, Any]) -> None:
 
 
 def _end_of_records(content: bytes, is_row: Callable[[bytes], bool]) -> int:
-    """How many bytes the whole records take.
+    """How many bytes the whole records take; a process may have been killed while it wrote the last one.
 
-    A record is one line; one that an earlier version wrote may have more, within quotes. Where a line that is a row
-    by itself follows an open quote, no killed process left it open: that is damage, and stays for the reader to tell.
+    A record is one line; earlier versions also wrote records of several lines within quotes. If a whole row follows an
+    open quote, no killed process left the quote open: that is damage, which the reader reports.
     """
     end = content.rfind(b"\n") + 1
     if content.count(b'"', 0, end) % 2:
@@ -111,7 +111,7 @@ def _end_of_records(content: bytes, is_row: Callable[[bytes], bool]) -> int:
 
 
 def _begin_of_last(content: bytes, end: int) -> int:
-    """Where the record begins that is open at a newline within quotes: behind the last newline outside of any."""
+    """Where the record begins whose quotes are open at `end`: after the last newline outside of quotes."""
     is_open = True
     while is_open and end:
         before = content.rfind(b"\n", 0, end - 1) + 1

@@ -1,9 +1,11 @@
 """The tables of a run: their names, and their columns with units and ranges. reading.py reads them.
 
-History of the schema: 5 adds cause to trials.csv, and for runs of 3 and 4 it follows from the reason
-(exchange/earlier.py); 4 adds calls and paths to layers.csv and cudnn_benchmark to variants.csv, and runs of 3 are read
-without them; 3 added gradient_format and kernel to layers.csv, and to run.json what is known of the largest batches; 2
-added pressure_s to trials.csv, and to run.json its kind (run or ab); 1 was the first.
+History of the schema:
+5 adds cause to trials.csv. Runs of 3 and 4 get it from the reason (exchange/earlier.py).
+4 adds calls and paths to layers.csv and cudnn_benchmark to variants.csv. Runs of 3 are read without them.
+3 adds gradient_format and kernel to layers.csv, and to run.json what is known of the largest batches.
+2 adds pressure_s to trials.csv, and to run.json its kind (run or ab).
+1 is the first.
 """
 
 import csv
@@ -22,14 +24,14 @@ from bench.core.variants import AXES
 
 SCHEMA_VERSION = 5
 READABLE = (3, 4, SCHEMA_VERSION)
-"""The schemas of runs that are read."""
+"""The schemas that this bench reads."""
 RUN_FILE = "run.json"
 
 STATUSES = tuple(Status)
 STAGES = ("pilot", "measure", "confirm", "profile")
 SCOPES = ("step", "phase", "layer", "process")
 ArmName = Literal["A", "A'", "V", "T"]
-"""The baseline and the baseline once more, a variant, and a variant that is traced."""
+"""The baseline, the baseline once more, a variant, and a variant that is traced."""
 ARMS = get_args(ArmName)
 TREES = ("base", "head")
 """The code trees of `ab`."""
@@ -39,12 +41,12 @@ Value = str | int | float | None
 
 
 class RecordError(Exception):
-    """A folder or file of a run can't be used; the text names it and the way out."""
+    """A folder or file of a run can't be used. The text names it and says what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """What stands in a column: the pandas dtype it is read as, and which values it may have."""
+    """The values that a column may have, and the pandas dtype in which it is read."""
 
     dtype: str = "str"
     required: bool = False
@@ -60,7 +62,7 @@ class Column:
         return self.dtype.startswith(("int", "float"))
 
     def decode(self, text: str) -> Value:
-        """The value of a field, None for an empty number; ValueError says what was expected."""
+        """The value of a field; None for an empty number. Raises ValueError that says what was expected."""
         if not text:
             if self.required:
                 msg = "a value"
@@ -74,7 +76,7 @@ class Column:
             value = int(text) if whole else float(text)
         except ValueError:
             value = math.nan
-        if not self.least <= value <= self.most:  # false for what is no number, too
+        if not self.least <= value <= self.most:  # false for NaN too
             kind = "a whole number" if whole else "a number"
             msg = f"{kind} from {self.least:g} to {self.most:g}"
             raise ValueError(msg)
@@ -97,7 +99,7 @@ def whole(least: int = 0, dtype: str = "int64") -> Column:
 
 TEXT, NAME = Column(), Column(required=True)
 NUMBER = Column(dtype="float64", least=0)
-"""A number of at least 0, empty where it is not known."""
+"""A number of at least 0; empty if it is unknown."""
 TRIAL_ID = Column(required=True, pattern=r"t\d{5,9}")
 
 
@@ -108,10 +110,10 @@ class Table:
     name: str
     columns: dict[str, Column]
     later: tuple[str, ...] = ()
-    """The columns that an earlier run may lack, each by itself."""
+    """The columns that an earlier run may lack, one or several of them."""
 
     def of(self, content: bytes) -> "Table":
-        """The table as a file has it: without those of the later columns that its header has not."""
+        """The table with the columns of a file: later ones that its header lacks are left out."""
         has = content.partition(b"\n")[0].decode(errors="replace").split(",")
         columns = {name: column for name, column in self.columns.items() if name in has or name not in self.later}
         earlier = replace(self, columns=columns, later=())
@@ -119,13 +121,13 @@ class Table:
         return earlier if is_earlier else self
 
     def path(self, folder: Path) -> Path:
-        """Where the table lies in a run's folder."""
+        """The table's file in a run's folder."""
         return folder / self.name
 
     def text(self, rows: Iterable[Row]) -> str:
-        """The rows as CSV, a line each, empty where a value is None or missing; text as `stored` has it.
+        """The rows as CSV, one per line. A value that is None or missing is empty, and text is `stored`.
 
-        ValueError for a column that the table has not, and for a value that the column may not have.
+        Raises ValueError for an unknown column, and for a value that the column may not have.
         """
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
@@ -156,7 +158,7 @@ VARIANTS = Table(
         "baseline": Column(required=True, among=("True", "False")),
         "excluded_reason": TEXT,
     },
-    # An id names every axis that was there at first: any other may have come later, and its default stands in.
+    # An id names every axis that was there at first. Another may have come later; a run without it has its default.
     later=tuple(name for name, axis in AXES.items() if not axis.always_in_id),
 )
 TRIALS = Table(
@@ -220,15 +222,15 @@ LAYERS = Table(
     },
     later=("calls", "paths"),
 )
-APPENDED = (SAMPLES, LAYERS, TRIALS)  # a trial's row comes last: it vouches for the others
+APPENDED = (SAMPLES, LAYERS, TRIALS)  # a trial's row comes last: it confirms the others
 
 
 def found_words(value: object) -> str:
-    """A value that is not what was expected, as it may stand in one line: cut, and without what steers a terminal."""
+    """An unexpected value for one line of a message: cut, and with nothing that controls a terminal."""
     text = "nothing" if value in (None, "") else ascii(value)
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}{ELLIPSIS}"
 
 
 def decoder_words(error: Exception) -> str:
-    """What a decoder says is wrong with a file, cut: it may quote a value of any length."""
+    """What a decoder says is wrong with a file. It is cut, because it may quote a value of any length."""
     return shortened(str(error), MOST_OF_A_REASON)

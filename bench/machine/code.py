@@ -30,7 +30,7 @@ def commit() -> str | None:
 
 
 def archived_text() -> str:
-    """What `git archive` wrote down; empty where it wrote nothing."""
+    """What `git archive` wrote down; empty if it wrote nothing."""
     try:
         return (ROOT / ARCHIVED).read_text(encoding="utf-8")
     except OSError:
@@ -47,7 +47,7 @@ def digest(root: Path, *folders: str) -> str:
 
 
 def git(root: Path, *arguments: str) -> str:
-    """What git says of the repository around a folder, in English; OSError or SubprocessError where it says nothing."""
+    """What git says of the repository around a folder, in English; OSError or SubprocessError if it says nothing."""
     done = subprocess.run(
         ["git", "-C", str(root), *arguments],  # noqa: S607 - git is where the user has it
         capture_output=True, check=True, text=True, timeout=60, env=os.environ | {"LC_ALL": "C"},

@@ -24,7 +24,7 @@ class Facts:
 
 
 def nvml() -> ModuleType | None:
-    """NVML, begun; None where it is not there or the driver does not answer."""
+    """NVML, begun; None if it is not there or the driver does not answer."""
     try:
         library = importlib.import_module("pynvml")  # of nvidia-ml-py, and only when it is asked for
         library.nvmlInit()
@@ -34,7 +34,7 @@ def nvml() -> ModuleType | None:
 
 
 def told(question: Callable[..., Any], *about: object) -> Any:  # noqa: ANN401 - as it is asked
-    """NVML's answer; None where it gives none."""
+    """NVML's answer; None if it gives none."""
     try:
         return question(*about)
     except Exception:  # noqa: BLE001 - as above
@@ -42,13 +42,13 @@ def told(question: Callable[..., Any], *about: object) -> Any:  # noqa: ANN401 -
 
 
 def driver(library: ModuleType | None) -> str | None:
-    """The version of the driver, by NVML or else by the kernel's module; None where there is neither."""
+    """The version of the driver, by NVML or else by the kernel's module; None if there is neither."""
     found: str | None = told(library.nvmlSystemGetDriverVersion) if library else None
     return found or module_version()
 
 
 def module_version() -> str | None:
-    """The version of the kernel's module; None where it is not loaded (or is WSL2's, which only NVML tells)."""
+    """The version of the kernel's module; None if it is not loaded (or is WSL2's, which only NVML tells)."""
     try:
         first = MODULE.read_text(encoding="utf-8").partition("\n")[0]
     except OSError:
@@ -73,7 +73,7 @@ def by_uuid(library: ModuleType | None) -> dict[str, Facts]:
 
 
 def slices(library: ModuleType, handle: object) -> Iterator[object]:
-    """The MIG slices of a GPU; none where it is whole."""
+    """The MIG slices of a GPU; none if it is whole."""
     for index in range(told(library.nvmlDeviceGetMaxMigDeviceCount, handle) or 0):
         if (part := told(library.nvmlDeviceGetMigDeviceHandleByIndex, handle, index)) is not None:
             yield part

@@ -51,7 +51,7 @@ class Choices:
 
     @property
     def budget_s(self) -> float | None:
-        """Seconds of the budget, None for an endless one; UsageError where it can't be read."""
+        """Seconds of the budget, None for an endless one; UsageError if it can't be read."""
         return parse_budget(self.budget or default_budget(None if self.variants else self.preset))
 
     @property
@@ -109,7 +109,7 @@ def folder_of(out: Path, run: str) -> Path:
 
 
 def newest(out: Path) -> Path:
-    """The folder of the run in `out` that was written to last; UsageError where there is none."""
+    """The folder of the run in `out` that was written to last; UsageError if there is none."""
     runs = sorted(out.glob(f"*/{RUN_FILE}"), key=lambda path: path.stat().st_mtime)
     if not runs:
         msg = f"{out}: no run is there; name one, or measure with python -m bench run"

@@ -12,7 +12,7 @@ AVAILABLE_SHARE = 0.8
 
 @dataclass(slots=True, kw_only=True)
 class Search:
-    """Sizes that were tried, with the peak in bytes of those that fitted (0 where it is not known), None else."""
+    """Sizes that were tried, with the peak in bytes of those that fitted (0 if it is not known), None else."""
 
     start: int
     cap: int
@@ -31,7 +31,7 @@ class Search:
         return min((size for size, peak in self.tried.items() if peak is None), default=self.cap + 1)
 
     def next(self) -> int | None:
-        """The size to try next; None where the largest is known to a sixteenth."""
+        """The size to try next; None if the largest is known to a sixteenth."""
         low, high = self.fits, self.too_large
         if not self.tried:
             return min(self.start, self.cap)
@@ -46,7 +46,7 @@ class Search:
         return min(guess, high - 1)
 
     def projected(self) -> int | None:
-        """The size that should reach the limit, by the line through two peaks; None where there are no two."""
+        """The size that should reach the limit, by the line through two peaks; None if there are no two."""
         known = sorted((size, peak) for size, peak in self.tried.items() if peak)
         if self.limit_bytes is None or len(known) < 2:
             return None

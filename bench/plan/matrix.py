@@ -70,7 +70,7 @@ def with_baselines(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def excluded_reason(variant: Variant, machine: Machine) -> str:
-    """Why the variant can't run on the machine, in words; empty where nothing is known against it."""
+    """Why the variant can't run on the machine, in words; empty if nothing is known against it."""
     place = Place(device=variant.device, machine=machine)
     return next(filter(None, (value.why_not(place) for value in variant.values.values())), "")
 
@@ -114,7 +114,7 @@ def ab_matrix(
 def named(text: str, devices: Sequence[str], model: str) -> Variant:
     """The variant with this id, of the model that the call names where the id names none.
 
-    VariantError where the id has another model or another device than the call.
+    VariantError if the id has another model or another device than the call.
     """
     variant = parse_id(text)
     if variant.model == DEFAULTS["model"]:
@@ -129,7 +129,7 @@ def named(text: str, devices: Sequence[str], model: str) -> Variant:
 
 
 def _at_one_size(entries: list[Entry]) -> list[Entry]:
-    """The entries; VariantError where one has the largest batch that fits, which may differ between two trees."""
+    """The entries; VariantError if one has the largest batch that fits, which may differ between two trees."""
     if any(entry.variant.batch_size == LARGEST for entry in entries):
         msg = "this verb seeks no largest batch: name a batch size in place of max"
         raise VariantError(msg)
@@ -141,7 +141,7 @@ ALL_DEVICES = ("cuda", "cpu")
 
 
 def changes_of(axes: Sequence[str], devices: Sequence[str], model: str) -> dict[str, list[str | int | None]]:
-    """The values of each axis that a call names; VariantError where it says the same twice in different words."""
+    """The values of each axis that a call names; VariantError if it says the same twice in different words."""
     changes: dict[str, list[str | int | None]] = {}
     for name, values in map(parse_axis, axes):
         if name in changes:

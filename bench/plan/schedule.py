@@ -148,7 +148,7 @@ def very_slow(variants: Iterable[Variant], step_s: Mapping[str, float]) -> set[s
 
 
 def pilot_of_trees(entries: Iterable[Entry]) -> list[Planned]:
-    """Round 0 where two trees are compared: the steps of each variant in both; the base's set the counts."""
+    """Round 0 if two trees are compared: the steps of each variant in both; the base's set the counts."""
     trees: dict[ArmName, str] = {"A": "base", "V": "head"}
     arms = [Arm(name=name, variant=entry.variant, tree=tree) for entry in entries for name, tree in trees.items()]
     return [

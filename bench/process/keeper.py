@@ -91,7 +91,7 @@ def wake_on_signals() -> int:
 
 
 def read_variables(channel: int) -> dict[bytes, bytes] | None:
-    """The worker's variables, byte for byte; None where the harness ended before it had sent them all."""
+    """The worker's variables, byte for byte; None if the harness ended before it had sent them all."""
     text = b""
     while not text.endswith(b"\n"):
         part = receive(channel)
@@ -102,7 +102,7 @@ def read_variables(channel: int) -> dict[bytes, bytes] | None:
 
 
 def receive(channel: int) -> bytes:
-    """What the harness sent; nothing where it closed its end, or was killed."""
+    """What the harness sent; nothing if it closed its end, or was killed."""
     try:
         return os.read(channel, 65536)
     except ConnectionError:

@@ -58,7 +58,7 @@ class Kept:
             undo.pop_all()
 
     def _begin(self, program: str, variables: Mapping[str, str]) -> int | None:
-        """Have the keeper start the command; its pid, None where the keeper itself ended."""
+        """Have the keeper start the command; its pid, None if the keeper itself ended."""
         asked = {_latin(name): _latin(value) for name, value in variables.items()}
         with contextlib.suppress(ConnectionError):
             self._channel.sendall(json.dumps(asked).encode() + b"\n")
@@ -68,7 +68,7 @@ class Kept:
         return told.get("pid")
 
     def _hear(self) -> dict[str, int]:
-        """What the keeper tells next; nothing where it has ended."""
+        """What the keeper tells next; nothing if it has ended."""
         line = b""
         with contextlib.suppress(ConnectionError):
             while not line.endswith(b"\n") and (part := self._channel.recv(1)):

@@ -37,7 +37,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, folder: Path, run: Header, variants: Iterable[Row]) -> "RunFolder":
-        """Make the folder and its files; RecordError where it is there already."""
+        """Make the folder and its files; RecordError if it is there already."""
         try:
             folder.mkdir(parents=True)
         except FileExistsError as error:

@@ -22,7 +22,7 @@ def execute(run: Run, ids: Sequence[str], steps: int) -> None:
     """Trace some steps of each variant in a process of its own and keep what it wrote in the run's folder.
 
     A trace that was there before is replaced. Raises UsageError for a variant that is none of the run's,
-    KeyboardInterrupt on Ctrl-C, RecordError or OSError where a file can't be written; what was traced before is kept.
+    KeyboardInterrupt on Ctrl-C, RecordError or OSError if a file can't be written; what was traced before is kept.
     """
     own = run.header.kind == "profile"
     finished = run.state.status == "complete"  # nobody goes on with it, so its compiled code is not needed again
@@ -45,7 +45,7 @@ def execute(run: Run, ids: Sequence[str], steps: int) -> None:
 
 
 def chosen(run: Run, ids: Sequence[str]) -> list[Variant]:
-    """The variants with these ids; UsageError where the run has one not."""
+    """The variants with these ids; UsageError if the run has one not."""
     known = {entry.variant.id: entry.variant for entry in run.entries}
     if unknown := [variant_id for variant_id in ids if variant_id not in known]:
         msg = f"{unknown[0]} is no variant that this run could measure: it has {', '.join(known)}"

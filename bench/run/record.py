@@ -67,7 +67,7 @@ class Run:
     cache: Path
     """For compiled code; its folder is this run's own."""
     trees: dict[str, Path] = field(default_factory=dict)
-    """Where the code trees `base` and `head` lie; empty where one tree is measured."""
+    """Where the code trees `base` and `head` lie; empty if one tree is measured."""
     worker: Sequence[str] = child.WORKER
     libraries: Mapping[str, str] = field(default_factory=dict)
     """What variants load first, as this machine's loader finds it now."""

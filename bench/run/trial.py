@@ -98,7 +98,7 @@ def ask_in_tree(
 
 
 def _record(run: Run, trial: schedule.Planned, row: dict[str, object], reply: Reply) -> dict[str, object]:
-    """Write a trial with its samples; its row. ValueError where the reply's rows are none of these files."""
+    """Write a trial with its samples; its row. ValueError if the reply's rows are none of these files."""
     whole = row | {"status": reply.status, "cause": reply.cause or "", "reason": reply.reason} | asdict(reply.state)
     trial_id = {"trial_id": row["trial_id"]}
     # What the layers are does not change from round to round: the pilot tells it for all.

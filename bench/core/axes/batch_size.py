@@ -5,7 +5,7 @@ from bench.core.axes.axis import Axis, SetBy, Value
 CPU_BATCH = 32
 CUDA_BATCH = 128
 LARGEST = "max"
-"""The batch size that stands for the largest that fits."""
+"""The text for the largest batch size that fits."""
 
 
 def _value(text: str) -> Value:

@@ -32,7 +32,7 @@ def find_inputs(choices: Choices) -> tuple[Inputs, Data]:
 def memory_limits(choices: Choices, runnable: list[Entry], described: Environment) -> MemoryLimits:
     """By kind of device, the bytes under which the largest batch is sought; None for all that the device has.
 
-    UsageError where a limit is given and no variant has the largest batch.
+    UsageError if a limit is given and no variant has the largest batch.
     """
     if choices.memory_limit is not None:
         if all(entry.variant.batch_size != LARGEST for entry in runnable):

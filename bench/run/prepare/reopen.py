@@ -114,7 +114,7 @@ def named_models(choices: Choices) -> set[str]:
 
 
 def check_models(variants: list[Variant], named: set[str]) -> None:
-    """UsageError where a run has a model of the user's own code that this call does not name, or the reverse."""
+    """UsageError if a run has a model of the user's own code that this call does not name, or the reverse."""
     own = {variant.model for variant in variants if variant.is_own_model}
     if foreign := sorted(named - {variant.model for variant in variants} - {"nin"}):
         msg = f"the run has no model {foreign[0]}: take back --model, or the axis, that names it"
@@ -146,7 +146,7 @@ def inputs_again(choices: Choices, header: Header, shown: RunProgress) -> Inputs
 
 
 def check_same(header: Header, folder: Path, shown: RunProgress, *, allowed: bool = False) -> Environment:
-    """The environment now; RecordError where the run was begun in another one, or a line that says so if allowed."""
+    """The environment now; RecordError if the run was begun in another one, or a line that says so if allowed."""
     here = environment()
     if told := "; ".join(differences(header.environment, here)):
         if not allowed:

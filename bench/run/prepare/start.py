@@ -77,7 +77,7 @@ def try_models(header: Header, runnable: list[Entry], scratch: Path, shown: RunP
 
 
 def runnable_of(entries: list[Entry], reasons: dict[str, str]) -> list[Entry]:
-    """The entries without a reason against them; UsageError where there are none."""
+    """The entries without a reason against them; UsageError if there are none."""
     runnable = [entry for entry in entries if not reasons[entry.variant.id]]
     if not runnable:
         msg = f"no variant can run here: {'; '.join(sorted(set(reasons.values())))}"

@@ -30,7 +30,7 @@ def take(base: str, into: Path) -> Trees:
 
     A commit has `+` after it if files differ from it, and is None without git.
     The ref is one of the current folder's repository, and stands for the same folder in it.
-    UsageError where there is neither such a ref nor such a folder.
+    UsageError if there is neither such a ref nor such a folder.
     """
     here, folder, name = Path.cwd(), Path(base), base
     with contextlib.suppress(RuntimeError):  # no home that ~ could mean
@@ -54,7 +54,7 @@ def take(base: str, into: Path) -> Trees:
 
 
 def _commit(folder: Path, ref: str) -> str | None:
-    """The commit that a ref stands for in the repository around a folder; None where it does not."""
+    """The commit that a ref stands for in the repository around a folder; None if it does not."""
     if ref.startswith("-"):
         return None
     try:
@@ -64,7 +64,7 @@ def _commit(folder: Path, ref: str) -> str | None:
 
 
 def _owned_by_another(folder: Path) -> str:
-    """That git reads no repository of another user's, and the way out; empty where that is not the reason."""
+    """That git reads no repository of another user's, and the way out; empty if that is not the reason."""
     try:
         git(folder, "rev-parse", "HEAD")
     except subprocess.CalledProcessError as error:
