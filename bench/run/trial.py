@@ -1,4 +1,4 @@
-"""How one trial of a run is taken and written down."""
+"""Takes one trial of a run and writes it down."""
 
 import time
 from collections.abc import Sequence
@@ -26,10 +26,10 @@ def take(
     batch: int | None = None,
     trace: Trace | None = None,
 ) -> Reply:
-    """Take one trial and write it down, whatever its outcome; the worker's reply.
+    """Takes one trial and writes it down, whatever its outcome. Returns the worker's reply.
 
-    Without `counts` the trial finds out by itself how many steps it takes. `batch` stands for the variant's batch
-    size where that is `max`.
+    Without `counts` the trial itself decides how many steps it takes. `batch` is the batch size to use if the
+    variant's is `max`.
     """
     variant = trial.arm.variant
     size = {} if batch is None else {"batch_size": str(batch)}
@@ -65,7 +65,7 @@ def take(
     }
     run.next_trial += 1
     try:
-        # run.json first: a pilot whose row is written must have left what the rounds need of it.
+        # run.json first: once a pilot's row is written, run.json must have what the rounds need from it.
         if trial.stage == "pilot" and reply.ok:
             run.save(learn.from_pilot(run.learned, trial, reply, duration_s))
         row = _record(run, trial, row, reply)
@@ -86,7 +86,7 @@ def ask_in_tree(
     tree: Path | None,
     worker: Sequence[str] = child.WORKER,
 ) -> Reply:
-    """The reply of a worker that measures the code of a tree, in its folder; here where there is none."""
+    """The reply of a worker that measures the code of a tree in the tree's folder; without a tree, the code here."""
     if tree is None:
         return child.ask(request, variables, limit_s, worker)
     inputs = request.inputs
@@ -98,10 +98,10 @@ def ask_in_tree(
 
 
 def _record(run: Run, trial: schedule.Planned, row: dict[str, object], reply: Reply) -> dict[str, object]:
-    """Write a trial with its samples; its row. ValueError if the reply's rows are none of these files."""
+    """Writes a trial with its samples. Returns its row. Raises ValueError if the reply's rows do not fit the files."""
     whole = row | {"status": reply.status, "cause": reply.cause or "", "reason": reply.reason} | asdict(reply.state)
     trial_id = {"trial_id": row["trial_id"]}
-    # What the layers are does not change from round to round: the pilot tells it for all.
+    # The layers do not change from round to round: the pilot's rows hold for all.
     facts = reply.layers if trial.stage == "pilot" else ()
     run.folder.append_trial(
         whole,
