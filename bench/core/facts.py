@@ -11,7 +11,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=1000)]
 Number = Annotated[float, Meta(ge=0, le=1e18)]
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 Count = Annotated[int, Meta(ge=0, le=2**31)]
-Some = Annotated[int, Meta(ge=1, le=2**31)]
+PositiveCount = Annotated[int, Meta(ge=1, le=2**31)]
 Bytes = Annotated[int, Meta(ge=0, le=2**62)]
 
 
@@ -34,9 +34,9 @@ class Environment(Struct, frozen=True, kw_only=True):
     """The machine and its software; None for what is unknown."""
 
     cpu: Word | None = None
-    cores: Some | None = None
+    cores: PositiveCount | None = None
     """How many threads can run all the time: the smallest of affinity mask, cpuset and quota."""
-    affinity_cores: Some | None = None
+    affinity_cores: PositiveCount | None = None
     cpu_quota: Positive | None = None
     """CPU seconds per second that the control groups grant."""
     memory_bytes: Bytes | None = None
@@ -60,7 +60,7 @@ class Environment(Struct, frozen=True, kw_only=True):
     """Whether Python.h is there: Triton needs it."""
     torch: Word | None = None
     torchvision: Word | None = None
-    torch_threads: Some | None = None
+    torch_threads: PositiveCount | None = None
     onednn: bool | None = None
     cpu_capability: Word | None = None
     cpu_half: Word | None = None

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from bench.core.facts import Bytes, Count, Environment, Positive, Some, Text, Word
+from bench.core.facts import Bytes, Count, Environment, Positive, PositiveCount, Text, Word
 from bench.core.migrations.run_json import migrated
 from bench.core.records import (
     READABLE,
@@ -47,21 +47,21 @@ class Data(Struct, frozen=True, kw_only=True):
 
     name: Word
     is_subset: bool
-    train_images: Some
+    train_images: PositiveCount
 
 
 class Inputs(Struct, frozen=True, kw_only=True):
     """The data of the trials: a folder (None for the subset in the package), or random images of a shape."""
 
     folder: Word | None
-    shape: tuple[Some, Some, Some] | None
-    classes: Some
+    shape: tuple[PositiveCount, PositiveCount, PositiveCount] | None
+    classes: PositiveCount
 
 
 class PilotCounts(Struct, frozen=True, kw_only=True):
     """How many samples a pilot takes."""
 
-    plain: Some
+    plain: PositiveCount
     stamped: Count
 
 
@@ -70,13 +70,13 @@ class Counts(Struct, frozen=True, kw_only=True):
 
     warmup: Count = 0
     """Steps between the first step and the plain samples."""
-    plain: Some = 1
+    plain: PositiveCount = 1
     """Plain samples."""
-    iterations: Some = 1
+    iterations: PositiveCount = 1
     """Steps that a plain sample averages: more than one if a step is short."""
     stamped: Count = 0
     """Stamped samples."""
-    turns: Some = 1
+    turns: PositiveCount = 1
     """A sample of either kind averages a multiple of this many steps. If steps wait for a loader's workers, it is the
     number of workers: those that began together end together, so their batches come in bursts."""
     varied: bool = False
@@ -113,7 +113,7 @@ class Flagged(Struct, frozen=True, kw_only=True):
 class Plan(Struct, frozen=True, kw_only=True):
     """What the call asked to measure."""
 
-    rounds: Some
+    rounds: PositiveCount
     budget_s: Seconds | None
     verdicts: bool
     pilot_counts: PilotCounts
@@ -132,10 +132,10 @@ class Learned(Struct, frozen=True, kw_only=True):
     trial_s: dict[VariantId, Seconds] = {}
     """How long a trial of steps should take in a round."""
     counts: dict[VariantId, Counts] = {}
-    tried: dict[VariantId, list[tuple[Some, Bytes | None]]] = {}
+    tried: dict[VariantId, list[tuple[PositiveCount, Bytes | None]]] = {}
     """The batch sizes that were tried, each with its peak memory in bytes; None if it did not fit."""
-    largest: dict[VariantId, Some] = {}
-    beyond_index: dict[VariantId, Some] = {}
+    largest: dict[VariantId, PositiveCount] = {}
+    beyond_index: dict[VariantId, PositiveCount] = {}
     """The smallest batch that was tried and has more elements than torch's 32-bit indices can count."""
     predicted_s: Seconds | None = None
     """How long the whole run should take; 0 if it was resumed, because then the time can't be predicted."""

@@ -22,8 +22,8 @@ Facts = Mapping[str, Any]
 """What a layer is and returned: a row of layers.csv."""
 
 
-class What(StrEnum):
-    """What is counted."""
+class Counted(StrEnum):
+    """The kinds of things that a Share counts."""
 
     COMPUTING = "computing layers"
     OUTPUTS = "image layers' outputs"
@@ -33,9 +33,9 @@ class What(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """How many layers' properties are as the variant asks, of those that show it."""
+    """How many outputs, gradients or weights are as the variant asks, of those that can show it."""
 
-    what: What
+    counted: Counted
     asked: str
     """What the variant asks for: nchw, nhwc, or the name of a type."""
     got: int
@@ -51,13 +51,13 @@ class Share:
     @property
     def none(self) -> bool:
         """Whether the variant took no effect at all. Gradients do not show that: outputs do."""
-        return self.what is not What.GRADIENTS and not self.got and self.of > 0
+        return self.counted is not Counted.GRADIENTS and not self.got and self.of > 0
 
     @property
     def words(self) -> str:
         """`14 of 15 gradients as nhwc`, `39 of 40 computing layers in bfloat16`."""
-        preposition = "in" if self.what is What.COMPUTING else "as"
-        return f"{self.got or 'none'} of {self.of} {self.what} {preposition} {self.asked}"
+        preposition = "in" if self.counted is Counted.COMPUTING else "as"
+        return f"{self.got or 'none'} of {self.of} {self.counted} {preposition} {self.asked}"
 
 
 def shares(variant: Variant, layers: Iterable[Facts]) -> list[Share]:
@@ -66,20 +66,20 @@ def shares(variant: Variant, layers: Iterable[Facts]) -> list[Share]:
     The default format asks nothing: it is torch's own, and the model may do with it what it wants.
     """
     rows, asked = list(layers), variant.memory_format
-    effects = [_computing(PRECISION.value(variant.precision).computed_in, rows)]
+    effects = [_type_share(PRECISION.value(variant.precision).computed_in, rows)]
     if asked != MEMORY_FORMAT.default:
         images = [row for row in rows if row["type"].startswith(IMAGE_LAYERS)]
         outputs, gradients = ([row[name] for row in images] for name in ("memory_format", "gradient_format"))
-        effects += [lying(What.OUTPUTS, asked, outputs), lying(What.GRADIENTS, asked, gradients)]
+        effects += [format_share(Counted.OUTPUTS, asked, outputs), format_share(Counted.GRADIENTS, asked, gradients)]
     return effects
 
 
-def _computing(asked: str, rows: list[Facts]) -> Share:
+def _type_share(asked: str, rows: list[Facts]) -> Share:
     types = [row["dtype"] for row in rows if row["dtype"] and row["type"].startswith(COMPUTING_LAYERS)]
-    return Share(what=What.COMPUTING, asked=asked, got=types.count(asked), of=len(types))
+    return Share(counted=Counted.COMPUTING, asked=asked, got=types.count(asked), of=len(types))
 
 
-def lying(what: What, asked: str, formats: Iterable[str]) -> Share:
+def format_share(counted: Counted, asked: str, formats: Iterable[str]) -> Share:
     """How many of these formats are the requested one; formats that fit both, or of no image, are left out."""
-    telling = [each for each in formats if each not in (EITHER, "")]
-    return Share(what=what, asked=asked, got=telling.count(asked), of=len(telling))
+    distinct = [each for each in formats if each not in (EITHER, "")]
+    return Share(counted=counted, asked=asked, got=distinct.count(asked), of=len(distinct))

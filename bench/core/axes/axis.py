@@ -85,7 +85,7 @@ class Axis(Generic[V]):
     values: dict[str, V] = field(default_factory=dict)
     """By name, the default first."""
     pattern: str = ""
-    what: str = ""
+    pattern_words: str = ""
     """The pattern in words, for errors."""
     of: Callable[[str], V] | None = None
     """Returns the value of a text that the pattern matches."""
@@ -113,7 +113,7 @@ class Axis(Generic[V]):
 
     def describe(self) -> str:
         """The values in words."""
-        return self.what or ", ".join(self.values)
+        return self.pattern_words or ", ".join(self.values)
 
     def variables(self) -> Iterator[str]:
         """Every variable of the user that is removed for a trial."""

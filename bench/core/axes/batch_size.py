@@ -19,7 +19,7 @@ def _parsed(text: str) -> str | int:
 BATCH_SIZE = Axis(
     default=str(CPU_BATCH),
     pattern=rf"[1-9]\d*|{LARGEST}",
-    what=f"a whole number of at least 1, or {LARGEST}",
+    pattern_words=f"a whole number of at least 1, or {LARGEST}",
     of=_value,
     parse=_parsed,
     mark="b{}",

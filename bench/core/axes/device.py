@@ -67,7 +67,7 @@ def runs_on(capability: Capability, architecture: str) -> bool:
 DEVICE = Axis(
     default="cpu",
     pattern=r"cpu|cuda(?::\d+)?",
-    what="cpu, cuda or cuda:N",
+    pattern_words="cpu, cuda or cuda:N",
     of=DeviceValue,
     always_in_id=True,
     in_baseline=True,

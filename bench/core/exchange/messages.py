@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from bench.core.exchange.cause import Cause, Status
 from bench.core.exchange.probe import Probe
-from bench.core.facts import Bytes, Count, Environment, Name, Number, Some, Text, Word
+from bench.core.facts import Bytes, Count, Environment, Name, Number, PositiveCount, Text, Word
 from bench.core.header import Counts, Inputs, PilotCounts, Seconds, Seed
 from bench.core.metrics.sample import Sample
 
@@ -19,7 +19,7 @@ from bench.core.metrics.sample import Sample
 class Trace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many steps to trace, and the folder for what the profiler writes."""
 
-    steps: Some
+    steps: PositiveCount
     folder: Word
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from bench.core.facts import Count, Name, Some, Word
+from bench.core.facts import Count, Name, PositiveCount, Word
 
 
 class Scope(StrEnum):
@@ -26,7 +26,7 @@ class Sample(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     phase: Word = ""
     metric: Annotated[str, Meta(pattern=r"^\w+$", max_length=1000)]
     unit: Name
-    iterations: Some = 1
+    iterations: PositiveCount = 1
     """How many steps or calls the value is the mean of."""
     index: Count = 0
     """The sample's number among those of its kind."""

@@ -141,7 +141,7 @@ def _threads(variant: Variant) -> str:
 def weights(work: Workload) -> partial.Share:
     """How many parameters lie as the variant asks: filters of one channel or of 1x1 fit either format."""
     formats = (format_of(parameter) for parameter in work.trainer.model.parameters())
-    return partial.lying(partial.What.WEIGHTS, work.variant.memory_format, formats)
+    return partial.format_share(partial.Counted.WEIGHTS, work.variant.memory_format, formats)
 
 
 def weights_samples(work: Workload) -> Samples:
