@@ -43,16 +43,16 @@ class RunProgress:
         self._task = self._bar.add_task("", total=None, left="")
         self._drawn = console.is_terminal
 
-    def before(self, what: str, done: int, total: int, left_s: float) -> None:
-        """Shows that a trial begins: `what` in words, how many trials are done and planned, and the seconds left."""
+    def before(self, title: str, done: int, total: int, left_s: float) -> None:
+        """Shows that a trial begins: its title, how many trials are done and planned, and the seconds left."""
         left = f"about {duration(left_s)} left"
         if self._drawn:
             self._bar.start()
-            shown = shortened(what, MOST_OF_A_BAR)
+            shown = shortened(title, MOST_OF_A_BAR)
             self._bar.update(self._task, description=shown, completed=done, total=total, left=left)
             self._bar.refresh()
         else:
-            say(self.console, f"{done + 1}/{total} {what}, {left}")
+            say(self.console, f"{done + 1}/{total} {title}, {left}")
 
     def say(self, text: str) -> None:
         """Prints a line that stays."""

@@ -89,8 +89,8 @@ class Choices:
 def name_run(choices: Choices) -> str:
     """The run's name: the call's, or else date, time and preset. Raises UsageError if the name is no fit one."""
     if choices.run_id is None:
-        what = choices.kind if choices.kind != "run" else "variants" if choices.variants else choices.preset
-        return f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}-{what}"
+        label = choices.kind if choices.kind != "run" else "variants" if choices.variants else choices.preset
+        return f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}-{label}"
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", choices.run_id):
         msg = f"--run-id must be letters, digits, dots, dashes and underscores, got {choices.run_id!r}"
         raise UsageError(msg)

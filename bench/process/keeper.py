@@ -109,10 +109,10 @@ def receive(channel: int) -> bytes:
         return b""
 
 
-def tell(channel: int, **what: int) -> None:
-    """Sends a line to the harness, if it still listens."""
+def tell(channel: int, **message: int) -> None:
+    """Sends a message, one line of JSON, to the harness, if it still listens."""
     with contextlib.suppress(OSError):
-        os.write(channel, json.dumps(what).encode() + b"\n")
+        os.write(channel, json.dumps(message).encode() + b"\n")
 
 
 def watch(worker: int, channel: int, wake: int, codes: Codes) -> None:

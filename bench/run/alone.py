@@ -12,12 +12,11 @@ from rich.console import Console
 from bench.core.header import read_run
 from bench.core.progress import RunProgress
 from bench.core.reading import read_variants
-from bench.core.records import RecordError, found_words
 from bench.core.variants import LARGEST, UsageError, Variant, runnable_variants
 from bench.plan.choices import Choices
 from bench.process import child
 from bench.process.kept import call
-from bench.run.folder import RunFolder
+from bench.run.folder import RunFolder, refuse_links
 from bench.run.prepare.dry import Dry
 from bench.run.prepare.reopen import check_models, check_same, inputs_again
 from bench.run.prepare.scratch import scratch_of
@@ -51,9 +50,7 @@ def measure(choices: Choices, run: Path, variant_id: str | None, options: Sequen
     inputs = msgspec.json.encode(header.inputs).decode()
     arguments += [f"--run={run}", f"--variant={variant.id}", f"--inputs={inputs}", *options]
     with RunFolder(run):  # so that nobody else writes there meanwhile
-        if links := sorted(path.name for path in (run / MICRO).rglob("*") if path.is_symlink()):
-            msg = f"{run / MICRO}: {found_words(links[0])} is a link, and what a link leads to is not written to"
-            raise RecordError(msg)
+        refuse_links(run / MICRO, (run / MICRO).rglob("*"))
         Dry.of(header, scratch_of(run)).check_models([variant], progress)
         return call([sys.executable, "-m", "pytest", *arguments], variables)
 

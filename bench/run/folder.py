@@ -19,14 +19,19 @@ def already_there(folder: Path) -> str:
     return f"{folder}: there already; go on with --resume {folder.name}, or choose another --run-id"
 
 
+def refuse_links(folder: Path, paths: Iterable[Path]) -> None:
+    """Raises RecordError if one of these paths in a folder is a link: bench would write outside of the folder."""
+    if links := sorted(path.name for path in paths if path.is_symlink()):
+        msg = f"{folder}: {found_words(links[0])} is a link, and bench does not write through links"
+        raise RecordError(msg)
+
+
 class RunFolder:
     """A run's folder, which this object locks as its one writer. Close it, or use it as a context."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        if links := sorted(path.name for path in folder.iterdir() if path.is_symlink()):
-            msg = f"{folder}: {found_words(links[0])} is a link, and what a link leads to is not written to"
-            raise RecordError(msg)
+        refuse_links(folder, folder.iterdir())
         self._lock: int | None = os.open(folder, os.O_RDONLY)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -81,7 +86,7 @@ class RunFolder:
             fresh.replace(target)
         except OSError as error:
             fresh.unlink(missing_ok=True)
-            raise _kept(target, error.strerror) from error
+            raise _write_error(target, error.strerror) from error
 
     def append_trial(self, trial: Row, samples: Iterable[Row], layers: Iterable[Row] = ()) -> None:
         """Adds a finished trial. Its samples are synced first, then the row that confirms them."""
@@ -131,14 +136,14 @@ def _append(path: Path, text: str) -> None:
             if written != len(data):
                 os.truncate(path, before)
     except OSError as error:
-        raise _kept(path, error.strerror) from error
+        raise _write_error(path, error.strerror) from error
     if written != len(data):
-        raise _kept(path, os.strerror(errno.ENOSPC))
+        raise _write_error(path, os.strerror(errno.ENOSPC))
 
 
-def _kept(path: Path, what: str | None) -> RecordError:
+def _write_error(path: Path, words: str | None) -> RecordError:
     return RecordError(
-        f"{path}: {what}; what was measured before is kept: free some space and --resume {path.parent.name}"
+        f"{path}: {words}; what was measured before is kept: free some space and --resume {path.parent.name}"
     )
 
 

@@ -22,8 +22,8 @@ def take_all(run: Run) -> None:
             if run.left_s() <= 0:
                 return
             left_s = expected_s(run.trials) * (len(planned) - index) + rounds_expected_s(run)
-            what = " ".join(filter(None, ("pilot", trial.arm.tree, trial.arm.variant.id, as_text(trial.probes))))
-            run.progress.before(what, index, len(planned), left_s)
+            title = " ".join(filter(None, ("pilot", trial.arm.tree, trial.arm.variant.id, as_text(trial.probes))))
+            run.progress.before(title, index, len(planned), left_s)
             if Probe.FIT in trial.probes:
                 largest.find(run, trial)
                 break

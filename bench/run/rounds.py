@@ -139,7 +139,7 @@ def take_round(run: Run, planned: list[schedule.Planned], round_s: float, wanted
     for index, trial in enumerate(planned):
         variant = trial.arm.variant
         left_s = round_s * (fitting - index / len(planned))
-        what = " ".join(filter(None, (f"round {trial.round}", trial.arm.name, trial.arm.tree, variant.id)))
-        run.progress.before(what, index, len(planned), left_s)
+        title = " ".join(filter(None, (f"round {trial.round}", trial.arm.name, trial.arm.tree, variant.id)))
+        run.progress.before(title, index, len(planned), left_s)
         limit_s = schedule.time_limit_s(run.trial_s(variant))
         take(run, trial, run.learned.counts[variant.id], limit_s, run.learned.largest.get(variant.id))

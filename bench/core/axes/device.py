@@ -33,7 +33,7 @@ def unseen_words(cuda: Cuda, why: Unseen) -> str:
         f"{cuda.version} and needs driver {cuda.least_driver}: update it, or {ANOTHER}",
         Unseen.CPU_TORCH: f"torch {cuda.torch} is built without CUDA, though NVIDIA's driver {cuda.driver} is here: "
         f"{ANOTHER}",
-        Unseen.UNTOLD: f"torch {cuda.torch} (CUDA {cuda.version}) sees no CUDA device, though NVIDIA's driver "
+        Unseen.UNKNOWN: f"torch {cuda.torch} (CUDA {cuda.version}) sees no CUDA device, though NVIDIA's driver "
         f"{cuda.driver} is here: look at CUDA_VISIBLE_DEVICES, and whether a container was given the GPU",
     }[why]
 

@@ -17,7 +17,7 @@ class Unseen(Enum):
     NO_DRIVER = auto()
     OLD_DRIVER = auto()
     CPU_TORCH = auto()
-    UNTOLD = auto()
+    UNKNOWN = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Cuda:
             return Unseen.NO_DRIVER
         if not self.version:
             return Unseen.CPU_TORCH
-        return Unseen.OLD_DRIVER if major(self.driver) < self.least_driver else Unseen.UNTOLD
+        return Unseen.OLD_DRIVER if major(self.driver) < self.least_driver else Unseen.UNKNOWN
 
     @property
     def least_driver(self) -> int:

@@ -91,7 +91,7 @@ def _archive(folder: Path, commit: str, target: Path) -> None:
     try:
         with tarfile.open(fileobj=BytesIO(content.stdout)) as archive:
             if out := [member.name for member in archive if _leaves(member)]:
-                msg = f"--base: {commit[:12]} can't be copied: {out[0]} links to what is outside of the folder"
+                msg = f"--base: {commit[:12]} can't be copied: {out[0]} links to a path outside of the folder"
                 raise UsageError(msg)
             # Python 3.11 has filters from 3.11.4 on, and later versions warn without one.
             checked: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
