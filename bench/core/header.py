@@ -240,8 +240,8 @@ def decoded(raw: object, path: Path) -> Header:
     try:
         return msgspec.convert(raw, Header)
     except msgspec.ValidationError as error:
-        expected, _, where = str(error).partition(" - at `")
-        keys = where.strip("`").removeprefix("$").lstrip(".")
+        expected, _, place = str(error).partition(" - at `")
+        keys = place.strip("`").removeprefix("$").lstrip(".")
         value, wanted = found_words(_value_at(raw, keys)), shortened(expected, MOST_OF_A_REASON)
         msg = f"{path}: {keys or 'the file'}: found {value}: {wanted}"
         raise RecordError(msg) from error

@@ -45,24 +45,24 @@ def main(channel: int, own_session: bool, command: list[str]) -> int:  # noqa: F
     try:
         process = subprocess.Popen(command, env=variables, process_group=0 if own_session else None)
     except OSError as error:
-        tell(channel, errno=error.errno or 0)
+        report(channel, errno=error.errno or 0)
         return 1
     worker = process.pid  # reaped below, with the orphans
     if not own_session:
         os.setsid()  # a signal to the harness's whole group must not reach this process
-    tell(channel, pid=worker)
+    report(channel, pid=worker)
     codes: Codes = {}
     watch(worker, channel, wake, codes)
     ended = worker in codes
     if ended:
-        tell(channel, code=codes[worker])  # before the sweep, which does not count for the time limit
+        report(channel, code=codes[worker])  # before the sweep, which does not count for the time limit
     if finds_all:
         sweep(wake, codes)
     else:
         end_group(worker, codes)
     code = codes.get(worker, -signal.SIGKILL)
     if not ended:
-        tell(channel, code=code)
+        report(channel, code=code)
     return code if code >= 0 else 128 - code
 
 
@@ -109,7 +109,7 @@ def receive(channel: int) -> bytes:
         return b""
 
 
-def tell(channel: int, **message: int) -> None:
+def report(channel: int, **message: int) -> None:
     """Sends a message, one line of JSON, to the harness, if it still listens."""
     with contextlib.suppress(OSError):
         os.write(channel, json.dumps(message).encode() + b"\n")

@@ -17,7 +17,7 @@ from bench.plan.choices import Choices
 from bench.process import child
 from bench.process.kept import call
 from bench.run.folder import RunFolder, refuse_links
-from bench.run.prepare.dry import Dry
+from bench.run.prepare.dry import DryRun
 from bench.run.prepare.reopen import check_models, check_same, inputs_again
 from bench.run.prepare.scratch import scratch_of
 
@@ -51,7 +51,7 @@ def measure(choices: Choices, run: Path, variant_id: str | None, options: Sequen
     arguments += [f"--run={run}", f"--variant={variant.id}", f"--inputs={inputs}", *options]
     with RunFolder(run):  # so that nobody else writes there meanwhile
         refuse_links(run / MICRO, (run / MICRO).rglob("*"))
-        Dry.of(header, scratch_of(run)).check_models([variant], progress)
+        DryRun.of(header, scratch_of(run)).check_models([variant], progress)
         return call([sys.executable, "-m", "pytest", *arguments], variables)
 
 

@@ -27,7 +27,7 @@ def find(run: Run, trial: schedule.Planned) -> None:
         if run.left_s() <= 0:
             return
         reply = take(run, trial, None, run.pilot_limit_s(), size)
-        if not tells(reply, search):
+        if not is_conclusive(reply, search):
             return
         search.tried[size] = peak_bytes(reply) if reply.ok else None
         run.save(tried(run.learned, variant.id, search, beyond=size if reply.cause is Cause.BEYOND_INDEX else None))
@@ -35,7 +35,7 @@ def find(run: Run, trial: schedule.Planned) -> None:
         run.save(replace(run.learned, largest=run.learned.largest | {variant.id: search.fits}))
 
 
-def tells(reply: Reply, search: fit.Search) -> bool:
+def is_conclusive(reply: Reply, search: fit.Search) -> bool:
     """Whether the end of a trial shows that its batch fits, or is too large. A time limit shows neither."""
     if reply.ok or reply.cause in TOO_LARGE:
         return True

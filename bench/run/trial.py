@@ -74,8 +74,8 @@ def take(
         row = _record(run, trial, row, reply)
     run.trials.append(Trial.of(row))
     if not reply.ok:
-        where = f"{variant.id} ({trial.arm.tree})" if trial.arm.tree else variant.id
-        run.progress.say(f"{where}: {reply.status}: {reply.reason}")
+        name = f"{variant.id} ({trial.arm.tree})" if trial.arm.tree else variant.id
+        run.progress.say(f"{name}: {reply.status}: {reply.reason}")
     return reply
 
 

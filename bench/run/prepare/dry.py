@@ -22,7 +22,7 @@ ASK_LIMIT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dry:
+class DryRun:
     """Tries models on the data of a run, each in a process of its own."""
 
     inputs: Inputs
@@ -33,7 +33,7 @@ class Dry:
 
     @classmethod
     def of(cls, header: Header, cache: Path) -> Self:
-        """The Dry of a run, with its data, its seed and its environment."""
+        """A DryRun with the data, the seed and the environment of a run."""
         return cls(inputs=header.inputs, seed=header.seed, environment=header.environment, cache=cache)
 
     def why_not(self, variant: Variant, tree: Path | None = None) -> str:
@@ -75,7 +75,7 @@ def try_again(run: Run, ids: Sequence[str]) -> None:
     try:
         if not run.trees:
             needed = [entry.variant for entry in run.entries if entry.variant.id in ids]
-            Dry.of(run.header, run.cache).check_models(needed, run.progress)
+            DryRun.of(run.header, run.cache).check_models(needed, run.progress)
     except BaseException:
         run.folder.close()
         raise

@@ -10,7 +10,7 @@ from bench.machine.environment import machine
 from bench.plan import schedule
 from bench.plan.choices import Choices, parse_shape
 from bench.plan.matrix import Entry
-from bench.run.prepare.dry import Dry
+from bench.run.prepare.dry import DryRun
 from bench.run.prepare.machine import environment, exclusions
 
 
@@ -19,18 +19,18 @@ def describe(choices: Choices, entries: list[Entry]) -> str:
     described = environment()
     reasons = exclusions(entries, machine(described))
     variants = [entry.variant for entry in entries if not reasons[entry.variant.id]]
-    failing = dict(dry_of_list(choices, described).failing(variants))
+    failing = dict(dry_run_of_list(choices, described).failing(variants))
     reasons |= {variant.id: failing.get(variant.model, "") for variant in variants}
     lines = [line_of(entry, reasons[entry.variant.id]) for entry in entries]
     runnable = [entry for entry in entries if not reasons[entry.variant.id]]
     return "\n".join([*lines, length(choices, runnable, len(entries), described)])
 
 
-def dry_of_list(choices: Choices, described: Environment) -> Dry:
-    """The Dry of `list`. It needs no data: the data's images have the subset's shape."""
+def dry_run_of_list(choices: Choices, described: Environment) -> DryRun:
+    """A DryRun for `list`. It needs no data: the data's images have the subset's shape."""
     shape = None if choices.shape is None else parse_shape(choices.shape)
     inputs = Inputs(folder=None, shape=shape, classes=choices.classes)
-    return Dry(inputs=inputs, seed=choices.weights_seed, environment=described, cache=Path())
+    return DryRun(inputs=inputs, seed=choices.weights_seed, environment=described, cache=Path())
 
 
 def line_of(entry: Entry, reason: str) -> str:

@@ -18,7 +18,7 @@ from bench.plan.choices import Choices
 from bench.plan.matrix import Entry
 from bench.run.folder import RunFolder, already_there, variant_rows
 from bench.run.prepare import trees
-from bench.run.prepare.dry import Dry
+from bench.run.prepare.dry import DryRun
 from bench.run.prepare.inputs import find_inputs, memory_limits
 from bench.run.prepare.machine import environment, exclusions
 from bench.run.prepare.scratch import own, prune, scratch_of
@@ -68,7 +68,7 @@ def try_models(header: Header, runnable: list[Entry], scratch: Path, progress: R
 
     Raises UsageError if a model can't be measured, RecordError if it can't be in a tree.
     """
-    variants, dry = [entry.variant for entry in runnable], Dry.of(header, scratch)
+    variants, dry = [entry.variant for entry in runnable], DryRun.of(header, scratch)
     roots = trees.folders(header, scratch)
     for name, root in roots.items():
         dry.check_tree(f"{name} ({getattr(header.trees, name).name})", root, variants)

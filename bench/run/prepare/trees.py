@@ -103,8 +103,8 @@ def _archive(folder: Path, commit: str, target: Path) -> None:
 
 def _leaves(member: tarfile.TarInfo) -> bool:
     """Whether a member of an archive is a link out of it."""
-    where = posixpath.normpath(posixpath.join(posixpath.dirname(member.name), member.linkname))
-    return member.issym() and (where.startswith("/") or where.split("/")[0] == "..")
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(member.name), member.linkname))
+    return member.issym() and (target.startswith("/") or target.split("/")[0] == "..")
 
 
 def _copy(folder: Path, target: Path) -> str | None:
