@@ -4,7 +4,8 @@
 
 CHANNEL is the number of a socket. The harness alone holds its other end, so it closes when the harness ends, in
 whatever way. The harness sends one line of JSON with the worker's environment, then one byte for each signal that the
-worker is to get. The keeper sends {"pid": N} or {"errno": N}, and {"code": N} once the worker has ended.
+worker is to get. The byte's highest bit is set if the worker's whole process group is to get it. The keeper sends
+{"pid": N} or {"errno": N}, and {"code": N} once the worker has ended.
 
 On Linux this process becomes the parent of all orphans among its descendants (a subreaper of prctl(2)), even if they
 have sessions of their own or forked twice. On other systems it knows only the worker and its process group.
@@ -27,6 +28,8 @@ ENDING = {signal.SIGTERM, signal.SIGHUP}
 """Signals after which this process sweeps at once."""
 HARMLESS = {signal.SIGCHLD, signal.SIGINT, signal.SIGQUIT}
 """Signals that only wake it: the keys of a terminal concern the worker."""
+TO_GROUP = 0x80
+"""Marks a signal for the worker's whole process group."""
 AGAIN_MS = 100
 """How long a sweep waits before it looks again, if no child's end wakes it."""
 
@@ -131,8 +134,17 @@ def watch(worker: int, channel: int, wake: int, codes: Codes) -> None:
             orders = receive(channel)
             if not orders:
                 return
-            for number in orders:
-                os.kill(worker, number)
+            for order in orders:
+                obey(order, worker)
+
+
+def obey(order: int, worker: int) -> None:
+    """Send the worker, or its process group, the signal of an order."""
+    with contextlib.suppress(ProcessLookupError):
+        if order & TO_GROUP:
+            os.killpg(worker, order & ~TO_GROUP)
+        else:
+            os.kill(worker, order)
 
 
 def reap(codes: Codes) -> bool:

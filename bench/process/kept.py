@@ -15,6 +15,8 @@ from typing import IO, Self
 
 KEEPER = (sys.executable, "-S", "-P", str(Path(__file__).with_name("keeper.py")))
 """It needs no site-packages (-S), and `bench` must not come before the standard library (-P)."""
+TO_GROUP = 0x80
+"""Marks a signal for the command's whole process group (keeper.py has the same)."""
 GRACE_S = 5.0
 """How long a command in the foreground may take to end by itself after Ctrl-C."""
 
@@ -41,7 +43,8 @@ class Kept:
         """
         self.returncode = 0
         """The command's exit code once it has ended; minus the signal's number if a signal killed it."""
-        self._answered = False
+        self.ended = False
+        """Whether the command has ended by itself."""
         self._channel, theirs = socket.socketpair()
         with theirs, contextlib.ExitStack() as undo:
             undo.callback(self._channel.close)
@@ -77,11 +80,11 @@ class Kept:
 
     def wait(self, limit_s: float | None = None) -> bool:
         """Whether the command ended within the limit. This sleeps; Popen.wait would wake up twenty times a second."""
-        if self._answered:
+        if self.ended:
             return True
         if not select.select([self._channel], [], [], limit_s)[0]:
             return False
-        self._answered = True
+        self.ended = True
         answer = self._hear()
         if "code" in answer:
             self.returncode = answer["code"]
@@ -92,8 +95,19 @@ class Kept:
 
     def send(self, number: signal.Signals) -> None:
         """Sends the command a signal, if it still runs."""
-        with contextlib.suppress(ConnectionError):
+        self._order(number)
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Sends a signal to the process group of a command in the background, if the command still runs."""
+        self._order(number | TO_GROUP)
+
+    def _order(self, number: int) -> None:
+        with contextlib.suppress(OSError):  # the keeper has ended, or this end is closed
             self._channel.sendall(bytes([number]))
+
+    def fileno(self) -> int:
+        """The descriptor for select(2), which is readable once the command has ended."""
+        return self._channel.fileno()
 
     def end(self) -> None:
         """Kills what is left of the command and of all that it started, and waits until it is gone."""

@@ -109,6 +109,13 @@ class Run:
         """Seconds that a trial of the pilot may take: no more than the budget has left."""
         return min(self.full_limit_s(), max(0.0, self.left_s()))
 
+    def room_bytes(self) -> dict[str, int]:
+        """The memory of each kind of device whose trials take turns; for several CUDA devices, the smallest."""
+        known = self.header.environment
+        least = min((device.memory_bytes for device in known.cuda_devices), default=0)
+        rooms = {"cpu": known.memory_available_bytes or 0, "cuda": least}
+        return {kind: rooms[kind] for kind in self.plan.lockstep}
+
     def trial_s(self, variant: Variant) -> float:
         """Seconds that a variant's trial of steps should take, from its pilot but without its compiling."""
         return self.learned.trial_s.get(variant.id, schedule.UNSEEN_TRIAL_S)

@@ -46,6 +46,8 @@ class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
     caller: Word | None = None
     """The folder in which the user called. With a tree, nothing that is measured may come from there."""
     trace: Trace | None = None
+    turns: Word | None = None
+    """The socket at which the worker asks for its turns; None if it takes no turns."""
 
 
 class LayerFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,6 +96,8 @@ class Reply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     state: MachineState = MachineState()
     counts: Counts | None = None
     """How many steps it took; None if it timed none."""
+    peak_bytes: Bytes | None = None
+    """The peak memory that it took on the device; None if it timed no steps, or if that is unknown."""
     once_s: Seconds = 0.0
     """Seconds for what a pilot alone measures."""
     environment: Environment | None = None
