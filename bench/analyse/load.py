@@ -13,20 +13,8 @@ from bench.analyse.values import CELL, of_same_models, paths_of, trial_values, w
 from bench.core.exchange.cause import Status
 from bench.core.exchange.earlier import migrated
 from bench.core.header import Header, check_known, read_run
-from bench.core.records import (
-    LAYERS,
-    SAMPLES,
-    TRIALS,
-    VARIANTS,
-    Column,
-    RecordError,
-    Table,
-    check_variant,
-    checked_rows,
-    decoder_words,
-    found_words,
-    whole_records,
-)
+from bench.core.reading import check_variant, checked_rows, whole_records
+from bench.core.records import LAYERS, SAMPLES, TRIALS, VARIANTS, Column, RecordError, Table, decoder_words, found_words
 from bench.core.text import restored
 from bench.core.traces import STAGE
 from bench.core.variants import Variant, as_row, from_row
