@@ -57,7 +57,7 @@ AllowChanged = Annotated[
     bool,
     typer.Option("--allow-changed", help="With --resume: continue even if machine, software or code have changed."),
 ]
-Download = Annotated[bool, typer.Option("--download", help="Let torchvision download the data if none is found.")]
+Download = Annotated[bool, typer.Option("--download", help="Let torchvision download the data if it is missing.")]
 StoredRun = Annotated[
     str | None, typer.Argument(help="A run's folder, or its name in results/.", show_default="the newest")
 ]

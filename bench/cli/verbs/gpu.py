@@ -11,7 +11,7 @@ from bench.gpu import acceptance
 
 
 def run(out: Path, budget: str, *, rehearse: bool) -> int:
-    """Check the GPU and pack what was found, a line a step; the exit code."""
+    """Check the GPU and pack the result; each step prints a line. Returns the exit code."""
     with refused(), one_line():
         home.check(out, "--out")
         return acceptance.run(out, budget, rehearse=rehearse, say=lambda line: typer.echo(visible(line)))
