@@ -40,7 +40,7 @@ def command(folder: Path, port: int) -> list[str]:
 
 
 def lines(run: Path, port: int, traced: Sequence[str]) -> list[str]:
-    """What a person needs to know to look at a run, a sentence or two a line."""
+    """What a person needs to know to look at a run."""
     address = f"http://{HOST}:{port}/"
     first = [f"TensorBoard: {address} (Ctrl-C ends it)", "Scalars, HParams, Text and Images work offline."]
     if not traced:
