@@ -131,7 +131,7 @@ def test_what_was_faster_in_the_pilot_alone_is_told_with_the_way_to_measure_it(m
         data = load(folder)
         text = markdown.text(answer.blocks(data, tables.steps(data)))
 
-        assert ("In the pilot bf16 was faster**: 64.0 images/s against this one's 32.0" in text) == told
+        assert ("In the pilot bf16 was faster**: 64.0 images/s, this one 32.0" in text) == told
         command = "nox -s bench -- --variant cpu-default-nhwc-eager-b32-kept --variant cpu-bf16-nhwc-eager-b32-kept"
         assert (command in text) == told
 
@@ -153,7 +153,7 @@ def test_the_answer_names_what_is_invalid_and_that_the_fastest_is_not_gated(make
     data = load(folder)
     text = markdown.text(answer.blocks(data, tables.steps(data)))
 
-    assert "It is **not gated**: the model draws at random. So hold its accuracy against the baseline's." in text
+    assert "It is **not gated**: the model draws at random. So compare its accuracy with the baseline's." in text
     assert "**bf16** is INVALID, so it has no speed: the output of 3 is off by a factor." in text
 
 
@@ -178,7 +178,7 @@ def test_of_a_pilot_taken_twice_the_later_counts(make_run: MakeRun) -> None:
     data = load(folder)
     text = markdown.text(answer.blocks(data, tables.steps(data)))
 
-    assert "In the pilot bf16 was faster**: 128 images/s against this one's 32.0" in text
+    assert "In the pilot bf16 was faster**: 128 images/s, this one 32.0" in text
 
 
 def test_page_faults_are_named_the_cause_only_where_the_numbers_say_so(data: RunData) -> None:
@@ -188,7 +188,7 @@ def test_page_faults_are_named_the_cause_only_where_the_numbers_say_so(data: Run
     assert "it takes 20 and 10.0 ms. **The page faults are the cause of 25 % [" in told
 
     for verdict, end in (
-        ("UNDECIDED", "these rounds do not settle."),
+        ("UNDECIDED", "these rounds do not settle whether the step is shorter for it."),
         ("SAME", "they cost nothing that matters here."),
         ("SLOWER", "they are not what costs here."),
     ):
@@ -302,7 +302,7 @@ def test_a_reference_without_rounds_is_not_compared_with(make_run: MakeRun) -> N
     text = markdown.text(answer.blocks(data, tables.steps(data)))
 
     assert "images/s.\n" in text
-    assert "The baseline has no rounds to hold it against" in text
+    assert "The baseline has no rounds to compare it with" in text
 
 
 def test_a_baseline_that_is_fastest_is_said_to_be_one(make_run: MakeRun) -> None:
@@ -456,7 +456,7 @@ def test_the_line_that_repeats_a_run_names_the_seed_of_its_order(make_run: MakeR
     page = pages.write(load(folder), tmp_path).path.read_text()
 
     assert "nox -s bench -- --order-seed 4711\n" in page
-    assert "in an order drawn anew each round from seed 4711" in page
+    assert "in a new random order each round (seed 4711)" in page
 
 
 def test_the_page_says_whose_steps_differ_and_that_means_are_shown(make_run: MakeRun, tmp_path: Path) -> None:
