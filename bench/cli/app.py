@@ -16,6 +16,7 @@ from bench.cli.options import (
     Data,
     Device,
     Download,
+    Lockstep,
     MemoryLimit,
     Model,
     OrderSeed,
@@ -60,6 +61,7 @@ def run(
     data: Data = None,
     download: Download = False,
     memory_limit: MemoryLimit = None,
+    lockstep: Lockstep = None,
     out: Out = RESULTS,
     reports: Reports = Path("reports"),
     run_id: RunId = None,
@@ -71,7 +73,7 @@ def run(
     chosen = Choices(
         preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
         rounds=rounds, budget=budget, seed=seed, order_seed=order_seed, model=model, shape=input_, classes=classes,
-        data=data, download=download, memory_limit=memory_limit, out=out, run_id=run_id,
+        data=data, download=download, memory_limit=memory_limit, lockstep=lockstep, out=out, run_id=run_id,
         allow_changed=allow_changed,
     )  # fmt: skip
     places(None if resume else out, reports)
@@ -102,6 +104,7 @@ def ab(
     classes: Classes = 10,
     data: Data = None,
     download: Download = False,
+    lockstep: Lockstep = None,
     out: Out = RESULTS,
     reports: Reports = Path("reports"),
     run_id: RunId = None,
@@ -120,7 +123,7 @@ def ab(
     chosen = Choices(
         device=device, axes=tuple(axis or ()), variants=tuple(variant or ()), rounds=rounds, budget=budget,
         seed=seed, order_seed=order_seed, model=model, shape=input_, classes=classes, data=data, download=download,
-        out=out, run_id=run_id, base=base, kind="ab", allow_changed=allow_changed,
+        lockstep=lockstep, out=out, run_id=run_id, base=base, kind="ab", allow_changed=allow_changed,
     )  # fmt: skip
     places(None if resume else out, reports)
     with no_verdict_from_a_crash():
@@ -230,12 +233,15 @@ def gpu(
     rehearse: Annotated[
         bool, typer.Option("--rehearse", help="Run every step on the CPU, with tiny sizes: says nothing about a GPU.")
     ] = False,
+    all_tests: Annotated[
+        bool, typer.Option("--all-tests", help="Run every test marked gpu, not nine of them: raise --budget.")
+    ] = False,
 ) -> None:
     """Check that measurements on this machine's GPU are true, and pack a folder that you can send back.
 
     Exit codes: 0 nothing failed, 1 a check failed, 2 usage error, 4 nothing could be measured.
     """
-    raise typer.Exit(verbs.gpu.run(out, budget, rehearse=rehearse))
+    raise typer.Exit(verbs.gpu.run(out, budget, rehearse=rehearse, all_tests=all_tests))
 
 
 @app.command("list")

@@ -32,6 +32,14 @@ MemoryLimit = Annotated[
         show_default="the device's; on the CPU 80 % of the available memory",
     ),
 ]
+Lockstep = Annotated[
+    bool | None,
+    typer.Option(
+        "--lockstep/--no-lockstep",
+        help="Whether the trials of a round take turns step by step, or run one after the other.",
+        show_default="on the CPU only",
+    ),
+]
 Model = Annotated[str, typer.Option(help="nin, torchvision.models:NAME or package.module:factory.")]
 Shape = Annotated[
     str | None,

@@ -119,6 +119,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     pilot_counts: PilotCounts
     pilot_only: list[VariantId]
     memory_limit_bytes: MemoryLimits
+    lockstep: list[Literal["cpu", "cuda"]] = []
+    """The kinds of device on which the trials of a round take turns step by step; elsewhere they run one by one."""
 
     def limit_bytes(self, variant: Variant) -> int | None:
         """The bytes that a batch of a variant may take; None for all that the device has."""
@@ -131,6 +133,8 @@ class Learned(Struct, frozen=True, kw_only=True):
     step_s: dict[VariantId, Positive] = {}
     trial_s: dict[VariantId, Seconds] = {}
     """What a trial of steps should take in a round."""
+    peak_bytes: dict[VariantId, Bytes] = {}
+    """The memory of the variant's device that a trial of steps takes at its peak."""
     counts: dict[VariantId, Counts] = {}
     tried: dict[VariantId, list[tuple[Some, Bytes | None]]] = {}
     """The batches that were tried, each with its peak of memory; None if it did not fit."""
@@ -202,8 +206,9 @@ class Header(Struct, frozen=True, kw_only=True):
         """Every id of a variant that the record names."""
         learned, state = self.learned, self.state
         named = {variant_id for variant_id, _ in state.arms} | {cell.variant_id for cell in state.flagged or ()}
-        by_id = (learned.step_s, learned.trial_s, learned.counts, learned.tried, learned.largest, learned.beyond_index)
-        return named.union(self.plan.pilot_only, *by_id)
+        times = (learned.step_s, learned.trial_s)
+        sizes = (learned.peak_bytes, learned.tried, learned.largest, learned.beyond_index)
+        return named.union(self.plan.pilot_only, learned.counts, *times, *sizes)
 
 
 def read_run(folder: Path) -> Header:

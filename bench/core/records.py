@@ -176,6 +176,7 @@ TRIALS = Table(
         "reason": TEXT,
         "started_at": Column(pattern=r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\+00:00|Z)"),
         "duration_s": NUMBER,
+        "in_lockstep": Column(dtype="float64", least=1, most=2**31 - 1),
         "tree": Column(among=("base", "head")),
         "load_1min": NUMBER,
         "steal_s": NUMBER,
@@ -186,7 +187,7 @@ TRIALS = Table(
         "gpu_power_w": NUMBER,
         "gpu_throttle": Column(pattern=r"0x[0-9a-f]{1,16}"),
     },
-    later=("cause",),
+    later=("cause", "in_lockstep"),
 )
 SAMPLES = Table(
     name="samples.csv",

@@ -1,4 +1,4 @@
-"""What a check is: a number, the bounds that it must lie within, and what came of it."""
+"""A check: a number, the bounds that it must lie within, and its outcome."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ COLUMNS = ("step", "check", "expected", "measured", "unit", "status", "seconds",
 
 
 class Status(StrEnum):
-    """What came of a check."""
+    """The outcome of a check."""
 
     OK = "ok"
     FAILED = "failed"
@@ -24,7 +24,7 @@ class Status(StrEnum):
     ERROR = "error"
     """Its step ended before it could be measured."""
     REHEARSED = "rehearsed"
-    """Run on the CPU in place of a GPU: it says nothing of any GPU."""
+    """Run on the CPU in place of a GPU: it says nothing about a GPU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +35,12 @@ class Bounds:
     hi: float = math.inf
 
     def hold(self, value: float) -> bool:
-        """Whether a number lies within; none that is not a number does."""
+        """Whether a number lies within. NaN never does."""
         return self.lo <= value <= self.hi
 
     @property
     def words(self) -> str:
-        """`at least 1`, `at most 0`, `0.9 to 1.1`, `7968664`; empty where any number would do."""
+        """`at least 1`, `at most 0`, `0.9 to 1.1`, `7968664`; empty if any number will do."""
         lo, hi = number(self.lo), number(self.hi)
         if math.isinf(self.lo) and math.isinf(self.hi):
             return ""
@@ -65,11 +65,11 @@ class Check:
     unit: str = ""
     status: Status
     seconds: float = math.nan
-    """What it took."""
+    """How long it took to reach it."""
     reason: str = ""
 
     def row(self) -> dict[str, str]:
-        """The line's fields by column; empty where something is not known."""
+        """The line's fields by column; empty if not known."""
         return {
             "step": stored(self.step),
             "check": stored(self.check),
@@ -83,14 +83,14 @@ class Check:
 
 
 def judged(measured: float, bounds: Bounds, *, rehearsed: bool) -> Status:
-    """What comes of a number that was measured."""
+    """The status of a number that was measured."""
     if rehearsed:
         return Status.REHEARSED
     return Status.OK if bounds.hold(measured) else Status.FAILED
 
 
 def number(value: float) -> str:
-    """A number to six digits, a whole one to all of its own; empty where it is not known."""
+    """A number with six digits, a whole number with all of its digits; empty if not known."""
     if math.isnan(value):
         return ""
     return str(int(value)) if math.isfinite(value) and value == int(value) else f"{value:.6g}"
@@ -112,21 +112,21 @@ def as_json(check: Check) -> dict[str, object]:
     return texts | {"status": check.status.value} | {n: v for n, v in numbers.items() if math.isfinite(v)}
 
 
-def from_json(told: Mapping[str, Any]) -> Check:
-    """The check that `as_json` made this of; ValueError, KeyError or TypeError where it did not."""
+def from_json(line: Mapping[str, Any]) -> Check:
+    """The check that `as_json` wrote. Raises ValueError, KeyError or TypeError if it is something else."""
     return Check(
-        step=str(told["step"]),
-        check=str(told["check"]),
-        bounds=Bounds(lo=float(told.get("lo", -math.inf)), hi=float(told.get("hi", math.inf))),
-        measured=float(told.get("measured", math.nan)),
-        unit=str(told["unit"]),
-        status=Status(told["status"]),
-        seconds=float(told.get("seconds", math.nan)),
-        reason=str(told["reason"]),
+        step=str(line["step"]),
+        check=str(line["check"]),
+        bounds=Bounds(lo=float(line.get("lo", -math.inf)), hi=float(line.get("hi", math.inf))),
+        measured=float(line.get("measured", math.nan)),
+        unit=str(line["unit"]),
+        status=Status(line["status"]),
+        seconds=float(line.get("seconds", math.nan)),
+        reason=str(line["reason"]),
     )
 
 
 def tally(checks: Sequence[Check]) -> str:
-    """`12 ok, 1 failed`: how many checks came to what."""
+    """`12 ok, 1 failed`: how many checks have each status."""
     counts = {status: sum(check.status is status for check in checks) for status in Status}
     return ", ".join(f"{count} {status}" for status, count in counts.items() if count) or "no checks"

@@ -1,4 +1,4 @@
-"""The folder that is sent back: few files, none of them large, and nothing in them of whose machine it is."""
+"""The folder that is sent back: few files, none of them large, none of which says whose machine it was."""
 
 import getpass
 import gzip
@@ -29,7 +29,7 @@ RUN, TRACE = "run.tar.gz", "trace.json.gz"
 
 
 class Cleaner:
-    """Takes out of a text what tells whose machine it came from: folders, the host's name and the user's."""
+    """Removes from a text what says whose machine it came from: folders, the names of host and user."""
 
     def __init__(self, scratch: Path) -> None:
         known = {sys.base_prefix: "PYTHON", sys.prefix: "PYTHON", tempfile.gettempdir(): "TMP"}
@@ -37,26 +37,26 @@ class Cleaner:
         longest_first = sorted(known.items(), key=lambda item: -len(item[0]))
         self._known = [(re.compile(rf"{re.escape(folder)}(?![\w.-])"), name) for folder, name in longest_first]
         host = socket.gethostname()
-        told = (host, host.partition(".")[0], user_name())
-        names = [re.escape(name) for name in told if name and name not in ANONYMOUS]
+        private = (host, host.partition(".")[0], user_name())
+        names = [re.escape(name) for name in private if name and name not in ANONYMOUS]
         name = f"(?:{'|'.join(names)})" if names else "(?!)"  # which nothing matches
         self._name = re.compile(rf"(?<![\w-]){name}(?![\w-])")
         self._name_in_path = re.compile(rf"(?<=[/@]){name}(?![\w-])|(?<![\w-]){name}(?=[/@])")
 
     def without_folders(self, text: str) -> str:
-        """The text with the last part alone of every path that leads through the machine's folders."""
+        """The text with only the last part of every absolute path."""
         for folder, name in self._known:
             text = folder.sub(name, text)
         text = UUID.sub("UUID", text)
         return self._name_in_path.sub("NAME", FOLDERS.sub("", text))
 
     def clean(self, text: str) -> str:
-        """The text without folders and names. Of a file that is read again, a name may be a word that it needs."""
+        """The text without folders and names. Not for a file that is read again: there, a name may be a needed word."""
         return self._name.sub("NAME", self.without_folders(text))
 
 
 def user_name() -> str:
-    """The user's name; empty where the system knows none."""
+    """The user's name; empty if the system knows none."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):
@@ -64,7 +64,10 @@ def user_name() -> str:
 
 
 def pack(out: Path, texts: dict[str, str], scratch: Path) -> list[str]:
-    """Write the folder: these texts by name, and of the scratch folder the run and the trace; what was left out."""
+    """Write the folder: these texts by name, and the run and the trace of the scratch folder.
+
+    Returns the names of the files that are too large and are left out.
+    """
     cleaner = Cleaner(scratch)
     files = {name: cleaner.clean(text).encode() for name, text in texts.items()}
     if members := list(run_files(scratch)):
@@ -79,7 +82,7 @@ def pack(out: Path, texts: dict[str, str], scratch: Path) -> list[str]:
 
 
 def text_of(content: bytes) -> str:
-    """The text of a file, whatever in it is none: a result is not lost for a byte."""
+    """The text of a file. A byte that is no text becomes a mark, so that no result is lost for it."""
     return content.decode(errors="replace")
 
 
@@ -93,7 +96,7 @@ def run_files(scratch: Path) -> Iterator[tuple[str, Path]]:
 
 
 def tarred(members: Iterable[tuple[str, Path]], cleaner: Cleaner) -> bytes:
-    """The files as a compressed archive that tells no owner."""
+    """The files as a compressed archive without the name of an owner."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as archive:
         for name, path in members:

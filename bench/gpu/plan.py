@@ -1,10 +1,10 @@
-"""The steps of `bench gpu` in order of worth, as data: what each is called, may take and needs."""
+"""The steps of `bench gpu` in order of worth, as data: name, time limit and needs of each."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 RESERVE_S = 10.0
-"""What the budget keeps for packing."""
+"""The part of the budget that is kept for packing."""
 
 
 class Need(StrEnum):
@@ -17,27 +17,27 @@ class Need(StrEnum):
 
 CUDA = frozenset({Need.CUDA})
 REHEARSED = frozenset({Need.CUDA, Need.IMAGES})
-"""What a rehearsal does without."""
+"""The needs that a rehearsal can do without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A part of the acceptance, run in a process of its own: the function `measure` of module bench.gpu.steps.NAME."""
+    """A part of the acceptance: the function `measure` of module bench.gpu.steps.NAME, in a process of its own."""
 
     name: str
     title: str
     share: float
-    """Of the whole budget: the most that it may take."""
+    """The largest part of the whole budget that it may take."""
     least_s: float
-    """With less time left than this it is not begun."""
+    """It is skipped if less time than this is left."""
     needs: frozenset[Need] = CUDA
 
     def limit_s(self, budget_s: float, left_s: float) -> float:
-        """Seconds after which it is ended."""
+        """Seconds after which its process is ended."""
         return min(self.share * budget_s, left_s - RESERVE_S)
 
     def lacks(self, has: set[Need], *, rehearse: bool) -> list[Need]:
-        """What of its needs is not here, in their own order."""
+        """The needs that are not met here, in the order of Need."""
         needed = self.needs - REHEARSED if rehearse else self.needs
         return [need for need in Need if need in needed - has]
 

@@ -1,4 +1,7 @@
-"""What a step tells while it runs, a line of JSON each: what is told before it fails or runs out of time is kept."""
+"""What a step reports while it runs, a line of JSON each.
+
+What it reports before it fails, or runs out of time, is kept.
+"""
 
 import json
 import math
@@ -21,7 +24,9 @@ class Task:
     limit_s: float
     """When its process is ended."""
     scratch: Path
-    """A folder for what it leaves behind, the same for all steps."""
+    """A folder for the files that it leaves, the same for all steps."""
+    all_tests: bool = False
+    """Whether to run every test marked `gpu`, not only one of each mechanism."""
 
     @property
     def device(self) -> str:
@@ -30,7 +35,7 @@ class Task:
 
 
 class Recorder:
-    """Writes what a step finds, each line at once."""
+    """Writes what a step reports, each line at once."""
 
     def __init__(self, task: Task, path: Path) -> None:
         self.task, self.path = task, path
@@ -46,9 +51,9 @@ class Recorder:
         of_gpu: bool = True,
         reason: str = "",
     ) -> None:
-        """Write a check of a number that was measured; `of_gpu` where only a GPU can tell whether it holds.
+        """Write the check of a number that was measured. `of_gpu` says that only a GPU can show whether it holds.
 
-        What a rehearsal has no number of was not measured: it is skipped.
+        In a rehearsal, such a check without a number is skipped.
         """
         if self.task.rehearse and of_gpu and math.isnan(measured):
             self.skip(name, reason or "there is no GPU in a rehearsal to measure it on")
@@ -61,12 +66,12 @@ class Recorder:
         self._write_check(name, Status.SKIPPED, reason=reason)
 
     def fact(self, name: str, value: object) -> None:
-        """Write what the machine is or does, if it is known: no number that must lie anywhere."""
+        """Write a fact about the machine, if it is known. A fact has no bounds."""
         if value is not None:
             self._write({"fact": name, "value": str(value)})
 
     def has(self, need: Need) -> None:
-        """Write that what some steps need is here."""
+        """Write that something which later steps need is here."""
         self._write({"has": need.value})
 
     def _write_check(
@@ -81,37 +86,37 @@ class Recorder:
     ) -> None:
         now = time.monotonic()
         seconds, self._before = now - self._before, now
-        found = Check(
+        check = Check(
             step=self.task.step, check=name, bounds=bounds, measured=measured, unit=unit, status=status,
             seconds=seconds, reason=reason,
         )  # fmt: skip
-        self._write(as_json(found))
+        self._write(as_json(check))
 
-    def _write(self, told: dict[str, object]) -> None:
+    def _write(self, line: dict[str, object]) -> None:
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(told) + "\n")
+            file.write(json.dumps(line) + "\n")
 
 
 @dataclass(slots=True)
-class Told:
-    """What a step told."""
+class Outcome:
+    """What a step reported."""
 
     checks: list[Check] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
     has: set[Need] = field(default_factory=set)
 
 
-def read(path: Path) -> Told:
-    """What a step wrote; a line that its end cut short is left out."""
-    told = Told()
+def read(path: Path) -> Outcome:
+    """Returns what a step reported. A last line that was cut short is left out."""
+    outcome = Outcome()
     for line in _objects(path):
         if "fact" in line:
-            told.facts[str(line["fact"])] = str(line["value"])
+            outcome.facts[str(line["fact"])] = str(line["value"])
         elif "has" in line:
-            told.has.add(Need(str(line["has"])))
+            outcome.has.add(Need(str(line["has"])))
         else:
-            told.checks.append(from_json(line))
-    return told
+            outcome.checks.append(from_json(line))
+    return outcome
 
 
 def _objects(path: Path) -> Iterator[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""summary.md: what came of the acceptance, for a reader."""
+"""summary.md: the outcome of the acceptance, for a reader."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ from bench.core.text import MOST_OF_A_REASON, marked
 from bench.gpu.checks import COLUMNS, Check, Status, tally
 from bench.gpu.plan import Step
 
-LEFT_OUT = "Left out: arms in lockstep against arms one after the other. That is not built yet."
+LEFT_OUT = "Not measured: whether variants that take turns step by step (in lockstep) vary less here."
 SHOWN = tuple(name for name in COLUMNS if name != "step")
 
 
@@ -17,15 +17,15 @@ def page(steps: Sequence[Step], checks: Sequence[Check], facts: Mapping[str, str
     lines += ["## What is wrong", "", *(table(wrong) or ["Nothing of what was measured."]), ""]
     lines += ["## The machine", "", *facts_table(facts), ""] if facts else []
     for step in steps:
-        mine = [check for check in checks if check.step == step.name]
-        lines += [f"## {step.title[0].upper()}{step.title[1:]}", "", *table(mine), ""] if mine else []
+        own = [check for check in checks if check.step == step.name]
+        lines += [f"## {step.title[0].upper()}{step.title[1:]}", "", *table(own), ""] if own else []
     return "\n".join([*lines, LEFT_OUT, ""])
 
 
 def title(facts: Mapping[str, str], *, rehearse: bool) -> str:
-    """What was tried on what."""
+    """The page's title: what was run, and on which GPU."""
     if rehearse:
-        return "Rehearsal on the CPU: nothing is said of any GPU"
+        return "Rehearsal on the CPU: this says nothing about a GPU"
     return f"Acceptance on {marked(facts.get('GPU', 'a machine whose GPU was not found'))}"
 
 

@@ -12,15 +12,17 @@ from bench.core.header import Counts
 from bench.measure.clock import Clock
 from bench.measure.samples import Samples
 from bench.measure.workload import Workload
+from bench.process.turn import ALONE, Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What a trial measures, and by which clock."""
+    """What a trial measures, by which clock, and when."""
 
     request: Request
     work: Workload
     clock: Clock
+    turn: Turn = ALONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,8 @@ class Measured:
     state: MachineState = field(default_factory=MachineState)
     counts: Counts | None = None
     """How many steps were taken, if any were timed."""
+    peak_bytes: int | None = None
+    """The memory of the device that the process took at its peak; None if not known."""
     step_s: float = math.nan
     """The median of the plain steps."""
 

@@ -14,6 +14,7 @@ from bench.measure.probe import First, Measured, Subject, Then
 from bench.measure.registry import in_order
 from bench.measure.validity import verify
 from bench.measure.workload import Inputs, build
+from bench.process.turn import Turn
 
 
 def answer(request: Request) -> Reply:
@@ -30,10 +31,11 @@ def measure(request: Request) -> Reply:
     first, _ = in_order(request.probes)
     first.prepare(request)
     work = build(from_row(request.variant), Inputs(**msgspec.structs.asdict(request.inputs)), request.seed)
-    subject = Subject(request=request, work=work, clock=clock_for(work.device))
+    subject = Subject(request=request, work=work, clock=clock_for(work.device), turn=Turn(request.turns))
     differs = fault(Cause.SETTINGS_DIFFER, verify.before_steps(work)) if first.checked else None
     if found := misplaced(request) or differs:
         return failed(found)
+    subject.turn.wait()
     return taken(subject)
 
 
@@ -72,6 +74,7 @@ def replied(result: Measured, once_s: float) -> Reply:
         layers=tuple(result.layers),
         state=result.state,
         counts=result.counts,
+        peak_bytes=result.peak_bytes,
         once_s=once_s,
     )
 

@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast, get_args
+from typing import Literal, cast, get_args
 
 from bench.core.header import Kind, PresetName
 from bench.core.records import RUN_FILE
@@ -39,6 +39,8 @@ class Choices:
     classes: int = DATA_CLASSES
     data: str | None = None
     memory_limit: str | None = None
+    lockstep: bool | None = None
+    """Whether the trials of a round take turns; None: on the CPU alone."""
     download: bool = False
     out: Path = RESULTS
     run_id: str | None = None
@@ -81,6 +83,11 @@ class Choices:
     def wanted_rounds(self) -> int:
         """The rounds asked for, else the preset's."""
         return self.rounds or (DEFAULT_ROUNDS if self.variants else ROUNDS.get(self.preset, DEFAULT_ROUNDS))
+
+    @property
+    def lockstep_kinds(self) -> list[Literal["cpu", "cuda"]]:
+        """The kinds of device on which the trials of a round take turns."""
+        return ["cpu"] if self.lockstep is None else ["cpu", "cuda"] if self.lockstep else []
 
     @property
     def is_look(self) -> bool:

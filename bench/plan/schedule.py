@@ -188,8 +188,13 @@ def arms_of_trees(entries: Iterable[Entry], failed: set[str]) -> list[Arm]:
 def round_trials(arms: Sequence[Arm], seed: int, number: int, stage: str = "measure") -> list[Planned]:
     """A round's trials: every arm once, in an order drawn from the run's order seed and the round's number."""
     order = list(arms)
-    random.Random(f"{seed}/{number}").shuffle(order)  # noqa: S311 - no secret
+    chance(seed, number).shuffle(order)
     return [Planned(round=number, order=i, arm=arm, stage=stage, probes=arm.probes) for i, arm in enumerate(order)]
+
+
+def chance(seed: int, number: int) -> random.Random:
+    """What draws the order of a round, by the run's order seed and the round's number."""
+    return random.Random(f"{seed}/{number}")  # noqa: S311 - no secret
 
 
 def complete_rounds(arms: Iterable[tuple[str, str]], trials: Iterable[tuple[int, str, str]]) -> set[int]:

@@ -1,10 +1,12 @@
 """One worker process: its environment, its request and reply, its time limit, its end."""
 
+import contextlib
 import os
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core.exchange.cause import MOST_LETTERS, Cause
@@ -55,6 +57,19 @@ def of_tree(variables: Mapping[str, str]) -> dict[str, str]:
     return dict(variables) | {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join([ours, *here])}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A request, and how the worker that answers it is started."""
+
+    request: Request
+    variables: Mapping[str, str]
+    limit_s: float
+    """Seconds that it may work."""
+    command: Sequence[str] = WORKER
+    folder: Path | None = None
+    """Where it is started; None for here."""
+
+
 def ask(
     request: Describe | Request,
     variables: Mapping[str, str],
@@ -67,15 +82,41 @@ def ask(
     It is started in `folder`, here by default. Blocks without polling. Whatever happens, nothing that the worker
     started is left behind.
     """
-    with tempfile.TemporaryDirectory(prefix="nin-bench-") as scratch:
-        paths = {name: Path(scratch) / name for name in ("request", "reply", "log")}
-        paths["request"].write_bytes(encoded(request))
-        asked = [*worker, str(paths["request"]), str(paths["reply"])]
-        with paths["log"].open("wb") as log, Kept(asked, variables, folder=folder, log=log) as kept:
-            in_time = kept.wait(limit_s)
-        if not in_time:
+    with scratch() as files:
+        with Worker(request, variables, files, worker, folder) as running:
+            running.wait(limit_s)
+        return running.reply(limit_s)
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for the files of one worker, which is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="nin-bench-") as files:
+        yield Path(files)
+
+
+class Worker(Kept):
+    """A worker that was asked: it ends by itself, or as this context is left."""
+
+    def __init__(
+        self,
+        request: Describe | Request,
+        variables: Mapping[str, str],
+        files: Path,
+        command: Sequence[str] = WORKER,
+        folder: Path | None = None,
+    ) -> None:
+        """Start it in `folder`, here by default; request, reply and log lie in `files`."""
+        self._reply, self._log, asked = files / "reply", files / "log", files / "request"
+        asked.write_bytes(encoded(request))
+        with self._log.open("wb") as log:
+            super().__init__([*command, str(asked), str(self._reply)], variables, folder=folder, log=log)
+
+    def reply(self, limit_s: float) -> Reply:
+        """The reply of a worker that has ended, or why there is none: it may have been ended after `limit_s`."""
+        if not self.ended:
             return failed(Cause.TIME_LIMIT, f"no reply within {limit_s:.0f} s")
-        return read_reply(paths["reply"], paths["log"], kept.returncode)
+        return read_reply(self._reply, self._log, self.returncode)
 
 
 def failed(cause: Cause, reason: str) -> Reply:

@@ -4,7 +4,8 @@
 
 CHANNEL is the number of a socket whose other end the harness alone holds, so it closes when the harness ends,
 however that comes about. The harness sends one line of JSON, the worker's variables, then a byte for each signal that
-the worker is to get. It is told {"pid": N} or {"errno": N}, and {"code": N} once the worker has ended.
+the worker is to get; its highest bit is set if the worker's whole process group is meant. It is told {"pid": N} or
+{"errno": N}, and {"code": N} once the worker has ended.
 
 Linux gives this process all orphans among its descendants (a subreaper of prctl(2)): sessions of their own and double
 forks lead to nowhere else. Elsewhere only the worker and its process group can be found.
@@ -27,6 +28,8 @@ ENDING = {signal.SIGTERM, signal.SIGHUP}
 """Signals upon which this process sweeps at once."""
 HARMLESS = {signal.SIGCHLD, signal.SIGINT, signal.SIGQUIT}
 """Signals that only wake it: the keys of a terminal are the worker's concern."""
+TO_GROUP = 0x80
+"""Marks a signal that is meant for the worker's whole process group."""
 AGAIN_MS = 100
 """How long a sweep waits before it looks again, should no child's end wake it."""
 
@@ -131,8 +134,17 @@ def watch(worker: int, channel: int, wake: int, codes: Codes) -> None:
             orders = receive(channel)
             if not orders:
                 return
-            for number in orders:
-                os.kill(worker, number)
+            for order in orders:
+                obey(order, worker)
+
+
+def obey(order: int, worker: int) -> None:
+    """Send the worker, or its process group, the signal of an order."""
+    with contextlib.suppress(ProcessLookupError):
+        if order & TO_GROUP:
+            os.killpg(worker, order & ~TO_GROUP)
+        else:
+            os.kill(worker, order)
 
 
 def reap(codes: Codes) -> bool:

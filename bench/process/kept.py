@@ -15,6 +15,8 @@ from typing import IO, Self
 
 KEEPER = (sys.executable, "-S", "-P", str(Path(__file__).with_name("keeper.py")))
 """Without site-packages, which it does not need, and without `bench` before the standard library."""
+TO_GROUP = 0x80
+"""Marks a signal that is meant for the command's whole process group (keeper.py has it too)."""
 GRACE_S = 5.0
 """What a command in the foreground gets to end by itself after Ctrl-C."""
 
@@ -41,7 +43,8 @@ class Kept:
         """
         self.returncode = 0
         """The command's exit code once it has ended, minus the signal's number where one killed it."""
-        self._answered = False
+        self.ended = False
+        """Whether the command has ended by itself."""
         self._channel, theirs = socket.socketpair()
         with theirs, contextlib.ExitStack() as undo:
             undo.callback(self._channel.close)
@@ -77,11 +80,11 @@ class Kept:
 
     def wait(self, limit_s: float | None = None) -> bool:
         """Whether the command ended within the limit. Sleeps meanwhile: Popen.wait wakes up twenty times a second."""
-        if self._answered:
+        if self.ended:
             return True
         if not select.select([self._channel], [], [], limit_s)[0]:
             return False
-        self._answered = True
+        self.ended = True
         told = self._hear()
         if "code" in told:
             self.returncode = told["code"]
@@ -92,8 +95,19 @@ class Kept:
 
     def send(self, number: signal.Signals) -> None:
         """Send the command a signal, if it still runs."""
-        with contextlib.suppress(ConnectionError):
+        self._order(number)
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Send the process group that the command leads a signal, if the command still runs. Not in the foreground."""
+        self._order(number | TO_GROUP)
+
+    def _order(self, number: int) -> None:
+        with contextlib.suppress(OSError):  # the keeper has ended, or this end is closed
             self._channel.sendall(bytes([number]))
+
+    def fileno(self) -> int:
+        """What select(2) waits for: readable once the command has ended."""
+        return self._channel.fileno()
 
     def end(self) -> None:
         """Kill what is left of the command and of all that it started; back when it is gone."""

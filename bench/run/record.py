@@ -108,6 +108,13 @@ class Run:
         """Seconds that a trial of the pilot may take: no more than the budget has left."""
         return min(self.full_limit_s(), max(0.0, self.left_s()))
 
+    def room_bytes(self) -> dict[str, int]:
+        """The memory of each kind of device whose trials are to take turns; of several CUDA devices the least."""
+        known = self.header.environment
+        least = min((device.memory_bytes for device in known.cuda_devices), default=0)
+        rooms = {"cpu": known.memory_available_bytes or 0, "cuda": least}
+        return {kind: rooms[kind] for kind in self.plan.lockstep}
+
     def trial_s(self, variant: Variant) -> float:
         """What a variant's trial of steps should take, by its pilot, which alone compiled from nothing."""
         return self.learned.trial_s.get(variant.id, schedule.UNSEEN_TRIAL_S)

@@ -10,8 +10,9 @@ from bench.core.header import Ended, Flagged, Learned
 from bench.core.progress import duration
 from bench.core.variants import Variant
 from bench.plan import counts, schedule
+from bench.plan.groups import groups
 from bench.run.record import Run, Trial
-from bench.run.trial import take
+from bench.run.trial import take, take_in_lockstep
 
 Flag = Callable[[Path], list[Flagged]]
 """Gives the cells of a run that look changed, from its folder."""
@@ -135,11 +136,21 @@ def predict(run: Run, rounds_s: float) -> None:
 
 def take_round(run: Run, planned: list[schedule.Planned], round_s: float, wanted: int) -> None:
     """Take the trials of one round."""
-    fitting = schedule.rounds_that_fit(run.left_s(), round_s, wanted)
-    for index, trial in enumerate(planned):
-        variant = trial.arm.variant
-        left_s = round_s * (fitting - index / len(planned))
-        what = " ".join(filter(None, (f"round {trial.round}", trial.arm.name, trial.arm.tree, variant.id)))
-        run.progress.before(what, index, len(planned), left_s)
-        limit_s = schedule.time_limit_s(run.trial_s(variant))
-        take(run, trial, run.learned.counts[variant.id], limit_s, run.learned.largest.get(variant.id))
+    fitting, taken = schedule.rounds_that_fit(run.left_s(), round_s, wanted), 0
+    for group in groups(planned, run.learned.peak_bytes, run.room_bytes()):
+        run.progress.before(words_of(group), taken, len(planned), round_s * (fitting - taken / len(planned)))
+        limits_s = [schedule.time_limit_s(run.trial_s(trial.arm.variant)) for trial in group]
+        if len(group) > 1:
+            take_in_lockstep(run, group, limits_s)
+        else:
+            [trial], variant_id = group, group[0].arm.variant.id
+            take(run, trial, run.learned.counts[variant_id], limits_s[0], run.learned.largest.get(variant_id))
+        taken += len(group)
+
+
+def words_of(group: Sequence[schedule.Planned]) -> str:
+    """What is being measured, for a line of progress."""
+    number, arm = f"round {group[0].round}", group[0].arm
+    if len(group) > 1:
+        return f"{number} {arm.tree and arm.variant.id} {len(group)} trials in lockstep".replace("  ", " ")
+    return " ".join(filter(None, (number, arm.name, arm.tree, arm.variant.id)))

@@ -1,7 +1,9 @@
 """How one trial of a run is taken and written down."""
 
+import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from msgspec.structs import asdict, replace
@@ -13,7 +15,8 @@ from bench.core.header import Counts
 from bench.core.home import without_home
 from bench.core.variants import as_row
 from bench.plan import schedule
-from bench.process import child
+from bench.process import child, lockstep
+from bench.process.child import Question
 from bench.run import learn
 from bench.run.record import Run, Trial, now
 
@@ -31,6 +34,34 @@ def take(
     Without `counts` the trial finds out by itself how many steps it takes. `batch` stands for the variant's batch
     size where that is `max`.
     """
+    question = question_of(run, trial, counts, limit_s, batch, trace)
+    started_at, began = now(), time.monotonic()
+    reply = child.ask(question.request, question.variables, question.limit_s, question.command, question.folder)
+    return keep(run, trial, reply, started_at, time.monotonic() - began, batch)
+
+
+def take_in_lockstep(run: Run, planned: Sequence[schedule.Planned], limits_s: Sequence[float]) -> None:
+    """Take some trials of a round together: their processes take turns. Then write them down."""
+    learned, started_at = run.learned, now()
+    batches = [learned.largest.get(trial.arm.variant.id) for trial in planned]
+    questions = [
+        question_of(run, trial, learned.counts[trial.arm.variant.id], limit_s, batch)
+        for trial, limit_s, batch in zip(planned, limits_s, batches, strict=True)
+    ]
+    answers = lockstep.ask(questions, schedule.chance(run.header.order, planned[0].round))
+    for trial, answer, batch in zip(planned, answers, batches, strict=True):
+        keep(run, trial, answer.reply, started_at, answer.worked_s, batch, in_lockstep=len(planned))
+
+
+def question_of(
+    run: Run,
+    trial: schedule.Planned,
+    counts: Counts | None,
+    limit_s: float,
+    batch: int | None = None,
+    trace: Trace | None = None,
+) -> Question:
+    """What a worker is asked for a trial."""
     variant = trial.arm.variant
     size = {} if batch is None else {"batch_size": str(batch)}
     request = Request(
@@ -44,9 +75,22 @@ def take(
         trace=trace,
     )
     variables = child.environment_of(variant, run.libraries, run.cache)
-    started_at, began = now(), time.monotonic()
-    reply = ask_in_tree(request, variables, limit_s, run.trees.get(trial.arm.tree), run.worker)
-    duration_s = round(time.monotonic() - began, 3)
+    question = Question(request=request, variables=variables, limit_s=limit_s, command=run.worker)
+    return in_tree(question, run.trees.get(trial.arm.tree))
+
+
+def keep(
+    run: Run,
+    trial: schedule.Planned,
+    reply: Reply,
+    started_at: datetime,
+    duration_s: float,
+    batch: int | None = None,
+    in_lockstep: int | None = None,
+) -> Reply:
+    """Write a trial down, whatever its outcome; its reply, with what became known of it here."""
+    variant, duration_s = trial.arm.variant, round(duration_s, 3)
+    reply = out_of_tree(reply, run.trees.get(trial.arm.tree))
     if trial.stage == "pilot" and reply.cause is Cause.TIME_LIMIT and run.left_s() <= 0:
         reply = replace(reply, cause=Cause.BUDGET_ENDED, reason=f"{reply.reason}, when the budget ended")
     if batch is not None and not reply.ok:
@@ -62,6 +106,7 @@ def take(
         "tree": trial.arm.tree,
         "started_at": started_at.isoformat(),
         "duration_s": duration_s,
+        "in_lockstep": in_lockstep,
     }
     run.next_trial += 1
     try:
@@ -79,21 +124,27 @@ def take(
     return reply
 
 
-def ask_in_tree(
-    request: Request,
-    variables: dict[str, str],
-    limit_s: float,
-    tree: Path | None,
-    worker: Sequence[str] = child.WORKER,
-) -> Reply:
-    """The reply of a worker that measures the code of a tree, in its folder; here where there is none."""
+def ask_in_tree(request: Request, variables: Mapping[str, str], limit_s: float, tree: Path | None) -> Reply:
+    """The reply of a worker that measures the code of a tree; of one that measures this code if there is none."""
+    question = in_tree(Question(request=request, variables=variables, limit_s=limit_s), tree)
+    return out_of_tree(child.ask(question.request, question.variables, limit_s, folder=question.folder), tree)
+
+
+def in_tree(question: Question, tree: Path | None) -> Question:
+    """The same question to a worker that measures the code of a tree, in its folder; unchanged if there is none."""
     if tree is None:
-        return child.ask(request, variables, limit_s, worker)
-    inputs = request.inputs
+        return question
+    inputs = question.request.inputs
     if inputs.folder:
         inputs = replace(inputs, folder=str(Path(inputs.folder).expanduser().resolve()))
-    whole = replace(request, tree=str(tree), caller=str(Path.cwd()), inputs=inputs)
-    reply = child.ask(whole, child.of_tree(variables), limit_s, worker, tree)
+    request = replace(question.request, tree=str(tree), caller=str(Path.cwd()), inputs=inputs)
+    return dataclasses.replace(question, request=request, variables=child.of_tree(question.variables), folder=tree)
+
+
+def out_of_tree(reply: Reply, tree: Path | None) -> Reply:
+    """The reply, its reason without the folder of the tree."""
+    if tree is None:
+        return reply
     return replace(reply, reason=reply.reason.replace(without_home(str(tree)), tree.name).replace(str(tree), tree.name))
 
 

@@ -10,8 +10,12 @@ from bench.core.text import visible
 from bench.gpu import acceptance
 
 
-def run(out: Path, budget: str, *, rehearse: bool) -> int:
-    """Check the GPU and pack the result; each step prints a line. Returns the exit code."""
+def run(out: Path, budget: str, *, rehearse: bool, all_tests: bool) -> int:
+    """Check the GPU and pack the result. Prints a line per step; returns the exit code."""
     with refused(), one_line():
         home.check(out, "--out")
-        return acceptance.run(out, budget, rehearse=rehearse, say=lambda line: typer.echo(visible(line)))
+        return acceptance.run(out, budget, rehearse=rehearse, all_tests=all_tests, say=_say)
+
+
+def _say(line: str) -> None:
+    typer.echo(visible(line))

@@ -46,6 +46,8 @@ class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
     caller: Word | None = None
     """The folder of the call: with a tree, nothing that is measured may come from there."""
     trace: Trace | None = None
+    turns: Word | None = None
+    """The socket at which the worker asks for its turns; None if it takes none."""
 
 
 class LayerFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,6 +96,8 @@ class Reply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     state: MachineState = MachineState()
     counts: Counts | None = None
     """How many steps it took, if it timed any."""
+    peak_bytes: Bytes | None = None
+    """The memory of the device that it took at its peak, if it timed steps and that is known."""
     once_s: Seconds = 0.0
     """Seconds for what only a pilot measures."""
     environment: Environment | None = None

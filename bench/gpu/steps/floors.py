@@ -14,7 +14,7 @@ from bench.measure.workload import Workload
 
 COPIES = 8
 NO_WRITE = ("aten::empty", "aten::new_empty")
-"""How the names of operators begin that make a tensor and write nothing."""
+"""Operators whose names begin so make a tensor and write nothing."""
 
 
 def copy_bytes_per_s(device: torch.device, clock: Clock, size_bytes: int) -> float:
@@ -51,7 +51,7 @@ class Traffic(TorchDispatchMode):
         """Run an operator and count it."""
         out = func(*args, **(kwargs or {}))
         read, written = storages((args, kwargs)), storages(out)
-        changed = func._schema.is_mutable  # noqa: SLF001 - the schema tells it nowhere else
+        changed = func._schema.is_mutable  # noqa: SLF001 - only the schema says it
         if not changed and written.keys() & read.keys():
             return out  # a view
         if not func.name().startswith(NO_WRITE):
@@ -72,7 +72,7 @@ def _sizes(values: object) -> Iterator[tuple[int, int]]:
 
 
 def traffic_bytes(work: Workload, cache_bytes: int) -> int:
-    """What a training step must read and write in the device's memory."""
+    """Bytes that a training step must read and write in the device's memory."""
     counted = Traffic(cache_bytes)
     with counted:
         take_step(work)
@@ -80,7 +80,7 @@ def traffic_bytes(work: Workload, cache_bytes: int) -> int:
 
 
 def cache_bytes(device: torch.device) -> int:
-    """The size of the device's last cache; 0 where torch does not tell."""
+    """The size of the device's last cache; 0 if torch does not say."""
     if device.type != "cuda":
         return 0
     return int(getattr(torch.cuda.get_device_properties(device), "L2_cache_size", 0))

@@ -27,31 +27,31 @@ WARM_S = 0.5
 
 def host_seconds(work: Work, clock: Clock) -> float:
     """Seconds from an idle device until the work is done, by the host's clock."""
-    found = []
+    seconds = []
     for _ in range(REPEATS):
         clock.sync()
         start = clock.host_s()
         work()
         clock.sync()
-        found.append(clock.host_s() - start)
-    return median(found)
+        seconds.append(clock.host_s() - start)
+    return median(seconds)
 
 
 def seconds_of(work: Work, more: Work, clock: Clock) -> float:
-    """Seconds of the work that `more` does beyond `work`: starting and waiting, which both have, fall out."""
+    """Seconds of the work that `more` does beyond `work`. Start and wait, which both have, cancel."""
     return host_seconds(more, clock) - host_seconds(work, clock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spinning:
-    """A device that spins, at the speed that the host's clock gave."""
+    """A device that spins, with its speed by the host's clock."""
 
     device: torch.device
     cycles_per_s: float
 
     @classmethod
     def on(cls, device: torch.device, clock: Clock, cycles: int) -> "Spinning":
-        """Spin once and twice as long; the difference tells the speed. On a CPU the host waits in its place."""
+        """Measure the speed: the difference between a spin and one twice as long. On a CPU, the host waits instead."""
         if device.type != "cuda":
             return cls(device=device, cycles_per_s=1e9)
         warm = cls(device=device, cycles_per_s=1e9)
@@ -60,7 +60,7 @@ class Spinning:
         return cls(device=device, cycles_per_s=cycles / apart_s)
 
     def spin(self, seconds: float) -> None:
-        """Have the device spin for so long."""
+        """Let the device spin for this long."""
         if self.device.type == "cuda":
             spin_cycles(round(seconds * self.cycles_per_s))
         else:
@@ -68,12 +68,12 @@ class Spinning:
 
 
 def spin_cycles(cycles: int) -> None:
-    """Have the CUDA device spin for so many of its cycles."""
+    """Let the CUDA device spin for this many of its cycles."""
     torch.cuda._sleep(cycles)  # noqa: SLF001 - torch has no other work of known length
 
 
 def wait(seconds: float) -> None:
-    """Keep the host busy for so long."""
+    """Keep the host busy for this long."""
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         pass
@@ -81,7 +81,7 @@ def wait(seconds: float) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Products:
-    """A chain of matrix products, each behind the last."""
+    """A chain of matrix products: each takes the result of the one before."""
 
     a_NN: torch.Tensor
     out_NN: torch.Tensor
@@ -89,7 +89,7 @@ class Products:
 
     @classmethod
     def lasting(cls, seconds: float, size: int, device: torch.device, clock: Clock) -> "Products":
-        """About as many as take so long."""
+        """A chain that takes about this long."""
         a_NN = torch.full((size, size), 1 / size, device=device)
         few = cls(a_NN=a_NN, out_NN=a_NN.clone(), count=4)
         few()
@@ -97,7 +97,7 @@ class Products:
         return cls(a_NN=a_NN, out_NN=few.out_NN, count=max(1, math.ceil(seconds / one_s)))
 
     def __call__(self) -> None:
-        """Give them to the device."""
+        """Launch them."""
         x_NN = self.out_NN
         with torch.no_grad():
             for _ in range(self.count):
@@ -105,19 +105,19 @@ class Products:
 
     @property
     def flops(self) -> float:
-        """Multiplications and additions: 2 N^3 a product."""
+        """Multiplications and additions: 2 N^3 per product."""
         return 2.0 * self.a_NN.shape[0] ** 3 * self.count
 
 
 class Known(nn.Module):
-    """A layer that does known work, which the host takes `host_s` longer to give."""
+    """A layer that does known work. The host waits `host_s` before it launches that work."""
 
     def __init__(self, work: Work, host_s: float, clock: Clock) -> None:
         super().__init__()
         self.work, self.host_s, self.clock = work, host_s, clock
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Do the work; x as it is."""
+        """Do the work; returns x unchanged."""
         if self.host_s:
             self.clock.pause(self.host_s)
         self.work()
@@ -125,7 +125,7 @@ class Known(nn.Module):
 
 
 def layer_seconds(work: Work, layers: int, host_s: float, device: torch.device, clock: Clock) -> float:
-    """What a training step's stamps say that a layer of this work takes: the median over its layers and samples."""
+    """Seconds of a layer of this work by the stamps of training steps: the median over layers and samples."""
     model = nn.Sequential(*(Known(work, host_s, clock) for _ in range(layers)), nn.Flatten(), nn.Linear(16, 10))
     batch = torch.zeros(4, 1, 4, 4, device=device), torch.zeros(4, dtype=torch.long, device=device)
     trainer, batches, none = Trainer(model, Setup(device=device)), itertools.repeat(batch), cast("Any", None)

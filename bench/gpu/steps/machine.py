@@ -21,14 +21,14 @@ from bench.measure.system.state import gpu_state
 from nin.data import DataError, find
 
 STEADY = 1.1
-"""The slowest of three samples of a canary over the fastest, at the most."""
+"""The most that the slowest of three samples of a canary may be over the fastest."""
 LOAD_S = 1.0
 """How long the device is under load before its clock and power are read."""
 DESCRIBED = ("python", "torch", "cuda", "cudnn", "driver", "triton", "cpu", "cores", "os", "commit", "code")
 
 
 def measure(task: Task, to: Recorder) -> None:
-    """Tell the facts and what later steps need; check that nobody else uses the GPU and that the canary is steady."""
+    """Record the facts, and what later steps need. Check that the GPU is free, and that the canary is steady."""
     devices, why = usable_devices()
     described = describe()
     for name in DESCRIBED:
@@ -41,23 +41,23 @@ def measure(task: Task, to: Recorder) -> None:
     if devices and not task.rehearse:
         to.has(Need.CUDA)
     if devices or task.rehearse:
-        tell_device(torch.device(task.device), described, to)
+        record_device(torch.device(task.device), described, to)
 
 
 def usable_devices() -> tuple[int, str]:
-    """How many CUDA devices torch can use, and what it and the driver say where there is none.
+    """How many CUDA devices torch can use; if none, what torch and the driver say.
 
-    Torch says it once in a process: ask this first.
+    Torch says it once in a process, so this must be asked first.
     """
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if count:
         return count, ""
     built = f"this torch is built for CUDA {torch.version.cuda}" if torch.version.cuda else "this torch has no CUDA"
     driver = gpus.driver(gpus.nvml())
-    found = f"a driver {driver} is here" if driver else "NVML finds no driver"
-    return 0, "; ".join([built, found, *(str(warning.message).splitlines()[0] for warning in told)])
+    driver_words = f"a driver {driver} is here" if driver else "NVML finds no driver"
+    return 0, "; ".join([built, driver_words, *(str(warning.message).splitlines()[0] for warning in warned)])
 
 
 def has_images() -> bool:
@@ -68,8 +68,8 @@ def has_images() -> bool:
         return False
 
 
-def tell_device(device: torch.device, described: Environment, to: Recorder) -> None:
-    """Tell what the device is, alone and under load; check what else uses it, and the canary."""
+def record_device(device: torch.device, described: Environment, to: Recorder) -> None:
+    """Record what the device is, idle and under load. Check what else uses it, and the canary."""
     if device.type == "cuda":
         for name, value in msgspec.structs.asdict(described.cuda_devices[device.index or 0]).items():
             to.fact(name, value)
@@ -80,7 +80,7 @@ def tell_device(device: torch.device, described: Environment, to: Recorder) -> N
         others = processes[device.index or 0]
         to.check("other processes on the GPU", others, Bounds(hi=0), reason="a desktop's count too" if others else "")
     else:
-        to.skip("other processes on the GPU", "NVML does not tell")
+        to.skip("other processes on the GPU", "NVML does not say")
     if device.type == "cuda":
         Products.lasting(2 * LOAD_S, 4096, device, clock)()
         clock.pause(LOAD_S)

@@ -15,11 +15,11 @@ ROUNDS = 7
 """The fewest that give identical code its interval; a verdict needs six."""
 RUN_ID = "gpu"
 END_S = 10.0
-"""What the step keeps for starting the run, and for reading what it left."""
+"""The part of the step's time that is kept for starting the run, and for reading its files."""
 
 
 def measure(task: Task, to: Recorder) -> None:
-    """Take the run within the step's time, and check what its files tell."""
+    """Take the run within the step's time, and check what its files say."""
     ended = subprocess.run(command(task), check=False).returncode
     to.check("exit code of bench run", ended, Bounds(lo=0, hi=0), of_gpu=False)
     check_run(task.scratch / "results" / RUN_ID, to)
@@ -39,7 +39,7 @@ def command(task: Task) -> list[str]:
 
 
 def check_run(folder: Path, to: Recorder) -> None:
-    """Check the trials of a run, that its steps add up, and that identical code comes out alike; tell its verdicts."""
+    """Check a run: its trials are ok, its steps add up, identical code comes out alike. Record its verdicts."""
     data = load.load(folder)
     bad = data.trials[data.trials.status != "ok"]
     why = "; ".join(f"{row.variant_id}: {row.status}: {row.reason}" for row in bad.itertuples())

@@ -1,4 +1,4 @@
-"""The step `tests`: one test of each mechanism that only a GPU shows, of those marked `gpu`."""
+"""The step `tests`: of the tests marked `gpu`, one of each mechanism, or all."""
 
 import pytest
 
@@ -18,12 +18,13 @@ CHOSEN = (
     "tests/bench/measure/test_gpu.py::test_a_variant_is_what_it_says[cuda-bf16-nhwc-reduce-overhead-b128]",
 )
 """Clock, backlog, the loader's bits, layers and kernels, memory and epochs, limits, scaler, compiler, graphs."""
+ALL = ("-m", "gpu", str(ROOT / "tests"))
 OPTIONS = ("-q", "-p", "no:benchmark", "-p", "no:cacheprovider", "--rootdir", str(ROOT))
 PASSED, SKIPPED, RAN = "passed", "skipped", "call"
 
 
-class Told:
-    """A plugin of pytest that tells what each test came to, as it ends."""
+class Outcomes:
+    """A plugin of pytest that records the outcome of each test, as it ends."""
 
     def __init__(self, to: Recorder) -> None:
         self.to = to
@@ -47,8 +48,8 @@ def reason_of(report: pytest.TestReport) -> str:
     return (text.splitlines() or [""])[0]
 
 
-def measure(task: Task, to: Recorder) -> None:  # noqa: ARG001 - a rehearsal skips them all, as the tests say
-    """Run the chosen tests. What else pytest ends with, such as a test that is not there, is a failure."""
-    code = pytest.main([*OPTIONS, *CHOSEN], plugins=[Told(to)])
+def measure(task: Task, to: Recorder) -> None:
+    """Run the tests; without a GPU each of them skips itself. Any other end, such as a missing test, is a failure."""
+    code = pytest.main([*OPTIONS, *(ALL if task.all_tests else CHOSEN)], plugins=[Outcomes(to)])
     ended = code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
     to.check("pytest came to its end", ended, Bounds(lo=1, hi=1), of_gpu=False, reason="" if ended else str(code))

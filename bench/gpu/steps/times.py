@@ -1,4 +1,4 @@
-"""The step `times`: whether seconds are true that this harness reads of work whose time is known."""
+"""The step `times`: whether the harness reads the true seconds of work whose time is known."""
 
 import pandas as pd
 import torch
@@ -31,13 +31,13 @@ NEVER_BELOW = Bounds(lo=0.9)
 LONG_S, SHORT_S = 0.01, 20e-6
 SHORT_LAYERS = 20
 SLOWER = 5
-"""How many times as long as the device a busy host takes to give it a layer."""
+"""A busy host takes this many times as long to launch a layer as the device takes to run it."""
 CYCLES = 20_000_000
 WARM_STEPS = 10
 
 
 def measure(task: Task, to: Recorder) -> None:
-    """Hold layers of known work, and steps of the model, against what the host's clock says."""
+    """Compare layers of known work, and steps of the model, with the host's clock."""
     device = torch.device(task.device)
     clock = clock_for(device)
     known_work(task, to, device, clock)
@@ -79,7 +79,7 @@ def known_work(task: Task, to: Recorder, device: torch.device, clock: Clock) -> 
 
 
 def model_step(variant: Variant, to: Recorder, clock: Clock, copied: float, *, few: bool) -> None:
-    """Check that a step's parts add up to it, and that it is not faster than the memory."""
+    """Check that a step's parts add up to it, and that it is not faster than its memory traffic allows."""
     work = build(variant, Inputs(), 0)
     for _ in range(1 if few else WARM_STEPS):
         take_step(work)
@@ -92,7 +92,7 @@ def model_step(variant: Variant, to: Recorder, clock: Clock, copied: float, *, f
 
 
 def closure(plain: Samples, stamped: Samples) -> float:
-    """The closure as a run's page has it, of the samples of one trial."""
+    """The closure of one trial's samples, computed as for a run's page."""
     frame = pd.DataFrame(map(asdict, [*plain.rows, *stamped.rows]))
     values = frame.groupby(["metric", "scope", "layer", "phase"])["value"].median().reset_index()
     values = values.assign(trial_id="", variant_id="", arm="A", round=0, stage="pilot")

@@ -16,7 +16,7 @@ from bench.process import child
 
 STEPS = 1
 END_S = 2.0
-"""What the step keeps for reading what its trial left."""
+"""The part of the step's time that is kept for reading the trace."""
 
 
 def measure(task: Task, to: Recorder) -> None:

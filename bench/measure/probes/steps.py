@@ -3,6 +3,7 @@
 from bench.core.exchange.probe import Probe
 from bench.core.header import Counts
 from bench.measure.probe import First, Measured, Subject
+from bench.measure.probes.memory import process_peak_bytes
 from bench.measure.samples import Samples
 from bench.measure.system.state import State
 from bench.measure.timing.first import first_step
@@ -23,7 +24,7 @@ def measure(subject: Subject) -> Measured:
     counts = warm_up(work, clock, counts_of(subject, first_s))
     before = Effects.of(work)
     state.begin(clock)
-    timed = timed_steps(work, clock, counts, learns=learns)
+    timed = timed_steps(work, clock, counts, subject.turn, learns=learns)
     after = Effects.of(work)
     ended = state.read(clock, timed.counts.iterations)
     effects = samples_of(work, compiled, before, after)
@@ -39,6 +40,7 @@ def measure(subject: Subject) -> Measured:
         state=ended,
         counts=timed.counts,
         step_s=timed.step_s,
+        peak_bytes=process_peak_bytes(work.device),
     )
 
 

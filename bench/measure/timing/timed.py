@@ -11,6 +11,7 @@ from bench.measure.timing.stamps import Stamped, Stamper, paths_of, stamped_samp
 from bench.measure.timing.steps import Plain, dispatches, plain_sample, plain_samples
 from bench.measure.validity.paths import enough
 from bench.measure.workload import Workload
+from bench.process.turn import ALONE, Turn
 
 PLAIN, STAMPED = "plain", "stamped"
 
@@ -30,16 +31,16 @@ class Timed:
     """Of each plain sample, a step; empty where they are not counted."""
 
 
-def timed_steps(work: Workload, clock: Clock, counts: Counts, *, learns: bool = False) -> Timed:
+def timed_steps(work: Workload, clock: Clock, counts: Counts, turn: Turn = ALONE, *, learns: bool = False) -> Timed:
     """The plain and the stamped samples of a trial, which take turns; and behind them, on CUDA, dispatch.
 
     A trial that `learns` takes all of them anew, and more, where it finds that the model's path differs between steps.
     """
     stamper = Stamper(work, clock)
-    plain, found = in_turn(work, clock, counts, stamper)
+    plain, found = in_turn(work, clock, counts, stamper, turn)
     if learns and len(paths_of(found)) > 1:
         counts = enough(counts, median(sample.wall_s for sample in plain))
-        plain, found = in_turn(work, clock, counts, stamper)
+        plain, found = in_turn(work, clock, counts, stamper, turn)
     samples = plain_samples(plain)
     samples.add_all([dispatches(work, clock)])
     varied = counts.varied or len(paths_of(found)) > 1
@@ -58,19 +59,22 @@ def ran(found: Sequence[Stamped]) -> set[str]:
     return {layer for sample in found for layer, _ in sample.seconds if layer}
 
 
-def in_turn(work: Workload, clock: Clock, counts: Counts, stamper: Stamper) -> tuple[list[Plain], list[Stamped]]:
+def in_turn(
+    work: Workload, clock: Clock, counts: Counts, stamper: Stamper, turn: Turn
+) -> tuple[list[Plain], list[Stamped]]:
     """The plain and the stamped samples.
 
     Where the stamper finds that no backlog holds, both kinds are taken anew, so that no sample lies behind one.
     """
     plain, found = list[Plain](), list[Stamped]()
     for kind in order(counts.plain, counts.stamped):
+        turn.wait()
         if kind == PLAIN:
             plain.append(plain_sample(work, clock, counts.iterations))
         elif sample := stamper.sample(counts.stamped_iterations):
             found.append(sample)
         else:
-            return in_turn(work, clock, counts, stamper)
+            return in_turn(work, clock, counts, stamper, turn)
     return plain, found
 
 

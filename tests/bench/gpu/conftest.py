@@ -1,19 +1,19 @@
-"""A task, and where what it told can be read."""
+"""A task, and a reader of its outcome."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from bench.gpu.recorder import Recorder, Task, Told, read
+from bench.gpu.recorder import Outcome, Recorder, Task, read
 
 MakeRecorder = Callable[..., Recorder]
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Callable[[], Told]:
-    """What the recorder was told so far."""
-    return lambda: read(tmp_path / "told.jsonl")
+def outcome(tmp_path: Path) -> Callable[[], Outcome]:
+    """What the recorder has written so far."""
+    return lambda: read(tmp_path / "outcome.jsonl")
 
 
 @pytest.fixture
@@ -22,6 +22,6 @@ def recorder(tmp_path: Path) -> MakeRecorder:
 
     def made(*, rehearse: bool = False) -> Recorder:
         task = Task(step="step", rehearse=rehearse, limit_s=60, scratch=tmp_path)
-        return Recorder(task, tmp_path / "told.jsonl")
+        return Recorder(task, tmp_path / "outcome.jsonl")
 
     return made

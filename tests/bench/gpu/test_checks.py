@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from bench.gpu.checks import Bounds, Check, Status, as_csv, as_json, from_json, judged
-from bench.gpu.recorder import Recorder, Told
+from bench.gpu.recorder import Outcome, Recorder
 
 
 @pytest.mark.parametrize(
@@ -44,23 +44,23 @@ def test_a_check_goes_through_json_and_csv(check: Check) -> None:
 
 
 def test_what_a_rehearsal_could_not_measure_is_skipped_with_the_reason(
-    recorder: Callable[..., Recorder], told: Callable[[], Told]
+    recorder: Callable[..., Recorder], outcome: Callable[[], Outcome]
 ) -> None:
     to = recorder(rehearse=True)
     to.check("measured on the CPU", 3.0, Bounds(hi=1))
     to.check("only a GPU has it", math.nan, Bounds(lo=1))
     to.check("the same anywhere", math.nan, Bounds(lo=1), of_gpu=False)
-    rows = [check.row() for check in told().checks]
+    rows = [check.row() for check in outcome().checks]
 
     assert [row["status"] for row in rows] == ["rehearsed", "skipped", "failed"]
     assert [row["measured"] for row in rows] == ["3", "", ""]
     assert [bool(row["reason"]) for row in rows] == [False, True, False]
 
 
-def test_on_a_gpu_a_number_that_is_none_fails(recorder: Callable[..., Recorder], told: Callable[[], Told]) -> None:
+def test_on_a_gpu_a_missing_number_fails(recorder: Callable[..., Recorder], outcome: Callable[[], Outcome]) -> None:
     recorder().check("layers", math.nan, Bounds(lo=1))
 
-    assert [check.status.value for check in told().checks] == ["failed"]
+    assert [check.status.value for check in outcome().checks] == ["failed"]
 
 
 def test_what_is_not_known_is_blank() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bench.core.facts import Environment
-from bench.gpu.recorder import Recorder, Told
+from bench.gpu.recorder import Outcome, Recorder
 from bench.gpu.steps import machine
 from bench.machine import gpus
 from bench.measure.probes import canary
@@ -44,7 +44,7 @@ def test_a_shared_gpu_or_an_unsteady_one_fails(
     slowest: float,
     failed: list[str],
     recorder: Callable[..., Recorder],
-    told: Callable[[], Told],
+    outcome: Callable[[], Outcome],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def measured(*_: object) -> Samples:
@@ -54,10 +54,10 @@ def test_a_shared_gpu_or_an_unsteady_one_fails(
         return samples
 
     monkeypatch.setattr(canary, "seconds_of_each", measured)
-    machine.tell_device(torch.device("cpu"), Environment(gpu_processes=others), recorder())
+    machine.record_device(torch.device("cpu"), Environment(gpu_processes=others), recorder())
 
-    assert [check.check for check in told().checks if check.status == "failed"] == failed
-    assert len(told().checks) == 2
+    assert [check.check for check in outcome().checks if check.status == "failed"] == failed
+    assert len(outcome().checks) == 2
 
 
 def test_torch_is_asked_for_its_devices_before_anything_else_asks_it(

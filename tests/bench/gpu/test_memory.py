@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from bench.gpu.recorder import Recorder, Told
+from bench.gpu.recorder import Outcome, Recorder
 from bench.gpu.steps import memory
 
 GIB = 2**30
@@ -19,7 +19,7 @@ WORK: Any = SimpleNamespace(device=torch.device("cuda"))
 
 @pytest.fixture
 def statuses(
-    recorder: Callable[..., Recorder], told: Callable[[], Told], monkeypatch: pytest.MonkeyPatch
+    recorder: Callable[..., Recorder], outcome: Callable[[], Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., list[str]]:
     """What comes of what was told, beside another peak, and what NVML has beside 1.5 GiB reserved."""
 
@@ -33,7 +33,7 @@ def statuses(
         to = recorder()
         memory.allocator(WORK, TOLD | more, to)
         memory.process(WORK, to)
-        return [check.status.value for check in told().checks]
+        return [check.status.value for check in outcome().checks]
 
     return made
 
@@ -55,12 +55,12 @@ def test_bytes_that_differ_fail(found: dict[str, Any], expected: list[str], stat
 
 
 def test_the_model_s_own_bytes_are_those_that_the_harness_tells(
-    recorder: Callable[..., Recorder], told: Callable[[], Told]
+    recorder: Callable[..., Recorder], outcome: Callable[[], Outcome]
 ) -> None:
     """On the CPU: the numbers of parameters are the same there, and nothing else is claimed."""
     to = recorder(rehearse=True)
     memory.measure(to.task, to)
-    found = {check.check: check.status.value for check in told().checks}
+    found = {check.check: check.status.value for check in outcome().checks}
 
     assert [found.pop(name) for name in ("parameter", "gradient", "optimizer")] == ["ok", "ok", "ok"]
     assert set(found.values()) == {"skipped"}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bench.core.variants import parse_id
-from bench.gpu.recorder import Recorder, Task, Told
+from bench.gpu.recorder import Outcome, Recorder, Task
 from bench.gpu.steps import rounds
 from bench.plan.choices import parse_budget
 from bench.plan.schedule import light
@@ -28,11 +28,11 @@ def steps(again: float = 1.0, count: int = len(SWING)) -> dict[tuple[str, str], 
 
 @pytest.fixture
 def check(
-    make_run: Callable[..., Path], recorder: Callable[..., Recorder], told: Callable[[], Told]
+    make_run: Callable[..., Path], recorder: Callable[..., Recorder], outcome: Callable[[], Outcome]
 ) -> Callable[..., dict[str, str]]:
     def made(values: dict[tuple[str, str], Sequence[float]], **more: Any) -> dict[str, str]:  # noqa: ANN401
         rounds.check_run(make_run(values, **more), recorder())
-        return {check.check: check.status.value for check in told().checks}
+        return {check.check: check.status.value for check in outcome().checks}
 
     return made
 
@@ -41,12 +41,12 @@ Checked = Callable[..., dict[str, str]]
 CONTROL = f"{BASE}: identical code, first over second"
 
 
-def test_a_run_that_is_true_passes_and_tells_its_verdict(check: Checked, told: Callable[[], Told]) -> None:
+def test_a_run_that_is_true_passes_and_tells_its_verdict(check: Checked, outcome: Callable[[], Outcome]) -> None:
     statuses = check(steps())
 
     assert set(statuses.values()) == {"ok"}
     assert {f"{CONTROL}, lower end", f"{CONTROL}, upper end", "trials that were not ok"} <= set(statuses)
-    assert told().facts[f"{FAST}: verdict, times the baseline"].startswith("FASTER 1.4")
+    assert outcome().facts[f"{FAST}: verdict, times the baseline"].startswith("FASTER 1.4")
 
 
 @pytest.mark.parametrize(("again", "end"), [(1.2, "upper"), (0.8, "lower")])
@@ -58,18 +58,20 @@ def test_identical_code_that_comes_out_different_fails(again: float, end: str, c
     ]
 
 
-def test_too_few_rounds_skip_the_control_with_their_number(check: Checked, told: Callable[[], Told]) -> None:
+def test_too_few_rounds_skip_the_control_with_their_number(check: Checked, outcome: Callable[[], Outcome]) -> None:
     statuses = check(steps(count=4))
 
     assert statuses[CONTROL] == "skipped"
-    assert [c.reason for c in told().checks if c.check == CONTROL] == ["an interval needs 7 rounds, and 3 fit the time"]
+    assert [c.reason for c in outcome().checks if c.check == CONTROL] == [
+        "an interval needs 7 rounds, and 3 fit the time"
+    ]
 
 
-def test_a_trial_that_died_fails_with_its_reason(check: Checked, told: Callable[[], Told]) -> None:
+def test_a_trial_that_died_fails_with_its_reason(check: Checked, outcome: Callable[[], Outcome]) -> None:
     statuses = check(steps(), bad={(FAST, "V", 3): "oom"})
 
     assert statuses["trials that were not ok"] == "failed"
-    assert [f"{FAST}: oom" in c.reason for c in told().checks if c.status == "failed"] == [True]
+    assert [f"{FAST}: oom" in c.reason for c in outcome().checks if c.status == "failed"] == [True]
 
 
 def test_parts_that_do_not_add_up_fail(check: Checked) -> None:

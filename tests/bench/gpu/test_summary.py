@@ -30,4 +30,4 @@ def test_what_is_wrong_comes_first_and_every_check_in_its_step() -> None:
 
 
 def test_a_rehearsal_is_called_one() -> None:
-    assert page(STEPS, [], {}, rehearse=True).startswith("# Rehearsal on the CPU: nothing is said of any GPU\n")
+    assert page(STEPS, [], {}, rehearse=True).startswith("# Rehearsal on the CPU: this says nothing about a GPU\n")

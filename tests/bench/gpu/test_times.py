@@ -7,7 +7,7 @@ import pytest
 
 from bench.core.facts import CudaDevice, Environment
 from bench.core.variants import Variant
-from bench.gpu.recorder import Recorder, Told
+from bench.gpu.recorder import Outcome, Recorder
 from bench.gpu.steps import floors, times
 from bench.measure.samples import Samples
 
@@ -15,7 +15,7 @@ BASE, HALF = "cuda-default-nchw-eager-b128", "cuda-bf16-nhwc-eager-b128"
 
 
 def test_a_precision_that_this_device_has_not_is_skipped_with_the_reason(
-    recorder: Callable[..., Recorder], told: Callable[[], Told], monkeypatch: pytest.MonkeyPatch
+    recorder: Callable[..., Recorder], outcome: Callable[[], Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A T4 has no bf16: its steps would be measured in something else."""
     card = CudaDevice(name="Made-up T4", memory_bytes=2**34, capability=(7, 5))
@@ -33,7 +33,7 @@ def test_a_precision_that_this_device_has_not_is_skipped_with_the_reason(
     times.measure(to.task, to)
 
     assert taken == [BASE]
-    assert [(check.check, check.status.value, check.reason) for check in told().checks] == [
+    assert [(check.check, check.status.value, check.reason) for check in outcome().checks] == [
         (f"{HALF}: its step", "skipped", "bf16 needs compute capability 8.0, this device has 7.5")
     ]
 
@@ -57,7 +57,7 @@ def test_launch_gaps_are_a_part_of_the_step(dispatch: float, expected: float) ->
 
 @pytest.mark.parametrize(("step_s", "status"), [(0.0095, "ok"), (0.002, "failed")])
 def test_a_step_faster_than_its_memory_fails(
-    step_s: float, status: str, recorder: Callable[..., Recorder], told: Callable[[], Told],
+    step_s: float, status: str, recorder: Callable[..., Recorder], outcome: Callable[[], Outcome],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """9.5 GB at 3 TB/s take 3.2 ms."""
@@ -71,4 +71,4 @@ def test_a_step_faster_than_its_memory_fails(
     monkeypatch.setattr(floors, "cache_bytes", lambda _: 0)
     times.model_step(Variant(device="cuda", batch_size=128), recorder(), Any, 3e12, few=False)  # type: ignore[arg-type]
 
-    assert [check.status.value for check in told().checks] == ["ok", status]
+    assert [check.status.value for check in outcome().checks] == ["ok", status]
