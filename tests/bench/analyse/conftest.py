@@ -1,4 +1,7 @@
-"""A small made-up trace of a CUDA device, one step of 1000 us: what torch.profiler would write of two layers' worth."""
+"""A made-up run with everything that a report shows; and a small made-up trace of a CUDA device.
+
+The trace is of one step of 1000 us, as torch.profiler would write it.
+"""
 
 import gzip
 import json
@@ -7,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from bench.analyse.load import RunData, load
+from tests.bench.analyse import made_up
 
 HOST, DEVICE, MAIN, AUTOGRAD = 100, 0, 1, 2
 PEAK_BYTES = 3 * 2**20
@@ -88,3 +94,9 @@ def cuda_trace(tmp_path: Path) -> Path:
     with gzip.open(path, "wt", encoding="utf-8") as file:
         json.dump(TRACE, file)
     return path
+
+
+@pytest.fixture
+def full_run(make_run: made_up.MakeRun) -> RunData:
+    """A run with everything that a report shows."""
+    return load(made_up.full(make_run))

@@ -65,7 +65,7 @@ def test_what_went_along_with_slow_trials_is_said_and_nothing_else(trials: pd.Da
     assert machine.along_with(trials.assign(pressure=np.tile([0.1, 0.2], 12))) == []
 
 
-def test_a_busy_machine_is_told_but_not_of_variants_that_crowd_it_themselves(
+def test_a_busy_machine_is_named_unless_the_variants_crowd_it_themselves(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workers = f"{BASE}-workers"
@@ -73,13 +73,13 @@ def test_a_busy_machine_is_told_but_not_of_variants_that_crowd_it_themselves(
     quiet = machine.state(data).assign(pressure=0.01)
     crowded = quiet.assign(pressure=quiet.pressure.where(quiet.variant_id == BASE, 0.9))
     shared = quiet.assign(pressure=quiet.pressure.where(quiet.variant_id == workers, 0.2))
-    told = []
+    sentences = []
     for state in (quiet, crowded, shared):
         monkeypatch.setattr(machine, "state", lambda _, state=state: state)
-        told.append(machine.busy_words(data))
+        sentences.append(machine.busy_words(data))
 
-    assert told[:2] == [[], []]
-    assert "CPU pressure 20 %" in told[2][0]
+    assert sentences[:2] == [[], []]
+    assert "CPU pressure 20 %" in sentences[2][0]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_busy_machine_is_told_but_not_of_variants_that_crowd_it_themselves(
         ("cuda-default-nchw-eager-b32", {"torch_threads": 8, "cores": 2, "cpu_quota": 2.0}, None),
     ],
 )
-def test_more_threads_than_the_quota_are_told_with_what_to_set(
+def test_more_threads_than_the_quota_are_named_with_what_to_set(
     variant: str,
     facts: dict[str, Any],
     threads: int | None,
@@ -106,12 +106,12 @@ def test_more_threads_than_the_quota_are_told_with_what_to_set(
 ) -> None:
     monkeypatch.setattr(saving, "png", lambda _: b"")  # drawing is slow, and is held by a test of its own
     data = load(make_run({(variant, "A"): [1.0] * 4, (variant, "A'"): [1.0] * 4}, environment=facts))
-    told = machine.quota_words(data)
+    sentences = machine.quota_words(data)
 
-    assert len(told) == (threads is not None)
+    assert len(sentences) == (threads is not None)
     page = pages.write(data, tmp_path / "reports").path.read_text()
     answer = page.partition("## Variants")[0]
-    assert ("container's quota" in answer) == bool(told)
+    assert ("container's quota" in answer) == bool(sentences)
     if threads is not None:
         assert f"PyTorch takes {facts['torch_threads']} threads" in answer
         assert f"--axis threads={threads}, or OMP_NUM_THREADS={threads}." in answer
