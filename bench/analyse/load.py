@@ -130,12 +130,12 @@ def check_variants(
         raise RecordError(msg)
     known = set(variants.variant_id)
     check_known(run, folder, known)
-    for where, named in (
+    for table_path, named in (
         (TRIALS.path(folder), set(trials.variant_id)),
         (LAYERS.path(folder), set(layers.variant_id)),
     ):
         if unknown := sorted(named - known):
-            msg = f"{where}: found the variant {found_words(unknown[0])}, expected one of {VARIANTS.name}"
+            msg = f"{table_path}: found the variant {found_words(unknown[0])}, expected one of {VARIANTS.name}"
             raise RecordError(msg)
 
 
