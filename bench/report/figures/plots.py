@@ -10,10 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.analyse import heaviest
 from bench.analyse.labels import label
 from bench.analyse.load import RunData, cell
-from bench.analyse.tables import PHASES, batch_of
+from bench.analyse.tables import PHASES, batch_of, heaviest
 from bench.report.figures.lettering import lettered
 
 P = ParamSpec("P")

@@ -4,8 +4,9 @@ from functools import partial
 
 import pandas as pd
 
-from bench.analyse import heaviest, tables
+from bench.analyse import tables
 from bench.analyse.labels import label, named
+from bench.analyse.tables import heaviest
 from bench.analyse.tables.columns import Row
 from bench.core.text import code, marked
 from bench.report.document import Block, Figure, Paragraph, Section, Table, paragraphs

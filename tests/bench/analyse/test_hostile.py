@@ -17,8 +17,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from rich.console import Console
 
-from bench.analyse import heaviest
 from bench.analyse.load import RunData, load
+from bench.analyse.tables import heaviest
 from bench.cli import ends, serve
 from bench.core import text, traces
 from bench.core.progress import RunProgress, say
