@@ -82,6 +82,11 @@ class Lane:
         """What the worker answered, or why it did not."""
         return Answer(reply=self.worker.reply(self.limit_s), worked_s=round(self.worked_s, 3))
 
+    def hang_up(self) -> None:
+        """Close the line, if there is one."""
+        if self.line:
+            self.line.close()
+
     def _wait(self, limit_s: float) -> Sequence[Ear]:
         ears: list[Ear] = [self.worker, *filter(None, [self.line])]
         return select.select(ears, [], [], max(0.0, limit_s))[0]
@@ -121,7 +126,9 @@ def open_lane(question: Question, stack: contextlib.ExitStack) -> Lane:
     door.listen(1)
     request = replace(question.request, turns=str(folder / DOOR))
     worker = Worker(request, question.variables, folder, question.command, question.folder)
-    return Lane(stack.enter_context(worker), question.limit_s, door)
+    lane = Lane(stack.enter_context(worker), question.limit_s, door)
+    stack.callback(lane.hang_up)
+    return lane
 
 
 def await_starts(lanes: Sequence[Lane]) -> None:

@@ -1,4 +1,4 @@
-"""Timed steps, plain and stamped in turns; verified before, meanwhile and after."""
+"""Timed steps, plain and stamped in turns; verified before, during and after."""
 
 from bench.core.exchange.probe import Probe
 from bench.core.header import Counts
@@ -14,7 +14,7 @@ from bench.measure.validity.effects import Effects, disturbed, samples_of, settl
 
 
 def measure(subject: Subject) -> Measured:
-    """The samples of steps. A trial that is given no counts finds out how many it takes, and tells what it learned."""
+    """The samples of steps. A trial without given counts finds out how many steps to take, and returns the counts."""
     work, clock, learns = subject.work, subject.clock, subject.request.counts is None
     samples, state = Samples("steps"), State(work)
     facts, first_s = first_step(work, clock)
@@ -26,18 +26,18 @@ def measure(subject: Subject) -> Measured:
     state.begin(clock)
     timed = timed_steps(work, clock, counts, subject.turn, learns=learns)
     after = Effects.of(work)
-    ended = state.read(clock, timed.counts.iterations)
+    machine = state.read(clock, timed.counts.iterations)
     effects = samples_of(work, compiled, before, after)
     samples.add_all([timed.plain, timed.stamped, state.throttled, effects, verify.weights_samples(work)])
     if timed.counts.varied and learns:
-        facts = paths.completed(work, facts, timed.ran)
+        facts = paths.completed(work, facts, timed.layers)
     loss_sum = float(work.trainer.loss_sum)
     return Measured(
         samples=samples,
         fault=disturbed(work.variant, loss_sum, before, after)
         or verify.after_steps(work.variant, facts, timed.page_faults),
         layers=facts,
-        state=ended,
+        state=machine,
         counts=timed.counts,
         step_s=timed.step_s,
         peak_bytes=process_peak_bytes(work.device),
@@ -45,10 +45,10 @@ def measure(subject: Subject) -> Measured:
 
 
 def counts_of(subject: Subject, first_s: float) -> Counts:
-    """How many steps to take: as requested, or by how long steps take here."""
-    asked, pilot = subject.request.counts, subject.request.pilot_counts
-    if asked is not None:
-        return asked
+    """How many steps to take: as requested, or else by how long steps take here."""
+    requested, pilot = subject.request.counts, subject.request.pilot_counts
+    if requested is not None:
+        return requested
     return calibrate(subject.work, subject.clock, first_s, plain=pilot.plain, stamped=pilot.stamped)
 
 
