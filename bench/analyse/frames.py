@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.core.records import Column, RecordError, Table, checked_rows, decoder_words, whole_records
+from bench.core.reading import checked_rows, whole_records
+from bench.core.records import Column, RecordError, Table, decoder_words
 from bench.core.text import restored
 
 

@@ -12,7 +12,8 @@ from bench.analyse.values import CELL, of_same_models, paths_of, trial_values, w
 from bench.core.exchange.cause import Status
 from bench.core.exchange.earlier import migrated
 from bench.core.header import Header, check_known, read_run
-from bench.core.records import LAYERS, SAMPLES, TRIALS, VARIANTS, RecordError, check_variant, found_words
+from bench.core.reading import check_variant
+from bench.core.records import LAYERS, SAMPLES, TRIALS, VARIANTS, RecordError, found_words
 from bench.core.traces import STAGE
 from bench.core.variants import Variant, as_row, from_row
 from bench.plan import schedule

@@ -5,17 +5,17 @@ from collections.abc import Mapping, Sequence
 from bench.plan.schedule import Planned
 
 SHARE_OF_MEMORY = 0.8
-"""Of the memory that there is, the most that the processes of a group may take at their peaks."""
+"""The share of the memory that the processes of a group may take at their peaks."""
 
 
 def groups(
     planned: Sequence[Planned], peak_bytes: Mapping[str, int], room_bytes: Mapping[str, int]
 ) -> list[list[Planned]]:
-    """The trials of a round as they are taken: those of a group take turns, and the groups follow one another.
+    """The trials of a round in groups: the trials of a group take turns, and the groups follow one another.
 
-    Trials that are compared with the same arms make a group: those of a baseline, or of two trees those of a variant.
-    A trial is a group by itself if its kind of device has no room, or if the processes of its group are not known to
-    fit. `peak_bytes` are by variant id, `room_bytes` by kind of device.
+    Trials with one baseline make a group; if two trees are compared, the trials of one variant do. A trial is a group
+    by itself if its kind of device has no room, or if the processes of its group are not known to fit. `peak_bytes` are
+    by variant id, `room_bytes` by kind of device.
     """
     compared: dict[str, list[Planned]] = {}
     for trial in planned:

@@ -1,7 +1,7 @@
-"""Workers in lockstep: all are alive at once, and take turns. One works while the others are stopped.
+"""Workers in lockstep: all are alive at once and take turns. One works while the others are stopped.
 
-What the machine does over seconds (other programs, heat, a hypervisor) then meets all of them alike. Workers that run
-one after the other meet it one by one.
+What happens on the machine over seconds (other programs, heat, a hypervisor) then affects all of them alike. If workers
+ran one after the other, it would affect only some.
 """
 
 import contextlib
@@ -20,18 +20,18 @@ from bench.process.child import Question, Worker, scratch
 from bench.process.turn import GRANTED
 
 Ear = socket.socket | Worker
-"""What select(2) may wait for."""
+"""What this waits for with select(2)."""
 DOOR = "turns"
 """The socket in a worker's scratch folder at which it asks for its first turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came of a question."""
+    """The answer to a question."""
 
     reply: Reply
     worked_s: float
-    """Its start, which it shared the machine for, and its own turns."""
+    """Seconds of its start, when it shared the machine, and of its own turns."""
 
 
 @dataclass(slots=True)
@@ -41,15 +41,15 @@ class Lane:
     worker: Worker
     limit_s: float
     door: socket.socket
-    """Where the worker asks for its first turn."""
+    """The socket at which the worker asks for its first turn."""
     line: socket.socket | None = None
-    """Where it asks for the others."""
+    """The socket at which it asks for the others; None before the first."""
     worked_s: float = 0.0
     ended: bool = False
 
     @property
     def starts(self) -> bool:
-        """Whether the worker is still on the way to its first turn."""
+        """Whether the worker has not asked for its first turn yet."""
         return self.line is None and not self.ended
 
     @property
@@ -58,16 +58,16 @@ class Lane:
         return self.line is not None and not self.ended
 
     def take_turn(self) -> None:
-        """Let the worker work until it asks again, or ends, or its time is over."""
+        """Lets the worker work until it asks again, or ends, or its time is over."""
         began = time.monotonic()
         self.worker.signal_group(signal.SIGCONT)
-        self._tell(GRANTED)
+        self._send(GRANTED)
         ready = self._wait(self.limit_s - self.worked_s)
         self.worked_s += time.monotonic() - began
         self.settle(ready)
 
     def settle(self, ready: Sequence[Ear]) -> None:
-        """Stop the worker if it asks for a turn. Otherwise it has ended, or its time is over: take it down."""
+        """Stops the worker if it asks for a turn. If not, it has ended or its time is over: then ends it."""
         if self.line is None and self.door in ready:
             self.line = self.door.accept()[0]
             ready = self._wait(self.limit_s)
@@ -79,7 +79,7 @@ class Lane:
         self.ended = True
 
     def answer(self) -> Answer:
-        """What the worker answered, or why it did not."""
+        """The worker's answer, or why there is none."""
         return Answer(reply=self.worker.reply(self.limit_s), worked_s=round(self.worked_s, 3))
 
     def hang_up(self) -> None:
@@ -91,10 +91,10 @@ class Lane:
         ears: list[Ear] = [self.worker, *filter(None, [self.line])]
         return select.select(ears, [], [], max(0.0, limit_s))[0]
 
-    def _tell(self, what: bytes) -> None:
-        with contextlib.suppress(OSError):  # it may have been killed meanwhile
+    def _send(self, message: bytes) -> None:
+        with contextlib.suppress(OSError):  # the worker may have been killed meanwhile
             if self.line:
-                self.line.sendall(what)
+                self.line.sendall(message)
 
     def _hear(self) -> bytes:
         with contextlib.suppress(OSError):
@@ -105,8 +105,8 @@ class Lane:
 def ask(questions: Sequence[Question], chance: random.Random) -> list[Answer]:
     """The answers, in the order of the questions.
 
-    All workers start at once. Then each gets a turn, in an order that is drawn again for each cycle, until all have
-    ended. Whatever happens, nothing that a worker started is left.
+    All workers start at once. Then each gets a turn, in a new random order for each cycle, until all have ended.
+    Whatever happens, nothing that a worker started still runs afterwards.
     """
     with contextlib.ExitStack() as stack:
         lanes = [open_lane(question, stack) for question in questions]
@@ -119,7 +119,7 @@ def ask(questions: Sequence[Question], chance: random.Random) -> list[Answer]:
 
 
 def open_lane(question: Question, stack: contextlib.ExitStack) -> Lane:
-    """A lane whose worker has been started."""
+    """A lane with a worker that was started."""
     folder = stack.enter_context(scratch())
     door = stack.enter_context(socket.socket(socket.AF_UNIX))
     door.bind(str(folder / DOOR))
@@ -132,7 +132,7 @@ def open_lane(question: Question, stack: contextlib.ExitStack) -> Lane:
 
 
 def await_starts(lanes: Sequence[Lane]) -> None:
-    """Return when each worker waits for its first turn, or has ended. Each is given the time of all."""
+    """Returns when each worker waits for its first turn or has ended. Each may take the sum of all time limits."""
     limit_s, began = sum(lane.limit_s for lane in lanes), time.monotonic()
     while starting := [lane for lane in lanes if lane.starts]:
         ears: list[Ear] = [ear for lane in starting for ear in (lane.door, lane.worker)]

@@ -9,17 +9,17 @@ GRANTED = b"!"
 
 
 class Turn:
-    """Waits for turns, if the harness gives out any; a worker that has the machine to itself never waits."""
+    """Waits for turns if the harness grants turns; a worker that has the machine to itself never waits."""
 
     def __init__(self, address: str | None) -> None:
-        """Connect to the harness's socket at `address`; None if there are no turns. Raises OSError if it can't."""
+        """Connects to the harness's socket at `address`; None if there are no turns. Raises OSError if it can't."""
         self._harness = None
         if address is not None:
             self._harness = socket.socket(socket.AF_UNIX)
             self._harness.connect(address)
 
     def wait(self) -> None:
-        """End this worker's turn, and return when its next one begins. Raises ConnectionError if the harness ended.
+        """Ends this worker's turn and returns when its next one begins. Raises ConnectionError if the harness ended.
 
         Meanwhile the harness stops the worker's whole process group: no thread spins, and no loader prefetches.
         """
@@ -32,4 +32,4 @@ class Turn:
 
 
 ALONE = Turn(None)
-"""Of a worker that takes no turns."""
+"""The Turn of a worker that takes no turns."""

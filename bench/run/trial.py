@@ -1,4 +1,4 @@
-"""How one trial of a run is taken and written down."""
+"""Takes one trial of a run and writes it down."""
 
 import dataclasses
 import time
@@ -29,10 +29,10 @@ def take(
     batch: int | None = None,
     trace: Trace | None = None,
 ) -> Reply:
-    """Take one trial and write it down, whatever its outcome; the worker's reply.
+    """Takes one trial and writes it down, whatever its outcome. Returns the worker's reply.
 
-    Without `counts` the trial finds out by itself how many steps it takes. `batch` stands for the variant's batch
-    size where that is `max`.
+    Without `counts` the trial itself decides how many steps it takes. `batch` is the batch size to use if the
+    variant's is `max`.
     """
     question = question_of(run, trial, counts, limit_s, batch, trace)
     started_at, began = now(), time.monotonic()
@@ -41,7 +41,7 @@ def take(
 
 
 def take_in_lockstep(run: Run, planned: Sequence[schedule.Planned], limits_s: Sequence[float]) -> None:
-    """Take some trials of a round together: their processes take turns. Then write them down."""
+    """Takes several trials of a round together, whose processes take turns, and then writes them down."""
     learned, started_at = run.learned, now()
     batches = [learned.largest.get(trial.arm.variant.id) for trial in planned]
     questions = [
@@ -61,7 +61,7 @@ def question_of(
     batch: int | None = None,
     trace: Trace | None = None,
 ) -> Question:
-    """What a worker is asked for a trial."""
+    """The question to the worker of a trial."""
     variant = trial.arm.variant
     size = {} if batch is None else {"batch_size": str(batch)}
     request = Request(
@@ -88,7 +88,7 @@ def keep(
     batch: int | None = None,
     in_lockstep: int | None = None,
 ) -> Reply:
-    """Write a trial down, whatever its outcome; its reply, with what became known of it here."""
+    """Writes a trial down, whatever its outcome. Returns its reply, with the cause and reason as written."""
     variant, duration_s = trial.arm.variant, round(duration_s, 3)
     reply = out_of_tree(reply, run.trees.get(trial.arm.tree))
     if trial.stage == "pilot" and reply.cause is Cause.TIME_LIMIT and run.left_s() <= 0:
@@ -110,7 +110,7 @@ def keep(
     }
     run.next_trial += 1
     try:
-        # run.json first: a pilot whose row is written must have left what the rounds need of it.
+        # run.json first: once a pilot's row is written, run.json must have what the rounds need from it.
         if trial.stage == "pilot" and reply.ok:
             run.save(learn.from_pilot(run.learned, trial, reply, duration_s))
         row = _record(run, trial, row, reply)
@@ -119,19 +119,19 @@ def keep(
         row = _record(run, trial, row, reply)
     run.trials.append(Trial.of(row))
     if not reply.ok:
-        where = f"{variant.id} ({trial.arm.tree})" if trial.arm.tree else variant.id
-        run.progress.say(f"{where}: {reply.status}: {reply.reason}")
+        name = f"{variant.id} ({trial.arm.tree})" if trial.arm.tree else variant.id
+        run.progress.say(f"{name}: {reply.status}: {reply.reason}")
     return reply
 
 
 def ask_in_tree(request: Request, variables: Mapping[str, str], limit_s: float, tree: Path | None) -> Reply:
-    """The reply of a worker that measures the code of a tree; of one that measures this code if there is none."""
+    """The reply of a worker that measures the code of a tree; without a tree, the code here."""
     question = in_tree(Question(request=request, variables=variables, limit_s=limit_s), tree)
     return out_of_tree(child.ask(question.request, question.variables, limit_s, folder=question.folder), tree)
 
 
 def in_tree(question: Question, tree: Path | None) -> Question:
-    """The same question to a worker that measures the code of a tree, in its folder; unchanged if there is none."""
+    """The same question to a worker that measures the code of a tree in the tree's folder; unchanged without a tree."""
     if tree is None:
         return question
     inputs = question.request.inputs
@@ -142,17 +142,17 @@ def in_tree(question: Question, tree: Path | None) -> Question:
 
 
 def out_of_tree(reply: Reply, tree: Path | None) -> Reply:
-    """The reply, its reason without the folder of the tree."""
+    """The reply, with the tree's name for its folder in the reason."""
     if tree is None:
         return reply
     return replace(reply, reason=reply.reason.replace(without_home(str(tree)), tree.name).replace(str(tree), tree.name))
 
 
 def _record(run: Run, trial: schedule.Planned, row: dict[str, object], reply: Reply) -> dict[str, object]:
-    """Write a trial with its samples; its row. ValueError where the reply's rows are none of these files."""
+    """Writes a trial with its samples. Returns its row. Raises ValueError if the reply's rows do not fit the files."""
     whole = row | {"status": reply.status, "cause": reply.cause or "", "reason": reply.reason} | asdict(reply.state)
     trial_id = {"trial_id": row["trial_id"]}
-    # What the layers are does not change from round to round: the pilot tells it for all.
+    # The layers do not change from round to round: the pilot's rows hold for all.
     facts = reply.layers if trial.stage == "pilot" else ()
     run.folder.append_trial(
         whole,

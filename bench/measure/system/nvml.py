@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from bench.machine.gpus import nvml, told
+from bench.machine.gpus import answer_of, nvml
 
 Answer = TypeVar("Answer")
 
@@ -67,14 +67,14 @@ class Gpu:
 
     def _answer(self, ask: Callable[[Any, Any], Answer]) -> Answer | None:
         """The answer to one question; None if the device was not opened, or NVML does not know the answer."""
-        answer: Answer | None = None if self._handle is None else told(ask, self._nvml, self._handle)
+        answer: Answer | None = None if self._handle is None else answer_of(ask, self._nvml, self._handle)
         return answer
 
 
 def open_device(device: torch.device) -> tuple[Any, Any]:
     """NVML's module and its handle of a device, which may be a MIG slice; without a handle, None."""
-    library, uuid = nvml(), told(lambda: torch.cuda.get_device_properties(device).uuid)
+    library, uuid = nvml(), answer_of(lambda: torch.cuda.get_device_properties(device).uuid)
     if library is None or uuid is None:
         return None, None
-    handles = (told(library.nvmlDeviceGetHandleByUUID, f"{kind}-{uuid}") for kind in ("GPU", "MIG"))
+    handles = (answer_of(library.nvmlDeviceGetHandleByUUID, f"{kind}-{uuid}") for kind in ("GPU", "MIG"))
     return library, next((handle for handle in handles if handle is not None), None)

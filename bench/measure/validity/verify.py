@@ -141,7 +141,7 @@ def _threads(variant: Variant) -> str:
 def weights(work: Workload) -> partial.Share:
     """The share of parameters that have the variant's layout; filters of one channel or of 1x1 have either layout."""
     formats = (format_of(parameter) for parameter in work.trainer.model.parameters())
-    return partial.lying(partial.What.WEIGHTS, work.variant.memory_format, formats)
+    return partial.format_share(partial.Counted.WEIGHTS, work.variant.memory_format, formats)
 
 
 def weights_samples(work: Workload) -> Samples:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.analyse.labels import named
 from bench.analyse.load import RunData
-from bench.core.facts import Number, Positive, Some, Text
+from bench.core.facts import Number, Positive, PositiveCount, Text
 from bench.core.header import VariantId
 from bench.core.records import RecordError, decoder_words
 from bench.core.text import code
@@ -41,7 +41,7 @@ class Stats(msgspec.Struct):
     """What pytest-benchmark measured."""
 
     median: Positive
-    rounds: Some
+    rounds: PositiveCount
 
 
 class Result(msgspec.Struct):

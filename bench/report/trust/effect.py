@@ -8,7 +8,7 @@ from bench.analyse import tables
 from bench.analyse.load import RunData, cell, variant_axes
 from bench.analyse.tables.columns import Row
 from bench.core import partial
-from bench.core.partial import Share, What
+from bench.core.partial import Counted, Share
 from bench.core.variants import from_row
 
 
@@ -35,7 +35,7 @@ def weights(data: RunData, trials: pd.Series, memory_format: str) -> list[Share]
     got, of = (values.loc[values.trial_id.isin(trials), "value"].median() for values in counts)
     if not (math.isfinite(got) and math.isfinite(of)):
         return []
-    return [Share(what=What.WEIGHTS, asked=memory_format, got=int(got), of=int(of))]
+    return [Share(counted=Counted.WEIGHTS, asked=memory_format, got=int(got), of=int(of))]
 
 
 def words(data: RunData, variant_id: str, tree: str | None = None) -> str:

@@ -7,7 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.cli.app import app
-from bench.core.records import SAMPLES, TRIALS, read_rows
+from bench.core.reading import read_rows
+from bench.core.records import SAMPLES, TRIALS
 
 
 def call(*arguments: str) -> tuple[int, str]:

@@ -29,7 +29,7 @@ from bench.report.render import terminal
 from bench.report.sides import compare_page
 from bench.run import alone, profile, session
 from bench.run.prepare import listing, reopen, start, trees
-from bench.run.prepare.dry import Dry
+from bench.run.prepare.dry import DryRun
 from bench.run.record import Run
 
 BASE = "cpu-default-nchw-eager-b32"
@@ -145,7 +145,7 @@ def decided(stored: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
         data = Data(name="made-up images", is_subset=False, train_images=60_000)
         return msgspec.convert({"folder": choices.data, "shape": shape, "classes": choices.classes}, Inputs), data
 
-    def shown_two_images(self: Dry, *_: object) -> str:
+    def shown_two_images(self: DryRun, *_: object) -> str:
         seen["tried"] = str(self.inputs)
         return ""
 
@@ -155,7 +155,7 @@ def decided(stored: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
         monkeypatch.setattr(module, "environment", lambda: here)
         monkeypatch.setattr(module, "find_inputs", inputs)
         monkeypatch.setattr(module, "scratch_of", lambda folder: tmp_path / "scratch" / folder.name)
-    monkeypatch.setattr(Dry, "why_not", shown_two_images)
+    monkeypatch.setattr(DryRun, "why_not", shown_two_images)
     monkeypatch.setattr(
         trees, "take", lambda base, _: msgspec.convert({n: t | {"name": base} for n, t in TREES.items()}, Trees)
     )

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from bench.cli import serve
 from bench.cli.app import app
-from bench.core.records import SAMPLES, TRIALS, read_rows
+from bench.core.reading import read_rows
+from bench.core.records import SAMPLES, TRIALS
 from bench.core.traces import file_name, owner_of, range_name
 from bench.core.variants import UsageError
 from bench.run.profile import chosen

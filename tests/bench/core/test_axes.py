@@ -18,7 +18,8 @@ from bench.core.axes.compile_mode import COMPILE_MODE
 from bench.core.axes.loader import LOADER
 from bench.core.axes.place import Machine
 from bench.core.axes.precision import PRECISION
-from bench.core.records import VARIANTS, read_variants
+from bench.core.reading import read_variants
+from bench.core.records import VARIANTS
 from bench.core.variants import AXES, Variant, as_row, from_row, parse_id
 from bench.measure.system import environment
 from bench.measure.system.flags import set_flags, wrong_flag

@@ -27,10 +27,10 @@ def why_not(variant: Variant, cuda: Cuda) -> str:
         ("", "", Unseen.NO_DRIVER),
         ("580.65.06", "", Unseen.CPU_TORCH),
         ("575.57.08", "13.0", Unseen.OLD_DRIVER),
-        ("580.65.06", "13.0", Unseen.UNTOLD),
-        ("535.183.01", "12.8", Unseen.UNTOLD),  # CUDA 12 works with any driver from 525 on
+        ("580.65.06", "13.0", Unseen.UNKNOWN),
+        ("535.183.01", "12.8", Unseen.UNKNOWN),  # CUDA 12 works with any driver from 525 on
         ("470.256.02", "12.6", Unseen.OLD_DRIVER),
-        ("470.256.02", "14.0", Unseen.UNTOLD),  # what CUDA 14 needs is not known yet
+        ("470.256.02", "14.0", Unseen.UNKNOWN),  # what CUDA 14 needs is not known yet
     ],
 )
 def test_why_torch_sees_no_device(driver: str, version: str, why: Unseen) -> None:

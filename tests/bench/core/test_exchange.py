@@ -16,7 +16,8 @@ from bench.core.exchange.messages import Describe, Reply, Request, Trace, encode
 from bench.core.exchange.probe import Probe, as_text, from_text
 from bench.core.header import Counts, Inputs
 from bench.core.metrics.sample import Sample
-from bench.core.records import TRIALS, read_rows
+from bench.core.reading import read_rows
+from bench.core.records import TRIALS
 from bench.core.variants import Variant, as_row
 from bench.plan.schedule import Arm, Planned
 from bench.run.record import Run

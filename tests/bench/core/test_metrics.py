@@ -12,7 +12,8 @@ from bench.analyse.load import load
 from bench.core.metrics.metric import Better, Kind, Metric, MetricTable, Source
 from bench.core.metrics.registry import METRICS
 from bench.core.metrics.sample import Sample, Scope
-from bench.core.records import SAMPLES, SCOPES, read_rows
+from bench.core.reading import read_rows
+from bench.core.records import SAMPLES, SCOPES
 from bench.measure.samples import Samples
 from bench.report import pages
 from bench.report.render import tensorboard, terminal

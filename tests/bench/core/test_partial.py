@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.core.partial import Facts, Share, What, lying, shares
+from bench.core.partial import Counted, Facts, Share, format_share, shares
 from bench.core.variants import Variant
 
 
@@ -51,21 +51,21 @@ def test_what_is_not_as_asked_is_counted(axes: dict[str, str], layers: list[Fact
 
 
 @pytest.mark.parametrize(
-    ("what", "got", "of", "none"),
+    ("counted", "got", "of", "none"),
     [
-        (What.OUTPUTS, 0, 4, True),
-        (What.COMPUTING, 0, 1, True),
-        (What.WEIGHTS, 0, 3, True),
-        (What.OUTPUTS, 1, 4, False),
-        (What.OUTPUTS, 0, 0, False),  # nothing tells
-        (What.GRADIENTS, 0, 1, False),  # such as that of a mean over the planes, in a net of one convolution
+        (Counted.OUTPUTS, 0, 4, True),
+        (Counted.COMPUTING, 0, 1, True),
+        (Counted.WEIGHTS, 0, 3, True),
+        (Counted.OUTPUTS, 1, 4, False),
+        (Counted.OUTPUTS, 0, 0, False),  # nothing tells
+        (Counted.GRADIENTS, 0, 1, False),  # such as that of a mean over the planes, in a net of one convolution
     ],
 )
-def test_only_what_took_no_effect_at_all_did_not_take_effect(what: What, got: int, of: int, none: bool) -> None:
-    assert Share(what=what, asked="nhwc", got=got, of=of).none == none
+def test_only_what_took_no_effect_at_all_did_not_take_effect(counted: Counted, got: int, of: int, none: bool) -> None:
+    assert Share(counted=counted, asked="nhwc", got=got, of=of).none == none
 
 
 def test_a_format_that_fits_either_tells_nothing() -> None:
-    share = lying(What.WEIGHTS, "nhwc", ["both", "nhwc", "", "nchw", "other"])
+    share = format_share(Counted.WEIGHTS, "nhwc", ["both", "nhwc", "", "nchw", "other"])
 
     assert (share.got, share.of, share.words) == (1, 3, "1 of 3 weights as nhwc")

@@ -13,7 +13,8 @@ import pytest
 from msgspec.structs import replace
 
 from bench.core.header import Header, read_run
-from bench.core.records import LAYERS, SAMPLES, TRIALS, VARIANTS, RecordError, read_rows, read_variants
+from bench.core.reading import read_rows, read_variants
+from bench.core.records import LAYERS, SAMPLES, TRIALS, VARIANTS, RecordError
 from bench.core.variants import Variant, runnable_variants
 from bench.plan.matrix import Entry
 from bench.run import folder as folder_module

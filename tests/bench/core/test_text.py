@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from bench.analyse.frames import read_frame
 from bench.core import text
 from bench.core.header import Header, read_run
-from bench.core.records import LAYERS, SAMPLES, TRIALS, RecordError, read_rows
+from bench.core.reading import read_rows
+from bench.core.records import LAYERS, SAMPLES, TRIALS, RecordError
 from bench.run.folder import RunFolder
 
 HOSTILE = [

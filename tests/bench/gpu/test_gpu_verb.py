@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.core.records import TRIALS, read_rows
+from bench.core.reading import read_rows
+from bench.core.records import TRIALS
 from bench.gpu.plan import STEPS
 
 ROOT = Path(__file__).parents[3]

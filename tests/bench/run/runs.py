@@ -10,7 +10,8 @@ from rich.console import Console
 
 from bench.core.header import Header, read_run
 from bench.core.progress import RunProgress
-from bench.core.records import TRIALS, read_rows
+from bench.core.reading import read_rows
+from bench.core.records import TRIALS
 from bench.run import session
 from bench.run.record import Run, resume
 

@@ -11,14 +11,14 @@ from bench.core.header import Inputs
 from bench.core.records import RecordError
 from bench.core.variants import Variant
 from bench.run.prepare import dry
-from bench.run.prepare.dry import Dry
+from bench.run.prepare.dry import DryRun
 
 OURS, THEIRS = "ours:net", "torchvision.models:resnet18"
 
 
-def dry_on(shape: tuple[int, int, int] | None = None) -> Dry:
+def dry_on(shape: tuple[int, int, int] | None = None) -> DryRun:
     inputs = Inputs(folder=None, shape=shape, classes=10)
-    return Dry(inputs=inputs, seed=0, environment=Environment(cpu="Made-up CPU", cores=2), cache=Path())
+    return DryRun(inputs=inputs, seed=0, environment=Environment(cpu="Made-up CPU", cores=2), cache=Path())
 
 
 @pytest.fixture

@@ -159,7 +159,7 @@ def test_what_a_link_leads_to_is_not_written(
         target.mkdir()
     (folder / name).symlink_to(target)
 
-    with pytest.raises(RecordError, match=f"'{name}' is a link, and what a link leads to is not written to"):
+    with pytest.raises(RecordError, match=f"'{name}' is a link, and bench does not write through links"):
         go_on(folder)
 
 
@@ -201,7 +201,7 @@ def test_layers_alone_write_through_no_link(
     (folder / name).symlink_to(tmp_path / "elsewhere")
     edit(folder, inputs__shape=[1, 8, 8])
 
-    with pytest.raises(RecordError, match="is a link, and what a link leads to is not written to"):
+    with pytest.raises(RecordError, match="is a link, and bench does not write through links"):
         alone.measure(Choices(), folder, None, ())
 
 

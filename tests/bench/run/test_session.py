@@ -18,7 +18,8 @@ from bench.core import records
 from bench.core.exchange.cause import Cause
 from bench.core.header import read_run
 from bench.core.progress import RunProgress
-from bench.core.records import SAMPLES, read_rows
+from bench.core.reading import read_rows
+from bench.core.records import SAMPLES
 from bench.process import child
 from bench.run import session
 from bench.run.record import resume

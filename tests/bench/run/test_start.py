@@ -13,11 +13,12 @@ from bench.cli.calls import entries_of
 from bench.core.facts import Environment
 from bench.core.header import Tree, Trees
 from bench.core.progress import RunProgress
-from bench.core.records import VARIANTS, read_rows
+from bench.core.reading import read_rows
+from bench.core.records import VARIANTS
 from bench.core.variants import UsageError
 from bench.plan.choices import Choices
 from bench.run.prepare import listing, start, trees
-from bench.run.prepare.dry import Dry
+from bench.run.prepare.dry import DryRun
 from bench.run.record import Run
 
 OLD_DRIVER = {"driver": "535.183.01", "torch": "2.14.1", "cuda": "13.0", "cores": 2, "cxx_compiler": "g++"}
@@ -34,7 +35,7 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tupl
         monkeypatch.setattr(start, "scratch_of", lambda folder: tmp_path / "scratch" / folder.name)
         base, head = (Tree(name=name, commit=None, digest="0") for name in ("base", "head"))
         monkeypatch.setattr(trees, "take", lambda _base, _scratch: Trees(base=base, head=head))
-        monkeypatch.setattr(Dry, "check_tree", lambda *_: None)
+        monkeypatch.setattr(DryRun, "check_tree", lambda *_: None)
         chosen, shown = Choices(run_id="made", **choices), StringIO()
         progress = RunProgress(Console(file=shown, width=1000))
         run = start.start(chosen, entries_of(chosen), tmp_path / "made", progress)
