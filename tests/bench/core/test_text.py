@@ -110,7 +110,7 @@ def test_a_backslash_that_was_not_stored_so_stays(field: str) -> None:
     assert field == text.restored(field)
 
 
-OLD = b't00002,1,0,V,measure,cpu-default-nchw-eager-b32,steps,error,,"it said ""no"",\nand\n\nstopped",,1.5,,,,,,,,,\n'
+OLD = b't00002,1,0,V,measure,cpu-default-nchw-eager-b32,steps,error,,"it said ""no"",\nand\n\nstopped",,1.5,,,,,,,,,,\n'
 """A record of four lines, as it was written before text was escaped, with the columns of today."""
 
 
