@@ -11,7 +11,7 @@ from bench.plan.schedule import times_steps
 def outcome(data: RunData, variant_id: str) -> tuple[str, str]:
     """Status and reason of a variant: invalid if any of its trials was, else what its pilot was.
 
-    An arm that is not ok in the pilot has no later rounds; what fails later is in `spoilt`.
+    An arm that is not ok in the pilot has no later rounds; `spoilt` says what failed later.
     """
     trials = step_trials(data, variant_id)
     invalid = trials[trials.status == "invalid"]
@@ -21,19 +21,19 @@ def outcome(data: RunData, variant_id: str) -> tuple[str, str]:
         trials = data.trials[(data.trials.variant_id == variant_id) & (data.trials.status != "ok")]
     if trials.empty:
         return "not measured", "the run ended before"
-    if (trials[trials.stage == "pilot"].status == "ok").any():  # one that the budget cut short was taken again
+    if (trials[trials.stage == "pilot"].status == "ok").any():  # a pilot that the budget cut short was repeated
         return "ok", ""
     return str(trials.iloc[0].status), str(trials.iloc[0].reason)
 
 
 def spoilt(data: RunData, variant_id: str) -> bool:
-    """Whether a trial of a complete round was not ok: those that are left may be the lucky ones."""
+    """Whether a trial of a complete round was not ok: the trials that are left may be the lucky ones."""
     trials = step_trials(data, variant_id)
     return bool((trials[trials["round"].isin(data.rounds)].status != "ok").any())
 
 
 def rounds_words(data: RunData, n: int) -> str:
-    """In how many rounds a variant was ok, and of how many if that is not all."""
+    """In how many rounds a variant was ok: `9`, `8 of 9`, or `pilot` if in none."""
     if not n:
         return "pilot"
     return str(n) if n == len(data.rounds) else f"{n} of {len(data.rounds)}"
@@ -49,7 +49,7 @@ def _times_steps(probes: str) -> bool:
 
 
 def not_gated(data: RunData, variant_id: str) -> str:
-    """Why the gate could not check what a variant computes, in words; empty if it could, or never came to it."""
+    """Why the gate could not check what a variant computes; empty if it could, or never got that far."""
     trials = step_trials(data, variant_id)
     reasons = list(trials[trials.cause == Cause.NOT_GATED].reason)
     return next(filter(None, reasons), "for no reason that is known") if reasons else ""

@@ -7,6 +7,8 @@ import typer
 
 from bench.plan.presets import PRESETS
 
+REPORTS = Path("reports")
+
 Preset = Annotated[str, typer.Option(help=f"Which variants to measure: {' or '.join(PRESETS)}.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda (or cuda:N), or all.")]
 AxisValues = Annotated[
@@ -65,7 +67,7 @@ AllowChanged = Annotated[
     bool,
     typer.Option("--allow-changed", help="With --resume: continue even if machine, software or code have changed."),
 ]
-Download = Annotated[bool, typer.Option("--download", help="Let torchvision download the data if none is found.")]
+Download = Annotated[bool, typer.Option("--download", help="Let torchvision download the data if it is missing.")]
 StoredRun = Annotated[
     str | None, typer.Argument(help="A run's folder, or its name in results/.", show_default="the newest")
 ]

@@ -1,4 +1,4 @@
-"""The work that `run` and `ab` share: the trials of a run are taken, or those that are left of one."""
+"""The work that `run` and `ab` share: it takes the trials of a run, or those that a stored run still lacks."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from bench.run.prepare.dry import try_again
 
 
 def measure(chosen: Choices, resume: str | None) -> Path:
-    """Take the trials of a new run, or what is left of one; its folder."""
+    """Take the trials of a new run, or those that the resumed run still lacks. Returns its folder."""
     progress, folder = RunProgress(Console()), None
     with refused(), one_line():
         try:
@@ -46,6 +46,6 @@ def measure(chosen: Choices, resume: str | None) -> Path:
 
 
 def model_again(chosen: Choices) -> str:
-    """The options that name a model of the user's own again, which a run is not gone on with otherwise."""
+    """The options that name the user's own model again: --resume needs them."""
     named = [f" --model {chosen.model}"] if chosen.model != DEFAULTS["model"] else []
     return "".join([*named, *(f" --axis {axis}" for axis in chosen.axes if axis.startswith("model="))])
