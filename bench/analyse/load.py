@@ -17,6 +17,7 @@ from bench.core.records import LAYERS, SAMPLES, TRIALS, VARIANTS, RecordError, f
 from bench.core.traces import STAGE
 from bench.core.variants import Variant, as_row, from_row
 from bench.plan import schedule
+from bench.plan.race import STAGE as RACE
 
 Cell = tuple[str, str, str, str, str]
 """A variant's id and the columns of CELL."""
@@ -207,7 +208,7 @@ def spreads(values: pd.DataFrame, rounds: Iterable[int]) -> dict[Cell, Interval]
     counted = values[(values.stage == "measure") & values["round"].isin(list(rounds))]
     keys = ["variant_id", *CELL]
     intervals: dict[Cell, Interval] = {}
-    for frame in (values[values.stage == "pilot"], counted):
+    for frame in (values[values.stage == "pilot"], values[values.stage == RACE], counted):
         by_round = frame.groupby([*keys, "round"], sort=False)["value"].mean().reset_index()
         for key, of_cell in by_round.groupby(keys, sort=False)["value"]:
             intervals[key] = median_interval(of_cell.to_numpy())

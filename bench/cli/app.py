@@ -17,6 +17,7 @@ from bench.cli.options import (
     Data,
     Device,
     Download,
+    Finalists,
     Lockstep,
     MemoryLimit,
     Model,
@@ -62,6 +63,7 @@ def run(
     data: Data = None,
     download: Download = False,
     memory_limit: MemoryLimit = None,
+    finalists: Finalists = None,
     lockstep: Lockstep = None,
     out: Out = RESULTS,
     reports: Reports = REPORTS,
@@ -74,8 +76,8 @@ def run(
     chosen = Choices(
         preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
         rounds=rounds, budget=budget, seed=seed, order_seed=order_seed, model=model, shape=input_, classes=classes,
-        data=data, download=download, memory_limit=memory_limit, lockstep=lockstep, out=out, run_id=run_id,
-        allow_changed=allow_changed,
+        data=data, download=download, memory_limit=memory_limit, finalists=finalists, lockstep=lockstep,
+        out=out, run_id=run_id, allow_changed=allow_changed,
     )  # fmt: skip
     places(None if resume else out, reports)
     verbs.run.run(chosen, resume, reports)

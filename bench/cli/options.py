@@ -34,6 +34,14 @@ MemoryLimit = Annotated[
         show_default="the device's; on the CPU 80 % of the available memory",
     ),
 ]
+Finalists = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="How many variants the race leaves for the rounds, per device; 0: all of them, without a race.",
+        show_default="quick: 3, else 0",
+    ),
+]
 Lockstep = Annotated[
     bool | None,
     typer.Option(

@@ -38,9 +38,7 @@ def is_over(candidates: Iterable[Variant], finalists: int) -> bool:
 
 def halved(ranked: Iterable[Variant], finalists: int) -> list[Variant]:
     """The faster half of each field, but no fewer than the finalists. The candidates come with the fastest first."""
-    return [
-        variant for field in fields(ranked) for variant in field[: max(finalists, math.ceil(len(field) / 2))]
-    ]
+    return [variant for field in fields(ranked) for variant in field[: max(finalists, math.ceil(len(field) / 2))]]
 
 
 def arms(final_arms: Sequence[Arm], candidates: Sequence[Variant], finalists: int) -> list[Arm]:

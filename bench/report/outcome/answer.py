@@ -132,8 +132,11 @@ def beyond_words(data: RunData, steps: pd.DataFrame, best: str) -> list[str]:
 
 
 def faster_in_pilot(data: RunData, steps: pd.DataFrame, best: str) -> list[Block]:
-    """The variant without rounds whose pilot was faster than the pilot of the rounds' fastest, if any."""
-    if not data.rounds:
+    """The variant without rounds whose pilot was faster than the pilot of the rounds' fastest, if any.
+
+    Nothing if there was a race: what it left behind was compared in its rounds.
+    """
+    if not data.rounds or data.run.state.candidates is not None:
         return []
     pilots = cell(data.values, "wall")
     pilots = pilots[pilots.stage == "pilot"].drop_duplicates("variant_id", keep="last").set_index("variant_id")["value"]

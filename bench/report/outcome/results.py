@@ -44,7 +44,7 @@ def variants_section(report: Report) -> Section:
             "verdict": effect.verdict_words(data, row),
             **cells.of_page(explained, row),
             "epoch": epoch_words(row),
-            "rounds": tables.rounds_words(data, row["n"]),
+            "rounds": tables.rounds_words(data, row["variant_id"], row["n"]),
         }
         for row in steps.to_dict("records")
     ]

@@ -74,7 +74,7 @@ def cells_of(data: RunData, row: Row, *, with_ratio: bool) -> dict[str, str]:
     if with_ratio:
         texts["times baseline"] = cells.with_bounds(metric("ratio"), row)
         texts["verdict"] = effect.verdict_words(data, row)
-        texts["rounds"] = tables.rounds_words(data, row["n"])
+        texts["rounds"] = tables.rounds_words(data, row["variant_id"], row["n"])
     return texts
 
 
