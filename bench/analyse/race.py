@@ -18,16 +18,20 @@ def ranking(folder: Path) -> list[str]:
 def standing(data: RunData) -> pd.Series:
     """By variant id the log of its seconds per image over the baselines' of the same round, the fastest first.
 
-    The median over the rounds of the race that the variant was in. Of a variant that was in none, from the pilot.
+    The median over the rounds of the race that the variant was in. Of a variant that was in none, from the pilot. A
+    variant that died in all of its rounds of the race is not there.
     """
     walls = cell(data.values, "wall")
     raced = relative(data, walls[walls.stage == STAGE])
-    screened = relative(data, walls[walls.stage == "pilot"])
-    return pd.concat([raced, screened[~screened.index.isin(raced.index)]]).sort_values()
+    started = data.trials.variant_id[data.trials.stage == STAGE]
+    screened = relative(data, walls[(walls.stage == "pilot") & ~walls.variant_id.isin(started)])
+    return pd.concat([raced, screened]).sort_values()
 
 
 def relative(data: RunData, walls: pd.DataFrame) -> pd.Series:
     """The logs of seconds per image, less the mean of the baselines of the same device in the same round."""
+    if walls.empty:
+        return pd.Series(dtype=float)
     variants = walls.variant_id.map(data.variants)
     batches = walls.variant_id.map(lambda variant_id: batch_of(data, variant_id))
     logs = walls.assign(
