@@ -26,8 +26,8 @@ WORDS = (
     "Brackets hold 95 % intervals over rounds. *Times baseline* is the baseline's seconds per image over "
     "the variant's, so above 1 is faster; it is taken within rounds, so it need not be the quotient of the "
     "medians beside it. *CPU* seconds (of all cores together) and minor *page faults* are per step. *Epoch* is "
-    "60,000 images: measured as a whole if it says so, else projected from the rate. Variants of the pilot "
-    "alone were measured once and get no verdict."
+    "60,000 images: measured as a whole if it says so, else projected from the rate. Variants of the "
+    "pilot or the race alone were measured once or a few times, and get no verdict."
 )
 DIED_WORDS = "A variant whose trials died in some *rounds* stays UNDECIDED and is never called the fastest."
 
