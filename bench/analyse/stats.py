@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -105,6 +105,24 @@ def shift_interval(variant: ArrayLike, controls: ArrayLike) -> Interval:
     )
 
 
+def exact_interval(variant: ArrayLike, controls: ArrayLike, error: float) -> Interval:
+    """By how much `variant` lies above `controls`; each end errs with a chance of at most `error`.
+
+    Shapes and test as for `shift_interval`, but the chance is exact: an end is the first shift that `p_above` does not
+    reject at `error`, to 1e-6. So the interval's level is 1 - 2 * error, however few the rounds.
+    NaN bounds if even an endless shift would not be rejected: (k + 1) ** -n is above `error`.
+    Raises ValueError for shapes that don't fit or values that are not finite.
+    """
+    estimate = shift_interval(variant, controls).estimate
+    v, c = np.asarray(variant, dtype=np.float64), np.asarray(controls, dtype=np.float64)
+    if math.isnan(estimate):
+        return NOTHING
+    differences = v[:, None] - c
+    lo = _exact_end(v, c, error, float(differences.min()) - 1, estimate)
+    hi = -_exact_end(-v, -c, error, -float(differences.max()) - 1, -estimate)
+    return Interval(estimate=estimate, lo=lo, hi=hi) if lo <= hi else replace(NOTHING, estimate=estimate)
+
+
 def z_of_shift(variant: Values, controls: Values, shift: float | Values) -> Values:
     """How many standard deviations the variant's aligned rank sum lies above what `shift` explains.
 
@@ -126,9 +144,14 @@ def p_above(variant: ArrayLike, controls: ArrayLike, shift: float) -> float:
     ranks = _aligned_ranks(np.asarray(variant, dtype=np.float64), np.asarray(controls, dtype=np.float64), shift)
     doubled = np.rint(2 * ranks).astype(np.int64)  # mid-ranks are halves
     over_least = doubled - doubled.min(axis=1, keepdims=True)
-    distribution: Values = np.ones(1)
-    for of_round in over_least:
-        distribution = np.convolve(distribution, np.bincount(of_round) / len(of_round))
+    distribution: Values = np.zeros(over_least.max(axis=1).sum() + 1)
+    distribution[0] = 1.0
+    end = 1
+    for of_round in over_least.tolist():
+        before, end = distribution[:end] / len(of_round), end + max(of_round)
+        distribution[:end] = 0.0
+        for rank in of_round:
+            distribution[rank : rank + len(before)] += before
     return float(distribution[over_least[:, 0].sum() :].sum())
 
 
@@ -163,3 +186,16 @@ def _cross(variant: Values, controls: Values, level: float, low: float, high: fl
         first = SHIFTS_AT_ONCE if above.all() else int(np.argmin(above))
         low, high = float(shifts[first]), float(shifts[first + 1])
     return high
+
+
+def _exact_end(variant: Values, controls: Values, error: float, low: float, high: float) -> float:
+    """The shift between `low` and `high` from which on the exact p is above `error`, to 1e-6; NaN if it is at `low`."""
+    if p_above(variant, controls, low) > error:
+        return math.nan
+    while high - low > 1e-6:
+        middle = (low + high) / 2
+        if p_above(variant, controls, middle) > error:
+            high = middle
+        else:
+            low = middle
+    return low
