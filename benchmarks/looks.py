@@ -129,6 +129,8 @@ def ended(logs: Values, effects: tuple[float, ...], looks: Looks) -> Ended:
         for case in np.flatnonzero(np.repeat(stops < INTERVALS, len(effects))):
             shift = exact_interval(variant[case], controls[case], looks.error)
             half_width[stops[case // len(effects)], case % len(effects)] = (shift.hi - shift.lo) / 2
+        if not len(going):
+            break
     return Ended(word=word, covered=covered, rounds=rounds, half_width=half_width)
 
 
@@ -200,9 +202,9 @@ def fastest_table(only: str, runs: int, seed: int) -> Iterator[str]:
         if only not in noise:
             continue
         for arms in (2, 4, 8, 16, 34):
-            draws = max(100, runs * 4 // arms) if arms > 4 else runs  # noqa: PLR2004
+            draws = max(100, runs * 4 // arms) if arms > 4 else runs
             equal, _, _ = left_out(noise, arms, np.zeros(arms), draws, seed)
-            field = 0.01 * np.arange(arms)
+            field = 0.01 * np.arange(arms, dtype=np.float64)
             ahead, size, rounds = left_out(noise, arms, field, max(100, draws // 4), seed)
             yield f"| {noise} | {arms} | {equal:.1%} | {ahead:.1%} | {size:.2f} | {rounds:.1f} |"
 

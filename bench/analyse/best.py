@@ -24,7 +24,7 @@ def fastest_set(logs: ArrayLike, error: float) -> NDArray[np.bool_]:
     Raises ValueError if `logs` has not two dimensions.
     """
     values: Values = np.asarray(logs, dtype=np.float64)
-    if values.ndim != 2:  # noqa: PLR2004
+    if values.ndim != 2:
         msg = f"needs values of shape (rounds, arms), got {values.shape}"
         raise ValueError(msg)
     left = np.flatnonzero(np.isfinite(values).all(axis=0))

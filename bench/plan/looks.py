@@ -30,7 +30,10 @@ class Looks:
 
 
 UNTIL_DECIDED = Looks(rounds=(6, 8, 10, 12, 16, 20, 24, 28), error=0.006)
-"""Six rounds are the fewest that give a verdict. 28 detect a change of 5 % in nine runs of ten if trials vary by 2 %."""
+"""Six rounds are the fewest that give a verdict.
+
+28 detect a change of 5 % in nine runs of ten if trials vary by 2 % (benchmarks/looks.py).
+"""
 
 
 def fixed(rounds: int) -> Looks:
