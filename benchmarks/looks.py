@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from bench.analyse.best import fastest_set
-from bench.analyse.stats import Values, exact_interval, p_above, z_of_shift
+from bench.analyse.stats import Values, exact_interval, p_above, p_by_signs, z_of_shift
 from bench.analyse.verdicts import DELTA_CPU
 from bench.plan.looks import UNTIL_DECIDED, Looks
 
@@ -89,11 +89,14 @@ def rejected(variant: Values, controls: Values, shift: Values, error: float) -> 
     return over
 
 
-def words(variant: Values, controls: Values, error: float) -> NDArray[np.int64]:
-    """The verdict of each case, as its exact interval gives it."""
+def words(variant: Values, controls: Values, error: float, *, signs: bool) -> NDArray[np.int64]:
+    """The verdict of each case, as its exact interval gives it; with `signs`, SLOWER and FASTER by both tests."""
     margin = np.full(len(variant), MARGIN)
     slower, not_faster = (rejected(variant, controls, shift, error) for shift in (margin, -margin))
     faster, not_slower = (rejected(-variant, -controls, shift, error) for shift in (margin, -margin))
+    for beyond, side in ((slower, 1), (faster, -1)) if signs else ():
+        for case in np.flatnonzero(beyond):
+            beyond[case] = p_by_signs(side * variant[case], side * controls[case], MARGIN) <= error
     return np.select([slower, faster, not_faster & not_slower], [SLOWER, FASTER, SAME], UNDECIDED)
 
 
@@ -108,14 +111,14 @@ class Ended:
     """NaN for runs after the first 100."""
 
 
-def ended(logs: Values, effects: tuple[float, ...], looks: Looks) -> Ended:
+def ended(logs: Values, effects: tuple[float, ...], looks: Looks, *, signs: bool = False) -> Ended:
     """Let each run go on until its end."""
     shape = (len(logs), len(effects))
     word, covered = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.bool_)
     rounds, half_width = np.zeros(len(logs), dtype=np.int64), np.full(shape, np.nan)
     going = np.arange(len(logs))
     for n in looks.rounds:
-        now = words(*cases(logs[going, :n]), looks.error).reshape(-1, len(effects))
+        now = words(*cases(logs[going, :n]), looks.error, signs=signs).reshape(-1, len(effects))
         ends = (now != UNDECIDED).all(axis=1) | (n == looks.rounds[-1])
         stops, going = going[ends], going[~ends]
         word[stops], rounds[stops] = now[ends], n
@@ -141,11 +144,11 @@ def cases(logs: Values) -> tuple[Values, Values]:
     return finalists.reshape(-1, logs.shape[1]), controls.reshape(-1, logs.shape[1], FIRST)
 
 
-def rates(noise: str, runs: int, seed: int, looks: Looks = UNTIL_DECIDED) -> dict[str, float]:
+def rates(noise: str, runs: int, seed: int, *, signs: bool = False, looks: Looks = UNTIL_DECIDED) -> dict[str, float]:
     """What the table shows of one noise."""
     rng = np.random.default_rng([seed, list(NOISES).index(noise)])
-    equal = ended(trials(noise, runs, looks.rounds[-1], EQUAL, rng), EQUAL, looks)
-    mixed = ended(trials(noise, runs, looks.rounds[-1], MIXED, rng), MIXED, looks)
+    equal = ended(trials(noise, runs, looks.rounds[-1], EQUAL, rng), EQUAL, looks, signs=signs)
+    mixed = ended(trials(noise, runs, looks.rounds[-1], MIXED, rng), MIXED, looks, signs=signs)
     return {
         "false": float(np.isin(equal.word, (SLOWER, FASTER)).any(axis=1).mean()),
         "coverage": float(min(*equal.covered.mean(axis=0), *mixed.covered.mean(axis=0))),
@@ -158,7 +161,7 @@ def rates(noise: str, runs: int, seed: int, looks: Looks = UNTIL_DECIDED) -> dic
     }
 
 
-def table(only: str, runs: int, seed: int) -> Iterator[str]:
+def table(only: str, runs: int, seed: int, *, signs: bool) -> Iterator[str]:
     """The rows of the table of runs."""
     yield (
         "| noise | false words a run | coverage at the stop | rounds, equal | rounds, mixed | SAME, equal | "
@@ -168,7 +171,7 @@ def table(only: str, runs: int, seed: int) -> Iterator[str]:
     for noise in NOISES:
         if only not in noise:
             continue
-        r = rates(noise, runs, seed)
+        r = rates(noise, runs, seed, signs=signs)
         yield (
             f"| {noise} | {r['false']:.2%} | {r['coverage']:.1%} | {r['rounds, equal']:.1f} | "
             f"{r['rounds, mixed']:.1f} | {r['same']:.1%} | {r['+5 %']:.1%} | {r['-10 %']:.1%} | {r['half-width']:.1%} |"
@@ -216,9 +219,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", metavar="WORD", help="only noises whose name has it")
     parser.add_argument("--fastest", action="store_true", help="the set of the fastest instead of the verdicts")
+    parser.add_argument("--signs", action="store_true", help="SLOWER and FASTER must pass the test by signs as well")
     chosen = parser.parse_args()
-    rows = fastest_table if chosen.fastest else table
-    for row in rows(chosen.only, chosen.runs, chosen.seed):
+    asked = (chosen.only, chosen.runs, chosen.seed)
+    for row in fastest_table(*asked) if chosen.fastest else table(*asked, signs=chosen.signs):
         print(row, flush=True)
 
 

@@ -8,7 +8,16 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from bench.analyse.stats import LEAST_ROUNDS, NOTHING, Interval, exact_interval, p_above, shift_interval, z_of_shift
+from bench.analyse.stats import (
+    LEAST_ROUNDS,
+    NOTHING,
+    Interval,
+    exact_interval,
+    p_above,
+    p_by_signs,
+    shift_interval,
+    z_of_shift,
+)
 from bench.analyse.verdicts import more_rounds
 from bench.plan.looks import UNTIL_DECIDED, fixed
 
@@ -123,6 +132,30 @@ def test_the_ends_of_an_exact_interval_are_those_of_enumeration(rounds: int, arm
         assert p_by_enumeration(logs, shift.lo - 1e-5) <= 0.05 < p_by_enumeration(logs, shift.lo + 1e-5)
         assert p_by_enumeration(-logs, -shift.hi - 1e-5) <= 0.05 < p_by_enumeration(-logs, -shift.hi + 1e-5)
         assert p_above(logs[:, 0], logs[:, 1:], 0.01) == pytest.approx(p_by_enumeration(logs, 0.01), abs=1e-12)
+
+
+@pytest.mark.parametrize("arms", [2, 3])
+def test_p_by_signs_is_that_of_enumeration(arms: int) -> None:
+    rng = np.random.default_rng(arms)
+    for shift in (-0.02, 0.0, 0.02):
+        logs = rng.normal(0, 0.02, (7, arms))
+        moved = logs - np.array([shift] + [0.0] * (arms - 1))
+        ranks = stats.rankdata(np.round(moved - np.median(moved, axis=1, keepdims=True), 12)).reshape(logs.shape)
+        own = ranks[:, 0] - ranks.mean(axis=1)
+        sums = [np.dot(signs, np.abs(own)) for signs in itertools.product((-1, 1), repeat=7)]
+        exact = np.mean(np.array(sums) >= own.sum() - 1e-9)
+
+        assert p_by_signs(logs[:, 0], logs[:, 1:], shift) == pytest.approx(exact, abs=1e-12)
+
+
+def test_signs_keep_the_error_if_the_variant_is_five_times_as_noisy() -> None:
+    """The test by ranks does not: it takes the three arms of a round for alike."""
+    logs = draws_of("normal", 3000, 12) * np.array([5, 1, 1])
+    by_signs, by_ranks = (
+        np.mean([p_of(draw[:, 0], draw[:, 1:], 0.0) <= ONCE for draw in logs]) for p_of in (p_by_signs, p_above)
+    )
+
+    assert by_signs <= most(ONCE, 3000) < by_ranks
 
 
 def test_a_smaller_error_gives_a_wider_interval() -> None:
