@@ -109,7 +109,8 @@ def exact_interval(variant: ArrayLike, controls: ArrayLike, error: float) -> Int
     """By how much `variant` lies above `controls`; each end errs with a chance of at most `error`.
 
     Shapes and test as for `shift_interval`, but the chance is exact: an end is the first shift that `p_above` does not
-    reject at `error`, to 1e-6. So the interval's level is 1 - 2 * error, however few the rounds.
+    reject at `error`, to 1e-6. So the interval's level is 1 - 2 * error, however few the rounds. (If arms tie, p may
+    waver near an end; the end is then one of those shifts.)
     NaN bounds if even an endless shift would not be rejected: (k + 1) ** -n is above `error`.
     Raises ValueError for shapes that don't fit or values that are not finite.
     """
