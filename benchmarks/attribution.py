@@ -1,7 +1,7 @@
-"""Whose time is it? Waits of known length, planted in tiny models, against the rows that they show in.
+"""Whose time is it? Waits of known length are planted in tiny models, and compared with the rows that show them.
 
-`python -m benchmarks.attribution` measures every case in real time and prints a table; the tests hold the same cases
-on a clock that only the waits move, where each row is exact.
+`python -m benchmarks.attribution` measures every case in real time and prints a table. The tests run the same cases on
+a clock that only the waits move, so each row is exact there.
 """
 
 import statistics
@@ -36,15 +36,15 @@ def step_of(model: nn.Module, clock: Clock, *, stamps: bool = True) -> dict[Owne
 
 
 def measured(case: Case, phase: str, pairs: int = PAIRS) -> tuple[float, float, float]:
-    """Seconds by which the planted row moved, the most that another moved wrongly, and closure.
+    """Seconds by which the planted row moved, the most by which another row moved wrongly, and the closure.
 
-    Medians of interleaved pairs; closure is the rows' sum over the same step without stamps.
+    They are medians of interleaved pairs. The closure is the sum of the rows over the same step without stamps.
     """
     plant, clock = Plant(spin), HostClock()
     model, planted = case.net(plant), (case.spot, phase)
     work_s = {(spot, p): WORK_S for spot in case.spots() for p in PHASES}
     slow_s = work_s | {planted: WORK_S + PLANTED_S / case.calls.get(case.spot, 1)}
-    before, behind = case.expected(work_s), case.expected(slow_s)
+    plain_s, slowed_s = case.expected(work_s), case.expected(slow_s)
     moves: dict[Owner, list[float]] = {}
     closures = []
     for _ in range(pairs):
@@ -58,12 +58,12 @@ def measured(case: Case, phase: str, pairs: int = PAIRS) -> tuple[float, float, 
             moves.setdefault(row, []).append(slowed[row] - plain[row])
         closures.append(sum(slowed.values()) / whole_s)
     moved = {row: statistics.median(values) for row, values in moves.items()}
-    wrong = {row: abs(s - behind.get(row, 0.0) + before.get(row, 0.0)) for row, s in moved.items() if row != planted}
+    wrong = {row: abs(s - slowed_s.get(row, 0.0) + plain_s.get(row, 0.0)) for row, s in moved.items() if row != planted}
     return moved[planted], max(wrong.values()), statistics.median(closures)
 
 
 def spin(seconds: float) -> None:
-    """Wait without giving the core away."""
+    """Wait without yielding the core."""
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         pass
@@ -79,8 +79,8 @@ def main() -> None:
             if phase == "backward" and case.spot in case.forward_only:
                 continue
             read_s, other_s, closure = measured(case, phase)
-            told = " | ".join(f"{1e3 * seconds:.2f}" for seconds in (PLANTED_S, read_s, other_s))
-            print(f"| {case.name} | `{case.spot}` {phase} | {told} | {closure:.3f} |", flush=True)
+            cells = " | ".join(f"{1e3 * seconds:.2f}" for seconds in (PLANTED_S, read_s, other_s))
+            print(f"| {case.name} | `{case.spot}` {phase} | {cells} | {closure:.3f} |", flush=True)
 
 
 if __name__ == "__main__":

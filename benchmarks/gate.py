@@ -1,8 +1,8 @@
-"""The numerics gate on torchvision's classifiers: what it says of honest variants, and of planted faults.
+"""The numerics gate on torchvision's classifiers: what it says of honest variants and of planted faults.
 
 .nox/env/bin/python -m benchmarks.gate                      # honest variants, eager
 .nox/env/bin/python -m benchmarks.gate --compiled           # the same, by inductor
-.nox/env/bin/python -m benchmarks.gate --faults             # a fault at a time, which the gate must find
+.nox/env/bin/python -m benchmarks.gate --faults             # one fault at a time, which the gate must detect
 .nox/env/bin/python -m benchmarks.gate --models resnet18,swin_t
 """
 
@@ -22,7 +22,7 @@ from bench.measure.validity.weights import NotGatedError
 from bench.measure.workload import Inputs, Workload, build
 
 SIDES = {"inception_v3": 96, "vit_b_16": 224}
-"""Pixels of a side, where a model does not take 64."""
+"""Pixels of a side for models that do not take 64."""
 MODELS = (
     "alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "efficientnet_v2_s", "googlenet", "inception_v3",
     "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small", "regnet_x_400mf", "regnet_y_400mf", "resnet18", "resnet50",
@@ -38,11 +38,11 @@ COMPILED = [{"precision": "default", "memory_format": "nchw"}, {"precision": "bf
 BATCH = 8
 
 Fault = Callable[[dict[str, nn.Module]], str]
-"""Plants a fault in one of the leaves; returns where, empty where there is no place for it."""
+"""Plants a fault in a leaf and returns the leaf's path; empty if no leaf can have it."""
 
 
 def main() -> None:
-    """Print a line a variant, and how many were found wrong."""
+    """Print a line a variant, and how many the gate calls wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--compiled", action="store_true")
@@ -58,37 +58,36 @@ def main() -> None:
             for fault in FAULTS if options.faults else {"": None}:
                 if fault == TF32 and axes["precision"] != "default":
                     continue
-                found = line(name, chosen, fault)
-                wrong, total = wrong + found, total + 1
-    print(f"{wrong} of {total} were found wrong")
+                wrong, total = wrong + line(name, chosen, fault), total + 1
+    print(f"{wrong} of {total} are INVALID")
 
 
 def line(name: str, axes: dict[str, str], fault: str) -> bool:
-    """Print what the gate says of a variant of a model; whether it says that it is wrong."""
+    """Print what the gate says of a variant of a model, and return whether it is INVALID."""
     side = SIDES.get(name, 64)
     # IEEE's float32 is asked for by name: a baseline that misses would be `not gated`.
     asked = axes | {"precision": "fp32" if axes["precision"] == "default" else axes["precision"]}
     variant = Variant(model=f"torchvision.models:{name}", batch_size=BATCH, **asked)  # type: ignore[arg-type]
     torch.compiler.reset()
     work = build(variant, Inputs(shape=(3, side, side)), seed=0)
-    where = FAULTS[fault](called_leaves(work)) if fault else ""
+    place = FAULTS[fault](called_leaves(work)) if fault else ""
     began = time.perf_counter()
     values, word, reason = outcome(work)
-    told = "  ".join(
+    errors = "  ".join(
         f"{values.get(f'{kind}_error', math.nan):.1e}/{values.get(f'{kind}_bound', math.nan):.1e}"
         for kind in ("score", "gradient")
     )
-    planted = f" {fault}{f' in {where}' if where else ': no place'}," if fault else ""
+    planted = f" {fault}{f' in {place}' if place else ': no place'}," if fault else ""
     print(
-        f"{name:19s} {asked['precision']} {axes['memory_format']} {axes.get('compile_mode', 'eager')}{planted} {told} "
-        f"{word} {time.perf_counter() - began:.1f} s {reason}",
+        f"{name:19s} {asked['precision']} {axes['memory_format']} {axes.get('compile_mode', 'eager')}{planted} "
+        f"{errors} {word} {time.perf_counter() - began:.1f} s {reason}",
         flush=True,
     )
     return word == "INVALID"
 
 
 def outcome(work: Workload) -> tuple[dict[str, float], str, str]:
-    """Errors and bounds, the word for them, and the reason."""
+    """Errors and bounds; the word for the outcome; the reason, empty if it passed."""
     try:
         gated = numerics.measure(work)
     except NotGatedError as error:
@@ -98,7 +97,7 @@ def outcome(work: Workload) -> tuple[dict[str, float], str, str]:
 
 
 def called_leaves(work: Workload) -> dict[str, nn.Module]:
-    """The leaves that a step calls, by path: others only lend their weights to functional code."""
+    """The leaves that a step calls, by path. Other leaves only hold weights that functional code uses."""
     called: dict[str, nn.Module] = {}
     known = leaves_of(work.trainer.model)
     handles = [
@@ -113,13 +112,13 @@ def called_leaves(work: Workload) -> dict[str, nn.Module]:
 
 
 def middle(leaves: dict[str, nn.Module], wanted: Callable[[Any], bool]) -> tuple[str, Any] | None:
-    """The leaf in the middle of those wanted, and its path."""
-    found = [(path, leaf) for path, leaf in leaves.items() if wanted(leaf)]
-    return found[len(found) // 2] if found else None
+    """The path and the leaf in the middle of those that are wanted; None if there is none."""
+    fitting = [(path, leaf) for path, leaf in leaves.items() if wanted(leaf)]
+    return fitting[len(fitting) // 2] if fitting else None
 
 
 def scaled(leaves: dict[str, nn.Module]) -> str:
-    """The output of a convolution or linear layer, times 1.01."""
+    """The output of a convolution or linear layer is multiplied by 1.01."""
     path, leaf = middle(leaves, computes) or ("", nn.Identity())
     leaf.register_forward_hook(lambda _m, _x, y: y * 1.01)
     return path
@@ -133,7 +132,7 @@ def dropped(leaves: dict[str, nn.Module]) -> str:
 
 
 def transposed(leaves: dict[str, nn.Module]) -> str:
-    """The filters of a convolution, or a square weight, the other way round."""
+    """The filters of a convolution, or a square weight, are transposed."""
     path, leaf = middle(leaves, lambda m: computes(m) and m.weight.shape[-1] == m.weight.shape[-2] > 1) or ("", None)
     if leaf is not None:
         compute_with(leaf, lambda x, weight: (x, weight.transpose(-1, -2)))
@@ -141,14 +140,14 @@ def transposed(leaves: dict[str, nn.Module]) -> str:
 
 
 def rounded_inputs(leaves: dict[str, nn.Module]) -> str:
-    """A convolution, or linear layer, in TensorFloat-32: its inputs rounded to eleven digits."""
+    """A convolution or linear layer computes in TensorFloat-32: its inputs are rounded to eleven bits."""
     path, leaf = middle(leaves, computes) or ("", nn.Identity())
     compute_with(leaf, lambda x, weight: (to_tf32(x), to_tf32(weight)))
     return path
 
 
 def other_epsilon(leaves: dict[str, nn.Module]) -> str:
-    """A norm's epsilon, a hundred times as large."""
+    """The epsilon of a norm is a hundred times as large."""
     path, leaf = middle(leaves, lambda m: hasattr(m, "eps")) or ("", None)
     if leaf is not None:
         leaf.eps *= 100
@@ -176,13 +175,13 @@ def compute_with(
 
 
 def to_tf32(x: torch.Tensor) -> torch.Tensor:
-    """The numbers rounded to ten bits behind the point, their gradient as it is."""
+    """The numbers, rounded to ten bits after the binary point; their gradient is not rounded."""
     bits = x.detach().view(torch.int32)
     rounded = ((bits + 0x1000) & ~0x1FFF).view(torch.float32)
     return x + (rounded - x.detach())
 
 
-TF32 = "TF32 where IEEE was asked"
+TF32 = "TF32 instead of IEEE"
 FAULTS: dict[str, Fault] = {
     "a layer times 1.01": scaled,
     "a gradient dropped": dropped,

@@ -1,6 +1,6 @@
 """Two ways to end the same network: NiN's global average pooling, and fully connected layers as AlexNet has them.
 
-docs/variants.md tells what they cost, and how both are measured in one run.
+docs/variants.md says what they cost, and how to measure both in one run.
 """
 
 from torch import nn
@@ -13,7 +13,7 @@ FEATURES = 384 * 5 * 5
 
 
 def global_average(in_channels: int, num_classes: int) -> nn.Module:
-    """NiN as it is: its last block has a channel a class, and each class's score is its channel's mean."""
+    """NiN as it is: its last block has one channel a class, and the mean of that channel is the score of the class."""
     return NiN(in_channels, num_classes)
 
 

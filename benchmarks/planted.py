@@ -1,4 +1,4 @@
-"""Tiny models in which each row waits as long as it is told: what benchmarks/attribution.py and the tests measure."""
+"""Tiny models in which each row waits for a given time; benchmarks/attribution.py and the tests measure them."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -18,7 +18,7 @@ SHAPE = (2, 4, 4, 4)
 
 
 class Wait(torch.autograd.Function):
-    """Waits each way. Its backward asks for what forward saved before it waits, as that of a convolution does."""
+    """Waits each way. Its backward first asks for what forward saved and then waits, as that of a convolution does."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, plant: "Plant", spot: str) -> Tensor:  # noqa: ANN401
@@ -31,7 +31,7 @@ class Wait(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
         """The gradient as it came."""
-        assert ctx.saved_tensors  # noqa: S101 - here a checkpoint computes them anew
+        assert ctx.saved_tensors  # noqa: S101 - a checkpoint computes them again here
         ctx.plant.wait(ctx.plant.delays_s.get((ctx.spot, "backward"), 0.0))
         return gradients[0], None, None
 
@@ -44,35 +44,35 @@ class Plant:
     delays_s: dict[Owner, float] = field(default_factory=dict)
 
     def at(self, spot: str, x: Tensor) -> Tensor:
-        """The input, behind the waits of a row."""
+        """The input, after the waits of a row."""
         return cast("Tensor", Wait.apply(x, self, spot))
 
     def layer(self, spot: str, give: Callable[[Tensor], Any] = lambda x: x) -> nn.Module:
-        """A layer that waits, and what it gives."""
+        """A layer that waits, then returns what `give` makes of its input."""
         return Layer(self, spot, give)
 
     def slowed(self, module: nn.Module, spot: str) -> nn.Module:
-        """A module of torch's that waits in the user's own hooks."""
+        """A module of torch's own that waits in hooks, as a user may add them."""
 
-        def behind(_module: nn.Module, _inputs: object, output: object) -> None:
+        def wait_in_backward(_module: nn.Module, _inputs: object, output: object) -> None:
             node = next(tensors(output)).grad_fn
             if node is not None:
                 node.register_hook(lambda _new, _old: self.wait(self.delays_s.get((spot, "backward"), 0.0)))
 
         module.register_forward_pre_hook(lambda _m, _x: self.wait(self.delays_s.get((spot, "forward"), 0.0)))
-        module.register_forward_hook(behind)
+        module.register_forward_hook(wait_in_backward)
         return module
 
 
 class Layer(nn.Module):
-    """A leaf that waits, then gives its input in some form."""
+    """A leaf that waits, then returns its input in some form."""
 
     def __init__(self, plant: Plant, spot: str, give: Callable[[Tensor], Any]) -> None:
         super().__init__()
         self.plant, self.spot, self.give = plant, spot, give
 
     def forward(self, x: Tensor) -> Any:  # noqa: ANN401
-        """The input, behind its waits."""
+        """The input in that form, after the waits."""
         return self.give(self.plant.at(self.spot, x))
 
 
@@ -80,7 +80,7 @@ Use = Callable[[nn.Module, Tensor], Tensor]
 
 
 class Net(nn.Module):
-    """A layer, the part that a case is about, functional code, and a layer."""
+    """A layer, the part that a case tests, functional code, and a layer."""
 
     def __init__(self, plant: Plant, part: nn.Module, use: Use) -> None:
         super().__init__()
@@ -95,20 +95,21 @@ class Net(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A model, and what it is about."""
+    """A model, its planted row, and how often each row runs."""
 
     name: str
     part: Callable[[Plant], nn.Module]
     use: Use = lambda part, x: part(x)
     spot: str = "part"
-    """The row that is planted."""
+    """The row with the planted wait."""
     calls: dict[str, int] = field(default_factory=dict)
-    """How often a step calls a layer, where that is not once."""
+    """How often a step calls a layer, for layers that it does not call once."""
     again: dict[str, int] = field(default_factory=dict)
-    """How often backward computes a row's forward anew."""
+    """How often backward computes a row's forward again."""
     forward_only: tuple[str, ...] = ()
     """The layers that have no backward."""
     around: Callable[[], Any] = nullcontext
+    """The context of the steps."""
 
     def net(self, plant: Plant) -> nn.Module:
         """The model."""
@@ -119,16 +120,16 @@ class Case:
         return list(dict.fromkeys(("first", self.spot, *self.again, *self.calls, BETWEEN, "last")))
 
     def expected(self, delays_s: dict[Owner, float]) -> dict[Owner, float]:
-        """What each row reads where nothing but the waits takes time."""
-        found = {}
+        """The seconds of each row if nothing but the waits takes time."""
+        expected_s = {}
         for (spot, phase), delay_s in delays_s.items():
             seconds = delay_s * self.calls.get(spot, 1)
             if phase == "backward" and spot in self.forward_only:
                 seconds = 0.0
             elif phase == "backward":
                 seconds += delays_s[spot, "forward"] * self.again.get(spot, 0)
-            found[spot, phase] = seconds
-        return found
+            expected_s[spot, phase] = seconds
+        return expected_s
 
 
 class Pair(NamedTuple):
@@ -160,7 +161,7 @@ class Twins(nn.Module):
 
 
 class Block(nn.Module):
-    """Two layers with functional code between and, where asked for, behind them."""
+    """Two layers with functional code between them and, with `tail`, after them."""
 
     def __init__(self, plant: Plant, *, tail: bool) -> None:
         super().__init__()
@@ -186,24 +187,24 @@ class ByName(nn.Module):
 
 
 class Waiting(nn.Module):
-    """A parametrization that waits, and gives the parameter."""
+    """A parametrization that waits, then returns the parameter."""
 
     def __init__(self, plant: Plant) -> None:
         super().__init__()
         self.plant = plant
 
     def forward(self, weight: Tensor) -> Tensor:
-        """The weight, behind its waits."""
+        """The weight, after its waits."""
         return self.plant.at("part", weight)
 
 
 def convolution() -> nn.Conv2d:
-    """A small one that keeps the shape."""
+    """A small convolution that keeps the shape."""
     return nn.Conv2d(4, 4, 3, padding=1)
 
 
 def parametrized(plant: Plant) -> nn.Module:
-    """A convolution whose weight a parametrization of the user's makes."""
+    """A convolution whose weight comes from a user's parametrization."""
     module = convolution()
     parametrize.register_parametrization(module, "weight", Waiting(plant))
     return module
@@ -215,8 +216,8 @@ def packed(part: nn.Module, x: Tensor) -> Tensor:
     return rnn.pad_packed_sequence(output, batch_first=True)[0].reshape(SHAPE)
 
 
-def untold(plant: Plant) -> nn.Module:
-    """A layer that gives nothing, and leaves its result with itself."""
+def returning_nothing(plant: Plant) -> nn.Module:
+    """A layer that returns nothing, and keeps its result as an attribute."""
 
     def keep(x: Tensor) -> None:
         layer.kept = x.detach()
@@ -225,33 +226,33 @@ def untold(plant: Plant) -> nn.Module:
     return layer
 
 
-def kept(part: nn.Module, x: Tensor) -> Tensor:
-    """What such a layer has left."""
+def with_kept(part: nn.Module, x: Tensor) -> Tensor:
+    """The input plus what such a layer has kept."""
     part(x)
     return x + part.kept  # type: ignore[operator]
 
 
 def no_grad(part: nn.Module, x: Tensor) -> Tensor:
-    """Frozen."""
+    """The input plus the part's output, which has no gradient."""
     with torch.no_grad():
         y = part(x)
     return cast("Tensor", x + y)
 
 
 def replaced(plant: Plant) -> nn.Module:
-    """A layer whose output a hook of the user's replaces."""
+    """A layer whose output a user's hook replaces."""
     layer = nn.ReLU()
     layer.register_forward_hook(lambda _m, _x, y: plant.at("part", y))
     return layer
 
 
-def giving(name: str, give: Callable[[Tensor], Any], use: Callable[[Any], Tensor]) -> Case:
-    """A layer that gives something, of which the rest takes a tensor."""
+def returning(name: str, give: Callable[[Tensor], Any], use: Callable[[Any], Tensor]) -> Case:
+    """A layer that returns what `give` makes of its input; `use` takes the tensor out of it."""
     return Case(name=name, part=lambda plant: plant.layer("part", give), use=lambda part, x: use(part(x)))
 
 
-def anew(name: str, *, tail: bool, reentrant: bool, around: Callable[[], Any] = nullcontext) -> Case:
-    """A block behind a checkpoint, which computes all of it anew."""
+def checkpoint_case(name: str, *, tail: bool, reentrant: bool, around: Callable[[], Any] = nullcontext) -> Case:
+    """A block under a checkpoint, which computes all of it again in backward."""
     return Case(
         name=name, part=lambda plant: Block(plant, tail=tail), spot="part.b", around=around,
         calls={BETWEEN: 3 if tail else 2}, again={"part.a": 1, "part.b": 1, BETWEEN: 2 if tail else 1},
@@ -260,19 +261,20 @@ def anew(name: str, *, tail: bool, reentrant: bool, around: Callable[[], Any] = 
 
 
 CASES = [
-    anew("checkpoint", tail=False, reentrant=False),
-    anew("checkpoint, functional end", tail=True, reentrant=False),
-    anew("checkpoint, no early stop", tail=False, reentrant=False, around=lambda: set_checkpoint_early_stop(False)),
-    anew("checkpoint, reentrant", tail=False, reentrant=True),
-    anew("checkpoint, reentrant, functional end", tail=True, reentrant=True),
+    checkpoint_case("checkpoint", tail=False, reentrant=False),
+    checkpoint_case("checkpoint, functional end", tail=True, reentrant=False),
+    checkpoint_case("checkpoint, no early stop", tail=False, reentrant=False,
+                    around=lambda: set_checkpoint_early_stop(False)),
+    checkpoint_case("checkpoint, reentrant", tail=False, reentrant=True),
+    checkpoint_case("checkpoint, reentrant, functional end", tail=True, reentrant=True),
     Case(name="keyword arguments only", part=ByName, spot="part.layer", calls={BETWEEN: 2}),
-    giving("a tuple", lambda x: (x, 1), lambda y: y[0]),
-    giving("a dict of lists", lambda x: {"a": [x]}, lambda y: y["a"][0]),
-    giving("a named tuple", lambda x: Pair(x, x), lambda y: y.one),
-    giving("a dataclass", Output, lambda y: y.hidden),
-    giving("an object", lambda x: SimpleNamespace(deep=SimpleNamespace(y=x)), lambda y: y.deep.y),
-    giving("a distribution", lambda x: torch.distributions.Normal(x, 1.0), lambda y: y.rsample()),
-    Case(name="nothing", part=untold, use=kept, forward_only=("part",)),
+    returning("a tuple", lambda x: (x, 1), lambda y: y[0]),
+    returning("a dict of lists", lambda x: {"a": [x]}, lambda y: y["a"][0]),
+    returning("a named tuple", lambda x: Pair(x, x), lambda y: y.one),
+    returning("a dataclass", Output, lambda y: y.hidden),
+    returning("an object", lambda x: SimpleNamespace(deep=SimpleNamespace(y=x)), lambda y: y.deep.y),
+    returning("a distribution", lambda x: torch.distributions.Normal(x, 1.0), lambda y: y.rsample()),
+    Case(name="nothing", part=returning_nothing, use=with_kept, forward_only=("part",)),
     Case(name="called three times", part=lambda p: p.layer("part"), use=lambda part, x: part(part(part(x))),
          calls={"part": 3}),
     Case(name="shared by two parents, and one never called", part=Twins, spot="part.left.0",
@@ -287,5 +289,5 @@ CASES = [
     Case(name="the output replaced by a hook", part=replaced),
     Case(name="a traced part", part=lambda p: p.slowed(
         torch.jit.trace(nn.Sequential(convolution(), nn.Tanh()), torch.ones(SHAPE)), "part")),
-    Case(name="behind an Identity", part=lambda p: nn.Sequential(p.layer("part.0"), nn.Identity()), spot="part.0"),
+    Case(name="followed by an Identity", part=lambda p: nn.Sequential(p.layer("part.0"), nn.Identity()), spot="part.0"),
 ]  # fmt: skip

@@ -41,17 +41,17 @@ def main() -> None:
         timed(f"compare of two runs, {count:,} samples", "compare", *map(str, runs), "--out", f"{scratch}/reports")
 
 
-def timed(what: str, *command: str) -> None:
+def timed(title: str, *command: str) -> None:
     """Print the seconds of a call of bench, and the most memory that any call has taken so far."""
     start = time.perf_counter()
     subprocess.run([sys.executable, "-m", "bench", *command], check=True, stdout=subprocess.DEVNULL)
     seconds = time.perf_counter() - start
     peak_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"{what}: {seconds:.1f} s, peak {peak_mib:.0f} MiB")
+    print(f"{title}: {seconds:.1f} s, peak {peak_mib:.0f} MiB")
 
 
 def generate(folder: Path, samples: int) -> int:
-    """Write a run of about so many samples; how many it has."""
+    """Write a run of about `samples` samples, and return their exact number."""
     arms: list[tuple[Variant, ArmName]] = [(v, "A" if v.is_baseline else "V") for v in VARIANTS]
     arms.append((VARIANTS[0], "A'"))
     per_trial = samples // (len(arms) * (ROUNDS + 1))
@@ -84,7 +84,7 @@ def generate(folder: Path, samples: int) -> int:
 
 
 def layer_rows(trial: dict[str, object]) -> list[dict[str, object]]:
-    """What the layers are, told by the pilot's trials."""
+    """The facts of the layers, which only the pilot's trials report."""
     if trial["round"]:
         return []
     return [

@@ -19,10 +19,10 @@ def fail(message: str) -> NoReturn:
 def main(
     context: typer.Context,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the train images.")] = 5,
-    shapes: Annotated[bool, typer.Option("--shapes", help="Print the shape behind each block, and end.")] = False,
+    shapes: Annotated[bool, typer.Option("--shapes", help="Print the shape after each block, and end.")] = False,
     data: Annotated[str | None, typer.Option(help="Folder with Fashion-MNIST's four files.")] = None,
     download: Annotated[
-        bool, typer.Option("--download", help="Let torchvision download the data if none is found.")
+        bool, typer.Option("--download", help="Let torchvision download the data if there is none.")
     ] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Images a step.")] = 128,
     limit: Annotated[int | None, typer.Option(min=1, help="Use the first N train and N test images.")] = None,
@@ -37,7 +37,7 @@ def main(
     optimizer: Annotated[str, typer.Option(help=f"{words('optimizer')} (of Adam).")] = "default",
     cudnn_benchmark: Annotated[str, typer.Option(help="on: cuDNN tries its algorithms for each shape; off.")] = "off",
     seed: Annotated[int, typer.Option(help="Of the weights, the order and the dropout.")] = 0,
-    seeds: Annotated[int, typer.Option(min=1, help="Train so many times, from seed on, and tell which learn.")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, help="Train this often, from seed on, and say how many learn.")] = 1,
 ) -> None:
     """Train Network in Network on Fashion-MNIST at 224x224 with Adam 0.002, as the notebook does."""
     from nin import command  # noqa: PLC0415 - --help must not wait for torch
@@ -64,7 +64,7 @@ def main(
 
 
 def refuse_contradictions(context: typer.Context) -> None:
-    """End with one line where an option would have no effect beside another."""
+    """End with one line if an option would have no effect beside another."""
     given = [
         name for name in context.params if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
     ]

@@ -1,4 +1,4 @@
-"""The choices that change a training's speed and not its recipe: each value by its name. No torch here."""
+"""The choices that change the speed of a training and not its recipe: each value by its name. No torch here."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ class Precision:
     """What a precision sets."""
 
     flag: str = ""
-    """What torch's float32 flags are set to, ieee or tf32; they stay as torch has them where empty."""
+    """The value of torch's float32 flags, ieee or tf32; if empty, they stay as torch has them."""
     autocast: str = ""
-    """torch's type of autocast around forward and loss; no autocast where empty."""
+    """torch's type of autocast around forward and loss; if empty, there is no autocast."""
     scaled: bool = False
     """Whether a GradScaler scales the loss."""
 
@@ -23,12 +23,12 @@ class CompileMode:
     compiles: bool = True
     mode: str | None = None
     graphs: bool = False
-    """Whether it has CUDA graphs on CUDA devices."""
+    """Whether the mode uses CUDA graphs on CUDA devices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimizer:
-    """Which of its implementations of Adam torch takes; None leaves it to torch."""
+    """Which implementation of Adam torch takes; None leaves the choice to torch."""
 
     foreach: bool | None = None
     fused: bool | None = None
@@ -42,7 +42,7 @@ PRECISIONS = {
     "fp16": Precision(autocast="float16", scaled=True),
 }
 MEMORY_FORMATS = {"nchw": "contiguous_format", "nhwc": "channels_last"}
-"""By torch's names."""
+"""torch's names, by ours."""
 COMPILE_MODES = {
     "eager": CompileMode(compiles=False),
     "inductor": CompileMode(),
@@ -64,6 +64,6 @@ CHOICES: Mapping[str, Iterable[str]] = {
 
 
 def words(name: str) -> str:
-    """The values of a choice as a sentence has them: `default, foreach or fused`."""
+    """The values of a choice as part of a sentence: `default, foreach or fused`."""
     *others, last = CHOICES[name]
     return f"{', '.join(others)} or {last}"

@@ -16,20 +16,20 @@ from nin.train import Evaluation, Setup, Trainer
 __all__ = ["DataError", "Setup", "choose_device", "find_batches", "print_shapes", "refuse_without_cuda", "train_all"]
 
 LEARNED_TIMES_CHANCE = 2
-"""A training that learned gives so many times the accuracy of guessing, at least."""
+"""A training has learned if its accuracy is more than this many times that of guessing."""
 MakeBatches = Callable[[int], tuple[Loader, Loader]]
-"""Train and test batches, the former in an order drawn from a seed."""
+"""Makes train and test batches; draws the order of the train batches from a seed."""
 
 
 def refuse_without_cuda(setup: Setup) -> None:
-    """Raise ValueError for a choice that would have no effect on a device other than CUDA's."""
+    """Raise ValueError for a choice that has an effect on CUDA devices only, if the device is another."""
     if setup.cudnn_benchmark == "on" and setup.device.type != "cuda":
         msg = f"--cudnn-benchmark on would do nothing on {setup.device}: cuDNN runs on CUDA devices only"
         raise ValueError(msg)
 
 
 def choose_device(name: str | None) -> torch.device:
-    """The named torch.device, or CUDA where there is one; ValueError where it can't be used."""
+    """The named torch.device; without a name CUDA if there is one. Raises ValueError if it can't be used."""
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
@@ -43,7 +43,7 @@ def choose_device(name: str | None) -> torch.device:
 
 
 def print_shapes() -> None:
-    """Print the notebook's table: the shape of one image's activations behind each block."""
+    """Print the notebook's table: the shape of one image's activations after each block."""
     x = torch.rand(1, 1, 224, 224)
     for name, block in NiN().named_children():
         x = block(x)
@@ -53,7 +53,7 @@ def print_shapes() -> None:
 def find_batches(
     data: str | None, loader: str, batch_size: int, limit: int | None, device: torch.device, *, download: bool
 ) -> MakeBatches:
-    """Look for the images and say which there are; what makes batches of them. DataError if they are missing."""
+    """The function that makes batches of the images, whose source it prints. Raises DataError if they are missing."""
     source = find(data, download=download)
     train_images = load(source, train=True).first(limit)
     test_images = load(source, train=False).first(limit)
@@ -66,15 +66,16 @@ def find_batches(
 
 def train_all(setup: Setup, make_batches: MakeBatches, epochs: int, seeds: Sequence[int]) -> None:
     """Train from each seed, and print how many learned if there are several."""
-    ended = [train(setup, make_batches, epochs, seed) for seed in seeds]
-    if len(ended) > 1:
-        typer.echo(share_words(ended))
+    evaluations = [train(setup, make_batches, epochs, seed) for seed in seeds]
+    if len(evaluations) > 1:
+        typer.echo(share_words(evaluations))
 
 
 def train(setup: Setup, make_batches: MakeBatches, epochs: int, seed: int) -> Evaluation:
-    """Train from a seed and print a line an epoch, whose seconds include the evaluation as the notebook's do.
+    """Train from a seed and return the last evaluation.
 
-    Behind the last one, the classes that are never predicted, if there are any; what the last evaluation gave.
+    Prints a line an epoch, whose seconds include the evaluation as the notebook's do, and after the last one the
+    classes that are never predicted, if there are any.
     """
     torch.manual_seed(seed)
     trainer = Trainer(NiN(), setup)
@@ -93,14 +94,14 @@ def train(setup: Setup, make_batches: MakeBatches, epochs: int, seed: int) -> Ev
     return test
 
 
-def share_words(ended: Sequence[Evaluation]) -> str:
+def share_words(evaluations: Sequence[Evaluation]) -> str:
     """How many of the trainings learned, and how many predict every class."""
-    chance = 1 / len(ended[0].predicted)
-    learned = sum(test.accuracy > LEARNED_TIMES_CHANCE * chance for test in ended)
-    whole = sum(not test.never_predicted for test in ended)
-    accuracies = sorted(test.accuracy for test in ended)
+    count, chance = len(evaluations), 1 / len(evaluations[0].predicted)
+    learned = sum(test.accuracy > LEARNED_TIMES_CHANCE * chance for test in evaluations)
+    whole = sum(not test.never_predicted for test in evaluations)
+    accuracies = sorted(test.accuracy for test in evaluations)
     return (
-        f"{learned} of {len(ended)} seeds learned (test acc above {LEARNED_TIMES_CHANCE * chance:.1f}, twice chance); "
-        f"{whole} of {len(ended)} predict every class; test acc from {accuracies[0]:.3f} to {accuracies[-1]:.3f}, "
+        f"{learned} of {count} seeds learned (test acc above {LEARNED_TIMES_CHANCE * chance:.1f}, twice chance); "
+        f"{whole} of {count} predict every class; test acc from {accuracies[0]:.3f} to {accuracies[-1]:.3f}, "
         f"median {median(accuracies):.3f}"
     )

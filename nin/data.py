@@ -6,7 +6,7 @@ import torch
 
 from nin.files import CLASSES, IMAGE_SIZE, RANDOM_IMAGES, DataError, Source, find, stored, subset
 
-# A worker that measures another tree asks all of these of its nin.data: older trees have no nin.files.
+# A worker that measures another tree imports all of these from that tree's nin.data: older trees have no nin.files.
 __all__ = ["CLASSES", "RANDOM_IMAGES", "DataError", "Images", "Source", "find", "load", "random_images", "subset"]
 
 
@@ -17,7 +17,7 @@ class Images:
     pixels_NCHW: torch.Tensor
     labels_N: torch.Tensor
     size: int | None = None
-    """The side to which a loader resizes them; None: as they are."""
+    """The side to which a loader resizes them, in pixels; None leaves them as they are."""
 
     def __len__(self) -> int:
         return len(self.labels_N)
@@ -30,7 +30,7 @@ class Images:
 def load(source: Source, *, train: bool) -> Images:
     """The train or the test images of a source, to be resized to 224x224.
 
-    Raises DataError where a file is not, byte for byte, Fashion-MNIST's (or the subset's).
+    Raises DataError if a file is not, byte for byte, Fashion-MNIST's (or the subset's).
     """
     pixels, labels = stored(source, train=train)
     return Images(
@@ -41,7 +41,7 @@ def load(source: Source, *, train: bool) -> Images:
 
 
 def random_images(shape: tuple[int, int, int], classes: int, seed: int, count: int = RANDOM_IMAGES) -> Images:
-    """Seeded noise of shape (C, H, W) with labels below `classes`: stands in for other data."""
+    """Seeded noise of shape (C, H, W) with labels below `classes`, in place of other data."""
     generator = torch.Generator().manual_seed(seed)
     return Images(
         pixels_NCHW=torch.randint(0, 256, (count, *shape), dtype=torch.uint8, generator=generator),

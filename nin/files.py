@@ -1,4 +1,4 @@
-"""Fashion-MNIST's files: where they are found, and whether they are what they say. Without torch."""
+"""Fashion-MNIST's files: which folder has them, and whether their content is right. Without torch."""
 
 import contextlib
 import gzip
@@ -19,7 +19,7 @@ TEST_IMAGES = "t10k-images-idx3-ubyte"
 TEST_LABELS = "t10k-labels-idx1-ubyte"
 FILES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 
-# MD5 of the unpacked files: packagers compress them anew, so the .gz differ and these do not.
+# MD5 of the unpacked files: each packager compresses them again, so the .gz files differ but their content does not.
 FULL_MD5 = {
     TRAIN_IMAGES: "f4a8712d7a061bf5bd6d2ca38dc4d50a",
     TRAIN_LABELS: "9018921c3c673c538a1fc5bad174d6f9",
@@ -40,21 +40,21 @@ DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 
 
 class DataError(Exception):
-    """The data is missing or corrupt; the text names the file or folder and the way out."""
+    """The data is missing or corrupt; the text names the file or folder, and says what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where Fashion-MNIST was found."""
+    """A folder with Fashion-MNIST's files."""
 
     name: str
-    """In words, without a path: what is printed and recorded."""
+    """In words, without a path; it is printed and recorded."""
     folder: Path
     is_subset: bool
 
 
 def cache_folder() -> Path | None:
-    """The user's cache folder of this project, which may not exist yet; None where the user has no home."""
+    """The user's cache folder of this project, which may not exist yet; None if the user has no home."""
     try:
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nin-bench"
     except RuntimeError:  # neither HOME nor an entry in passwd
@@ -64,8 +64,7 @@ def cache_folder() -> Path | None:
 def find(folder: str | Path | None = None, *, download: bool = False) -> Source:
     """The first source that has the data: a named folder, $NIN_DATA, the cache, Debian, download, subset.
 
-    Raises DataError where a folder was named (by argument or $NIN_DATA) that has no data, or where
-    the download fails.
+    Raises DataError if a named folder (by argument or $NIN_DATA) has no data, or if the download fails.
     """
     if folder is not None:
         return _named(Path(folder), "the folder named by --data")
@@ -92,7 +91,7 @@ def subset() -> Source:
 def stored(source: Source, *, train: bool) -> tuple[bytearray, bytearray]:
     """The train or the test images of a source as they are stored: a byte a pixel, and a byte a label.
 
-    Raises DataError where a file is not, byte for byte, Fashion-MNIST's (or the subset's).
+    Raises DataError if a file is not, byte for byte, Fashion-MNIST's (or the subset's).
     """
     images_name, labels_name = FILES[:2] if train else FILES[2:]
     labels = _read(source, labels_name)[8:]  # IDX: 4 bytes of magic, then 4 a dimension
@@ -100,10 +99,10 @@ def stored(source: Source, *, train: bool) -> tuple[bytearray, bytearray]:
 
 
 def _named(folder: Path, name: str) -> Source:
-    with contextlib.suppress(RuntimeError):  # no home that ~ could mean
+    with contextlib.suppress(RuntimeError):  # ~ is in the name and the user has no home
         folder = folder.expanduser()
-    if held := _holding_folder(folder):
-        return Source(name=name, folder=held, is_subset=False)
+    if holding := _holding_folder(folder):
+        return Source(name=name, folder=holding, is_subset=False)
     problem = "has no Fashion-MNIST" if folder.is_dir() else "is not a folder"
     msg = (
         f"{name}, {folder}, {problem}: it must hold {', '.join(FILES)} (or these with .gz), itself or "
@@ -120,7 +119,7 @@ def _holding_folder(folder: Path) -> Path | None:
 
 
 def _file(folder: Path, name: str) -> Path | None:
-    """The plain file before the compressed one: torchvision keeps both."""
+    """The plain file, or else the compressed one (torchvision keeps both); None if neither exists."""
     return next((p for p in (folder / name, folder / f"{name}.gz") if p.is_file()), None)
 
 
@@ -147,7 +146,7 @@ def _read(source: Source, name: str) -> bytearray:
 
 
 def _download() -> Source:
-    """Have torchvision download the data, in a process of its own: this one does without torch."""
+    """Have torchvision download the data in a process of its own, because this one works without torch."""
     cache = cache_folder()
     if cache is None:
         msg = "the download has no place to go: set HOME or XDG_CACHE_HOME to a folder that can be written"

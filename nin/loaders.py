@@ -33,7 +33,7 @@ def make_loader(
     seed: int | None = None,
     drop_last: bool = False,
 ) -> Loader:
-    """A loader of `images`: shuffled anew each epoch from `seed`, or in order where seed is None.
+    """A loader of `images`: shuffled again each epoch, from `seed`, or in order if `seed` is None.
 
     `resident` keeps the stored pixels on the device and resizes there; `notebook` runs PIL's Resize
     and ToTensor image by image in this process; `workers` does so in worker processes with pinned
@@ -116,9 +116,9 @@ class ResidentLoader:
 
 
 def unwaited(values: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """The same on a device. The host does not wait for a CUDA device to come to it, as it would without pinned memory.
+    """The values on a device. The host does not wait for a CUDA device, as it would without pinned memory.
 
-    An epoch may be a single batch, and a step that waits can't lie behind others in the device's queue.
+    An epoch may be a single batch, and a step that waits can't queue up behind a backlog on the device.
     """
     return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)
 
@@ -139,6 +139,6 @@ class BilinearResize:
         self.weights_SH = F.interpolate(eye_1HH, size=images.size, mode="linear")[0].T.contiguous()
 
     def __call__(self, pixels_NCHW: torch.Tensor) -> torch.Tensor:
-        """(N, C, H, W) -> (N, C, size, size), whole numbers from 0 to 255 both."""
+        """(N, C, H, W) -> (N, C, size, size); both hold whole numbers from 0 to 255."""
         wide_NCHS = (pixels_NCHW @ self.weights_SH.T).add_(0.5).floor_()
         return (self.weights_SH @ wide_NCHS).add_(0.5).floor_()

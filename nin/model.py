@@ -9,7 +9,7 @@ from torch import nn
 
 
 def nin_block(in_channels: int, out_channels: int, kernel_size: int, stride: int, padding: int) -> nn.Sequential:
-    """One convolution and two 1x1 convolutions, a ReLU behind each: (N, in, H, W) -> (N, out, H', W')."""
+    """One convolution and two 1x1 convolutions, a ReLU after each: (N, in, H, W) -> (N, out, H', W')."""
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding),
         nn.ReLU(),

@@ -15,7 +15,7 @@ from nin.choices import COMPILE_MODES, OPTIMIZERS, PRECISIONS
 from nin.loaders import Batch
 
 MEMORY_FORMATS: dict[str, torch.memory_format] = {
-    name: getattr(torch, found) for name, found in choices.MEMORY_FORMATS.items()
+    name: getattr(torch, torch_name) for name, torch_name in choices.MEMORY_FORMATS.items()
 }
 
 LEARNING_RATE = 0.002
@@ -43,7 +43,7 @@ class Setup:
     """Whether cuDNN tries its algorithms for each new shape, and keeps the fastest."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a value that is none of its axis."""
+        """Raise ValueError for a value that its axis does not have."""
         for name, values in choices.CHOICES.items():
             if getattr(self, name) not in values:
                 msg = f"{name} must be one of {', '.join(values)}, got {getattr(self, name)!r}"
@@ -51,11 +51,11 @@ class Setup:
 
 
 class Trainer:
-    """A model in training under one setup: the same code trains, and is measured.
+    """A model in training under one setup: the same code trains and is measured.
 
-    `model` stays as it was given (its leaves can be hooked); `forward` is what a step calls, the
-    compiled model where the setup compiles. The flags of torch for precision and cuDNN are
-    process-wide: a process holds one Trainer.
+    `model` stays as it was given, so its leaves can be hooked. A step calls `forward`, which is the
+    compiled model if the setup compiles. torch's flags for precision and cuDNN are process-wide, so
+    a process holds one Trainer.
     """
 
     def __init__(self, model: nn.Module, setup: Setup, lr: float = LEARNING_RATE) -> None:
@@ -70,7 +70,7 @@ class Trainer:
         # Small gradients vanish in float16: the loss is scaled up before backward, and steps that overflow are skipped.
         self.scaler = torch.amp.GradScaler(setup.device.type, enabled=PRECISIONS[setup.precision].scaled)
         self._mark: Mark = no_mark
-        if self.scaler.is_enabled():  # it calls the optimizer itself, whose time is its own
+        if self.scaler.is_enabled():  # it calls the optimizer itself, which is a phase of its own
             self.optimizer.register_step_pre_hook(lambda *_: self._mark("optimizer"))
             self.optimizer.register_step_post_hook(lambda *_: self._mark("scaler"))
         self.reset_totals()
@@ -116,12 +116,12 @@ class Trainer:
         self._read(loss.detach(), logits_NK.detach(), y)
 
     def _begin_graphs(self) -> None:
-        """Tell CUDA graphs, where a mode has them, that what the last step left may be overwritten."""
+        """Allow CUDA graphs, if the mode has them, to overwrite what the last step left."""
         if COMPILE_MODES[self.setup.compile_mode].graphs:
             torch.compiler.cudagraph_mark_step_begin()
 
     def _scaled(self, loss: torch.Tensor, mark: Mark) -> None:
-        """Backward and optimizer through the GradScaler, which skips the optimizer where a gradient overflowed."""
+        """Backward and optimizer through the GradScaler, which skips the optimizer if a gradient overflowed."""
         mark("scaler")
         scaled = self.scaler.scale(loss)
         mark("backward")
@@ -133,7 +133,7 @@ class Trainer:
         self.scaler.update()
 
     def optimizer_steps(self) -> int:
-        """How often the optimizer changed the weights: fewer than the steps where the GradScaler skipped some."""
+        """How often the optimizer changed the weights: fewer times than steps if the GradScaler skipped some."""
         return max((int(state["step"]) for state in self.optimizer.state.values()), default=0)
 
     def _read(self, loss: torch.Tensor, logits_NK: torch.Tensor, y_N: torch.Tensor) -> None:
@@ -148,7 +148,10 @@ class Trainer:
         self.steps += 1
 
     def epoch(self, batches: Iterable[Batch]) -> tuple[float, float]:
-        """Train once over the batches; the mean loss a batch and the accuracy meanwhile."""
+        """Train once over the batches: the mean loss a batch, and the accuracy meanwhile.
+
+        Raises ValueError if there is no batch.
+        """
         self.model.train()
         self.reset_totals()
         for x, y in batches:
@@ -160,7 +163,7 @@ class Trainer:
 
     @torch.no_grad()
     def evaluate(self, batches: Iterable[Batch]) -> "Evaluation":
-        """How the model, in eval mode, does on the batches."""
+        """How the model does on the batches in eval mode. Raises ValueError if there is no batch."""
         self.model.eval()
         correct, images = torch.zeros((), dtype=torch.long, device=self.setup.device), 0
         predicted_K: torch.Tensor | int = 0
@@ -182,41 +185,41 @@ class Trainer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """How a model does on images that it was not trained on."""
+    """How a model does on the images of an evaluation."""
 
     accuracy: float
     predicted: tuple[int, ...]
-    """How many images were given each class."""
+    """The number of images that the model puts in each class."""
 
     @property
     def never_predicted(self) -> list[int]:
-        """The classes that no image was given."""
+        """The classes into which the model puts no image."""
         return [k for k, count in enumerate(self.predicted) if not count]
 
 
 def set_precision(precision: str) -> None:
     """Set torch's process-wide float32 flags as the precision asks: IEEE for fp32, TF32 for tf32.
 
-    By the older calls first, which torch's own compiler still reads (and refuses to read where the
-    newer flags disagree), then by the newer ones, which tell convolutions and matrix products apart.
+    The older calls come first: torch's own compiler still reads them, and refuses to if the newer flags
+    disagree. Then come the newer flags, which are separate for convolutions and matrix products.
     """
     flag = PRECISIONS[precision].flag
     if not flag:
         return
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that the older calls are deprecated
+        warnings.simplefilter("ignore")  # the older calls are deprecated
         torch.set_float32_matmul_precision("highest" if flag == "ieee" else "high")
         torch.backends.cudnn.allow_tf32 = flag == "tf32"
     cudnn: Any = torch.backends.cudnn
     for holder in (torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn):
         holder.fp32_precision = flag
-    if flag == "ieee":  # TF32 is CUDA's alone; oneDNN has its own switches
+    if flag == "ieee":  # tf32 is for CUDA only; oneDNN has its own flags
         torch.backends.mkldnn.matmul.fp32_precision = flag  # type: ignore[attr-defined]
         torch.backends.mkldnn.conv.fp32_precision = flag  # type: ignore[attr-defined]
 
 
 def compiled(model: nn.Module, compile_mode: str) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The model as a step calls it: itself, or compiled for one fixed shape."""
+    """The model as a step calls it: as it is, or compiled for one fixed shape."""
     asked = COMPILE_MODES[compile_mode]
     if not asked.compiles:
         return model

@@ -1,1 +1,1 @@
-"""What everyone may know: names, records, text. Frozen or pure; it imports nothing of bench but itself."""
+"""What everyone may know: names, records, text. All of it is frozen or pure, and imports nothing else of bench."""

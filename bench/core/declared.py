@@ -1,4 +1,4 @@
-"""Imported first by `python -m bench`: ends it with one line and exit code 4 where a declared package is missing."""
+"""Ends `python -m bench` with one line and exit code 4 if a declared package is missing: it is imported first."""
 
 import sys
 from importlib.util import find_spec
@@ -14,7 +14,7 @@ PACKAGES = {
 
 
 def missing() -> list[str]:
-    """The declared packages that this Python does not find; none is imported."""
+    """The declared packages that this Python lacks; none is imported."""
     return [package for package, module in PACKAGES.items() if find_spec(module) is None]
 
 

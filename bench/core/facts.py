@@ -1,4 +1,4 @@
-"""What run.json holds of the machine and its software, and the ranges that its values may have."""
+"""The facts of the machine and its software in run.json, and the ranges of their values."""
 
 from typing import Annotated
 
@@ -11,36 +11,36 @@ Name = Annotated[str, Meta(min_length=1, max_length=1000)]
 Number = Annotated[float, Meta(ge=0, le=1e18)]
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 Count = Annotated[int, Meta(ge=0, le=2**31)]
-Some = Annotated[int, Meta(ge=1, le=2**31)]
+PositiveCount = Annotated[int, Meta(ge=1, le=2**31)]
 Bytes = Annotated[int, Meta(ge=0, le=2**62)]
 
 
 class CudaDevice(Struct, frozen=True, kw_only=True):
-    """A CUDA device as it was found."""
+    """A CUDA device as the run began."""
 
     name: Word
     memory_bytes: Bytes
-    """Of a MIG slice its own."""
+    """For a MIG slice, the slice's own."""
     capability: tuple[Count, Count] = (0, 0)
     multiprocessors: Count | None = None
     power_limit_w: Number | None = None
-    """As it is enforced."""
+    """The limit that the driver enforces."""
     max_sm_clock_hz: Number | None = None
     mig: bool | None = None
-    """Whether the GPU is cut into slices."""
+    """Whether the GPU is divided into slices."""
 
 
 class Environment(Struct, frozen=True, kw_only=True):
-    """The machine and its software; None for what it did not tell."""
+    """The machine and its software; None for what is unknown."""
 
     cpu: Word | None = None
-    cores: Some | None = None
-    """The threads that can run all the time: the least of affinity mask, cpuset and quota."""
-    affinity_cores: Some | None = None
+    cores: PositiveCount | None = None
+    """How many threads can run all the time: the smallest of affinity mask, cpuset and quota."""
+    affinity_cores: PositiveCount | None = None
     cpu_quota: Positive | None = None
-    """CPU seconds a second that the control groups grant."""
+    """CPU seconds per second that the control groups grant."""
     memory_bytes: Bytes | None = None
-    """The machine's, or the limit of the control groups where that is less."""
+    """The machine's memory, or the limit of the control groups if that is less."""
     memory_limit_bytes: Bytes | None = None
     memory_available_bytes: Bytes | None = None
     page_bytes: Annotated[int, Meta(ge=1, le=2**40)] | None = None
@@ -50,40 +50,40 @@ class Environment(Struct, frozen=True, kw_only=True):
     huge_pages: Word | None = None
     governor: Word | None = None
     tcmalloc: Word | None = None
-    """The library, as runs had it before there were `libraries`."""
+    """The library in runs from before `libraries` existed."""
     libraries: dict[Word, Word] = {}
-    """Those that variants load first and that are there, by the value of an axis that asks for one."""
+    """The files of the installed libraries that variants load first, by the name of the value that asks for one."""
     cxx_compiler: Word | None = None
     c_compiler: Word | None = None
     python: Word | None = None
     python_headers: bool | None = None
-    """Whether Python.h is there, for which Triton looks."""
+    """Whether Python.h is there: Triton needs it."""
     torch: Word | None = None
     torchvision: Word | None = None
-    torch_threads: Some | None = None
+    torch_threads: PositiveCount | None = None
     onednn: bool | None = None
     cpu_capability: Word | None = None
     cpu_half: Word | None = None
     cuda: Word | None = None
     """The version that torch is built for."""
     driver: Word | None = None
-    """NVIDIA's."""
+    """The version of NVIDIA's driver."""
     triton: Word | None = None
     cudnn: Count | None = None
     cudnn_benchmark: bool | None = None
     cudnn_deterministic: bool | None = None
     cuda_architectures: list[Word] = []
-    """For which torch has kernels."""
+    """The architectures that torch has kernels for."""
     cuda_devices: list[CudaDevice] = []
     gpu_processes: list[Count] = []
-    """How many other processes used each CUDA device as the run began."""
+    """How many other processes used each CUDA device when the run began."""
     commit: Word | None = None
     code: Word | None = None
     """A digest of the code that measures."""
     variables: dict[Word, Text] = {}
 
     def facts(self) -> dict[str, object]:
-        """What is known, by name; each library by its own."""
+        """The known facts by name; each library has an entry of its own."""
         facts: dict[str, object] = msgspec.to_builtins(self)
         del facts["libraries"]
         facts |= {name: file for name, file in self.libraries.items() if facts.get(name) is None}

@@ -1,7 +1,7 @@
-"""run.json as typed records: decoded once, with ranges, by whoever reads a run.
+"""run.json as typed records: whoever reads a run decodes it once, and msgspec checks types and ranges meanwhile.
 
-msgspec holds the types and the ranges in one place, checks both while it decodes, tells the key that is wrong, and
-needs no other package. What a file holds is data: none of it is a path to write, or a program or library to load.
+msgspec names the key that is wrong and needs no other package. What a file holds is data: none of it is a path to
+write, or a program or library to load.
 """
 
 import math
@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from bench.core.facts import Bytes, Count, Environment, Positive, Some, Text, Word
+from bench.core.facts import Bytes, Count, Environment, Positive, PositiveCount, Text, Word
 from bench.core.migrations.run_json import migrated
 from bench.core.records import (
     READABLE,
@@ -39,52 +39,52 @@ PresetName = Literal["look", "quick", "full"]
 Status = Literal["running", "complete", "interrupted", "failed"]
 Ended = Literal["rounds", "budget", "interrupted", "an error"]
 MemoryLimits = dict[Literal["cpu", "cuda"], Bytes | None]
-"""By kind of device, the bytes that a batch may take; None for all that there are."""
+"""The bytes that a batch may take, by kind of device; None for all that the device has."""
 
 
 class Data(Struct, frozen=True, kw_only=True):
-    """What the trials were fed, in words, and how many train images it has."""
+    """The data of the trials in words, and its number of train images."""
 
     name: Word
     is_subset: bool
-    train_images: Some
+    train_images: PositiveCount
 
 
 class Inputs(Struct, frozen=True, kw_only=True):
-    """What the trials are fed: a folder (None: the subset in the package), or images of a shape."""
+    """The data of the trials: a folder (None for the subset in the package), or random images of a shape."""
 
     folder: Word | None
-    shape: tuple[Some, Some, Some] | None
-    classes: Some
+    shape: tuple[PositiveCount, PositiveCount, PositiveCount] | None
+    classes: PositiveCount
 
 
 class PilotCounts(Struct, frozen=True, kw_only=True):
     """How many samples a pilot takes."""
 
-    plain: Some
+    plain: PositiveCount
     stamped: Count
 
 
 class Counts(Struct, frozen=True, kw_only=True):
-    """How many steps a trial of a variant takes. ValueError if it would measure nothing."""
+    """How many steps a trial of a variant takes. Raises ValueError if it would measure nothing."""
 
     warmup: Count = 0
-    """Steps between the first one and the plain ones."""
-    plain: Some = 1
+    """Steps between the first step and the plain samples."""
+    plain: PositiveCount = 1
     """Plain samples."""
-    iterations: Some = 1
+    iterations: PositiveCount = 1
     """Steps that a plain sample averages: more than one if a step is short."""
     stamped: Count = 0
     """Stamped samples."""
-    turns: Some = 1
-    """Steps that a sample of either kind averages at least, and a whole number of times: as many as there are workers
-    if steps wait for them. Workers that began together end together, and their batches come in bursts."""
+    turns: PositiveCount = 1
+    """A sample of either kind averages a multiple of this many steps. If steps wait for a loader's workers, it is the
+    number of workers: those that began together end together, so their batches come in bursts."""
     varied: bool = False
-    """Whether the model's path differs from step to step: a stamped sample then averages as many steps as a plain one.
+    """Whether the model's path differs between steps. If so, a stamped sample averages as many steps as a plain one.
     """
 
     def __post_init__(self) -> None:
-        """Raise ValueError if nothing would be measured."""
+        """Raises ValueError if nothing would be measured."""
         if min(self.plain, self.iterations, self.turns) < 1 or self.warmup < 0 or self.stamped < 0:
             msg = f"a trial needs at least one plain sample of one step, got {self}"
             raise ValueError(msg)
@@ -95,13 +95,13 @@ class Counts(Struct, frozen=True, kw_only=True):
         return self.iterations if self.varied else self.turns
 
     def in_turns(self, turns: int) -> "Counts":
-        """The same, but a sample averages whole turns of this many steps, and at least the turns it had."""
+        """The same counts, but a sample averages a multiple of this many steps, or of `self.turns` if that is more."""
         turns = max(turns, self.turns)
         return replace(self, iterations=turns * math.ceil(self.iterations / turns), turns=turns)
 
 
 class Flagged(Struct, frozen=True, kw_only=True):
-    """A cell of `ab` that fresh rounds decide about, with the word that the first ones gave it."""
+    """A cell of `ab` that looked changed in the first rounds, with the flag they gave it: fresh rounds decide."""
 
     variant_id: VariantId
     scope: Literal["step", "phase", "layer"]
@@ -111,14 +111,18 @@ class Flagged(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What is to be measured, as the call declared it."""
+    """What the call asked to measure."""
 
-    rounds: Some
+    rounds: PositiveCount
     budget_s: Seconds | None
     verdicts: bool
     pilot_counts: PilotCounts
     pilot_only: list[VariantId]
     memory_limit_bytes: MemoryLimits
+    finalists: PositiveCount | None = None
+    """How many candidates of a device and model the race leaves for the rounds; None if there is no race."""
+    lockstep: list[Literal["cpu", "cuda"]] = []
+    """The kinds of device on which the trials of a round take turns step by step; on others they run one by one."""
 
     def limit_bytes(self, variant: Variant) -> int | None:
         """The bytes that a batch of a variant may take; None for all that the device has."""
@@ -126,19 +130,21 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 
 class Learned(Struct, frozen=True, kw_only=True):
-    """What the trials told of those to come, by the variant's id."""
+    """What the trials so far showed that later ones need, by the variant's id."""
 
     step_s: dict[VariantId, Positive] = {}
     trial_s: dict[VariantId, Seconds] = {}
-    """What a trial of steps should take in a round."""
+    """How long a trial of steps should take in a round."""
+    peak_bytes: dict[VariantId, Bytes] = {}
+    """The peak memory that a trial of steps takes on the variant's device."""
     counts: dict[VariantId, Counts] = {}
-    tried: dict[VariantId, list[tuple[Some, Bytes | None]]] = {}
-    """The batches that were tried, each with its peak of memory; None if it did not fit."""
-    largest: dict[VariantId, Some] = {}
-    beyond_index: dict[VariantId, Some] = {}
-    """The least batch that was tried and has more elements than torch's indices of 32 bits count."""
+    tried: dict[VariantId, list[tuple[PositiveCount, Bytes | None]]] = {}
+    """The batch sizes that were tried, each with its peak memory in bytes; None if it did not fit."""
+    largest: dict[VariantId, PositiveCount] = {}
+    beyond_index: dict[VariantId, PositiveCount] = {}
+    """The smallest batch that was tried and has more elements than torch's 32-bit indices can count."""
     predicted_s: Seconds | None = None
-    """What the whole run should take; 0 for a run that was gone on with, whose time can't be predicted."""
+    """How long the whole run should take; 0 if it was resumed, because then the time can't be predicted."""
 
 
 class State(Struct, frozen=True, kw_only=True):
@@ -147,11 +153,13 @@ class State(Struct, frozen=True, kw_only=True):
     status: Status
     arms: list[tuple[VariantId, ArmName]] = []
     """The arms of every round."""
+    candidates: list[VariantId] | None = None
+    """Who is left of the race, the fastest first; None before its first round."""
     flagged: list[Flagged] | None = None
     finished_at: Instant | None = None
     ended_because: Ended | None = None
     changed: list[Text] = []
-    """What had changed of machine, software or code when the run was gone on with, in words."""
+    """What of machine, software or code had changed when the run was resumed, in words."""
 
 
 class Tree(Struct, frozen=True, kw_only=True):
@@ -163,22 +171,22 @@ class Tree(Struct, frozen=True, kw_only=True):
 
 
 class Trees(Struct, frozen=True, kw_only=True):
-    """The code trees of `ab`: `head` is held against `base`."""
+    """The code trees of `ab`: `head` is compared with `base`."""
 
     base: Tree
     head: Tree
 
 
 class Header(Struct, frozen=True, kw_only=True):
-    """run.json. The name of a run is its folder's: the file's own is kept for a reader's sake alone."""
+    """run.json. A run's name is its folder's name: `run_id` stands in the file for a reader alone."""
 
     schema_version: int = SCHEMA_VERSION
-    """As the file was written."""
+    """The schema in which the file was written."""
     kind: Kind
     run_id: Word
     command: Text
     seed: Seed
-    """Of weights and batches."""
+    """Seed of weights and batches."""
     preset: PresetName | None
     started_at: Instant
     data: Data
@@ -189,9 +197,9 @@ class Header(Struct, frozen=True, kw_only=True):
     environment: Environment
     trees: Trees | None = None
     order_seed: Seed | None = None
-    """Of the order of trials; None where that is `seed` too."""
+    """Seed of the order of trials; None if it is `seed` too."""
     by_nox: bool | None = None
-    """Whether nox began the run; None for a run that does not tell."""
+    """Whether nox began the run; None if the file does not say."""
 
     @property
     def order(self) -> int:
@@ -199,18 +207,20 @@ class Header(Struct, frozen=True, kw_only=True):
         return self.seed if self.order_seed is None else self.order_seed
 
     def variant_ids(self) -> set[str]:
-        """Every id of a variant that the record names."""
+        """The ids of all variants that the record names."""
         learned, state = self.learned, self.state
         named = {variant_id for variant_id, _ in state.arms} | {cell.variant_id for cell in state.flagged or ()}
-        by_id = (learned.step_s, learned.trial_s, learned.counts, learned.tried, learned.largest, learned.beyond_index)
-        return named.union(self.plan.pilot_only, *by_id)
+        named.update(state.candidates or ())
+        times = (learned.step_s, learned.trial_s)
+        sizes = (learned.peak_bytes, learned.tried, learned.largest, learned.beyond_index)
+        return named.union(self.plan.pilot_only, learned.counts, *times, *sizes)
 
 
 def read_run(folder: Path) -> Header:
-    """The record of run.json, named as its folder is.
+    """The record of run.json, with the folder's name as its `run_id`.
 
-    Raises RecordError with file, key, what was found and what was expected, if it is missing, damaged, or of
-    another schema version.
+    Raises RecordError if the file is missing, damaged, or of another schema version. It names file, key, the value and
+    what was expected.
     """
     path = folder / RUN_FILE
     try:
@@ -236,19 +246,19 @@ def read_run(folder: Path) -> Header:
 
 
 def decoded(raw: object, path: Path) -> Header:
-    """The record of a JSON object; RecordError names the key that is wrong, with the file at `path`."""
+    """The record of a JSON object. Raises RecordError with the file at `path` and the wrong key."""
     try:
         return msgspec.convert(raw, Header)
     except msgspec.ValidationError as error:
-        expected, _, where = str(error).partition(" - at `")
-        keys = where.strip("`").removeprefix("$").lstrip(".")
-        found, wanted = found_words(_value_at(raw, keys)), shortened(expected, MOST_OF_A_REASON)
-        msg = f"{path}: {keys or 'the file'}: found {found}: {wanted}"
+        expected, _, place = str(error).partition(" - at `")
+        keys = place.strip("`").removeprefix("$").lstrip(".")
+        value, wanted = found_words(_value_at(raw, keys)), shortened(expected, MOST_OF_A_REASON)
+        msg = f"{path}: {keys or 'the file'}: found {value}: {wanted}"
         raise RecordError(msg) from error
 
 
 def _value_at(raw: object, keys: str) -> object:
-    """What stands at a key such as `plan.arms[0][1]`; of a value somewhere in a table, the table."""
+    """The value at a key such as `plan.arms[0][1]`; for a value somewhere in a table, the table."""
     for key, index in re.findall(r"([^.\[\]]+)|\[([^\]]+)\]", keys):
         if isinstance(raw, dict) and key in raw:
             raw = raw[key]
@@ -260,20 +270,20 @@ def _value_at(raw: object, keys: str) -> object:
 
 
 def check_known(header: Header, folder: Path, known: set[str]) -> None:
-    """RecordError where run.json names a variant that variants.csv has not."""
+    """Raises RecordError if run.json names a variant that variants.csv does not have."""
     if unknown := sorted(header.variant_ids() - known):
         msg = f"{folder / RUN_FILE}: found the variant {found_words(unknown[0])}, expected one of {VARIANTS.name}"
         raise RecordError(msg)
 
 
 def encoded(header: Header) -> str:
-    """run.json of a record, in today's schema; what UTF-8 can't hold is escaped."""
+    """The text of run.json in today's schema; what UTF-8 can't hold is escaped."""
     whole = _storable(msgspec.to_builtins(replace(header, schema_version=SCHEMA_VERSION)))
     return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode() + "\n"
 
 
 def _storable(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """A JSON value, its texts as a file can hold them."""
+    """A JSON value with its texts as a file can hold them."""
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, dict):

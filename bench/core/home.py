@@ -1,4 +1,4 @@
-"""Folders of the user's own: the home, if there is one, what stands in where it can't be written, and what to set."""
+"""The user's own folders: the home, and the temporary folder that replaces it if it can't be written."""
 
 import contextlib
 import os
@@ -11,16 +11,16 @@ from bench.core.variants import UsageError
 
 
 def home() -> Path | None:
-    """The user's home folder; None where nothing names one, or what names it is no folder of a user's own."""
+    """The user's home folder; None if nothing names one, or if it is `/` or a relative path."""
     try:
-        found = Path.home()
+        folder = Path.home()
     except RuntimeError:  # neither HOME nor an entry in passwd
         return None
-    return found if found.is_absolute() and len(found.parts) > 1 else None
+    return folder if folder.is_absolute() and len(folder.parts) > 1 else None
 
 
 def temporary() -> Path:
-    """The folder for temporary files; UsageError where none can be written."""
+    """The folder for temporary files. Raises UsageError if none can be written."""
     try:
         return Path(tempfile.gettempdir())
     except OSError as error:
@@ -29,15 +29,15 @@ def temporary() -> Path:
 
 
 def private() -> Path:
-    """A folder of this user's alone among the temporary files, made if need be.
+    """A temporary folder of this user's alone, made if it is missing.
 
-    UsageError where it is not safe to use.
+    Raises UsageError if it is not safe to use.
     """
     folder = temporary() / f"nin-bench-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()  # not stat: a link may lead to what others write
-        own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+        status = folder.lstat()  # not stat: a link may lead to what others write
+        own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077
     except OSError:
         own = False
     if not own:  # compiled code is kept here, and run
@@ -47,13 +47,13 @@ def private() -> Path:
 
 
 def without_home(text: str) -> str:
-    """The text with the user's home folder as `~`: no user's name in a record."""
+    """The text with `~` for the user's home folder: no record has a user's name."""
     own = home()
     return re.sub(rf"{re.escape(str(own))}(?![\w.-])", "~", text) if own else text
 
 
 def settle() -> None:
-    """Have matplotlib keep its files where it can, if it could not in the home; it warns at length otherwise."""
+    """Sets matplotlib's folder to a private one if the home can't be written: it would warn at length."""
     bases = {"XDG_CONFIG_HOME": ".config", "XDG_CACHE_HOME": ".cache"}
     own = home()
     usual = [os.environ.get(name) or (own and own / folder) for name, folder in bases.items()]
@@ -64,13 +64,13 @@ def settle() -> None:
 
 
 def can_be_written(folder: Path) -> bool:
-    """Whether files can be put into a folder, which may have to be made first."""
+    """Whether files can be written to a folder, which may have to be made first."""
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
 def check(folder: Path, option: str) -> None:
-    """UsageError where an option's folder can't be written."""
+    """Raises UsageError if an option's folder can't be written."""
     if not can_be_written(folder):
         msg = f"{folder} can't be written: name another folder by {option}"
         raise UsageError(msg)

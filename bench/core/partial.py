@@ -1,4 +1,4 @@
-"""How far a variant took effect: of what it asks of the layers, how many did so. No torch and no pandas here."""
+"""How far a variant took effect: how many layers did what it asks. No torch and no pandas here."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from bench.core.axes.precision import PRECISION
 from bench.core.variants import Variant
 
 IMAGE_LAYERS = ("Conv", "BatchNorm", "MaxPool", "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool", "ReLU")
-"""Leaves whose output must keep the format; others, such as a LayerNorm over channels, may permute."""
+"""Leaves whose output must keep the memory format; others, such as a LayerNorm over channels, may permute."""
 COMPUTING_LAYERS = ("Conv", "Linear")
-"""Leaves that compute in the type that was asked for; under autocast others choose theirs."""
+"""Leaves that compute in the requested type; under autocast others choose their own."""
 EITHER = "both"
-"""The format of a shape that lies the same way in both, which tells nothing."""
+"""The format if a shape lies in memory the same way in both: it shows nothing."""
 WEIGHTS_GOT, WEIGHTS_OF = "weights_as_asked", "weights_that_tell"
-"""The metrics of a trial that tell of its parameters: layers.csv tells of outputs."""
+"""The metrics of a trial for its parameters: layers.csv has its outputs."""
 
 Facts = Mapping[str, Any]
-"""What a layer is and gave: a row of layers.csv."""
+"""What a layer is and returned: a row of layers.csv."""
 
 
-class What(StrEnum):
-    """What is counted."""
+class Counted(StrEnum):
+    """The kinds of things that a Share counts."""
 
     COMPUTING = "computing layers"
     OUTPUTS = "image layers' outputs"
@@ -33,51 +33,53 @@ class What(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """Of so many things that tell, how many are as the variant asks."""
+    """How many outputs, gradients or weights are as the variant asks, of those that can show it."""
 
-    what: What
+    counted: Counted
     asked: str
-    """nchw, nhwc, or the name of a type."""
+    """What the variant asks for: nchw, nhwc, or the name of a type."""
     got: int
+    """How many are as asked."""
     of: int
+    """How many can show it."""
 
     @property
     def whole(self) -> bool:
-        """Whether all are as asked, or nothing tells."""
+        """Whether all are as asked, or none can show it."""
         return self.got >= self.of
 
     @property
     def none(self) -> bool:
-        """Whether the variant did not take effect at all. Gradients alone do not show that: the outputs do."""
-        return self.what is not What.GRADIENTS and not self.got and self.of > 0
+        """Whether the variant took no effect at all. Gradients do not show that: outputs do."""
+        return self.counted is not Counted.GRADIENTS and not self.got and self.of > 0
 
     @property
     def words(self) -> str:
         """`14 of 15 gradients as nhwc`, `39 of 40 computing layers in bfloat16`."""
-        preposition = "in" if self.what is What.COMPUTING else "as"
-        return f"{self.got or 'none'} of {self.of} {self.what} {preposition} {self.asked}"
+        preposition = "in" if self.counted is Counted.COMPUTING else "as"
+        return f"{self.got or 'none'} of {self.of} {self.counted} {preposition} {self.asked}"
 
 
 def shares(variant: Variant, layers: Iterable[Facts]) -> list[Share]:
-    """What the layers show of the variant's precision and of its memory format.
+    """What the layers show of the variant's precision and memory format.
 
-    Nothing is asked of the default format: it is torch unasked, whatever a model makes of it.
+    The default format asks nothing: it is torch's own, and the model may do with it what it wants.
     """
     rows, asked = list(layers), variant.memory_format
-    found = [_computing(PRECISION.value(variant.precision).computed_in, rows)]
+    effects = [_type_share(PRECISION.value(variant.precision).computed_in, rows)]
     if asked != MEMORY_FORMAT.default:
         images = [row for row in rows if row["type"].startswith(IMAGE_LAYERS)]
         outputs, gradients = ([row[name] for row in images] for name in ("memory_format", "gradient_format"))
-        found += [lying(What.OUTPUTS, asked, outputs), lying(What.GRADIENTS, asked, gradients)]
-    return found
+        effects += [format_share(Counted.OUTPUTS, asked, outputs), format_share(Counted.GRADIENTS, asked, gradients)]
+    return effects
 
 
-def _computing(asked: str, rows: list[Facts]) -> Share:
+def _type_share(asked: str, rows: list[Facts]) -> Share:
     types = [row["dtype"] for row in rows if row["dtype"] and row["type"].startswith(COMPUTING_LAYERS)]
-    return Share(what=What.COMPUTING, asked=asked, got=types.count(asked), of=len(types))
+    return Share(counted=Counted.COMPUTING, asked=asked, got=types.count(asked), of=len(types))
 
 
-def lying(what: What, asked: str, formats: Iterable[str]) -> Share:
-    """How many of these formats are the one asked for; those that fit either, and those of no image, are left out."""
-    telling = [found for found in formats if found not in (EITHER, "")]
-    return Share(what=what, asked=asked, got=telling.count(asked), of=len(telling))
+def format_share(counted: Counted, asked: str, formats: Iterable[str]) -> Share:
+    """How many of these formats are the requested one; formats that fit both, or of no image, are left out."""
+    distinct = [each for each in formats if each not in (EITHER, "")]
+    return Share(counted=counted, asked=asked, got=distinct.count(asked), of=len(distinct))

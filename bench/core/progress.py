@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: one line that is redrawn in a terminal, plain lines elsewhere.
+"""What a person sees during a run: one line that is redrawn in a terminal, plain lines elsewhere.
 
 Nothing is drawn while a trial runs: drawing takes time from what is measured.
 """
@@ -10,7 +10,7 @@ from rich.text import Text
 from bench.core.text import MOST_OF_A_LINE, shortened
 
 MOST_OF_A_BAR = 120
-"""Letters in front of the bar."""
+"""The most letters in front of the bar."""
 
 
 def duration(seconds: float) -> str:
@@ -22,7 +22,7 @@ def duration(seconds: float) -> str:
 
 
 def say(console: Console, text: str) -> None:
-    """Print a line as it is: no markup, no emoji, and nothing that steers the terminal."""
+    """Prints a line as it is: no markup, no emoji, and nothing that controls the terminal."""
     console.print(Text(shortened(text, MOST_OF_A_LINE)), soft_wrap=True)
 
 
@@ -43,22 +43,22 @@ class RunProgress:
         self._task = self._bar.add_task("", total=None, left="")
         self._drawn = console.is_terminal
 
-    def before(self, what: str, done: int, total: int, left_s: float) -> None:
-        """A trial begins: `what` in words, with the trials done, all planned and the seconds left."""
+    def before(self, title: str, done: int, total: int, left_s: float) -> None:
+        """Shows that a trial begins: its title, how many trials are done and planned, and the seconds left."""
         left = f"about {duration(left_s)} left"
         if self._drawn:
             self._bar.start()
-            shown = shortened(what, MOST_OF_A_BAR)
+            shown = shortened(title, MOST_OF_A_BAR)
             self._bar.update(self._task, description=shown, completed=done, total=total, left=left)
             self._bar.refresh()
         else:
-            say(self.console, f"{done + 1}/{total} {what}, {left}")
+            say(self.console, f"{done + 1}/{total} {title}, {left}")
 
     def say(self, text: str) -> None:
-        """Print a line for good."""
+        """Prints a line that stays."""
         say(self.console, text)
 
     def end(self) -> None:
-        """Take the bar away."""
+        """Removes the bar."""
         if self._drawn:
             self._bar.stop()

@@ -1,7 +1,7 @@
-"""Text that came from a file or a user's model, as it may be stored and shown: the one place that escapes and cuts it.
+"""Escapes and cuts text that came from a file or a user's model, before it is stored or shown.
 
-A name may hold anything that Python's str holds. Nothing of it may steer a terminal, become markup, or break a line
-of a file; and what was stored is read back as it was.
+A name may hold anything that Python's str holds. Nothing in it may control a terminal, become markup, or break a line
+of a file. What was stored is read back as it was.
 """
 
 import hashlib
@@ -11,54 +11,54 @@ import unicodedata
 from collections.abc import Sequence
 
 MOST_SHOWN = 60
-"""Letters of a name in a table or a line."""
+"""The most letters of a name in a table or a line."""
 MOST_OF_A_REASON = 300
-"""Letters of a reason or of a fact of the machine, which say more the longer they are."""
+"""The most letters of a reason or of a fact of the machine."""
 MOST_OF_A_LINE = 2000
-"""Letters of a line that a verb ends with."""
+"""The most letters of a line that a verb ends with."""
 ELLIPSIS = "..."
 
 HIDDEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f"  # C0, DEL and C1: what steers a terminal, and the ends of lines
+    "[\x00-\x1f\x7f-\x9f"  # C0, DEL and C1: what controls a terminal, and the ends of lines
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff"  # bidi controls, separators, what has no width
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"  # marks of shorthand and of musical notes
     "\ud800-\udfff]"  # lone surrogates, which no file in UTF-8 holds
 )
-"""What is not seen, or changes how what stands beside it is seen (Unicode's Default_Ignorable and Bidi_Control)."""
+"""Characters that are invisible, or change how others look (Unicode's Default_Ignorable and Bidi_Control)."""
 ESCAPED = re.compile(r"\\(?:\\|[nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U000[0-9a-f]{5})")
 ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "$": "&#36;", "~": "&#126;", ":": "&#58;", ".": "&#46;"}
 MARKS = re.compile(
     r"[\\`*<>&$~]"
-    r"|(?<![^\W_])_"  # within and behind a word an underscore begins nothing
+    r"|(?<![^\W_])_"  # within and after a word an underscore begins nothing
     r"|\[(?![-\d., ]*\](?![(\[:]))|(?<!\d)\]|\](?=[(\[:])"  # the bounds of an interval are no link
     r"|:(?=//)|(?<=www)\."  # GitHub makes a link of an address
 )
-"""What Markdown, HTML or GitHub's mathematics would read as more than itself."""
+"""What Markdown, HTML or GitHub's mathematics would read as markup."""
 
 
 def visible(text: str) -> str:
-    r"""The text in one line, what can't be seen as Python escapes it: `\n`, `\x1b`, `\u202e`."""
-    return HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    r"""The text in one line, with invisible characters as Python escapes them: `\n`, `\x1b`, `\u202e`."""
+    return HIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def stored(text: str) -> str:
-    r"""The text as a field of a file: `visible`, and each backslash doubled, so that `restored` gives it back."""
+    r"""The text as a field of a file: `visible`, and with each backslash doubled. `restored` reverses it."""
     return visible(text.replace("\\", r"\\"))
 
 
 def restored(field: str) -> str:
-    """The text of a field that `stored` made; a backslash that it would not have made stays as it is."""
-    return ESCAPED.sub(lambda found: found[0].encode().decode("unicode_escape"), field)
+    """The text of a field that `stored` made; a backslash that `stored` would not write stays as it is."""
+    return ESCAPED.sub(lambda match: match[0].encode().decode("unicode_escape"), field)
 
 
 def storable(text: str) -> str:
-    """The text as UTF-8 holds it: lone surrogates, as of a path that is not UTF-8, as Python escapes them."""
+    """The text as UTF-8 can hold it: lone surrogates, as in a path that is not UTF-8, are escaped as Python does."""
     return text.encode(errors="backslashreplace").decode()
 
 
 def shortened(text: str, most: int = MOST_SHOWN) -> str:
-    """The text, `visible`; the middle of a long one is left out."""
+    """The `visible` text; of a long one the middle is left out."""
     shown = visible(text[: most + 1] + text[most + 1 :][-most:])
     if len(shown) <= most:
         return shown
@@ -67,7 +67,7 @@ def shortened(text: str, most: int = MOST_SHOWN) -> str:
 
 
 def distinct(texts: Sequence[str], most: int = MOST_SHOWN) -> list[str]:
-    """Each text `shortened`; those that differ and would look alike have a digest of the whole behind them."""
+    """Each text `shortened`; texts that differ and would look alike get a digest of the whole at their end."""
     short = {text: shortened(text, most) for text in texts}
     alike: dict[str, int] = {}
     for shown in short.values():
@@ -76,27 +76,27 @@ def distinct(texts: Sequence[str], most: int = MOST_SHOWN) -> list[str]:
 
 
 def looks(text: str) -> str:
-    """What two texts have in common that a reader can't tell apart: their letters, whatever the blanks."""
+    """The text as a reader sees it: two texts look alike if this is equal, whatever their blanks."""
     return " ".join(unicodedata.normalize("NFKC", text).split())
 
 
 def digest(text: str) -> str:
-    """A hash of any text, as hexadecimal digits."""
+    """A hash of any text in hexadecimal digits."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def marked(text: str, most: int = MOST_SHOWN) -> str:
-    """The text, `shortened`, as Markdown that shows it and does nothing else in a line."""
+    """The `shortened` text as Markdown for one line, which shows it and does nothing else."""
     return escaped(shortened(text, most))
 
 
 def escaped(text: str) -> str:
-    """The text as Markdown that shows it, whatever its length."""
-    return MARKS.sub(lambda found: ENTITIES.get(found[0], f"\\{found[0]}"), visible(text))
+    """The whole text as Markdown that shows it and does nothing else."""
+    return MARKS.sub(lambda match: ENTITIES.get(match[0], f"\\{match[0]}"), visible(text))
 
 
 def code(text: str, most: int = MOST_SHOWN) -> str:
-    """The text, `shortened`, as code in a line of Markdown; empty where it is empty."""
+    """The `shortened` text as code in a line of Markdown; empty if the text is blank."""
     shown = shortened(text, most)
     if not shown.strip():
         return ""
@@ -106,18 +106,18 @@ def code(text: str, most: int = MOST_SHOWN) -> str:
 
 
 def fence(lines: Sequence[str], language: str) -> list[str]:
-    """The lines as a block of code that none of them ends, each `visible` and in one line."""
+    """The lines as a block of code in Markdown, each `visible`; no line can end the block."""
     shown = [visible(line) for line in lines]
     ticks = "`" * max(3, 1 + max(map(longest_run, shown), default=0))
     return [f"{ticks}{language}", *shown, ticks]
 
 
 def longest_run(text: str) -> int:
-    """How many backticks stand side by side at the most."""
+    """The length of the longest run of backticks."""
     return max(map(len, re.findall("`+", text)), default=0)
 
 
 def shell_word(text: str) -> str:
-    """The text as one word of a shell's line; `~/` in front stays the user's home."""
+    """The text as one word for a shell; `~/` at its beginning stays the user's home."""
     home = "~/" if text.startswith("~/") else ""
     return home + shlex.quote(text.removeprefix(home)) if text != home else text

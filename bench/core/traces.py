@@ -1,4 +1,4 @@
-"""What lies in a run's traces/, and how the ranges in a trace are named."""
+"""The files in a run's traces/, and the names of the ranges in a trace."""
 
 import re
 from pathlib import Path
@@ -7,42 +7,42 @@ from bench.core.text import digest
 
 FOLDER = "traces"
 STAGE = "profile"
-"""The stage of trials that take a trace: apart from those that are timed, so that none of their numbers counts."""
+"""The stage of trials that are traced. They are apart from the timed ones, and none of their numbers counts."""
 BOARD = "tensorboard"
-"""Of a report's folder: what TensorBoard shows."""
+"""The folder in a report with what TensorBoard shows."""
 RAW = "trace.json.gz"
-"""The trace as torch wrote it, one a variant."""
+"""The trace as torch wrote it, one per variant."""
 SNAPSHOT = "memory.pickle"
-"""The CUDA allocator's history over one step, one a variant."""
+"""The CUDA allocator's history over one step, one per variant."""
 FUSION = "fusion.json"
-"""Which layers each kernel of a compiled variant covers, one a variant."""
+"""The layers that each kernel of a compiled variant covers, one file per variant."""
 LAYER, PHASE = "layer", "phase"
 BETWEEN = "between"
-"""The row of what runs outside of every leaf."""
+"""The row for what runs outside of every leaf."""
 ALL = "all"
-"""The row of their sum."""
+"""The row for the sum."""
 RESERVED = (BETWEEN, ALL)
-"""The names of rows that are no layer's: a layer whose path is one of them has a dot in front of it."""
+"""The names of rows that are no layers. A layer with such a path gets a dot in front."""
 
 MOST_BYTES, DIGEST = 200, 12
-"""Of a file's name; a file system takes 255, and a copy or an end may be added to it."""
+"""The longest file name, and its digest's length. A file system takes 255 bytes, and an ending may be added."""
 DIGESTED = re.compile(rf"-[0-9a-f]{{{DIGEST}}}$")
-"""How a name ends that is not the text itself."""
+"""The end of a name that is not the text itself."""
 
 Owner = tuple[str, str]
-"""A layer's path and a phase; the empty path is the phase outside of every layer."""
+"""A layer's path and a phase. With an empty path, it is the phase outside of every layer."""
 
 
 def folder_of(run: Path, variant_id: str) -> Path:
-    """Where a variant's traces lie in a run's folder."""
+    """The folder of a variant's traces in a run's folder."""
     return run / FOLDER / file_name(variant_id)
 
 
 def file_name(name: str) -> str:
-    """A variant's id, or any text, as the name of a file or folder, another one for each.
+    """The name of a file or folder for a variant's id or any text; different texts have different names.
 
     It has letters, digits, dots, dashes and underscores, begins with no dot or dash, and takes at most MOST_BYTES.
-    Where that is not the text itself, a digest of the whole stands behind.
+    If it is not the text itself, it ends with a digest of the whole text.
     """
     fit = re.sub(r"^[.-]|[^\w.-]", "_", name) or "_"
     if fit == name and len(fit.encode()) <= MOST_BYTES and not DIGESTED.search(fit):
@@ -52,13 +52,13 @@ def file_name(name: str) -> str:
 
 
 def range_name(owner: Owner) -> str:
-    """How the range of a layer in a phase, or of a phase, is named in a trace."""
+    """The name in a trace of the range of a layer in a phase, or of a phase."""
     layer, phase = owner
     return f"{LAYER} {layer} {phase}" if layer else f"{PHASE} {phase}"
 
 
 def owner_of(name: str) -> Owner | None:
-    """Whose range has this name; None where it is none of ours."""
+    """The layer and phase whose range has this name; None if the range is not ours."""
     kind, _, rest = name.partition(" ")
     if kind == PHASE and rest:
         return "", rest

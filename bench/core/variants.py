@@ -1,4 +1,4 @@
-"""Variant, the axes it is a point of, and its id. No torch here."""
+"""Variant, its axes and its id. No torch here."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -23,28 +23,28 @@ CPU_BATCH, CUDA_BATCH, LARGEST = batch_sizes.CPU_BATCH, batch_sizes.CUDA_BATCH, 
 
 
 class UsageError(ValueError):
-    """An option that can't be met; the text says which and what would do."""
+    """An option can't be met. The text says which, and what to do."""
 
 
 class VariantError(UsageError):
-    """An unknown axis, value or variant id; the text lists what there is."""
+    """An axis, value or variant id is unknown. The text lists what exists."""
 
 
 def of(axis: Axis[Any]) -> Any:  # noqa: ANN401 - the field's own type stands beside it
-    """A field of Variant that has a value of this axis, its default if nothing is said."""
+    """A field of Variant for this axis, with the axis's default."""
     return field(default=axis.parse(axis.default), metadata={"axis": axis})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """One point of the matrix."""
+    """One point of the matrix: a value for each axis."""
 
     device: str = of(DEVICE)
     precision: str = of(PRECISION)
     memory_format: str = of(MEMORY_FORMAT)
     compile_mode: str = of(COMPILE_MODE)
     batch_size: int | str = of(batch_sizes.BATCH_SIZE)
-    """Images a step, or `max`: as many as fit."""
+    """Images per step, or `max`: as many as fit."""
     loader: str = of(LOADER)
     sync: str = of(SYNC)
     optimizer: str = of(OPTIMIZER)
@@ -54,19 +54,19 @@ class Variant:
     model: str = of(MODEL)
 
     def __post_init__(self) -> None:
-        """Raise VariantError for a value that its axis does not have."""
+        """Raises VariantError if an axis does not have its value."""
         for name, text in as_row(self).items():
             parse_value(name, text)
 
     @property
     def id(self) -> str:
-        """Five axes always, then every other that is not at its default: `cpu-fp32-nhwc-eager-b32-kept`."""
+        """The values of five axes, then of every other that is not at its default: `cpu-fp32-nhwc-eager-b32-kept`."""
         pairs = ((AXES[name], text) for name, text in as_row(self).items())
         return "-".join(axis.mark.format(text) for axis, text in pairs if axis.always_in_id or text != axis.default)
 
     @property
     def values(self) -> dict[str, Value]:
-        """What is known of its value of each axis."""
+        """The Value of each axis."""
         return {name: AXES[name].value(text) for name, text in as_row(self).items()}
 
     @property
@@ -86,7 +86,7 @@ class Variant:
 
     @property
     def is_own_model(self) -> bool:
-        """Whether its model is made by a factory of the user's: code that is imported by its name."""
+        """Whether its model comes from the user's own code, which is imported by name."""
         return ":" in self.model and not self.model.startswith("torchvision.models:")
 
     @property
@@ -96,7 +96,7 @@ class Variant:
 
     @property
     def compiled(self) -> bool:
-        """Whether torch compiles its model; otherwise its layers run one by one, and can be hooked."""
+        """Whether torch compiles its model. If not, its layers run one by one and can have hooks."""
         return COMPILE_MODE.value(self.compile_mode).compiles
 
     @property
@@ -121,7 +121,7 @@ class Variant:
 
     @property
     def waits_for_scaler(self) -> bool:
-        """Whether its host would wait for a GradScaler."""
+        """Whether its host would wait for a GradScaler if it had one."""
         return OPTIMIZER.value(self.optimizer).waits_for_scaler
 
     @property
@@ -136,7 +136,7 @@ class Variant:
 
     @property
     def queues(self) -> bool:
-        """Whether its host can give whole steps to a device that is busy with something else."""
+        """Whether its host can queue whole steps on a device that is busy with something else."""
         waits = self.reads_each_step or (self.scaled and self.waits_for_scaler)
         return self.on_cuda and self.loads_on_device and not waits
 
@@ -147,7 +147,7 @@ NOTEBOOK = {"loader": "notebook", "sync": "step"}
 
 
 def parse_value(name: str, text: str) -> str | int | None:
-    """The value of an axis from its text; VariantError says what the axis has."""
+    """The value of an axis from its text. Raises VariantError that says what the axis has."""
     if name not in AXES:
         msg = f"unknown axis {name!r}: the axes are {', '.join(AXES)}"
         raise VariantError(msg)
@@ -158,7 +158,7 @@ def parse_value(name: str, text: str) -> str | int | None:
 
 
 def parse_id(text: str) -> Variant:
-    """The variant with this id; VariantError where there is none."""
+    """The variant with this id. Raises VariantError if there is none."""
     groups = [(axis, axis.mark.format(f"(?P<{name}>{axis.regex()})")) for name, axis in AXES.items()]
     pattern = "".join(f"-{group}" if axis.always_in_id else f"(?:-{group})?" for axis, group in groups)
     match = re.fullmatch(pattern, f"-{text}")
@@ -170,13 +170,13 @@ def parse_id(text: str) -> Variant:
 
 
 def as_row(variant: Variant) -> dict[str, str]:
-    """The axes of a variant as text, `unset` for no thread count: columns of variants.csv."""
+    """The axes of a variant as text, as in the columns of variants.csv; no thread count is `unset`."""
     pairs = ((name, getattr(variant, name)) for name in AXES)
     return {name: UNSET if value is None else str(value) for name, value in pairs}
 
 
 def axes_of(row: Mapping[str, object]) -> dict[str, str]:
-    """The axes of a row of variants.csv as text; one that a row of an earlier schema has not is at its default."""
+    """The axes of a row of variants.csv as text. One that an earlier schema does not have is at its default."""
     return {name: str(row.get(name, axis.default)) for name, axis in AXES.items()}
 
 
@@ -186,5 +186,5 @@ def from_row(row: Mapping[str, object]) -> Variant:
 
 
 def runnable_variants(rows: Iterable[Mapping[str, Any]]) -> list[Variant]:
-    """The variants of some rows of variants.csv that nothing was known against."""
+    """The variants of the rows of variants.csv that have no reason against them."""
     return [from_row(row) for row in rows if not row["excluded_reason"]]

@@ -6,7 +6,7 @@ from bench.core.text import MOST_OF_A_REASON, marked
 from bench.gpu.checks import COLUMNS, Check, Status, tally
 from bench.gpu.plan import Step
 
-LEFT_OUT = "Left out: arms in lockstep against arms one after the other. That is not built yet."
+LEFT_OUT = "Not measured: whether variants that take turns step by step (in lockstep) vary less here."
 SHOWN = tuple(name for name in COLUMNS if name != "step")
 
 

@@ -1,1 +1,1 @@
-"""What machine and software this is."""
+"""The machine and its software."""

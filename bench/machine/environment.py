@@ -1,11 +1,11 @@
-"""What of a described machine decides which variants can run on it."""
+"""The facts of a described machine that decide which variants can run on it."""
 
 from bench.core.axes.place import Cuda, Device, Machine
 from bench.core.facts import Environment
 
 
 def machine(environment: Environment) -> Machine:
-    """What of a described environment decides which variants can run."""
+    """The facts of an environment that decide which variants can run."""
     name, _, version = (environment.libc or "").partition(" ")
     glibc = tuple(int(part) for part in version.split(".")[:2]) if name == "glibc" else None
     return Machine(
@@ -21,7 +21,7 @@ def machine(environment: Environment) -> Machine:
 
 
 def seen_cuda(environment: Environment) -> Cuda:
-    """What a described environment has of CUDA."""
+    """The CUDA devices and software of an environment."""
     return Cuda(
         devices=tuple(
             Device(capability=device.capability, multiprocessors=device.multiprocessors)

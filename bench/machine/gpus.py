@@ -1,4 +1,4 @@
-"""What NVIDIA's driver tells of the GPUs of a machine: its version, their limits, and who else uses them."""
+"""What NVIDIA's driver reports of a machine's GPUs: its version, their limits, and who else uses them."""
 
 import importlib
 import re
@@ -9,12 +9,12 @@ from types import ModuleType
 from typing import Any
 
 MODULE = Path("/proc/driver/nvidia/version")
-"""What the kernel's module says of itself."""
+"""The version that the kernel module reports."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What NVML tells of a GPU; None for what it does not tell."""
+    """What NVML reports of a GPU; None for what it does not report."""
 
     power_limit_w: float | None = None
     max_sm_clock_hz: float | None = None
@@ -24,17 +24,17 @@ class Facts:
 
 
 def nvml() -> ModuleType | None:
-    """NVML, begun; None where it is not there or the driver does not answer."""
+    """NVML, initialized; None if it is not installed or the driver does not answer."""
     try:
-        library = importlib.import_module("pynvml")  # of nvidia-ml-py, and only when it is asked for
+        library = importlib.import_module("pynvml")  # from nvidia-ml-py, and only if it is needed
         library.nvmlInit()
-    except Exception:  # noqa: BLE001 - its errors differ by driver; what is not told is blank
+    except Exception:  # noqa: BLE001 - its errors differ by driver; what is not reported is blank
         return None
     return library
 
 
-def told(question: Callable[..., Any], *about: object) -> Any:  # noqa: ANN401 - as it is asked
-    """NVML's answer; None where it gives none."""
+def answer_of(question: Callable[..., Any], *about: object) -> Any:  # noqa: ANN401 - each question has its own type
+    """NVML's answer; None if it gives none."""
     try:
         return question(*about)
     except Exception:  # noqa: BLE001 - as above
@@ -42,13 +42,13 @@ def told(question: Callable[..., Any], *about: object) -> Any:  # noqa: ANN401 -
 
 
 def driver(library: ModuleType | None) -> str | None:
-    """The version of the driver, by NVML or else by the kernel's module; None where there is neither."""
-    found: str | None = told(library.nvmlSystemGetDriverVersion) if library else None
-    return found or module_version()
+    """The version of the driver from NVML, or else from the kernel module; None if there is neither."""
+    version: str | None = answer_of(library.nvmlSystemGetDriverVersion) if library else None
+    return version or module_version()
 
 
 def module_version() -> str | None:
-    """The version of the kernel's module; None where it is not loaded (or is WSL2's, which only NVML tells)."""
+    """The version of the kernel module; None if it is not loaded, or on WSL2, where NVML alone reports it."""
     try:
         first = MODULE.read_text(encoding="utf-8").partition("\n")[0]
     except OSError:
@@ -58,34 +58,34 @@ def module_version() -> str | None:
 
 
 def by_uuid(library: ModuleType | None) -> dict[str, Facts]:
-    """What NVML tells of each GPU, under its UUID and those of its MIG slices, as torch has them: without a prefix."""
-    found: dict[str, Facts] = {}
+    """What NVML reports of each GPU, by its UUID and those of its MIG slices, without a prefix as torch has them."""
+    all_facts: dict[str, Facts] = {}
     if library is None:
-        return found
-    for index in range(told(library.nvmlDeviceGetCount) or 0):
-        if (handle := told(library.nvmlDeviceGetHandleByIndex, index)) is None:
+        return all_facts
+    for index in range(answer_of(library.nvmlDeviceGetCount) or 0):
+        if (handle := answer_of(library.nvmlDeviceGetHandleByIndex, index)) is None:
             continue
         facts = facts_of(library, handle)
         for part in (handle, *slices(library, handle)):
-            uuid = told(library.nvmlDeviceGetUUID, part) or ""
-            found[re.sub("^(GPU|MIG)-", "", uuid)] = facts
-    return found
+            uuid = answer_of(library.nvmlDeviceGetUUID, part) or ""
+            all_facts[re.sub("^(GPU|MIG)-", "", uuid)] = facts
+    return all_facts
 
 
 def slices(library: ModuleType, handle: object) -> Iterator[object]:
-    """The MIG slices of a GPU; none where it is whole."""
-    for index in range(told(library.nvmlDeviceGetMaxMigDeviceCount, handle) or 0):
-        if (part := told(library.nvmlDeviceGetMigDeviceHandleByIndex, handle, index)) is not None:
+    """The MIG slices of a GPU; none if it is not divided."""
+    for index in range(answer_of(library.nvmlDeviceGetMaxMigDeviceCount, handle) or 0):
+        if (part := answer_of(library.nvmlDeviceGetMigDeviceHandleByIndex, handle, index)) is not None:
             yield part
 
 
 def facts_of(library: ModuleType, handle: object) -> Facts:
-    """A GPU's power limit, top clock and MIG mode, and how many processes use it; None for what is not told."""
-    limit_mw = told(library.nvmlDeviceGetEnforcedPowerLimit, handle)
-    clock_mhz = told(library.nvmlDeviceGetMaxClockInfo, handle, library.NVML_CLOCK_SM)
-    mode = told(library.nvmlDeviceGetMigMode, handle)
-    running = told(library.nvmlDeviceGetComputeRunningProcesses, handle)
-    drawing = told(library.nvmlDeviceGetGraphicsRunningProcesses, handle) or []
+    """A GPU's power limit, top clock, MIG mode, and number of processes; None for what NVML does not report."""
+    limit_mw = answer_of(library.nvmlDeviceGetEnforcedPowerLimit, handle)
+    clock_mhz = answer_of(library.nvmlDeviceGetMaxClockInfo, handle, library.NVML_CLOCK_SM)
+    mode = answer_of(library.nvmlDeviceGetMigMode, handle)
+    running = answer_of(library.nvmlDeviceGetComputeRunningProcesses, handle)
+    drawing = answer_of(library.nvmlDeviceGetGraphicsRunningProcesses, handle) or []
     return Facts(
         power_limit_w=None if limit_mw is None else limit_mw / 1e3,
         max_sm_clock_hz=None if clock_mhz is None else clock_mhz * 1e6,

@@ -9,7 +9,7 @@ import torch
 
 
 class Clock(Protocol):
-    """Takes stamps cheaply and, after `sync`, tells the seconds between two of them.
+    """Takes stamps cheaply, and after `sync` gives the seconds between two of them.
 
     `sync` waits for the device; it is called before and after a timed region, never inside one.
     `host_s` is the host's own time, whatever the device does.
@@ -28,20 +28,20 @@ class Clock(Protocol):
         """Seconds between two stamps taken before the last `sync`."""
 
     def hold(self, seconds: float) -> None:
-        """Keep a device with a queue busy for about so long: the work given to it meanwhile waits."""
+        """Keep a device with a queue busy for about `seconds`: the work given to it meanwhile waits."""
 
     def reached(self, stamp: Any) -> bool:  # noqa: ANN401
-        """Whether the device has come to a stamp."""
+        """Whether the device has reached a stamp."""
 
     def pause(self, seconds: float) -> None:
-        """Let so much of the host's time pass."""
+        """Let `seconds` of the host's time pass."""
 
     def give_back(self, stamps: Iterable[Any]) -> None:
-        """Take stamps that are read no more, so that none has to be made in a timed region."""
+        """Take back stamps that nobody reads again. They are used again, so a timed region makes none."""
 
 
 class HostClock:
-    """Stamps are the host's monotonic clock, in nanoseconds: what runs on the CPU is done when it returns."""
+    """Stamps are times of the host's monotonic clock, in nanoseconds. Work on the CPU is done when its call returns."""
 
     mark = staticmethod(time.perf_counter_ns)
     host_s = staticmethod(time.perf_counter)
@@ -58,7 +58,7 @@ class HostClock:
         """Nothing to hold: there is no queue."""
 
     def reached(self, stamp: int) -> bool:  # noqa: ARG002 - the protocol's
-        """True: a stamp is taken where its work is done."""
+        """True: a stamp is taken when its work is done."""
         return True
 
     def give_back(self, stamps: Iterable[int]) -> None:
@@ -66,20 +66,20 @@ class HostClock:
 
 
 SPIN_CYCLES = 20_000_000
-"""About 10 ms: long against the cost of an event, short against a trial."""
+"""About 10 ms: much longer than an event takes, much shorter than a trial."""
 STEADY, RISING, MOST_SPINS = 5, 1.01, 200
-"""The clock is steady where a spin is less than a hundredth faster than the fifth before it; two seconds at most."""
+"""The clock is steady once a spin is less than a hundredth faster than the fifth before it, or after two seconds."""
 
 
 class CudaClock:
-    """Stamps are events on the current stream, made beforehand so that a stamp only records one."""
+    """Stamps are events on the current stream. They are made in advance, so a stamp only records one."""
 
     def __init__(self, device: torch.device, prepared: int = 4096) -> None:
         self.device = device
         self.host_s = time.perf_counter
         self.pause = time.sleep
         self._free = [torch.cuda.Event(enable_timing=True) for _ in range(prepared)]
-        for event in self._free:  # torch makes the device's event when it is first recorded
+        for event in self._free:  # torch makes the device's event at the first recording
             event.record()
 
     def mark(self) -> torch.cuda.Event:
@@ -97,11 +97,11 @@ class CudaClock:
         return float(start.elapsed_time(end)) / 1e3
 
     def hold(self, seconds: float) -> None:
-        """Let the device spin for about so long."""
+        """Let the device spin for about `seconds`."""
         torch.cuda._sleep(round(seconds * self._cycles_per_s))  # noqa: SLF001 - torch has no other way to keep it busy
 
     def reached(self, stamp: torch.cuda.Event) -> bool:
-        """Whether the device has come to an event."""
+        """Whether the device has reached an event."""
         return bool(stamp.query())
 
     def give_back(self, stamps: Iterable[torch.cuda.Event]) -> None:
@@ -110,7 +110,7 @@ class CudaClock:
 
     @cached_property
     def _cycles_per_s(self) -> float:
-        """The speed at which the device spins, once it rises no more: an idle chip's clock takes a while to rise."""
+        """Cycles a second of a spin, once they rise no more: the clock of an idle chip takes a while to rise."""
         speeds = [self._spin()]
         while len(speeds) < MOST_SPINS and (len(speeds) <= STEADY or speeds[-1] > RISING * speeds[-1 - STEADY]):
             speeds.append(self._spin())
@@ -128,12 +128,12 @@ class CudaClock:
 
 
 def clock_for(device: torch.device) -> Clock:
-    """The clock that tells the time of work on a device."""
+    """The clock for work on a device."""
     return CudaClock(device) if device.type == "cuda" else HostClock()
 
 
 class Timeline:
-    """Who had the time: each stamp says whose time begins there, the next one that it ends."""
+    """Who had the time: a stamp says whose time begins there, and the next stamp ends it."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -144,7 +144,7 @@ class Timeline:
         self._stamps.append((owner, self.clock.mark()))
 
     def give(self, stamp: int, owner: Any) -> None:  # noqa: ANN401
-        """The time that began at a stamp, by its number from 0, was `owner`'s after all."""
+        """Give the time that began at a stamp (by its number, from 0) to another `owner`."""
         self._stamps[stamp] = (owner, self._stamps[stamp][1])
 
     @property
@@ -154,7 +154,7 @@ class Timeline:
 
     @property
     def waiting(self) -> bool:
-        """Whether the device has yet to come to the first stamp."""
+        """Whether the device has not reached the first stamp yet."""
         return not self.clock.reached(self._stamps[0][1])
 
     @property
@@ -164,7 +164,7 @@ class Timeline:
 
     @property
     def path(self) -> tuple[Any, ...]:
-        """The owners in their turns: a step that runs other layers has another path."""
+        """The owners in the order of their turns: a step that runs other layers has another path."""
         return tuple(owner for owner, _ in self._stamps)
 
     def seconds(self) -> dict[Any, float]:
@@ -182,6 +182,6 @@ class Timeline:
         return self.clock.elapsed_s(self._stamps[0][1], self._stamps[-1][1])
 
     def give_back(self) -> None:
-        """Give the clock its stamps back. Nothing can be read behind that."""
+        """Give the clock its stamps back. Nothing can be read after that."""
         self.clock.give_back(stamp for _, stamp in self._stamps)
         self._stamps = []

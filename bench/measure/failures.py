@@ -1,4 +1,4 @@
-"""Which cause an error is. torch tells some apart by their text alone: this is the one place that reads it."""
+"""The cause that an error stands for. Some errors of torch differ in their text alone: only this file reads it."""
 
 import torch
 
@@ -9,12 +9,12 @@ from bench.tasks.factory import ModelError
 from nin.data import DataError
 
 INDEX_WORDS = ("canUse32BitIndexMath", "integer out of range", "INT_MAX", "must be positive, but got N=-")
-"""What is said of a tensor of 2^31 elements or more: by convolutions and pooling on CUDA, oneDNN, and a launch there.
+"""Words about a tensor of 2^31 elements or more: of convolutions and pooling on CUDA, oneDNN, and a launch on CUDA.
 
 pytorch/pytorch issues 80020, 167253 and 43476; libtorch_cpu of torch 2.14.
 """
 MEMORY_WORDS = ("can't allocate memory", "out of memory")
-"""What is said of no memory: by torch's allocator on the CPU, and by libraries of CUDA."""
+"""Words about no memory: of torch's allocator on the CPU, and of libraries of CUDA."""
 CAUSE_OF: dict[type[Exception], Cause] = {
     torch.OutOfMemoryError: Cause.OUT_OF_MEMORY,
     MemoryError: Cause.OUT_OF_MEMORY,
@@ -22,11 +22,11 @@ CAUSE_OF: dict[type[Exception], Cause] = {
     ModelError: Cause.MODEL_ERROR,
 }
 GAVE_UP = "FailOnRecompileLimitHit"
-"""Of torch._dynamo.exc, which eager code does not load."""
+"""The name of an error of torch._dynamo.exc, which eager code does not load."""
 
 
 def fault_of(error: Exception) -> Fault:
-    """Why a trial ended that raised this error."""
+    """The fault of a trial that raised this error."""
     cause = cause_of(error)
     if cause is Cause.RECOMPILE_LIMIT:
         return Fault(cause, "it was compiled again so often that torch gives up and runs it eagerly")
@@ -48,12 +48,12 @@ def cause_of(error: Exception) -> Cause:
 
 
 def says(error: Exception, words: tuple[str, ...]) -> bool:
-    """Whether an error's text has some of these words."""
-    return any(some in str(error) for some in words)
+    """Whether an error's text has one of these words."""
+    return any(word in str(error) for word in words)
 
 
 def reason_of(error: Exception) -> str:
-    """An error in one line, named if Python's own."""
+    """An error in one line, after its type's name if that is one of Python's own."""
     text = " ".join(str(error).split()) or type(error).__name__
     named = type(error).__module__ == "builtins"
     return without_home(f"{type(error).__name__}: {text}" if named else text)[:MOST_LETTERS]

@@ -1,4 +1,4 @@
-"""The layers of a model: its leaf modules with their names, and the tensors that go in and come out."""
+"""The layers of a model: its leaf modules by name, and the tensors that go in and come out."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -10,18 +10,18 @@ from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizat
 from bench.core.traces import RESERVED
 
 DEEPEST = 5
-"""How far within objects tensors are looked for."""
+"""How many objects deep `tensors` looks."""
 PARAMETRIZATIONS = "parametrizations"
 """The child that torch.nn.utils.parametrize gives a module, to make its parameters from others."""
 
 
 def paths(model: nn.Module) -> dict[nn.Module, list[str]]:
-    """The attribute paths of each leaf, the first first; that of a model without children is `.`.
+    """The attribute paths of each leaf, in the model's order. A model without children has the path `.`.
 
     A module whose only child makes its parameters (torch.nn.utils.parametrize) is a leaf, and so is a part that
     torch.jit runs whole, without calling its children.
     """
-    found: dict[nn.Module, list[str]] = {}
+    by_leaf: dict[nn.Module, list[str]] = {}
 
     def visit(module: nn.Module, path: str) -> None:
         # Not named_children: it leaves out the second name of a module.
@@ -29,18 +29,18 @@ def paths(model: nn.Module) -> dict[nn.Module, list[str]]:
         if is_parametrized(module):
             children.pop(PARAMETRIZATIONS)
         if not children or isinstance(module, torch.jit.ScriptModule):
-            found.setdefault(module, []).append(path or ".")
+            by_leaf.setdefault(module, []).append(path or ".")
             return
         for name, child in children.items():
             visit(child, f"{path}.{name}" if path else name)
 
     visit(model, "")
-    return found
+    return by_leaf
 
 
 def leaves(model: nn.Module) -> dict[str, nn.Module]:
-    """The leaf modules by name, each once: its first path, with a dot in front where that is a name of our own."""
-    return {named(own[0]): module for module, own in paths(model).items()}
+    """The leaf modules, each once, by name: its first path, with a dot in front if that path is a name of our own."""
+    return {named(names[0]): module for module, names in paths(model).items()}
 
 
 def named(path: str) -> str:
@@ -59,9 +59,9 @@ def type_of(leaf: nn.Module) -> str:
 
 
 def tensors(value: object, depth: int = DEEPEST, seen: set[int] | None = None) -> Iterator[torch.Tensor]:
-    """The tensors in a module's input or output: in tuples, lists, mappings and what objects hold.
+    """The tensors in a module's input or output, also within tuples, lists, mappings and other objects.
 
-    `seen` are the ids of what was looked into: objects may hold each other.
+    `seen` holds the ids of the objects looked into already: objects may hold each other.
     """
     if isinstance(value, torch.Tensor):
         yield value
@@ -69,11 +69,11 @@ def tensors(value: object, depth: int = DEEPEST, seen: set[int] | None = None) -
     seen = set() if seen is None else seen
     if depth and id(value) not in seen:
         seen.add(id(value))
-        for item in _held(value):
+        for item in _contents(value):
             yield from tensors(item, depth - 1, seen)
 
 
-def _held(value: object) -> list[object]:
+def _contents(value: object) -> list[object]:
     """What a value holds; nothing for a module, which has tensors of its own."""
     if isinstance(value, (tuple, list)):
         return list(value)

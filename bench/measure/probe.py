@@ -1,4 +1,4 @@
-"""What every probe's file exports as `probe`: a `First`, or a `Then`; and what goes into them and comes out."""
+"""What a probe's file exports as `probe` (a `First` or a `Then`), and what goes into it and comes out."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,15 +12,17 @@ from bench.core.header import Counts
 from bench.measure.clock import Clock
 from bench.measure.samples import Samples
 from bench.measure.workload import Workload
+from bench.process.turn import ALONE, Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What a trial measures, and by which clock."""
+    """What a trial measures, by which clock, and when."""
 
     request: Request
     work: Workload
     clock: Clock
+    turn: Turn = ALONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +35,18 @@ class Measured:
     state: MachineState = field(default_factory=MachineState)
     counts: Counts | None = None
     """How many steps were taken, if any were timed."""
+    peak_bytes: int | None = None
+    """The memory of the device that the process took at its peak; None if not known."""
     step_s: float = math.nan
     """The median of the plain steps."""
 
     @property
     def ok(self) -> bool:
-        """Whether it stands."""
+        """Whether the measurement stands."""
         return self.fault is None or self.fault.cause.status is Status.OK
 
     def plus(self, *more: Samples, **changes: Any) -> "Measured":  # noqa: ANN401 - the fields'
-        """The same with further samples, and with these changes."""
+        """A copy with further samples and with these changes."""
         samples = Samples(self.samples.probe)
         samples.add_all([self.samples, *more])
         return replace(self, samples=samples, **changes)
@@ -61,7 +65,7 @@ class First:
     prepare: Callable[[Request], None] = nothing
     """Called before the model is made."""
     checked: bool = True
-    """Whether the settings must be the variant's."""
+    """Whether the settings are compared with the variant's before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,4 +75,4 @@ class Then:
     name: Probe
     measure: Callable[[Subject, Measured], Measured]
     once: bool = False
-    """Whether a pilot alone takes the time for it."""
+    """Whether only the pilot runs it."""

@@ -1,24 +1,24 @@
-"""The queue of a loader with workers, brought to the state that it has in the long run before anything is timed.
+"""The queue of a loader with workers. Before anything is timed, it is brought to its state of the long run.
 
 Workers make batches in advance whenever the training process pauses: while it compiles, calibrates or checks. The next
-steps find their batches ready, at any speed of the loader. In the long run the queue is empty where the loader is
-slower than the step, and full where it is faster.
+steps find their batches ready, at any speed of the loader. In the long run the queue is empty if the loader is
+slower than the step, and full if it is faster.
 """
 
 from bench.measure.clock import Clock
 from bench.measure.workload import Workload
 
 WAITING = 0.02
-"""A larger share of waiting for batches means that the loader is the slower one; a smaller error is let pass."""
+"""A larger share of the time spent waiting for batches means that the loader is slower; a smaller one is ignored."""
 MARGIN = 1.5
-"""How much longer than expected a full queue is waited for."""
+"""The pause for a full queue is this multiple of the expected time."""
 
 
 def steady(work: Workload, clock: Clock) -> bool:
-    """Whether steps wait for the loader in the long run; the queue is then as it is in the long run.
+    """Whether steps wait for the loader in the long run. It leaves the queue as it is in the long run.
 
-    False where nothing is made in advance. It takes at most what the loader takes for three full queues (at two batches
-    a worker), and as many steps as there are workers and one.
+    False if nothing is made in advance. It takes at most what the loader takes for three full queues (at two batches
+    a worker), and one step more than there are workers.
     """
     if not work.workers:
         return False
@@ -30,23 +30,23 @@ def steady(work: Workload, clock: Clock) -> bool:
 
 
 def drain(work: Workload, clock: Clock) -> float:
-    """Seconds a batch of the loader alone, once what it had made in advance is taken."""
+    """Seconds a batch of the loader alone, after the batches made in advance are taken."""
     for _ in range(work.in_advance):
         next(work.batches)
     start = clock.host_s()
-    for _ in range(work.workers):  # workers that began together end together: only a whole turn has their mean
+    for _ in range(work.workers):  # workers that began together end together: only a whole turn gives their mean
         next(work.batches)
     return (clock.host_s() - start) / work.workers
 
 
 def waits(work: Workload, clock: Clock) -> bool:
-    """Whether steps behind an empty queue wait for their batches, over one turn of the workers."""
+    """Whether steps wait for their batches once the queue is empty, over one turn of the workers."""
     work.trainer.step(*next(work.batches))
     start, waited_s = clock.host_s(), 0.0
     for _ in range(work.workers):
-        asked = clock.host_s()
+        asked_s = clock.host_s()
         batch = next(work.batches)
-        waited_s += clock.host_s() - asked
+        waited_s += clock.host_s() - asked_s
         work.trainer.step(*batch)
     return waited_s > WAITING * (clock.host_s() - start)
 

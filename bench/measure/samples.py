@@ -17,22 +17,22 @@ class Samples:
     def add(
         self, name: str, value: float, *, layer: str = "", phase: str = "", iterations: int = 1, index: int = 0
     ) -> None:
-        """Add one value of a metric, of its whole, of a phase or of a layer.
+        """Add one value of a metric: of a layer, of a phase, or else of the metric's own scope.
 
-        Raises LookupError if the metric is not registered, ValueError if it is not one that a worker measures.
+        Raises LookupError if the metric is not registered, ValueError if a worker does not measure it.
         """
-        of = metric(name)
-        if of.source is not Source.SAMPLE:
+        described = metric(name)
+        if described.source is not Source.SAMPLE:
             msg = f"{name} is computed by the report, not measured"
             raise ValueError(msg)
         self.rows.append(
             Sample(
                 probe=self.probe,
-                scope=Scope.LAYER if layer else Scope.PHASE if phase else of.scope,
+                scope=Scope.LAYER if layer else Scope.PHASE if phase else described.scope,
                 layer=layer,
                 phase=phase,
-                metric=of.name,
-                unit=of.kind.unit,
+                metric=described.name,
+                unit=described.kind.unit,
                 iterations=iterations,
                 index=index,
                 value=value,
@@ -45,6 +45,6 @@ class Samples:
             self.rows += other.rows
 
     def of(self, name: str) -> list[float]:
-        """The values of a metric, of its whole, in their order."""
-        whole = metric(name).scope
-        return [sample.value for sample in self.rows if sample.metric == name and sample.scope is whole]
+        """The values of a metric in its own scope, in the order in which they were added."""
+        scope = metric(name).scope
+        return [sample.value for sample in self.rows if sample.metric == name and sample.scope is scope]

@@ -1,7 +1,7 @@
 """`python -m bench.measure.worker REQUEST REPLY`: one question, asked and answered in JSON files.
 
-A reply is written whatever happens, short of the process being killed. What libraries print goes to the log that the
-parent gave as standard output.
+A reply is always written, unless the process is killed. What libraries print goes to the log that the parent gave as
+standard output.
 """
 
 import gc
@@ -24,14 +24,14 @@ def main(request_path: str, reply_path: str) -> None:
 
 
 def answer(request: Describe | Request) -> Reply:
-    """The reply; what gives it is imported here, once the tree stands on the path."""
+    """The reply. The code that makes it is imported here, once the tree is on the path."""
     if isinstance(request, Describe):
         from bench.measure.system.environment import describe  # noqa: PLC0415 - as below
 
         return Reply(environment=describe())
     if request.tree:
         sources.put_first(Path(request.tree))
-    gc.disable()  # modules stay: to look through them again and again would cost a trial a tenth of its start
+    gc.disable()  # modules stay: looking through them again and again takes a tenth of a trial's start
     from bench.measure import trial  # noqa: PLC0415 - it imports torch, and `nin` of the tree
 
     gc.freeze()

@@ -34,7 +34,7 @@ class Inputs:
     """What is fed to the model: Fashion-MNIST from a folder, or seeded random images of a shape."""
 
     folder: str | None = None
-    """None for the subset inside the package."""
+    """None means the subset inside the package."""
     shape: tuple[int, int, int] | None = None
     classes: int = data.CLASSES
 
@@ -71,7 +71,7 @@ class Workload:
 
     @property
     def scaler(self) -> torch.amp.GradScaler | None:
-        """The GradScaler of a variant that has one switched on. The trainer of an older tree knows none."""
+        """The GradScaler of a variant that has one switched on. The trainer of an older tree has none."""
         scaler: torch.amp.GradScaler | None = getattr(self.trainer, "scaler", None)
         return scaler if scaler is not None and scaler.is_enabled() else None
 
@@ -87,12 +87,12 @@ class Workload:
 
     @property
     def workers(self) -> int:
-        """How many processes make batches in advance; 0 where the training process makes each when it is asked for."""
+        """How many processes make batches in advance; 0 if the training process makes each batch when it needs it."""
         return int(getattr(self.loader, "num_workers", 0))
 
     @property
     def in_advance(self) -> int:
-        """How many batches the workers make in advance at the most."""
+        """How many batches the workers make in advance at most."""
         return self.workers * int(getattr(self.loader, "prefetch_factor", None) or 0)
 
     @property
@@ -107,10 +107,10 @@ class Workload:
 
 
 def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
-    """The workload of a variant, nothing run yet.
+    """The workload of a variant, before anything runs.
 
-    Raises UnsupportedError where the variant can't be set up here, ModelError where the model can't be made,
-    DataError where the data is damaged.
+    Raises UnsupportedError if the variant can't be set up here, ModelError if the model can't be made, DataError if
+    the data is damaged.
     """
     device = torch.device(variant.device)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
@@ -133,16 +133,16 @@ def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
     if variant.compiled:
         from torch._dynamo import config  # noqa: PLC0415 - slow, and eager does without
 
-        config.fail_on_recompile_limit_hit = True  # else torch would go on eagerly, and say so in a log alone
+        config.fail_on_recompile_limit_hit = True  # else torch goes on eagerly, and only a log says so
     return Workload(
         trainer=Trainer(model, setup), batches=endless(loader), variant=variant, loader=loader, inputs=inputs, seed=seed
     )
 
 
 def setup_of(variant: Variant, device: torch.device) -> Setup:
-    """The setup of a variant. That of an older tree has fewer settings: it does by itself what is at its default.
+    """The setup of a variant. An older tree's setup has fewer settings: it works by the defaults of the others.
 
-    Raises UnsupportedError where it lacks one that is not.
+    Raises UnsupportedError if it lacks a setting that is not at its default.
     """
     known = {field.name for field in fields(Setup)}
     if missing := [name for name in SETTINGS if name not in known and getattr(variant, name) != DEFAULTS[name]]:
@@ -154,20 +154,20 @@ def setup_of(variant: Variant, device: torch.device) -> Setup:
 def endless(loader: Loader) -> Iterator[Batch]:
     """The loader's batches, epoch after epoch; workers go on across an epoch's end.
 
-    A DataLoader's workers stop there, and its next epoch begins with an empty queue. That can be a tenth of the time in
-    the subset's short epochs, and is next to nothing in those of 60,000 images that a report speaks of.
+    A DataLoader's workers stop at the end of an epoch, and the next one begins with an empty queue. That can take a
+    tenth of the subset's short epochs, and next to nothing of the epochs of 60,000 images that a report is about.
     """
     if isinstance(loader, DataLoader) and loader.num_workers and loader.batch_sampler is not None:
-        yield from chained(loader, loader.batch_sampler)
+        yield from endless_loader(loader, loader.batch_sampler)
     while True:
         yield from loader
 
 
-def chained(loader: DataLoader[Any], batches: Iterable[list[int]]) -> DataLoader[Any]:
-    """A loader of the same batches, in the same order, whose one epoch never ends."""
+def endless_loader(loader: DataLoader[Any], batches: Iterable[list[int]]) -> DataLoader[Any]:
+    """A loader of the same batches, in the same order, in one epoch that never ends."""
     return DataLoader(
         loader.dataset,
-        batch_sampler=Chained(batches),
+        batch_sampler=EndlessBatches(batches),
         num_workers=loader.num_workers,
         collate_fn=loader.collate_fn,
         pin_memory=loader.pin_memory,
@@ -180,7 +180,7 @@ def chained(loader: DataLoader[Any], batches: Iterable[list[int]]) -> DataLoader
     )
 
 
-class Chained(Sampler[list[int]]):
+class EndlessBatches(Sampler[list[int]]):
     """The indices of each batch, epoch after epoch."""
 
     def __init__(self, batches: Iterable[list[int]]) -> None:

@@ -19,7 +19,7 @@ FOLDER = "micro"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What `python -m bench micro` tells the suite."""
+    """The options by which `python -m bench micro` calls the suite."""
     group = parser.getgroup("nin-bench")
     group.addoption("--run", help="The folder of the run beside which the results are written.")
     group.addoption("--variant", help="The variant whose layers are measured, by its id.")
@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Have pytest-benchmark keep its results with the run, before it looks where to keep them."""
+    """Have pytest-benchmark keep its results with the run. This comes before it reads where to keep them."""
     if not (config.option.run and config.option.variant):
         message = "call the suite by: python -m bench micro [--run RUN] [--variant ID]"
         raise pytest.UsageError(message)
@@ -48,8 +48,8 @@ def workload(config: pytest.Config) -> Workload:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test for each leaf of the model."""
     if "path" in metafunc.fixturenames:
-        found = leaves(workload(metafunc.config).trainer.model)
-        metafunc.parametrize("path", found, ids=[f"{path} {type_of(leaf)}" for path, leaf in found.items()])
+        layers = leaves(workload(metafunc.config).trainer.model)
+        metafunc.parametrize("path", layers, ids=[f"{path} {type_of(leaf)}" for path, leaf in layers.items()])
 
 
 @pytest.fixture(scope="session")
@@ -78,13 +78,13 @@ def timed(clock: Clock) -> None:
 
 @pytest.fixture
 def part(parts: dict[str, Part], path: str) -> Part:
-    """The layer of a test; skipped where a step does not call it."""
+    """The layer of a test, which is skipped if a step does not call it."""
     if path not in parts:
         pytest.skip("a step does not call it")
     return parts[path]
 
 
 @pytest.fixture
-def told(request: pytest.FixtureRequest, path: str, cache: str) -> dict[str, str]:
-    """What a result says of itself, by which the report finds it."""
+def labels(request: pytest.FixtureRequest, path: str, cache: str) -> dict[str, str]:
+    """The variant, the layer and the state of the caches, by which the report finds a result."""
     return {"variant_id": request.config.option.variant, "layer": path, "cache": cache}

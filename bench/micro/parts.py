@@ -1,4 +1,4 @@
-"""A layer taken out of a step: its module with the very tensors that it had in place, ready to run alone."""
+"""A layer taken out of a step: its module with copies of the tensors that it had there, ready to run alone."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ from bench.measure.timing.steps import take_step
 from bench.measure.workload import Workload
 
 DEFAULT_CACHE_BYTES = 64 * 2**20
-"""What is flushed where the size of the last cache is not known."""
+"""The size assumed for a last cache of unknown size."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Call:
-    """One call of a module in a step: what it was given, and the gradient that came back to each of its outputs."""
+    """One call of a module in a step: its inputs, and the gradient that came back to each of its outputs."""
 
     inputs: tuple[Any, ...]
     gradients: list[torch.Tensor | None] = field(default_factory=list)
@@ -39,16 +39,16 @@ class Part:
         return bool(getattr(self.module, "inplace", False))
 
     def fresh(self) -> list[tuple[Any, ...]]:
-        """The inputs of each call, those that are overwritten as copies."""
+        """The inputs of each call; copies, if the layer overwrites them."""
         return [tuple(_copied(x) for x in call.inputs) if self.in_place else call.inputs for call in self.calls]
 
     def forward(self, inputs: list[tuple[Any, ...]]) -> list[Any]:
         """The outputs of all calls."""
         with self.autocast():
-            return [self.module(*given) for given in inputs]
+            return [self.module(*arguments) for arguments in inputs]
 
     def ready(self) -> "Backward":
-        """All that backward needs, forward done. Its inputs have no `grad`, so nothing is accumulated."""
+        """All that backward needs, after a forward. Its inputs have no `grad`, so nothing is accumulated."""
         outputs, gradients = [], []
         for out, call in zip(self.forward(self.fresh()), self.calls, strict=True):
             for y, gradient in zip(tensors(out), call.gradients, strict=True):
@@ -61,20 +61,20 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Backward:
-    """Outputs, what gradients are wanted of, and the gradients of the outputs."""
+    """Outputs, the tensors whose gradients are wanted, and the gradients of the outputs."""
 
     outputs: list[torch.Tensor]
     wanted: list[torch.Tensor]
     gradients: list[torch.Tensor]
 
     def run(self) -> None:
-        """Compute the gradients, as in a step: of parameters, and of inputs where the step wants them."""
+        """Compute the gradients, as in a step: of parameters, and of inputs if the step wants them."""
         if self.outputs and self.wanted:
             torch.autograd.grad(self.outputs, self.wanted, self.gradients, allow_unused=True)
 
 
 def detached(value: object) -> object:
-    """A copy of a tensor, a leaf of a graph of its own; anything else as it is."""
+    """A copy of a tensor, which starts a graph of its own; anything else as it is."""
     return value.detach().clone().requires_grad_(value.requires_grad) if isinstance(value, torch.Tensor) else value
 
 
@@ -83,15 +83,15 @@ def _copied(value: object) -> object:
 
 
 def capture(work: Workload) -> dict[str, Part]:
-    """The leaves of the model by path, with what they were given in one step of its training."""
+    """The leaves that one training step calls, by path, with their inputs and gradients in it."""
     model = work.trainer.model
     parts = {p: Part(path=p, module=m, autocast=work.trainer.autocast) for p, m in leaves(model).items()}
 
     def before(part: Part, inputs: tuple[Any, ...]) -> None:
-        # Copies: what follows may overwrite the tensor. They lie in memory as it does, and want gradients if it does.
+        # Copies, since later code may overwrite the tensor. They have its memory format, and want gradients if it does.
         part.calls.append(Call(inputs=tuple(detached(x) for x in inputs)))
 
-    def behind(part: Part, output: object) -> None:
+    def after(part: Part, output: object) -> None:
         call = part.calls[-1]
         for index, y in enumerate(tensors(output)):
             call.gradients.append(None)
@@ -101,7 +101,7 @@ def capture(work: Workload) -> dict[str, Part]:
     handles = []
     for part in parts.values():
         handles.append(part.module.register_forward_pre_hook(lambda _m, x, part=part: before(part, x)))
-        handles.append(part.module.register_forward_hook(lambda _m, _x, y, part=part: behind(part, y)))
+        handles.append(part.module.register_forward_hook(lambda _m, _x, y, part=part: after(part, y)))
     take_step(work)
     for handle in handles:
         handle.remove()
@@ -109,7 +109,7 @@ def capture(work: Workload) -> dict[str, Part]:
 
 
 class Caches:
-    """The caches of a device, which it can be made to forget."""
+    """The caches of a device, which can be emptied."""
 
     def __init__(self, device: torch.device) -> None:
         words = 2 * cache_bytes(device) // 4

@@ -1,26 +1,26 @@
-"""The timer of the suite: what a layer takes a device, behind a backlog, and not what launching it takes the host."""
+"""The timer of the suite: the time that a layer takes on a device, behind a backlog, without the host's launching."""
 
 from typing import Any
 
 from bench.measure.clock import Clock, HostClock
 
 BACKLOG = 2.0
-"""Of what the last round took the host: how long a device with a queue is held before a round."""
+"""Before a round a device with a queue is held for this multiple of the host's time for the last round."""
 
 
 class Stopwatch:
-    """A timer that is asked twice a round: before the work, where it tells 0, and behind it."""
+    """A timer that is read twice a round: before the work, when it gives 0, and after it."""
 
     def __init__(self) -> None:
         self.begin(HostClock())
 
     def begin(self, clock: Clock) -> None:
-        """Time the rounds of another layer by a clock. Its first round starts from an idle device."""
+        """Begin to time another layer by a clock. Its first round starts from an idle device."""
         self._clock, self._host_s, self._backlog_s = clock, 0.0, 0.0
         self._start: Any = None
 
     def seconds(self) -> float:
-        """0 before the work; behind it, seconds since then in the device's own order of work."""
+        """0 before the work; after it, the seconds since then in the device's own order of work."""
         if self._start is None:
             self._clock.sync()
             self._clock.hold(self._backlog_s)

@@ -17,17 +17,17 @@ pytestmark = [
 ]
 
 
-def test_forward(benchmark: BenchmarkFixture, part: Part, cache: str, caches: Caches, told: dict[str, str]) -> None:
+def test_forward(benchmark: BenchmarkFixture, part: Part, cache: str, caches: Caches, labels: dict[str, str]) -> None:
     """The forward of one layer, on its own input."""
-    measure(benchmark, part.forward, part.fresh, caches if cache == "cold" else None, told | {"phase": "forward"})
+    measure(benchmark, part.forward, part.fresh, caches if cache == "cold" else None, labels | {"phase": "forward"})
 
 
-def test_backward(benchmark: BenchmarkFixture, part: Part, cache: str, caches: Caches, told: dict[str, str]) -> None:
-    """The backward of one layer, with the gradient that came to it: of its parameters, and of its input if wanted."""
+def test_backward(benchmark: BenchmarkFixture, part: Part, cache: str, caches: Caches, labels: dict[str, str]) -> None:
+    """The backward of one layer, on the gradient that came to it: of its parameters, and of its input if wanted."""
     if not (ready := part.ready()).outputs or not ready.wanted:
         pytest.skip("nothing wants a gradient of it")
     run = type(ready).run
-    measure(benchmark, run, part.ready, caches if cache == "cold" else None, told | {"phase": "backward"})
+    measure(benchmark, run, part.ready, caches if cache == "cold" else None, labels | {"phase": "backward"})
 
 
 def measure(
@@ -35,9 +35,9 @@ def measure(
     run: Callable[[Any], object],
     prepare: Callable[[], object],
     caches: Caches | None,
-    told: dict[str, str],
+    labels: dict[str, str],
 ) -> None:
-    """Time `run` on what `prepare` makes anew, untimed, for each round; and count its page faults."""
+    """Time `run` on what `prepare` makes for each round, untimed; and count its page faults."""
 
     def setup() -> tuple[tuple[object], dict[str, object]]:
         prepared = prepare()
@@ -45,9 +45,9 @@ def measure(
             caches.flush()
         return (prepared,), {}
 
-    benchmark.group = f"{told['phase']} {told['cache']}"
+    benchmark.group = f"{labels['phase']} {labels['cache']}"
     benchmark.pedantic(run, setup=setup, rounds=ROUNDS, warmup_rounds=1)
     (prepared,), _ = setup()
     before = usage()
     run(prepared)
-    benchmark.extra_info |= told | {"page_faults": (usage() - before).page_faults}
+    benchmark.extra_info |= labels | {"page_faults": (usage() - before).page_faults}

@@ -1,1 +1,1 @@
-"""What is to be measured, in which order and for how long. Pure: nothing runs here."""
+"""What is measured, in which order and for how long. Pure: nothing runs here."""

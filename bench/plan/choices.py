@@ -1,22 +1,21 @@
-"""The options of a call: their values, and what their texts mean."""
+"""The options of a call: their values, and how their texts are read."""
 
 import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast, get_args
+from typing import Literal, cast, get_args
 
 from bench.core.header import Kind, PresetName
 from bench.core.records import RUN_FILE
 from bench.core.variants import UsageError
+from bench.plan.race import FINALISTS
 from bench.plan.schedule import DEFAULT_ROUNDS, ROUNDS
 
 DATA_CLASSES = 10
 DEFAULT_STEPS = 3
 """Steps in a trace."""
-
-
 RESULTS = Path("results")
 
 
@@ -31,47 +30,51 @@ class Choices:
     rounds: int | None = None
     budget: str | None = None
     seed: int | None = None
-    """Of weights and batches, and of the order of trials: what a call with it measures, it measures again."""
+    """Seed of weights and batches, and of the order of trials: two calls with one seed measure the same."""
     order_seed: int | None = None
-    """Of the order of trials alone."""
+    """Seed of the order of trials alone."""
     model: str = "nin"
     shape: str | None = None
     classes: int = DATA_CLASSES
     data: str | None = None
     memory_limit: str | None = None
+    finalists: int | None = None
+    """How many candidates the race leaves; None: as many as the preset says."""
+    lockstep: bool | None = None
+    """Whether the trials of a round take turns; if None, they do on the CPU alone."""
     download: bool = False
     out: Path = RESULTS
     run_id: str | None = None
     base: str | None = None
-    """What `ab` holds this tree against."""
+    """What `ab` compares this tree with."""
     kind: Kind = "run"
     """The verb that measures."""
     allow_changed: bool = False
-    """Whether a run may be gone on with on another machine, software or code."""
+    """Whether a run may be resumed on another machine, or with other software or code."""
 
     @property
     def budget_s(self) -> float | None:
-        """Seconds of the budget, None for an endless one; UsageError where it can't be read."""
+        """The budget in seconds; None without a limit. Raises UsageError if it can't be read."""
         return parse_budget(self.budget or default_budget(None if self.variants else self.preset))
 
     @property
     def weights_seed(self) -> int:
-        """The seed of weights and batches, the same in every run that gives none."""
+        """The seed of weights and batches; the same in every run whose call gives none."""
         return 0 if self.seed is None else self.seed
 
     def draw_order_seed(self) -> int:
-        """The seed of the order of trials: as given, else drawn anew, lest a bad order be that of every run."""
+        """The seed of the order of trials: the call's, or else a random one, so that no bad order is every run's."""
         given = [seed for seed in (self.order_seed, self.seed) if seed is not None]
         return given[0] if given else secrets.randbits(32)
 
     @property
     def names_device(self) -> bool:
-        """Whether the call says on which device to measure."""
+        """Whether the call names the device to measure on."""
         return self.device != "all" or bool(self.variants) or any(axis.startswith("device=") for axis in self.axes)
 
     @property
     def known_preset(self) -> PresetName:
-        """The preset; UsageError for one that there is not."""
+        """The preset. Raises UsageError if it is unknown."""
         if self.preset not in get_args(PresetName):
             msg = f"unknown preset {self.preset!r}: the presets are {', '.join(get_args(PresetName))}"
             raise UsageError(msg)
@@ -79,20 +82,34 @@ class Choices:
 
     @property
     def wanted_rounds(self) -> int:
-        """The rounds asked for, else the preset's."""
+        """The rounds that the call asks for, or else the preset's."""
         return self.rounds or (DEFAULT_ROUNDS if self.variants else ROUNDS.get(self.preset, DEFAULT_ROUNDS))
 
     @property
+    def lockstep_kinds(self) -> list[Literal["cpu", "cuda"]]:
+        """The kinds of device on which the trials of a round take turns."""
+        return ["cpu"] if self.lockstep is None else ["cpu", "cuda"] if self.lockstep else []
+
+    @property
+    def wanted_finalists(self) -> int | None:
+        """How many candidates the race leaves for the rounds; None if there is no race.
+
+        Who names variants, or asks for the preset full, wants a verdict for each of them.
+        """
+        default = FINALISTS if self.preset == "quick" and not self.variants and self.kind == "run" else 0
+        return (default if self.finalists is None else self.finalists) or None
+
+    @property
     def is_look(self) -> bool:
-        """Whether this is the short look: fewer steps and rounds, and no verdicts."""
+        """Whether this is the short look, with fewer steps and rounds and without verdicts."""
         return self.preset == "look" and not self.variants
 
 
 def name_run(choices: Choices) -> str:
-    """The run's name: as chosen, else its date, time and preset. UsageError for an unfit one."""
+    """The run's name: the call's, or else date, time and preset. Raises UsageError if the name is no fit one."""
     if choices.run_id is None:
-        what = choices.kind if choices.kind != "run" else "variants" if choices.variants else choices.preset
-        return f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}-{what}"
+        label = choices.kind if choices.kind != "run" else "variants" if choices.variants else choices.preset
+        return f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}-{label}"
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", choices.run_id):
         msg = f"--run-id must be letters, digits, dots, dashes and underscores, got {choices.run_id!r}"
         raise UsageError(msg)
@@ -100,7 +117,7 @@ def name_run(choices: Choices) -> str:
 
 
 def folder_of(out: Path, run: str) -> Path:
-    """The folder of a run that is named by its path or by its name in `out`; UsageError for a path beside an --out."""
+    """The folder of a run that is named by a path, or by its name in `out`. Raises UsageError for a path with --out."""
     if "/" in run and out != RESULTS:
         msg = f"{run} is a path: take back --out {out}"
         raise UsageError(msg)
@@ -109,7 +126,7 @@ def folder_of(out: Path, run: str) -> Path:
 
 
 def newest(out: Path) -> Path:
-    """The folder of the run in `out` that was written to last; UsageError where there is none."""
+    """The folder of the run in `out` that was written to last. Raises UsageError if there is none."""
     runs = sorted(out.glob(f"*/{RUN_FILE}"), key=lambda path: path.stat().st_mtime)
     if not runs:
         msg = f"{out}: no run is there; name one, or measure with python -m bench run"
@@ -118,12 +135,12 @@ def newest(out: Path) -> Path:
 
 
 def default_budget(preset: str | None) -> str:
-    """The budget of a preset whose call gives none: `full` takes its rounds, however long."""
+    """The budget of a preset if the call gives none: `full` takes all its rounds, however long."""
     return "none" if preset == "full" else "20m"
 
 
 def parse_size(text: str) -> int:
-    """Bytes of `512MiB` or `4GiB` (powers of 1024); UsageError for anything else."""
+    """The bytes of `512MiB` or `4GiB` (powers of 1024). Raises UsageError for any other text."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(KiB|MiB|GiB)", text)
     if match is None or not (size := int(float(match[1]) * 2 ** {"KiB": 10, "MiB": 20, "GiB": 30}[match[2]])):
         msg = f"--memory-limit reads 512MiB or 4GiB, got {text!r}"
@@ -132,7 +149,7 @@ def parse_size(text: str) -> int:
 
 
 def parse_budget(text: str) -> float | None:
-    """Seconds of `90s`, `20m` or `2h`; None for `none`. UsageError for anything else."""
+    """The seconds of `90s`, `20m` or `2h`; None for `none`. Raises UsageError for any other text."""
     if text == "none":
         return None
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
@@ -143,7 +160,7 @@ def parse_budget(text: str) -> float | None:
 
 
 def parse_shape(text: str) -> tuple[int, int, int]:
-    """(C, H, W) of `CxHxW`; UsageError for anything else."""
+    """(C, H, W) of `CxHxW`. Raises UsageError for any other text."""
     match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)x([1-9]\d*)", text)
     if match is None:
         msg = f"--input reads CxHxW, such as 3x32x32, got {text!r}"

@@ -3,35 +3,36 @@
 from dataclasses import dataclass, field
 
 RESOLUTION = 16
-"""The search ends where what fits and what does not are a sixteenth apart."""
+"""The search ends when the largest size that fits and the smallest that does not are a sixteenth apart."""
 ROOM = 0.98
-"""A projection aims a little below the limit."""
+"""The share of the limit at which a projection aims."""
 AVAILABLE_SHARE = 0.8
-"""Without a limit of the user's, a CPU's trials may take this share of the memory that is available."""
+"""The share of the available memory that a CPU's trials may take, unless the user gives a limit."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Search:
-    """Sizes that were tried, with the peak in bytes of those that fitted (0 where it is not known), None else."""
+    """The sizes that were tried, and which to try next."""
 
     start: int
     cap: int
-    """The train images: a batch can't be larger."""
+    """The number of train images: a batch can't be larger."""
     limit_bytes: int | None = None
     tried: dict[int, int | None] = field(default_factory=dict)
+    """By size, the peak in bytes (0 if it is unknown); None if the size did not fit."""
 
     @property
     def fits(self) -> int:
-        """The largest size that fitted; 0 before any did."""
+        """The largest size that fitted; 0 if none did yet."""
         return max((size for size, peak in self.tried.items() if peak is not None), default=0)
 
     @property
     def too_large(self) -> int:
-        """The smallest size that did not fit; one more than there are images where all did."""
+        """The smallest size that did not fit; one more than `cap` if all did."""
         return min((size for size, peak in self.tried.items() if peak is None), default=self.cap + 1)
 
     def next(self) -> int | None:
-        """The size to try next; None where the largest is known to a sixteenth."""
+        """The size to try next; None if the largest is known to a sixteenth."""
         low, high = self.fits, self.too_large
         if not self.tried:
             return min(self.start, self.cap)
@@ -46,7 +47,7 @@ class Search:
         return min(guess, high - 1)
 
     def projected(self) -> int | None:
-        """The size that should reach the limit, by the line through two peaks; None where there are no two."""
+        """The size that should reach the limit, on the line through two peaks; None if there are no two."""
         known = sorted((size, peak) for size, peak in self.tried.items() if peak)
         if self.limit_bytes is None or len(known) < 2:
             return None

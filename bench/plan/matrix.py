@@ -1,4 +1,4 @@
-"""The matrix of a run: a preset, what axes make of it, and why a variant can't run here. Pure."""
+"""The matrix of a run: a preset, its variants at other values of axes, and why one can't run here. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,13 +15,13 @@ class Entry:
 
     variant: Variant
     pilot_only: bool = False
-    """Measured once, in the pilot: for what is very slow or only informative."""
+    """Whether it is measured once, in the pilot, because it is very slow or only informative."""
 
 
 def preset(name: str, device: str, model: str = "nin", cores: int = 1) -> list[Entry]:
-    """The entries of a preset for one device, its baseline first; VariantError for an unknown name.
+    """The entries of a preset for one device, its baseline first. Raises VariantError if the name is unknown.
 
-    `cores` is how far `full` counts threads.
+    `full` measures thread counts up to `cores`.
     """
     if name not in PRESETS:
         msg = f"unknown preset {name!r}: the presets are {', '.join(PRESETS)}"
@@ -37,40 +37,40 @@ def preset(name: str, device: str, model: str = "nin", cores: int = 1) -> list[E
 
 
 def with_axes(entries: Iterable[Entry], axes: Mapping[str, Sequence[str | int | None]]) -> list[Entry]:
-    """Every entry at every value of the given axes, with the baselines that they need, each once."""
+    """Every entry at every value of the given axes, and the baselines that these need, each once."""
     return with_baselines(crossed(entries, axes))
 
 
 def crossed(entries: Iterable[Entry], axes: Mapping[str, Sequence[str | int | None]]) -> list[Entry]:
     """Every entry at every value of the given axes, and nothing else."""
-    found = list(entries)
+    product = list(entries)
     for name, values in axes.items():
-        found = [
+        product = [
             replace(entry, variant=replace(entry.variant, **{name: value}))  # type: ignore[arg-type]
             for value in values
-            for entry in found
+            for entry in product
         ]
-    return found
+    return product
 
 
 def with_baselines(entries: Iterable[Entry]) -> list[Entry]:
-    """The entries, each variant once, every baseline in front of what is held against it."""
+    """The entries, each variant once, and every baseline before the variants that are compared with it."""
     entries = list(entries)
     in_rounds = {entry.variant for entry in entries if not entry.pilot_only}
-    found: dict[Variant, Entry] = {}
+    by_variant: dict[Variant, Entry] = {}
     for entry in entries:
         baseline = entry.variant.baseline
         pilot_only = baseline not in {variant.baseline for variant in in_rounds}
-        found.setdefault(baseline, Entry(variant=baseline, pilot_only=pilot_only))
-        found.setdefault(
+        by_variant.setdefault(baseline, Entry(variant=baseline, pilot_only=pilot_only))
+        by_variant.setdefault(
             entry.variant,
             Entry(variant=entry.variant, pilot_only=entry.variant not in in_rounds),
         )
-    return list(found.values())
+    return list(by_variant.values())
 
 
 def excluded_reason(variant: Variant, machine: Machine) -> str:
-    """Why the variant can't run on the machine, in words; empty where nothing is known against it."""
+    """Why the variant can't run on the machine, in words; empty if nothing is known against it."""
     place = Place(device=variant.device, machine=machine)
     return next(filter(None, (value.why_not(place) for value in variant.values.values())), "")
 
@@ -83,9 +83,9 @@ def matrix(
     model: str = "nin",
     cores: int = 1,
 ) -> list[Entry]:
-    """The entries of a run: the named variants with their baselines, or a preset with axes replaced.
+    """The entries of a run: the named variants and their baselines, or a preset at the values of the axes.
 
-    `axes` read NAME=VALUE,VALUE. VariantError for what is unknown.
+    An axis reads NAME=VALUE,VALUE. Raises VariantError if something is unknown.
     """
     changes = changes_of(axes, devices, model)
     devices = [str(device) for device in changes.pop("device", devices)]
@@ -100,7 +100,7 @@ def ab_matrix(
 ) -> list[Entry]:
     """The entries of `ab`: the named variants, or each device's baseline at every value of the axes.
 
-    Nothing is added: each variant is held against itself in another tree.
+    No baseline is added: each variant is compared with itself in another tree.
     """
     changes = changes_of(axes, devices, model)
     devices = [str(device) for device in changes.pop("device", devices)]
@@ -112,9 +112,9 @@ def ab_matrix(
 
 
 def named(text: str, devices: Sequence[str], model: str) -> Variant:
-    """The variant with this id, of the model that the call names where the id names none.
+    """The variant with this id, with the call's model if the id names none.
 
-    VariantError where the id has another model or another device than the call.
+    Raises VariantError if the id has another model or another device than the call.
     """
     variant = parse_id(text)
     if variant.model == DEFAULTS["model"]:
@@ -129,7 +129,7 @@ def named(text: str, devices: Sequence[str], model: str) -> Variant:
 
 
 def _at_one_size(entries: list[Entry]) -> list[Entry]:
-    """The entries; VariantError where one has the largest batch that fits, which may differ between two trees."""
+    """The entries. Raises VariantError if one has the largest batch that fits: that may differ between two trees."""
     if any(entry.variant.batch_size == LARGEST for entry in entries):
         msg = "this verb seeks no largest batch: name a batch size in place of max"
         raise VariantError(msg)
@@ -137,11 +137,11 @@ def _at_one_size(entries: list[Entry]) -> list[Entry]:
 
 
 ALL_DEVICES = ("cuda", "cpu")
-"""What is cut off by a short budget is the slower one."""
+"""The faster kind first: a short budget cuts off the last."""
 
 
 def changes_of(axes: Sequence[str], devices: Sequence[str], model: str) -> dict[str, list[str | int | None]]:
-    """The values of each axis that a call names; VariantError where it says the same twice in different words."""
+    """The values of each axis that a call names. Raises VariantError if the call names an axis twice."""
     changes: dict[str, list[str | int | None]] = {}
     for name, values in map(parse_axis, axes):
         if name in changes:
@@ -156,7 +156,7 @@ def changes_of(axes: Sequence[str], devices: Sequence[str], model: str) -> dict[
 
 
 def parse_axis(text: str) -> tuple[str, list[str | int | None]]:
-    """Name and values of `NAME=VALUE,VALUE`; VariantError says what is wrong."""
+    """The name and values of `NAME=VALUE,VALUE`. Raises VariantError that says what is wrong."""
     name, equals, values = text.partition("=")
     if not equals or not values:
         msg = f"--axis reads NAME=VALUE,VALUE, got {text!r}"

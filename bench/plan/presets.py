@@ -1,4 +1,4 @@
-"""The presets: what is measured where nothing is named. Pure."""
+"""The presets: what is measured if the call names no variants. Pure."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from bench.core.variants import AXES, NOTEBOOK
 PRESETS = ("look", "quick", "full")
 
 Change = dict[str, Any]
-"""Axes and values by which a variant differs from its baseline."""
+"""The axes in which a variant differs from its baseline, with its values."""
 
 KEPT, HUGE, TCMALLOC = ({"allocator": value} for value in ("kept", "hugepages", "tcmalloc"))
 NHWC: Change = {"memory_format": "nhwc"}
@@ -21,12 +21,12 @@ FUSED: Change = {"optimizer": "fused"}
 STEPWISE: Change = {"sync": "step"}
 CUDNN_BENCHMARK: Change = {"cudnn_benchmark": "on"}
 NOT_ALONE = {"cpu": ("cudnn_benchmark",), "cuda": ("cudnn_benchmark", "allocator")}
-"""The axes whose values `full` does not measure one by one: those that change nothing on a kind of device, or only
+"""By kind of device, the axes whose values `full` does not measure one by one: they change nothing there, or only
 together with others."""
 
 
 def one_by_one(kind: str) -> list[Change]:
-    """Every other value of every axis that has names for them, by itself; threads and batch sizes go by the device."""
+    """One change per named value that is no default. Threads and batch sizes have no named values."""
     return [
         {name: value}
         for name, axis in AXES.items()
@@ -36,28 +36,31 @@ def one_by_one(kind: str) -> list[Change]:
 
 
 def cpu_changes(name: str, cores: int) -> tuple[list[Change], list[Change]]:
-    """What a preset measures in rounds on a CPU, and what in the pilot alone."""
+    """What a preset measures on a CPU in rounds, and what in the pilot alone."""
     best = NHWC | KEPT
+    half = best | BF16  # fast if the CPU has instructions for it
     if name == "look":
         return [{}, NOTEBOOK, best], []
     if name == "quick":
-        return [{}, NOTEBOOK, KEPT, NHWC, best, best | INDUCTOR], [BF16, HUGE, PIL, WORKERS]
-    half = best | BF16  # fast where the CPU has instructions for it
+        return [{}, NOTEBOOK, KEPT, NHWC, best, best | INDUCTOR, HUGE, BF16, half], [PIL, WORKERS]
     pairs = [best, NHWC | INDUCTOR, best | INDUCTOR, best | FUSED, NHWC | HUGE, NHWC | TCMALLOC, half, half | INDUCTOR]
     threads = [{"threads": count} for count in thread_counts(cores)]
     batches = [change | {"batch_size": size} for size in (8, 16, 64, 128) for change in ({}, best)]
-    batches.append(NOTEBOOK | {"batch_size": 128})  # the notebook's own
+    batches.append(NOTEBOOK | {"batch_size": 128})  # the notebook's own size
     rounds = [{}, NOTEBOOK, *one_by_one("cpu"), *pairs, *threads, *batches]
     return rounds, [{"batch_size": LARGEST}]
 
 
 def cuda_changes(name: str, cores: int) -> tuple[list[Change], list[Change]]:  # noqa: ARG001 - one signature
-    """What a preset measures in rounds on a CUDA device, and what in the pilot alone."""
+    """What a preset measures on a CUDA device in rounds, and what in the pilot alone."""
     half = NHWC | BF16
     if name == "look":
         return [{}, NOTEBOOK, half], []
     if name == "quick":
-        return [{}, NOTEBOOK, NHWC, BF16, CUDNN_BENCHMARK, half, half | INDUCTOR, half | OVERHEAD], [PIL, WORKERS]
+        return [{}, NOTEBOOK, NHWC, BF16, CUDNN_BENCHMARK, half, NHWC | FP16, half | INDUCTOR, half | OVERHEAD], [
+            PIL,
+            WORKERS,
+        ]
     pairs = [half, NHWC | FP16, BF16 | INDUCTOR, half | INDUCTOR, half | OVERHEAD, half | AUTOTUNE]
     pairs += [half | FUSED, half | INDUCTOR | FUSED, half | WORKERS, half | STEPWISE, half | CUDNN_BENCHMARK]
     batches = [change | {"batch_size": size} for size in (32, 64, 256, 512, 1024) for change in ({}, half)]
@@ -66,5 +69,5 @@ def cuda_changes(name: str, cores: int) -> tuple[list[Change], list[Change]]:  #
 
 
 def thread_counts(cores: int) -> list[int]:
-    """Powers of two up to the cores, and the cores: where a curve of threads is read."""
+    """Powers of two up to the number of cores, and that number: the points of a curve over threads."""
     return sorted({min(2**power, cores) for power in range(cores.bit_length() + 1)})

@@ -1,1 +1,1 @@
-"""One worker process: its variables, its start, its time limit, its end."""
+"""One worker process: its environment, its start, its time limit, its end."""

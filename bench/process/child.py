@@ -1,10 +1,12 @@
 """One worker process: its environment, its request and reply, its time limit, its end."""
 
+import contextlib
 import os
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core.exchange.cause import MOST_LETTERS, Cause
@@ -18,13 +20,13 @@ from bench.process.kept import Kept
 WORKER = (sys.executable, "-m", "bench.measure.worker")
 
 LAST_LINES = 3
-"""Of a worker's log, in the reason of its end."""
+"""How many lines of a worker's log its reason quotes."""
 
 
 def environment_of(variant: Variant, libraries: Mapping[str, str], cache: Path) -> dict[str, str]:
-    """The variables of a trial's process: the user's, less those that would alter a variant, plus the variant's.
+    """The environment of a trial's process: the user's without what would alter the variant, and the variant's own.
 
-    `libraries` are the files that are here to be loaded first, by the name of the value that asks for one.
+    `libraries` are the files that can be loaded first, by the name of the value that asks for one.
     """
     variables = of_user()
     for value in variant.values.values():
@@ -32,7 +34,7 @@ def environment_of(variant: Variant, libraries: Mapping[str, str], cache: Path) 
         if value.preload and value.name in libraries:
             variables["LD_PRELOAD"] = " ".join(filter(None, (libraries[value.name], variables.get("LD_PRELOAD"))))
     if variant.compiled:
-        # A folder of the run's own: compiled anew in the pilot (cold), found again later (warm).
+        # In a folder of the run's own: the pilot compiles from nothing (cold), later trials reuse its code (warm).
         compiled = cache / file_name(variant.id)
         variables["TORCHINDUCTOR_CACHE_DIR"] = str(compiled)
         variables["TRITON_CACHE_DIR"] = str(compiled / "triton")
@@ -40,19 +42,33 @@ def environment_of(variant: Variant, libraries: Mapping[str, str], cache: Path) 
 
 
 def of_user() -> dict[str, str]:
-    """The user's variables, less those that would make a variant another one."""
+    """The user's environment without the variables that would make a variant another one."""
     ours = {name for axis in AXES.values() for name in axis.variables()}
     return {name: value for name, value in os.environ.items() if name not in ours}
 
 
 def of_tree(variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables of a process that runs in a code tree: `bench` stays this one; all else it looks for in the tree.
+    """The environment of a process that runs in a code tree: it imports `bench` from here, and all else from the tree.
 
-    This checkout is on the path for `bench`, with its `nin`; the worker puts the tree before it (measure/sources.py).
+    This checkout is on the path for `bench`, and so is its `nin`. The worker puts the tree in front of it
+    (measure/sources.py).
     """
     here = [str(Path(entry).resolve()) for entry in variables.get("PYTHONPATH", "").split(os.pathsep) if entry]
     ours = str(Path(__file__).resolve().parents[2])
     return dict(variables) | {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join([ours, *here])}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A request, and how to start the worker that answers it."""
+
+    request: Request
+    variables: Mapping[str, str]
+    limit_s: float
+    """How long the worker may work."""
+    command: Sequence[str] = WORKER
+    folder: Path | None = None
+    """The folder in which it is started; None for the current one."""
 
 
 def ask(
@@ -62,29 +78,55 @@ def ask(
     worker: Sequence[str] = WORKER,
     folder: Path | None = None,
 ) -> Reply:
-    """The worker's reply, or one that says why it gave none.
+    """The worker's reply, or a reply that says why there is none.
 
-    It is started in `folder`, here by default. Blocks without polling. Whatever happens, nothing that the worker
-    started is left behind.
+    The worker is started in `folder`, by default the current one. This blocks without polling. Whatever happens,
+    nothing that the worker started still runs afterwards.
     """
-    with tempfile.TemporaryDirectory(prefix="nin-bench-") as scratch:
-        paths = {name: Path(scratch) / name for name in ("request", "reply", "log")}
-        paths["request"].write_bytes(encoded(request))
-        asked = [*worker, str(paths["request"]), str(paths["reply"])]
-        with paths["log"].open("wb") as log, Kept(asked, variables, folder=folder, log=log) as kept:
-            in_time = kept.wait(limit_s)
-        if not in_time:
+    with scratch() as files:
+        with Worker(request, variables, files, worker, folder) as running:
+            running.wait(limit_s)
+        return running.reply(limit_s)
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for the files of one worker, which is removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="nin-bench-") as files:
+        yield Path(files)
+
+
+class Worker(Kept):
+    """A worker with a request: it ends by itself, or at the end of this context."""
+
+    def __init__(
+        self,
+        request: Describe | Request,
+        variables: Mapping[str, str],
+        files: Path,
+        command: Sequence[str] = WORKER,
+        folder: Path | None = None,
+    ) -> None:
+        """Starts it in `folder`, by default the current one. Its request, reply and log are in `files`."""
+        self._reply, self._log, asked = files / "reply", files / "log", files / "request"
+        asked.write_bytes(encoded(request))
+        with self._log.open("wb") as log:
+            super().__init__([*command, str(asked), str(self._reply)], variables, folder=folder, log=log)
+
+    def reply(self, limit_s: float) -> Reply:
+        """The reply of a worker that has ended, or a reply that says why there is none, such as `limit_s`."""
+        if not self.ended:
             return failed(Cause.TIME_LIMIT, f"no reply within {limit_s:.0f} s")
-        return read_reply(paths["reply"], paths["log"], kept.returncode)
+        return read_reply(self._reply, self._log, self.returncode)
 
 
 def failed(cause: Cause, reason: str) -> Reply:
-    """What stands for the reply of a worker that gave none."""
+    """The reply of a worker that gave none."""
     return Reply(cause=cause, reason=without_home(reason)[:MOST_LETTERS])
 
 
 def read_reply(reply: Path, log: Path, returncode: int) -> Reply:
-    """The reply in the file, checked; otherwise why there is none, with the end of the worker's log."""
+    """The checked reply in the file, or one that says why there is none, with the end of the worker's log."""
     if returncode < 0:
         known = {number.value: number.name for number in signal.Signals}
         name = known.get(-returncode, f"signal {-returncode}")
@@ -102,7 +144,7 @@ def read_reply(reply: Path, log: Path, returncode: int) -> Reply:
 
 
 def with_log(cause: Cause, how: str, log: Path) -> Reply:
-    """A failure that quotes the end of the worker's log."""
+    """The reply of a worker that failed, whose reason quotes the end of the worker's log."""
     lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
     last = [line.strip() for line in lines if line.strip()][-LAST_LINES:]
     return failed(cause, ": ".join([how, " / ".join(last)] if last else [how]))

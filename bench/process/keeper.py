@@ -1,15 +1,16 @@
-"""A small process between the harness and a worker: once one of them ends, nothing that the worker started still runs.
+"""A small process between the harness and a worker. Once one of them ends, it ends all that the worker started.
 
     python -S -P keeper.py CHANNEL OWN_SESSION COMMAND...
 
-CHANNEL is the number of a socket whose other end the harness alone holds, so it closes when the harness ends,
-however that comes about. The harness sends one line of JSON, the worker's variables, then a byte for each signal that
-the worker is to get. It is told {"pid": N} or {"errno": N}, and {"code": N} once the worker has ended.
+CHANNEL is the number of a socket. The harness alone holds its other end, so it closes when the harness ends, in
+whatever way. The harness sends one line of JSON with the worker's environment, then one byte for each signal that the
+worker is to get. The byte's highest bit is set if the worker's whole process group is to get it. The keeper sends
+{"pid": N} or {"errno": N}, and {"code": N} once the worker has ended.
 
-Linux gives this process all orphans among its descendants (a subreaper of prctl(2)): sessions of their own and double
-forks lead to nowhere else. Elsewhere only the worker and its process group can be found.
+On Linux this process becomes the parent of all orphans among its descendants (a subreaper of prctl(2)), even if they
+have sessions of their own or forked twice. On other systems it knows only the worker and its process group.
 
-It sleeps while the worker runs, so as not to disturb what is measured, and imports nothing slow.
+It sleeps while the worker runs, so that it does not disturb what is measured, and imports nothing slow.
 """
 
 import contextlib
@@ -24,18 +25,20 @@ from collections.abc import Iterator
 SET_CHILD_SUBREAPER = 36
 """PR_SET_CHILD_SUBREAPER of prctl(2)."""
 ENDING = {signal.SIGTERM, signal.SIGHUP}
-"""Signals upon which this process sweeps at once."""
+"""Signals after which this process sweeps at once."""
 HARMLESS = {signal.SIGCHLD, signal.SIGINT, signal.SIGQUIT}
-"""Signals that only wake it: the keys of a terminal are the worker's concern."""
+"""Signals that only wake it: the keys of a terminal concern the worker."""
+TO_GROUP = 0x80
+"""Marks a signal for the worker's whole process group."""
 AGAIN_MS = 100
-"""How long a sweep waits before it looks again, should no child's end wake it."""
+"""How long a sweep waits before it looks again, if no child's end wakes it."""
 
 Codes = dict[int, int]
-"""The exit codes of the children that were reaped, by pid; minus the signal's number where one killed it."""
+"""The exit codes of reaped children by pid; minus the signal's number if a signal killed one."""
 
 
 def main(channel: int, own_session: bool, command: list[str]) -> int:  # noqa: FBT001 - an argument of the command line
-    """Start the command, wait for its end or the harness's, and sweep; the exit code, as a shell gives it."""
+    """Starts the command, waits until it or the harness ends, and sweeps. Returns the exit code as a shell gives it."""
     os.set_inheritable(channel, False)  # noqa: FBT003 - the system's own signature
     wake = wake_on_signals()
     finds_all = becomes_subreaper()
@@ -45,29 +48,29 @@ def main(channel: int, own_session: bool, command: list[str]) -> int:  # noqa: F
     try:
         process = subprocess.Popen(command, env=variables, process_group=0 if own_session else None)
     except OSError as error:
-        tell(channel, errno=error.errno or 0)
+        report(channel, errno=error.errno or 0)
         return 1
     worker = process.pid  # reaped below, with the orphans
     if not own_session:
-        os.setsid()  # what strikes the harness's group as a whole must not strike this process
-    tell(channel, pid=worker)
+        os.setsid()  # a signal to the harness's whole group must not reach this process
+    report(channel, pid=worker)
     codes: Codes = {}
     watch(worker, channel, wake, codes)
     ended = worker in codes
     if ended:
-        tell(channel, code=codes[worker])  # before the sweep, which the time limit does not count
+        report(channel, code=codes[worker])  # before the sweep, which does not count for the time limit
     if finds_all:
         sweep(wake, codes)
     else:
         end_group(worker, codes)
     code = codes.get(worker, -signal.SIGKILL)
     if not ended:
-        tell(channel, code=code)
+        report(channel, code=code)
     return code if code >= 0 else 128 - code
 
 
 def becomes_subreaper() -> bool:
-    """Whether orphans come to this process from now on, and can be found in /proc."""
+    """Whether this process gets all orphans from now on, and /proc lists them."""
     try:
         import ctypes  # noqa: PLC0415 - some builds of Python lack it
 
@@ -79,7 +82,7 @@ def becomes_subreaper() -> bool:
 
 
 def wake_on_signals() -> int:
-    """The read end of a pipe that gets the number of each signal. Ignored signals stay ignored, here and beyond."""
+    """The read end of a pipe that gets each signal's number. Ignored signals stay ignored, here and in the worker."""
     wake, write_end = os.pipe()
     for end in (wake, write_end):
         os.set_blocking(end, False)
@@ -91,7 +94,7 @@ def wake_on_signals() -> int:
 
 
 def read_variables(channel: int) -> dict[bytes, bytes] | None:
-    """The worker's variables, byte for byte; None where the harness ended before it had sent them all."""
+    """The worker's environment in bytes; None if the harness ended before it had sent all of it."""
     text = b""
     while not text.endswith(b"\n"):
         part = receive(channel)
@@ -102,21 +105,21 @@ def read_variables(channel: int) -> dict[bytes, bytes] | None:
 
 
 def receive(channel: int) -> bytes:
-    """What the harness sent; nothing where it closed its end, or was killed."""
+    """What the harness sent; empty if it closed its end or was killed."""
     try:
         return os.read(channel, 65536)
     except ConnectionError:
         return b""
 
 
-def tell(channel: int, **what: int) -> None:
-    """Send a line to the harness, if it still listens."""
+def report(channel: int, **message: int) -> None:
+    """Sends a message, one line of JSON, to the harness, if it still listens."""
     with contextlib.suppress(OSError):
-        os.write(channel, json.dumps(what).encode() + b"\n")
+        os.write(channel, json.dumps(message).encode() + b"\n")
 
 
 def watch(worker: int, channel: int, wake: int, codes: Codes) -> None:
-    """Sleep until the worker has ended, or its end is asked for: by the channel's end or by a signal."""
+    """Sleeps until the worker has ended, the channel closes, or a signal of ENDING comes."""
     poll = select.poll()
     poll.register(channel, select.POLLIN)
     poll.register(wake, select.POLLIN)
@@ -131,12 +134,21 @@ def watch(worker: int, channel: int, wake: int, codes: Codes) -> None:
             orders = receive(channel)
             if not orders:
                 return
-            for number in orders:
-                os.kill(worker, number)
+            for order in orders:
+                obey(order, worker)
+
+
+def obey(order: int, worker: int) -> None:
+    """Send the worker, or its process group, the signal of an order."""
+    with contextlib.suppress(ProcessLookupError):
+        if order & TO_GROUP:
+            os.killpg(worker, order & ~TO_GROUP)
+        else:
+            os.kill(worker, order)
 
 
 def reap(codes: Codes) -> bool:
-    """Note the exit codes of children that have ended; whether any child is left."""
+    """Notes the exit codes of children that have ended. Returns whether any child is left."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -148,9 +160,9 @@ def reap(codes: Codes) -> bool:
 
 
 def sweep(wake: int, codes: Codes) -> None:
-    """Kill children until none is left: the orphans of each become children in turn.
+    """Kills children until none is left: the orphans of each become children in turn.
 
-    A child's pid stays its own until it is reaped here, so no stranger is hit. What belongs to another user can't be
+    A child keeps its pid until it is reaped here, so no other process is hit. A process of another user can't be
     killed and is left.
     """
     poll = select.poll()
@@ -176,7 +188,7 @@ def children() -> Iterator[int]:
 
 
 def kill(pid: int) -> bool:
-    """Kill a process; whether that was allowed and it was there."""
+    """Kills a process. Returns whether it existed and could be killed."""
     try:
         os.kill(pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
@@ -185,7 +197,7 @@ def kill(pid: int) -> bool:
 
 
 def end_group(worker: int, codes: Codes) -> None:
-    """Kill the worker and the process group that it leads: all that can be found where there are no subreapers."""
+    """Kills the worker and the process group that it leads: no more is known on a system without subreapers."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(worker, signal.SIGKILL)
     if worker not in codes:
@@ -194,5 +206,5 @@ def end_group(worker: int, codes: Codes) -> None:
 
 
 if __name__ == "__main__":
-    # Without the interpreter's own end: it may be slow, or be kept open by PYTHONINSPECT.
+    # Skips the interpreter's own end: it may be slow, and PYTHONINSPECT would keep it open.
     os._exit(main(int(sys.argv[1]), sys.argv[2] == "1", sys.argv[3:]))

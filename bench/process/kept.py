@@ -1,4 +1,4 @@
-"""A command under a keeper, as the harness sees it: its start, its time limit, its end."""
+"""A command under a keeper, on the harness's side: its start, its time limit, its end."""
 
 import contextlib
 import json
@@ -14,15 +14,17 @@ from types import TracebackType
 from typing import IO, Self
 
 KEEPER = (sys.executable, "-S", "-P", str(Path(__file__).with_name("keeper.py")))
-"""Without site-packages, which it does not need, and without `bench` before the standard library."""
+"""It needs no site-packages (-S), and `bench` must not come before the standard library (-P)."""
+TO_GROUP = 0x80
+"""Marks a signal for the command's whole process group (keeper.py has the same)."""
 GRACE_S = 5.0
-"""What a command in the foreground gets to end by itself after Ctrl-C."""
+"""How long a command in the foreground may take to end by itself after Ctrl-C."""
 
 
 class Kept:
-    """A command whose end, or whose harness's end, ends all that it started (where there is prctl(2); see keeper.py).
+    """A command. When it or the harness ends, all that it started ends too (on systems with prctl(2); see keeper.py).
 
-    A context: leaving it kills what still runs, and waits until it is gone. Raises OSError if it can't be started.
+    As a context, it kills at its end what still runs, and waits until that is gone. Raises OSError if it can't start.
     """
 
     def __init__(
@@ -34,14 +36,15 @@ class Kept:
         log: IO[bytes] | None = None,
         foreground: bool = False,
     ) -> None:
-        """Start it in a folder, here by default.
+        """Starts it in a folder, by default the current one.
 
-        It writes to the log, and reads nothing. In the foreground it has this process's terminal and gets its Ctrl-C;
-        otherwise it leads a process group in another session.
+        It writes to the log and reads nothing. In the foreground it has this process's terminal and gets its Ctrl-C;
+        if not, it leads a process group in another session.
         """
         self.returncode = 0
-        """The command's exit code once it has ended, minus the signal's number where one killed it."""
-        self._answered = False
+        """The command's exit code once it has ended; minus the signal's number if a signal killed it."""
+        self.ended = False
+        """Whether the command has ended by itself."""
         self._channel, theirs = socket.socketpair()
         with theirs, contextlib.ExitStack() as undo:
             undo.callback(self._channel.close)
@@ -53,22 +56,22 @@ class Kept:
             )  # fmt: skip
             undo.pop_all()
             undo.callback(self.end)
-            theirs.close()  # so that the keeper's end is seen
+            theirs.close()  # so that the channel closes when the keeper ends
             self.pid = self._begin(command[0], variables)
             undo.pop_all()
 
     def _begin(self, program: str, variables: Mapping[str, str]) -> int | None:
-        """Have the keeper start the command; its pid, None where the keeper itself ended."""
+        """Has the keeper start the command. Returns its pid; None if the keeper itself ended."""
         asked = {_latin(name): _latin(value) for name, value in variables.items()}
         with contextlib.suppress(ConnectionError):
             self._channel.sendall(json.dumps(asked).encode() + b"\n")
-        told = self._hear()
-        if "errno" in told:
-            raise OSError(told["errno"], os.strerror(told["errno"]), program)
-        return told.get("pid")
+        answer = self._hear()
+        if "errno" in answer:
+            raise OSError(answer["errno"], os.strerror(answer["errno"]), program)
+        return answer.get("pid")
 
     def _hear(self) -> dict[str, int]:
-        """What the keeper tells next; nothing where it has ended."""
+        """The keeper's next answer; empty if it has ended."""
         line = b""
         with contextlib.suppress(ConnectionError):
             while not line.endswith(b"\n") and (part := self._channel.recv(1)):
@@ -76,32 +79,43 @@ class Kept:
         return json.loads(line) if line.endswith(b"\n") else {}
 
     def wait(self, limit_s: float | None = None) -> bool:
-        """Whether the command ended within the limit. Sleeps meanwhile: Popen.wait wakes up twenty times a second."""
-        if self._answered:
+        """Whether the command ended within the limit. This sleeps; Popen.wait would wake up twenty times a second."""
+        if self.ended:
             return True
         if not select.select([self._channel], [], [], limit_s)[0]:
             return False
-        self._answered = True
-        told = self._hear()
-        if "code" in told:
-            self.returncode = told["code"]
+        self.ended = True
+        answer = self._hear()
+        if "code" in answer:
+            self.returncode = answer["code"]
         else:
             self.returncode = self._keeper.wait() or 1
             self._end_group()
         return True
 
     def send(self, number: signal.Signals) -> None:
-        """Send the command a signal, if it still runs."""
-        with contextlib.suppress(ConnectionError):
+        """Sends the command a signal, if it still runs."""
+        self._order(number)
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Sends a signal to the process group of a command in the background, if the command still runs."""
+        self._order(number | TO_GROUP)
+
+    def _order(self, number: int) -> None:
+        with contextlib.suppress(OSError):  # the keeper has ended, or this end is closed
             self._channel.sendall(bytes([number]))
 
+    def fileno(self) -> int:
+        """The descriptor for select(2), which is readable once the command has ended."""
+        return self._channel.fileno()
+
     def end(self) -> None:
-        """Kill what is left of the command and of all that it started; back when it is gone."""
+        """Kills what is left of the command and of all that it started, and waits until it is gone."""
         self._channel.close()
         self._keeper.wait()
 
     def _end_group(self) -> None:
-        """Kill the command's process group, the most that can be done without a keeper, which was killed."""
+        """Kills the command's process group: without the keeper, which was killed, no more can be done."""
         if self.pid is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
@@ -116,7 +130,10 @@ class Kept:
 
 
 def call(command: Sequence[str], variables: Mapping[str, str]) -> int:
-    """Run a command in the foreground; its exit code. After Ctrl-C it has five seconds to end, then that is raised."""
+    """Runs a command in the foreground. Returns its exit code.
+
+    After Ctrl-C it has GRACE_S to end. Then KeyboardInterrupt is raised.
+    """
     with Kept(command, variables, foreground=True) as kept:
         try:
             kept.wait()
@@ -127,5 +144,5 @@ def call(command: Sequence[str], variables: Mapping[str, str]) -> int:
 
 
 def _latin(text: str) -> str:
-    """A variable's bytes as text of one character a byte, whatever encoding the keeper has."""
+    """A variable's bytes as text with one character per byte, whatever the keeper's encoding is."""
     return os.fsencode(text).decode("latin-1")

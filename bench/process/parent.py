@@ -7,7 +7,7 @@ import sys
 
 
 def die_with_parent() -> None:
-    """Have Linux kill this process when its parent ends, lest it disturb what runs after."""
+    """Has Linux kill this process when its parent ends, so that it does not disturb what runs later."""
     if sys.platform == "linux":
         parent = os.getppid()
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG of prctl(2)

@@ -1,4 +1,4 @@
-"""report.md of a run: its sections in a fixed order. Every sentence is made from the data."""
+"""report.md of a run: its sections, in a fixed order."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -58,7 +58,7 @@ AB_SECTIONS: tuple[Callable[[AbPage], Section | None], ...] = (
 
 
 def write(data: RunData, out: Path) -> Report:
-    """Write reports/<run_id>/ of `bench run` with report.md, figures and tables; what it was made from."""
+    """Write reports/<run_id>/ of `bench run` with report.md, figures and tables. Returns what the page says."""
     data, traces = with_traces(data)
     report = Report(
         data=data,
@@ -72,17 +72,19 @@ def write(data: RunData, out: Path) -> Report:
     traced.write_tables(report)
     for name in ("steps", "layers", "memory", "numerics"):
         report.table(name, getattr(report, name))
+    sustained.write_table(report)
+    alone.write_table(report)
     return written(report, SECTIONS)
 
 
 def with_traces(data: RunData) -> tuple[RunData, list[Trace]]:
-    """The run with the warnings of its traces, and the traces."""
+    """The run with the warnings of its traces added, and its traces."""
     traces, warnings = trace.read(data)
     return replace(data, warnings=[*data.warnings, *warnings]), traces
 
 
 def write_profile(data: RunData, out: Path) -> TracedPage:
-    """Write reports/<run_id>/ of `bench profile` without a run; what it was made from."""
+    """Write reports/<run_id>/ of a `bench profile` that had no run to add to. Returns what the page says."""
     data, traces = with_traces(data)
     page = TracedPage(data=data, folder=out / data.run.run_id, traces=traces)
     traced.write_tables(page)
@@ -90,7 +92,7 @@ def write_profile(data: RunData, out: Path) -> TracedPage:
 
 
 def write_ab(data: RunData, out: Path) -> AbPage:
-    """Write reports/<run_id>/ of `bench ab`; what it was made from."""
+    """Write reports/<run_id>/ of `bench ab`. Returns what the page says."""
     page = AbPage(data=data, folder=out / data.run.run_id, changes=changes.changes(data), deaths=deaths.deaths(data))
     page.table("changes", changes.frame(page.changes))
     return written(page, AB_SECTIONS)

@@ -1,1 +1,1 @@
-"""The parent: takes the trials of a run and writes its files."""
+"""The parent: it takes the trials of a run and writes its files."""

@@ -1,4 +1,4 @@
-"""A run's folder as its one writer holds it: made, locked, appended to, repaired."""
+"""A run's folder for its one writer, which makes, locks, extends and repairs it."""
 
 import errno
 import fcntl
@@ -8,35 +8,30 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from bench.core.header import Header, encoded
-from bench.core.records import (
-    APPENDED,
-    LAYERS,
-    RUN_FILE,
-    SAMPLES,
-    TRIALS,
-    VARIANTS,
-    RecordError,
-    Row,
-    found_words,
-    whole_records,
-)
+from bench.core.reading import whole_records
+from bench.core.records import APPENDED, LAYERS, RUN_FILE, SAMPLES, TRIALS, VARIANTS, RecordError, Row, found_words
 from bench.core.variants import as_row
 from bench.plan.matrix import Entry
 
 
 def already_there(folder: Path) -> str:
-    """What is wrong with the name of a run that exists, and the way out."""
+    """The message if a run of this name exists, with what to do."""
     return f"{folder}: there already; go on with --resume {folder.name}, or choose another --run-id"
 
 
+def refuse_links(folder: Path, paths: Iterable[Path]) -> None:
+    """Raises RecordError if one of these paths in a folder is a link: bench would write outside of the folder."""
+    if links := sorted(path.name for path in paths if path.is_symlink()):
+        msg = f"{folder}: {found_words(links[0])} is a link, and bench does not write through links"
+        raise RecordError(msg)
+
+
 class RunFolder:
-    """A run's folder, locked, with one writer: this object. Close it, or use it as a context."""
+    """A run's folder, which this object locks as its one writer. Close it, or use it as a context."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        if links := sorted(path.name for path in folder.iterdir() if path.is_symlink()):
-            msg = f"{folder}: {found_words(links[0])} is a link, and what a link leads to is not written to"
-            raise RecordError(msg)
+        refuse_links(folder, folder.iterdir())
         self._lock: int | None = os.open(folder, os.O_RDONLY)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -47,7 +42,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, folder: Path, run: Header, variants: Iterable[Row]) -> "RunFolder":
-        """Make the folder and its files; RecordError where it is there already."""
+        """Makes the folder and its files. Raises RecordError if it exists already."""
         try:
             folder.mkdir(parents=True)
         except FileExistsError as error:
@@ -64,7 +59,7 @@ class RunFolder:
 
     @classmethod
     def reopen(cls, folder: Path) -> tuple["RunFolder", list[str]]:
-        """Open a run's folder to go on, torn lines cut off; with warnings of what was cut."""
+        """Opens a run's folder to go on and cuts off torn lines. Returns it with warnings of what was cut."""
         if not folder.is_dir():
             msg = f"{folder}: no such run"
             raise RecordError(msg)
@@ -81,7 +76,7 @@ class RunFolder:
         return opened, warnings
 
     def write_run(self, run: Header) -> None:
-        """Replace run.json in one step."""
+        """Replaces run.json in one step."""
         target = self.folder / RUN_FILE
         fresh = target.with_suffix(".json.new")
         try:
@@ -91,27 +86,25 @@ class RunFolder:
             fresh.replace(target)
         except OSError as error:
             fresh.unlink(missing_ok=True)
-            raise _kept(target, error.strerror) from error
+            raise _write_error(target, error.strerror) from error
 
     def append_trial(self, trial: Row, samples: Iterable[Row], layers: Iterable[Row] = ()) -> None:
-        """Add a finished trial: its samples first, synced, then the row that vouches for them."""
+        """Adds a finished trial. Its samples are synced first, then the row that confirms them."""
         texts = [t.text(r) for t, r in ((SAMPLES, samples), (LAYERS, layers), (TRIALS, [trial]))]
         for table, text in zip(APPENDED, texts, strict=True):
             if text:
                 _append(table.path(self.folder), text)
 
     def close(self) -> None:
-        """Release the folder."""
+        """Releases the folder."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
     def __enter__(self) -> Self:
-        """The folder itself."""
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Release the folder."""
         self.close()
 
 
@@ -129,7 +122,7 @@ def variant_rows(entries: Iterable[Entry], reasons: dict[str, str]) -> list[dict
 
 
 def _append(path: Path, text: str) -> None:
-    """Append in one write and sync; where that fails, the file is as it was before."""
+    """Appends in one write and syncs. If that fails, the file is as it was before."""
     data = text.encode()
     try:
         with path.open("ab", buffering=0) as file:
@@ -143,14 +136,14 @@ def _append(path: Path, text: str) -> None:
             if written != len(data):
                 os.truncate(path, before)
     except OSError as error:
-        raise _kept(path, error.strerror) from error
+        raise _write_error(path, error.strerror) from error
     if written != len(data):
-        raise _kept(path, os.strerror(errno.ENOSPC))
+        raise _write_error(path, os.strerror(errno.ENOSPC))
 
 
-def _kept(path: Path, what: str | None) -> RecordError:
+def _write_error(path: Path, words: str | None) -> RecordError:
     return RecordError(
-        f"{path}: {what}; what was measured before is kept: free some space and --resume {path.parent.name}"
+        f"{path}: {words}; what was measured before is kept: free some space and --resume {path.parent.name}"
     )
 
 

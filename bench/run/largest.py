@@ -1,4 +1,4 @@
-"""The search for the largest batch of a variant: sizes are tried, each in a process of its own."""
+"""The search for the largest batch of a variant, which tries each size in a process of its own."""
 
 from msgspec.structs import replace
 
@@ -11,11 +11,11 @@ from bench.run.record import Run
 from bench.run.trial import take
 
 TOO_LARGE = (Cause.OUT_OF_MEMORY, Cause.BEYOND_INDEX, Cause.KILLED)
-"""How a batch ends that does not fit; the kernel kills what takes more memory than there is."""
+"""The causes of a batch that does not fit; the kernel kills a process that takes more memory than there is."""
 
 
 def find(run: Run, trial: schedule.Planned) -> None:
-    """Try batch sizes, a trial each, until the largest that fits is known or the budget ends."""
+    """Tries batch sizes, one per trial, until the largest that fits is known or the budget ends."""
     variant = trial.arm.variant
     search = fit.Search(
         start=CUDA_BATCH if variant.on_cuda else CPU_BATCH,
@@ -27,7 +27,7 @@ def find(run: Run, trial: schedule.Planned) -> None:
         if run.left_s() <= 0:
             return
         reply = take(run, trial, None, run.pilot_limit_s(), size)
-        if not tells(reply, search):
+        if not is_conclusive(reply, search):
             return
         search.tried[size] = peak_bytes(reply) if reply.ok else None
         run.save(tried(run.learned, variant.id, search, beyond=size if reply.cause is Cause.BEYOND_INDEX else None))
@@ -35,21 +35,21 @@ def find(run: Run, trial: schedule.Planned) -> None:
         run.save(replace(run.learned, largest=run.learned.largest | {variant.id: search.fits}))
 
 
-def tells(reply: Reply, search: fit.Search) -> bool:
-    """Whether the end of a trial says that its batch fits, or is too large; a time limit says nothing of memory."""
+def is_conclusive(reply: Reply, search: fit.Search) -> bool:
+    """Whether the end of a trial shows that its batch fits, or is too large. A time limit shows neither."""
     if reply.ok or reply.cause in TOO_LARGE:
         return True
-    # Near the limit libraries fail in words of their own: if something fitted, any error is the upper end.
+    # Near the limit libraries fail with other errors: if something fitted, any error means that this does not.
     return reply.status is Status.ERROR and bool(search.fits)
 
 
 def peak_bytes(reply: Reply) -> int:
-    """The peak of memory that a batch took; 0 if it is not known."""
+    """The peak memory of a batch in bytes; 0 if it is unknown."""
     return max((int(sample.value) for sample in reply.samples if sample.metric == "fit_peak"), default=0)
 
 
 def tried(learned: Learned, variant_id: str, search: fit.Search, beyond: int | None) -> Learned:
-    """What was learned, with what a search has tried; `beyond` is a size whose indices are too large for torch."""
+    """What was learned, with the sizes that a search has tried. `beyond` is a size beyond torch's 32-bit indices."""
     sizes = learned.tried | {variant_id: list(search.tried.items())}
     by_index = {} if beyond is None else {variant_id: beyond}
     return replace(learned, tried=sizes, beyond_index=learned.beyond_index | by_index)

@@ -1,4 +1,4 @@
-"""What a pilot's trial tells of the trials to come. Pure: who calls it saves what it gives."""
+"""What a pilot's trial shows about later trials. Pure: the caller saves what it returns."""
 
 from collections.abc import Mapping
 from statistics import median
@@ -14,22 +14,22 @@ from bench.plan import schedule
 
 
 def from_pilot(learned: Learned, trial: schedule.Planned, reply: Reply, duration_s: float) -> Learned:
-    """What was learned, and what the reply of a pilot's trial adds.
+    """What was learned before, with what the reply of a pilot's trial adds.
 
-    ValueError if the reply is not what was asked.
+    Raises ValueError if the reply does not fit the request.
     """
     variant = trial.arm.variant
     if schedule.times_steps(trial.probes):
-        # A worker's numbers are checked as a file's are: run.json is read again.
+        # The conversion checks a worker's numbers as a file's: run.json must be readable again.
         return msgspec.convert(msgspec.to_builtins(from_steps(learned, variant, reply, duration_s)), Learned)
     if Probe.MEMORY in trial.probes and variant.compiled:
-        # The first that found compiled code, as those to come will: they too trace, load and record.
+        # This trial is the first with compiled code in its cache, as later ones: they too trace, load and record.
         return replace(learned, trial_s=longest(learned.trial_s, variant.id, duration_s))
     return learned
 
 
 def from_steps(learned: Learned, variant: Variant, reply: Reply, duration_s: float) -> Learned:
-    """The step, how long a trial of the rounds should take, and how many steps it takes."""
+    """What was learned before, with the variant's step, how long its trial in a round should take, and its counts."""
     walls = [sample.value for sample in reply.samples if sample.scope == "step" and sample.metric == "wall"]
     firsts_s = [sample.value for sample in reply.samples if sample.metric == "first_step"]
     if not walls or not firsts_s or reply.counts is None:
@@ -43,9 +43,10 @@ def from_steps(learned: Learned, variant: Variant, reply: Reply, duration_s: flo
         step_s=learned.step_s | {variant.id: step_s},
         trial_s=longest(learned.trial_s, variant.id, again_s),
         counts=learned.counts | {variant.id: reply.counts},
+        peak_bytes=learned.peak_bytes | ({} if reply.peak_bytes is None else {variant.id: reply.peak_bytes}),
     )
 
 
 def longest(trial_s: Mapping[str, float], variant_id: str, seen_s: float) -> dict[str, float]:
-    """Seconds by variant, with the longest that was seen of one; never less than 0."""
+    """Seconds by variant, with the longest seen for this variant; at least 0."""
     return {**trial_s, variant_id: max(seen_s, trial_s.get(variant_id, 0.0))}

@@ -1,4 +1,4 @@
-"""The pilot: round 0, in which each variant is measured once, and what it needs is learned."""
+"""The pilot: round 0, which measures each variant once and learns what the rounds need."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -6,7 +6,7 @@ from statistics import median
 from bench.core.exchange.cause import Cause
 from bench.core.exchange.probe import Probe, as_text
 from bench.core.header import Learned
-from bench.core.variants import LARGEST
+from bench.core.variants import LARGEST, Variant, parse_id
 from bench.plan import schedule
 from bench.run import largest
 from bench.run.record import Run, Trial
@@ -14,16 +14,22 @@ from bench.run.trial import take
 
 
 def take_all(run: Run) -> None:
-    """Take the trials of the pilot that are left, as far as the budget lets them."""
+    """Takes the trials of the pilot that are left, as far as the budget allows."""
     light = schedule.light(verdicts=run.plan.verdicts, budget_s=run.plan.budget_s)
-    planned = schedule.pilot_of_trees(run.entries) if run.trees else schedule.pilot(run.entries, light=light)
+    raced = run.plan.finalists is not None
+    pilot = schedule.pilot(run.entries, light=light, raced=raced)
+    take_due(run, schedule.pilot_of_trees(run.entries) if run.trees else pilot)
+
+
+def take_due(run: Run, planned: Sequence[schedule.Planned]) -> None:
+    """Takes those of the planned trials that are due, as far as the budget allows."""
     for index, trial in enumerate(planned):
         while is_due(run, trial):
             if run.left_s() <= 0:
                 return
             left_s = expected_s(run.trials) * (len(planned) - index) + rounds_expected_s(run)
-            what = " ".join(filter(None, ("pilot", trial.arm.tree, trial.arm.variant.id, as_text(trial.probes))))
-            run.progress.before(what, index, len(planned), left_s)
+            title = " ".join(filter(None, ("pilot", trial.arm.tree, trial.arm.variant.id, as_text(trial.probes))))
+            run.progress.before(title, index, len(planned), left_s)
             if Probe.FIT in trial.probes:
                 largest.find(run, trial)
                 break
@@ -41,17 +47,19 @@ def is_due(run: Run, trial: schedule.Planned) -> bool:
 
 
 def piloted(trial: schedule.Planned, taken: Sequence[Trial]) -> bool:
-    """Whether a trial of the pilot was taken. A base that died is tried again: its head is judged by it."""
+    """Whether a trial of the pilot was taken. A base that died is tried again: the head is compared with it."""
     named = (trial.arm.variant.id, trial.probes, trial.arm.tree)
     same = [t for t in taken if t.stage == "pilot" and (t.variant_id, t.probes, t.tree) == named]
-    seen = [t.status for t in same if t.cause is not Cause.BUDGET_ENDED]  # which says nothing of what it measures
+    seen = [t.status for t in same if t.cause is not Cause.BUDGET_ENDED]  # that cause says nothing about the variant
     tries = schedule.PILOT_TRIES if trial.arm.tree == "base" else 1
     return len(seen) >= tries or any(status not in schedule.DEAD for status in seen)
 
 
 def worth_piloting(trial: schedule.Planned, taken: Sequence[Trial], learned: Learned, train_images: int) -> bool:
-    """Steps of a largest batch only once it is known; the others only of what ran and is not slow."""
+    """Whether a trial makes sense: steps once the batch size is known, others if the steps ran and are fast."""
     variant, step_s = trial.arm.variant, learned.step_s.get(trial.arm.variant.id, 0.0)
+    if schedule.is_hopeless(variant, given_up(taken)):
+        return False
     if schedule.times_steps(trial.probes):
         return variant.batch_size != LARGEST or variant.id in learned.largest
     if not any(t.variant_id == variant.id and t.times_steps and t.ok for t in taken):
@@ -62,12 +70,17 @@ def worth_piloting(trial: schedule.Planned, taken: Sequence[Trial], learned: Lea
     return schedule.passes(variant) * epoch_s <= schedule.EPOCHS_LIMIT_S
 
 
+def given_up(taken: Sequence[Trial]) -> list[Variant]:
+    """The variants whose first step showed that they are hopelessly slow."""
+    return [parse_id(t.variant_id) for t in taken if t.cause is Cause.TOO_SLOW]
+
+
 def expected_s(taken: Sequence[Trial]) -> float:
-    """What a trial of a run takes, by those that were taken."""
+    """How long a trial should take, from those that were taken."""
     return median([trial.duration_s for trial in taken] or [schedule.UNSEEN_TRIAL_S])
 
 
 def rounds_expected_s(run: Run) -> float:
-    """What the rounds may take, as far as the budget lets them."""
+    """How long the rounds may take, as far as the budget allows."""
     in_rounds = [entry.variant for entry in run.entries if not entry.pilot_only]
     return min(run.left_s(), run.plan.rounds * sum(map(run.trial_s, in_rounds)))

@@ -1,4 +1,4 @@
-"""The parent of `bench profile`: one trial a variant, apart from every timed one, whose trace is kept with the run."""
+"""The parent of `bench profile`: one trial per variant, apart from all timed ones. The run keeps its trace."""
 
 import shutil
 import tempfile
@@ -19,13 +19,13 @@ ARM: ArmName = "T"
 
 
 def execute(run: Run, ids: Sequence[str], steps: int) -> None:
-    """Trace some steps of each variant in a process of its own and keep what it wrote in the run's folder.
+    """Traces some steps of each variant in a process of its own, and keeps the trace in the run's folder.
 
-    A trace that was there before is replaced. Raises UsageError for a variant that is none of the run's,
-    KeyboardInterrupt on Ctrl-C, RecordError or OSError where a file can't be written; what was traced before is kept.
+    It replaces an earlier trace. Raises UsageError if a variant is not the run's, KeyboardInterrupt on Ctrl-C,
+    RecordError or OSError if a file can't be written. What was traced until then is kept.
     """
     own = run.header.kind == "profile"
-    finished = run.state.status == "complete"  # nobody goes on with it, so its compiled code is not needed again
+    finished = run.state.status == "complete"  # nobody resumes it, so its compiled code is not needed again
     try:
         for order, variant in enumerate(variants := chosen(run, ids)):
             left_s = (len(variants) - order) * UNSEEN_TRIAL_S
@@ -45,7 +45,7 @@ def execute(run: Run, ids: Sequence[str], steps: int) -> None:
 
 
 def chosen(run: Run, ids: Sequence[str]) -> list[Variant]:
-    """The variants with these ids; UsageError where the run has one not."""
+    """The variants with these ids. Raises UsageError if the run lacks one, or did not find its largest batch."""
     known = {entry.variant.id: entry.variant for entry in run.entries}
     if unknown := [variant_id for variant_id in ids if variant_id not in known]:
         msg = f"{unknown[0]} is no variant that this run could measure: it has {', '.join(known)}"
@@ -57,7 +57,7 @@ def chosen(run: Run, ids: Sequence[str]) -> list[Variant]:
 
 
 def trace(run: Run, order: int, variant: Variant, steps: int) -> None:
-    """Take the trial of one variant; what it wrote goes into the run's folder if it was ok."""
+    """Takes the traced trial of one variant. If it is ok, its files go to the run's folder."""
     planned = Planned(
         round=0, order=order, arm=Arm(name=ARM, variant=variant), stage=traces.STAGE, probes=(Probe.TRACE,)
     )
@@ -69,7 +69,7 @@ def trace(run: Run, order: int, variant: Variant, steps: int) -> None:
 
 
 def keep(scratch: Path, target: Path) -> None:
-    """Put what lies in a folder at the target, in one step, in place of what is there."""
+    """Replaces the target folder with the files of another, in one step."""
     fresh = target.with_name(target.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)  # not copytree, which would make it as private as the scratch folder

@@ -1,4 +1,4 @@
-"""A run under way: its record, which is saved from here alone, and the trials that were taken."""
+"""A run in progress: its record, which is saved only here, and the trials that were taken."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,8 @@ from bench.core.exchange.cause import Cause, Status
 from bench.core.exchange.probe import Probe, from_text
 from bench.core.header import Header, Learned, Plan, State, check_known
 from bench.core.progress import RunProgress
-from bench.core.records import SAMPLES, TRIALS, ArmName, Row, read_rows, read_variants
+from bench.core.reading import read_rows, read_variants
+from bench.core.records import SAMPLES, TRIALS, ArmName, Row
 from bench.core.variants import Variant, runnable_variants
 from bench.plan import schedule
 from bench.plan.matrix import Entry
@@ -23,7 +24,7 @@ from bench.run.folder import RunFolder
 
 
 class Trial(Struct, frozen=True, kw_only=True):
-    """A trial that was taken: of its row in trials.csv what decides which trials follow."""
+    """A trial that was taken: the fields of its row in trials.csv that decide which trials follow."""
 
     round: int
     order: int
@@ -48,28 +49,28 @@ class Trial(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, row: Row) -> "Trial":
-        """The trial of a row of trials.csv. One without a duration is of unknown length, and counts as none."""
+        """The trial of a row of trials.csv. A row without a duration gets 0 seconds."""
         known = {"probes": from_text(str(row["probes"])), "cause": row["cause"] or None}
         return msgspec.convert({**row, **known, "duration_s": row["duration_s"] or 0.0}, cls)
 
 
 @dataclass(slots=True)
 class Run:
-    """A run under way: its folder, its record, and what was measured so far."""
+    """A run in progress: its folder, its record, and what was measured so far."""
 
     folder: RunFolder
     header: Header
     """run.json."""
     entries: list[Entry]
-    """What can run here."""
+    """The entries that can run here."""
     progress: RunProgress
     cache: Path
-    """For compiled code; its folder is this run's own."""
+    """The folder for compiled code, which belongs to this run alone."""
     trees: dict[str, Path] = field(default_factory=dict)
-    """Where the code trees `base` and `head` lie; empty where one tree is measured."""
+    """The folders of the code trees `base` and `head`; empty if one tree is measured."""
     worker: Sequence[str] = child.WORKER
     libraries: Mapping[str, str] = field(default_factory=dict)
-    """What variants load first, as this machine's loader finds it now."""
+    """The libraries that variants load first, as this machine has them now."""
     trials: list[Trial] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
     next_trial: int = 1
@@ -81,7 +82,7 @@ class Run:
 
     @property
     def learned(self) -> Learned:
-        """What the trials told of those to come."""
+        """What the trials so far showed that later ones need."""
         return self.header.learned
 
     @property
@@ -90,36 +91,43 @@ class Run:
         return self.header.state
 
     def save(self, part: Learned | State) -> None:
-        """Put what was learned, or the state, in place of what there was, and write run.json."""
+        """Replaces what was learned, or the state, and writes run.json."""
         name = "learned" if isinstance(part, Learned) else "state"
         self.header = replace(self.header, **{name: part})
         self.folder.write_run(self.header)
 
     def left_s(self) -> float:
-        """Seconds of the budget that are left; endless without a budget."""
+        """Seconds of the budget that are left; infinite without a budget."""
         budget_s = self.plan.budget_s
         return float("inf") if budget_s is None else budget_s - (time.monotonic() - self.started)
 
     def full_limit_s(self) -> float:
-        """Seconds after which a trial of the pilot is ended, whatever the budget."""
+        """Seconds after which a trial of the pilot is ended, whatever the budget is."""
         return schedule.time_limit_s(None, self.header.environment.cpu_quota)
 
     def pilot_limit_s(self) -> float:
         """Seconds that a trial of the pilot may take: no more than the budget has left."""
         return min(self.full_limit_s(), max(0.0, self.left_s()))
 
+    def room_bytes(self) -> dict[str, int]:
+        """The memory of each kind of device whose trials take turns; for several CUDA devices, the smallest."""
+        known = self.header.environment
+        least = min((device.memory_bytes for device in known.cuda_devices), default=0)
+        rooms = {"cpu": known.memory_available_bytes or 0, "cuda": least}
+        return {kind: rooms[kind] for kind in self.plan.lockstep}
+
     def trial_s(self, variant: Variant) -> float:
-        """What a variant's trial of steps should take, by its pilot, which alone compiled from nothing."""
+        """Seconds that a variant's trial of steps should take, from its pilot but without its compiling."""
         return self.learned.trial_s.get(variant.id, schedule.UNSEEN_TRIAL_S)
 
 
 def now() -> datetime:
-    """The time to the second, as it stands in the files."""
+    """The time to the second, as in the files."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
 def resume(folder: Path, header: Header, progress: RunProgress, cache: Path) -> Run:
-    """The run of a folder, to be gone on with under this record. RecordError if it can't be."""
+    """The run in a folder, ready to be resumed with this record. Raises RecordError if it can't be."""
     variants = read_variants(folder)
     check_known(header, folder, {str(row["variant_id"]) for row in variants})
     opened, warnings = RunFolder.reopen(folder)
@@ -127,7 +135,7 @@ def resume(folder: Path, header: Header, progress: RunProgress, cache: Path) -> 
         progress.say(f"warning: {warning}")
     entries = [Entry(variant=v, pilot_only=v.id in header.plan.pilot_only) for v in runnable_variants(variants)]
     rows = read_rows(folder, TRIALS)[0]
-    # Samples without a trial's row were being written when the run was killed; their id stays theirs.
+    # Samples without a trial's row were being written when the run was killed: their id is not used again.
     ids = (str(row["trial_id"]) for row in [*rows, *read_rows(folder, SAMPLES)[0]])
     next_trial = 1 + max((int(trial_id[1:]) for trial_id in ids), default=0)
     return Run(opened, header, entries, progress, cache, trials=[Trial.of(row) for row in rows], next_trial=next_trial)

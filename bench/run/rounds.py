@@ -1,4 +1,4 @@
-"""The rounds: every arm once in each, and the fresh ones that confirm what the others flagged."""
+"""The rounds, each with every arm once, and the fresh rounds that confirm what the first ones flagged."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,22 +9,23 @@ from msgspec.structs import replace
 from bench.core.header import Ended, Flagged, Learned
 from bench.core.progress import duration
 from bench.core.variants import Variant
-from bench.plan import counts, schedule
+from bench.plan import counts, race, schedule
+from bench.plan.groups import groups
 from bench.run.record import Run, Trial
-from bench.run.trial import take
+from bench.run.trial import counts_of, take, take_in_lockstep
 
 Flag = Callable[[Path], list[Flagged]]
-"""Gives the cells of a run that look changed, from its folder."""
+"""Returns the cells of a run that look changed, from its folder."""
 
 
 def take_all(run: Run, flag: Flag | None) -> Ended:
-    """Take the rounds that are left, and those that confirm; why they ended."""
+    """Takes the rounds that are left, and those that confirm. Returns why they ended."""
     arms = arms_of(run)
     if not run.trees:
         run.save(evened(run.learned, [arm.variant for arm in arms]))
     begun = any(t.stage == "confirm" for t in run.trials)
     flagged = run.state.flagged if begun else None
-    # Which arms make a round complete, should this process be killed.
+    # A resumed run needs the arms to know which rounds are complete.
     run.save(replace(run.state, arms=[(arm.variant.id, arm.name) for arm in arms], flagged=flagged))
     ended_because: Ended = "rounds"
     if flagged is None:
@@ -34,7 +35,7 @@ def take_all(run: Run, flag: Flag | None) -> Ended:
 
 
 def arms_of(run: Run) -> list[schedule.Arm]:
-    """The arms of every round, by what the pilot's trials of steps came to."""
+    """The arms of every round, from how the pilot's trials of steps ended."""
     pilots = [t for t in run.trials if t.stage == "pilot" and t.times_steps]
     failed = {t.variant_id for t in pilots if t.status not in ("ok", *schedule.DEAD)}
     if run.trees:
@@ -43,11 +44,13 @@ def arms_of(run: Run) -> list[schedule.Arm]:
     failed |= {t.variant_id for t in pilots} - {t.variant_id for t in pilots if t.ok}
     failed |= schedule.very_slow((entry.variant for entry in run.entries), run.learned.step_s)
     failed |= {e.variant.id for e in run.entries if e.variant.id not in run.learned.step_s}  # the budget ended
+    if run.state.candidates is not None:
+        failed |= {e.variant.id for e in run.entries if race.is_candidate(e.variant)} - set(run.state.candidates)
     return schedule.arms(run.entries, failed, twice=run.plan.verdicts)
 
 
 def evened(learned: Learned, variants: list[Variant]) -> Learned:
-    """What was learned, with counts by which all that are compared take the same samples of the same steps."""
+    """What was learned, with counts so that all compared variants take the same samples with the same steps."""
     even = counts.evened(variants, learned.counts, learned.step_s)
     trial_s = dict(learned.trial_s)
     for variant_id, own in learned.counts.items():
@@ -58,7 +61,7 @@ def evened(learned: Learned, variants: list[Variant]) -> Learned:
 
 
 def confirm(run: Run, arms: list[schedule.Arm], flag: Flag, ended_because: Ended) -> Ended:
-    """Take the fresh rounds of what the others flag, if all of them fit; why the run ended."""
+    """Takes fresh rounds of the variants that the first ones flag, if all fit. Returns why the run ended."""
     flagged = run.state.flagged
     if flagged is None:
         flagged = flag(run.folder.folder)
@@ -71,10 +74,10 @@ def confirm(run: Run, arms: list[schedule.Arm], flag: Flag, ended_because: Ended
 
 
 def take_stage(run: Run, stage: str, arms: list[schedule.Arm], wanted: int, reserve: int = 0) -> Ended:
-    """Take what is left of the wanted rounds of a stage, as far as the budget lets them; why they ended.
+    """Takes the rounds of a stage that are left, as far as the budget allows. Returns why they ended.
 
-    The budget keeps room for `reserve` rounds after them. If two trees are compared, a round in which a trial
-    died is taken again, of its variant alone and within `schedule.repeats`.
+    The budget keeps room for `reserve` rounds after them. If two trees are compared and a trial dies, the round of
+    that variant alone is taken again, within `schedule.repeats`.
     """
     due = due_of(run, stage, arms, wanted)
     if not due:
@@ -94,7 +97,7 @@ def take_stage(run: Run, stage: str, arms: list[schedule.Arm], wanted: int, rese
             return "budget"
         began, number = time.monotonic(), 1 + max((t.round for t in run.trials), default=0)
         take_round(run, schedule.round_trials(list(due), run.header.order, number, stage), round_s, left)
-        if all(t.ok for t in run.trials if t.round == number):  # a time limit is no round's length
+        if all(t.ok for t in run.trials if t.round == number):  # a failed trial says nothing about a round's length
             seen_s.append(time.monotonic() - began)
             round_s = max(seen_s)  # what took long once may do so again
         elif run.trees:
@@ -105,7 +108,7 @@ def take_stage(run: Run, stage: str, arms: list[schedule.Arm], wanted: int, rese
 
 
 def due_of(run: Run, stage: str, arms: list[schedule.Arm], wanted: int) -> dict[schedule.Arm, int]:
-    """The arms of which further rounds are to be taken, with how many; those of two trees by their variants."""
+    """The arms that need more rounds, with how many. If two trees are compared, each variant has its own number."""
     taken = [trial for trial in run.trials if trial.stage == stage]
     groups: dict[str, list[schedule.Arm]] = {}
     for arm in arms:
@@ -115,7 +118,7 @@ def due_of(run: Run, stage: str, arms: list[schedule.Arm], wanted: int) -> dict[
 
 
 def rounds_left(group: Sequence[schedule.Arm], taken: Sequence[Trial], wanted: int, *, of_trees: bool) -> int:
-    """How many rounds of some arms are to be taken; of two trees none if a trial showed that they can't be."""
+    """How many rounds these arms still need. For two trees it is 0 once a trial shows that they can't run."""
     names = [(arm.variant.id, arm.name) for arm in group]
     ids = {arm.variant.id for arm in group}
     if of_trees and any(t.variant_id in ids and t.status not in ("ok", *schedule.DEAD) for t in taken):
@@ -125,7 +128,7 @@ def rounds_left(group: Sequence[schedule.Arm], taken: Sequence[Trial], wanted: i
 
 
 def predict(run: Run, rounds_s: float) -> None:
-    """Say how long the whole run should take, once; nothing of two trees, whose fresh rounds can't be known."""
+    """Says once how long the whole run should take; not for two trees, whose fresh rounds can't be foreseen."""
     if run.learned.predicted_s is not None or run.trees:
         return
     predicted_s = round(time.monotonic() - run.started + rounds_s + schedule.REPORT_RESERVE_S)
@@ -134,12 +137,22 @@ def predict(run: Run, rounds_s: float) -> None:
 
 
 def take_round(run: Run, planned: list[schedule.Planned], round_s: float, wanted: int) -> None:
-    """Take the trials of one round."""
-    fitting = schedule.rounds_that_fit(run.left_s(), round_s, wanted)
-    for index, trial in enumerate(planned):
-        variant = trial.arm.variant
-        left_s = round_s * (fitting - index / len(planned))
-        what = " ".join(filter(None, (f"round {trial.round}", trial.arm.name, trial.arm.tree, variant.id)))
-        run.progress.before(what, index, len(planned), left_s)
-        limit_s = schedule.time_limit_s(run.trial_s(variant))
-        take(run, trial, run.learned.counts[variant.id], limit_s, run.learned.largest.get(variant.id))
+    """Takes the trials of one round."""
+    fitting, taken = schedule.rounds_that_fit(run.left_s(), round_s, wanted), 0
+    for group in groups(planned, run.learned.peak_bytes, run.room_bytes()):
+        run.progress.before(title_of(group), taken, len(planned), round_s * (fitting - taken / len(planned)))
+        limits_s = [schedule.time_limit_s(run.trial_s(trial.arm.variant)) for trial in group]
+        if len(group) > 1:
+            take_in_lockstep(run, group, limits_s)
+        else:
+            [trial], variant_id = group, group[0].arm.variant.id
+            take(run, trial, counts_of(run, trial), limits_s[0], run.learned.largest.get(variant_id))
+        taken += len(group)
+
+
+def title_of(group: Sequence[schedule.Planned]) -> str:
+    """The title of what is measured, for a line of progress."""
+    number, arm = f"round {group[0].round}", group[0].arm
+    if len(group) > 1:
+        return f"{number} {arm.tree and arm.variant.id} {len(group)} trials in lockstep".replace("  ", " ")
+    return " ".join(filter(None, (number, arm.name, arm.tree, arm.variant.id)))

@@ -1,4 +1,4 @@
-"""The sustained stretch of the fastest variants, after a run's rounds: only they tell which these are."""
+"""The sustained stretch of the fastest variants. It comes after the rounds, which show which these are."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +10,9 @@ from bench.run.trial import take
 
 
 def take_of_fastest(run: Run, fastest: Callable[[Path], list[str]]) -> None:
-    """Take it of each fastest variant on CUDA that had none, as far as the budget lets it.
+    """Takes the stretch of each fastest variant on CUDA that had none, as far as the budget allows.
 
-    A baseline had it in the pilot. A run that gives no verdicts has none at all.
+    A baseline had its stretch in the pilot. A run without verdicts takes none.
     """
     on_cuda = {entry.variant.id: entry.variant for entry in run.entries if entry.variant.on_cuda}
     if not on_cuda or not run.plan.verdicts:
@@ -26,4 +26,4 @@ def take_of_fastest(run: Run, fastest: Callable[[Path], list[str]]) -> None:
         if schedule.rounds_that_fit(run.left_s(), expected_s, 1):
             run.progress.before(f"{variant_id} {Probe.SUSTAINED}", 0, 1, expected_s)
             limit_s = schedule.time_limit_s(expected_s)
-            take(run, schedule.sustained(variant), None, limit_s, run.learned.largest.get(variant_id))
+            take(run, schedule.once(variant, Probe.SUSTAINED), None, limit_s, run.learned.largest.get(variant_id))

@@ -1,4 +1,4 @@
-"""Models by their name: what makes one, and what a model must be to be measured layer by layer."""
+"""Models by name: how one is made, and what it must be to be measured layer by layer."""
 
 import importlib
 import sys
@@ -11,21 +11,21 @@ from nin.model import NiN
 
 
 class ModelError(Exception):
-    """The model can't be made, or not measured; the text is one line with the way out."""
+    """The model can't be made or can't be measured; the text is one line that says what to do."""
 
 
 def build_model(name: str, in_channels: int, num_classes: int) -> nn.Module:
     """The model of the axis `model`: nin, torchvision.models:NAME or package.module:factory.
 
     A factory is called as factory(in_channels, num_classes). torchvision's take num_classes and
-    three channels: grey images are shown to them on all three. Raises ModelError where it can't be made, or is made
-    such that its layers can't be measured.
+    three channels: grey images are shown to them on all three. Raises ModelError if the model can't be made, or if its
+    layers can't be measured.
     """
     if name == "nin":
         return NiN(in_channels, num_classes)
     factory = find(name)
     try:
-        model = (torchvision_model if name.startswith("torchvision.models:") else called)(
+        model = (torchvision_model if name.startswith("torchvision.models:") else own_model)(
             factory, name, in_channels, num_classes
         )
     except ModelError:
@@ -39,8 +39,8 @@ def build_model(name: str, in_channels: int, num_classes: int) -> nn.Module:
     return model
 
 
-def find(name: str) -> Any:  # noqa: ANN401 - what is found there
-    """What a model's name leads to; ModelError where there is no such thing."""
+def find(name: str) -> Any:  # noqa: ANN401 - any object of a module
+    """The object that a model's name stands for. Raises ModelError if there is none."""
     module_name, _, attribute = name.partition(":")
     try:
         return getattr(importlib.import_module(module_name), attribute)
@@ -52,16 +52,16 @@ def find(name: str) -> Any:  # noqa: ANN401 - what is found there
         raise ModelError(msg) from error
 
 
-def called(factory: Any, name: str, in_channels: int, num_classes: int) -> Any:  # noqa: ANN401 - of the user's code
-    """What the user's own factory makes."""
+def own_model(factory: Any, name: str, in_channels: int, num_classes: int) -> Any:  # noqa: ANN401 - of the user's code
+    """The model that the user's own factory makes."""
     if isinstance(factory, nn.Module) or not callable(factory):
-        msg = f"model {name}: it is no function: name one that returns the model, factory(in_channels, num_classes)"
+        msg = f"model {name}: it is not a function: name one that returns the model, factory(in_channels, num_classes)"
         raise ModelError(msg)
     return factory(in_channels, num_classes)
 
 
 def torchvision_model(factory: Any, name: str, in_channels: int, num_classes: int) -> nn.Module:  # noqa: ANN401
-    """A model of torchvision's, which is shown grey images on three channels."""
+    """A model of torchvision's, with grey images repeated on three channels."""
     if in_channels not in (1, 3):
         msg = f"model {name} takes images of 3 channels (or 1, repeated), got {in_channels}"
         raise ModelError(msg)
@@ -76,7 +76,7 @@ def torchvision_model(factory: Any, name: str, in_channels: int, num_classes: in
 
 
 def why_unfit(model: object) -> str:
-    """Why a model can't be measured as the user's own, with the way out; empty where it can."""
+    """Why a model of the user's can't be measured, and what to do; empty if it can."""
     if not isinstance(model, nn.Module):
         return f"the factory must return an nn.Module, got {type(model).__name__}"
     return _hidden(model) or _untrained(model)

@@ -1,16 +1,16 @@
-"""False alarms and hits of four ways to compare two versions, on one workload: identical code and +5, +10, +15 %.
+"""False alarms and hits of four ways to compare two versions of one workload: identical code, and +5, +10, +15 %.
 
     python compare_tools.py --cycles 20 --out verdicts.csv
 
-Each cycle measures every tool once, in random order, the others as their users run them:
+Each cycle measures every tool once, in random order, and the other tools as their users run them:
 
-- our protocol: a gate of 9 rounds of A, A' and the four versions, then 20 fresh rounds for what was flagged;
+- our protocol: a gate of 9 rounds of A, A' and the four versions, then 20 fresh rounds for the flagged versions;
 - pytest-benchmark: a saved run, then `--benchmark-compare-fail=median:5%`;
 - pyperf: its defaults (20 processes of 3 values), then `compare_to`;
 - a pooled t-test at 5 %: 30 values of one process against 30 of another.
 
 A row of the CSV is one comparison. `nox -s tools -- --cycles 20` installs what it needs, measures, and prints the
-table of docs/verdicts.md; with `--cycles 0` it prints that of the CSV there is.
+table of docs/verdicts.md. With `--cycles 0` it only prints the table of the CSV.
 """
 
 import argparse
@@ -38,16 +38,16 @@ from bench.plan.schedule import Arm, round_trials
 
 HERE = Path(__file__).parent
 EFFECTS = {"0 %": 20, "+5 %": 21, "+10 %": 22, "+15 %": 23}
-"""The calls of the changed version; the base has 20."""
+"""The calls of each changed version; the base has 20."""
 GATE_ROUNDS, CONFIRM_ROUNDS, TRIAL_VALUES = 9, 20, 3
 POOLED_VALUES = 30
 
 Row = tuple[str, str, str]
-"""Tool, effect, what it said: slower, faster or nothing."""
+"""Tool, effect, and what the tool said: slower, faster, or empty for neither."""
 
 
 def run(calls: int, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run Python in the folder of the workload, for a version of it."""
+    """Run Python in the folder of the workload, for the version with that many calls."""
     variables = os.environ | {"CALLS": str(calls)}
     return subprocess.run(
         [sys.executable, *command], cwd=HERE, env=variables, check=check, capture_output=True, text=True
@@ -55,19 +55,19 @@ def run(calls: int, *command: str, check: bool = True) -> subprocess.CompletedPr
 
 
 def seconds(calls: int, values: int) -> list[float]:
-    """Values of a fresh process."""
+    """The seconds of a version: several values of one fresh process."""
     return list(map(float, json.loads(run(calls, "layer.py", str(values)).stdout)))
 
 
 def rounds(arms: dict[str, int], count: int, seed: int) -> dict[str, list[float]]:
-    """The log of each arm's median, by round: randomised, each arm a fresh process."""
+    """The log of each arm's median, by round; arms come in random order, each in a fresh process."""
     named = [Arm(name=cast("ArmName", name), variant=Variant()) for name in arms]
-    found: dict[str, list[float]] = {name: [] for name in arms}
+    logs: dict[str, list[float]] = {name: [] for name in arms}
     for number in range(count):
         for trial in round_trials(named, seed, number):
             name = trial.arm.name
-            found[name].append(float(np.log(np.median(seconds(arms[name], TRIAL_VALUES)))))
-    return found
+            logs[name].append(float(np.log(np.median(seconds(arms[name], TRIAL_VALUES)))))
+    return logs
 
 
 def ours(seed: int) -> list[Row]:
@@ -94,7 +94,7 @@ def ours(seed: int) -> list[Row]:
 
 
 def changed(rng: random.Random) -> list[str]:
-    """The effects in random order: none is always the one farthest from the base."""
+    """The effects in random order, so that none is always measured farthest from the base."""
     return rng.sample(list(EFFECTS), len(EFFECTS))
 
 
@@ -134,7 +134,7 @@ def pyperf(rng: random.Random) -> list[Row]:
 
 
 def pooled_t(rng: random.Random) -> list[Row]:
-    """Student's t on the values of one process against those of another."""
+    """Student's t of the values of one process and those of another."""
     base = seconds(BASE_CALLS, POOLED_VALUES)
     rows = []
     for effect in changed(rng):
@@ -146,7 +146,7 @@ def pooled_t(rng: random.Random) -> list[Row]:
 
 
 def table(rows: Sequence[dict[str, str]]) -> list[str]:
-    """False alarms with their exact 95 % interval (Clopper and Pearson), hits, and what a comparison took."""
+    """False alarms with their exact 95 % interval (Clopper and Pearson), hits, and the seconds of a comparison."""
     lines = ["| tool | identical code: false alarms | +5 %: hits | +10 % | +15 % | seconds a comparison |"]
     lines.append("| --- | --- | --- | --- | --- | --- |")
     for tool in sorted({row["tool"] for row in rows}):
@@ -164,13 +164,13 @@ def table(rows: Sequence[dict[str, str]]) -> list[str]:
     return lines
 
 
-def comparison_s(mine: Sequence[dict[str, str]], rows: Sequence[dict[str, str]]) -> str:
-    """The seconds of one comparison alone, a median over cycles: here a base serves four.
+def comparison_s(of_tool: Sequence[dict[str, str]], rows: Sequence[dict[str, str]]) -> str:
+    """The seconds of one comparison by itself, a median over cycles; in a cycle, one base serves four comparisons.
 
-    Other tools run twice where a cycle ran them five times. Our gate takes 27 trials; 60 more decide where it flags.
+    By itself, another tool runs twice, and in a cycle five times. Our gate takes 27 trials, and 60 more if it flags.
     """
-    cycles = {row["cycle"]: float(row["seconds"]) for row in mine}
-    if not mine[0]["tool"].startswith("nin-bench"):
+    cycles = {row["cycle"]: float(row["seconds"]) for row in of_tool}
+    if not of_tool[0]["tool"].startswith("nin-bench"):
         return f"{np.median([2 / 5 * s for s in cycles.values()]):.0f}"
     gate, confirm = GATE_ROUNDS * 3, CONFIRM_ROUNDS * 3
     trial_s = []
@@ -179,9 +179,9 @@ def comparison_s(mine: Sequence[dict[str, str]], rows: Sequence[dict[str, str]])
         trials = GATE_ROUNDS * (2 + len(EFFECTS)) + (CONFIRM_ROUNDS * (2 + flagged) if flagged else 0)
         trial_s.append(took_s / trials)
     one_s = float(np.median(trial_s))
-    if mine[0]["tool"].endswith("gate"):
+    if of_tool[0]["tool"].endswith("gate"):
         return f"{gate * one_s:.0f}"
-    return f"{gate * one_s:.0f}, where flagged {(gate + confirm) * one_s:.0f}"
+    return f"{gate * one_s:.0f}, or {(gate + confirm) * one_s:.0f} if flagged"
 
 
 def main() -> None:
@@ -197,7 +197,7 @@ def main() -> None:
 
 
 def measure(cycles: int, out: Path) -> None:
-    """Write a row a comparison, as they are made."""
+    """Write a row a comparison as soon as it is made."""
     with out.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["cycle", "tool", "effect", "said", "seconds"])

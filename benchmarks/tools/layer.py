@@ -1,9 +1,9 @@
 """The workload that the tools are compared on: a 1x1 convolution with ReLU, forward and backward, in NumPy.
 
-A process without torch starts in a tenth of a second, so that hundreds of comparisons fit an hour. The
-planted slowdowns are real work: `CALLS` = 20 calls a value are the base, 21, 22 and 23 are 5, 10 and 15 % more.
+A process without torch starts in a tenth of a second, so hundreds of comparisons fit an hour. The
+planted slowdowns are real work: 20 calls a value are the base (`CALLS`); 21, 22 and 23 are 5, 10 and 15 % more.
 
-`python layer.py VALUES` prints the seconds of as many values, after one that warms up, as JSON.
+`python layer.py VALUES` prints the seconds of that many values as JSON, after one that warms up.
 """
 
 import json

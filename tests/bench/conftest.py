@@ -18,6 +18,7 @@ from bench.core.variants import Variant, parse_id
 from bench.plan.matrix import Entry
 from bench.run.folder import RunFolder, variant_rows
 from bench.run.record import Run
+from tests.bench.made_trace import cuda_events, cuda_trace, make_span  # noqa: F401 - fixtures
 
 FAKE = (sys.executable, str(Path(__file__).parent / "fake_worker.py"))
 BASE = "cpu-default-nchw-eager-b32"
@@ -28,7 +29,7 @@ COMPILED = "cpu-default-nhwc-inductor-b32-kept"
 
 ENVIRONMENT: dict[str, Any] = {
     "cpu": "Made-up CPU", "cores": 2, "page_bytes": 4096, "tcmalloc": None, "cuda_devices": [],
-    "torch": "2.99.0", "torch_threads": 2, "memory_bytes": 2**34,
+    "torch": "2.99.0", "torch_threads": 2, "memory_bytes": 2**34, "memory_available_bytes": 2**33,
 }  # fmt: skip
 
 

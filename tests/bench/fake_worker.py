@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.variants import Variant, from_row
+from bench.process.turn import Turn
 
 IMAGE_BYTES = 1_000_000
 """What an image of a batch needs, when the largest is sought."""
@@ -110,9 +111,12 @@ def main(request_path: str, reply_path: str) -> None:
     variant = from_row(request["variant"])
     orders = json.loads(os.environ.get("FAKE_WORKER", "{}"))
     how = this_time(orders.get(variant.id) or orders.get(Path(request["tree"] or ".").name) or "")
+    turn = Turn(request["turns"])
+    turn.wait()
     crash(how)
+    turn.wait()
     reply: dict[str, Any] = {
-        "layers": [], "counts": {"plain": 1, "stamped": 1},
+        "layers": [], "counts": {"plain": 1, "stamped": 1}, "peak_bytes": 2**20,
         "samples": samples("+".join(request["probes"]), step_s(variant, request["tree"]), int(variant.batch_size)),
     }  # fmt: skip
     limit = request["memory_limit_bytes"]

@@ -1,1 +1,1 @@
-"""The axes of a variant, a file each: values, default, mark, label, recipe, and what keeps a value from running."""
+"""The axes of a variant, a file each: values and default, their marks, labels and recipes, and why one can't run."""

@@ -7,7 +7,7 @@ from bench.core.axes.place import Place
 
 NEVER_RETURN = "100000000000"  # bytes: far beyond any memory
 LIBRARIES = ("libjemalloc", "libtcmalloc", "libmimalloc")
-"""Allocators that would stand in glibc's place, as files of a process are called."""
+"""What the files of allocators that take glibc's place are called in a process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,13 +15,13 @@ class Allocator(Value):
     """What an allocator needs, and what its process must show."""
 
     glibc: tuple[int, int] | None = None
-    """The least glibc that has the setting; None for what is no setting of glibc."""
+    """The oldest glibc that has the setting; None if it is no setting of glibc."""
     huge_pages: bool = False
-    """Whether it needs transparent huge pages, and its process must have used some."""
+    """Whether it needs transparent huge pages; its process must then have used some."""
     shared_object: str = ""
-    """One of LIBRARIES, which its process must have loaded; it has none of the others."""
+    """The one of LIBRARIES that its process must have loaded, and no other; empty for none."""
     most_faulted_share: float = 1.0
-    """Some step must map no more of the process anew than this share of it."""
+    """In at least one step the newly mapped memory must be no more than this share of the process."""
 
     @property
     def keeps(self) -> bool:
@@ -29,7 +29,7 @@ class Allocator(Value):
         return self.most_faulted_share < 1
 
     def why_not(self, place: Place) -> str:
-        """Why it can't run on a machine, in words; empty where nothing is known against it."""
+        """Why it can't run on a machine, in words; empty if nothing is known against it."""
         machine = place.machine
         if self.glibc is not None and machine.glibc is None:
             return f"{self.name} is a setting of glibc, which this system does not use"

@@ -1,4 +1,4 @@
-"""Axis and Value: all that the rest of the code knows of a choice, so that a new one is data in a file of its own."""
+"""Axis and Value: all that the rest of the code knows of a choice. A new axis or value is data in a file of its own."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +20,7 @@ class SetBy(Enum):
     NIN = auto()
     """Another part of nin: the axis is an option of `python -m nin`."""
     CHILD = auto()
-    """The process of the trial: by its environment, and by flags of torch that it sets before the model is made."""
+    """The process of the trial, by its environment and by flags of torch that it sets before it makes the model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,21 +29,21 @@ class Value:
 
     name: str = field(kw_only=False)
     words: str = ""
-    """What a label says of it; its name where empty."""
+    """What a label says of it; if empty, its name."""
     python: tuple[str, ...] = ()
-    """The lines of Python by which a reader has it; those that set its flags where empty."""
+    """The lines of Python that a reader needs for it; if empty, those that set its flags."""
     exports: tuple[str, ...] = ()
-    """The variables by which a reader has it, NAME=VALUE; those of its process where empty."""
+    """The variables that a reader needs for it, as NAME=VALUE; if empty, those of its process."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """What the environment of its process has."""
+    """What the environment of its process must have."""
     flags: Mapping[str, object] = field(default_factory=dict)
-    """By dotted name below `torch`, what a flag must be: `backends.cudnn.benchmark`."""
+    """What each flag of torch must be, by its dotted name: `backends.cudnn.benchmark`."""
     preload: tuple[str, ...] = ()
-    """The names of a library, as ctypes.util.find_library takes them: the first that is there is loaded before all."""
+    """The names of a library for ctypes.util.find_library. The first that is installed is loaded before all else."""
     package: str = ""
     """The Debian package that has the library."""
     needs_cuda: str = ""
-    """Why it runs on CUDA devices alone; empty where it does not."""
+    """Why it runs on CUDA devices alone; empty if it does not."""
 
     @property
     def label(self) -> str:
@@ -52,16 +52,16 @@ class Value:
 
     @property
     def python_lines(self) -> tuple[str, ...]:
-        """The lines of Python by which a reader has it."""
+        """The lines of Python that a reader needs for it."""
         return self.python or tuple(f"torch.{flag} = {literal(value)}" for flag, value in self.flags.items())
 
     @property
     def export_words(self) -> tuple[str, ...]:
-        """The variables by which a reader has it, as a shell takes them before a command."""
+        """The variables that a reader needs for it, as a shell takes them before a command."""
         return self.exports or tuple(f"{name}={value}" for name, value in self.variables.items())
 
     def why_not(self, place: Place) -> str:
-        """Why it can't run on a device, in words; empty where nothing is known against it."""
+        """Why it can't run on a device, in words; empty if nothing is known against it."""
         if self.needs_cuda and not place.on_cuda:
             return self.needs_cuda
         if self.preload and not place.machine.libraries.get(self.name):
@@ -79,44 +79,44 @@ V = TypeVar("V", bound=Value)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis(Generic[V]):
-    """A choice: its named values, or a pattern and what makes a value of a text that it matches."""
+    """A choice. Its values have names, or a pattern says which texts are values."""
 
     default: str
     values: dict[str, V] = field(default_factory=dict)
     """By name, the default first."""
     pattern: str = ""
-    what: str = ""
+    pattern_words: str = ""
     """The pattern in words, for errors."""
     of: Callable[[str], V] | None = None
-    """The value of a text that the pattern matches."""
+    """Returns the value of a text that the pattern matches."""
     parse: Callable[[str], str | int | None] = str
-    """A text as Variant has it."""
+    """Turns a text into what Variant holds."""
     mark: str = "{}"
-    """How an id has a value."""
+    """How a value is written in an id."""
     always_in_id: bool = False
-    """Whether an id has the default, too."""
+    """Whether an id names the default too."""
     in_baseline: bool = False
-    """Whether a variant's baseline has the same value; every other axis is at its default there."""
+    """Whether a variant's baseline has the variant's value; otherwise it has the default."""
     set_by: SetBy = SetBy.CHILD
     of_cuda: bool = False
-    """Whether it changes nothing but on CUDA devices."""
+    """Whether it changes something on CUDA devices only."""
     overrides: tuple[str, ...] = ()
-    """Variables of the user that would make a value mean something else: no trial has them."""
+    """Variables of the user that would change what a value means. They are removed for every trial."""
 
     def value(self, text: str) -> V:
-        """The value with this name; KeyError for one that is not there."""
+        """The value with this name. Raises KeyError if there is none."""
         return self.values[text] if self.of is None else self.of(text)
 
     def regex(self) -> str:
-        """What matches a value, the longest first."""
+        """A regular expression that matches any value, longer names first."""
         return self.pattern or "|".join(map(re.escape, sorted(self.values, key=len, reverse=True)))
 
     def describe(self) -> str:
         """The values in words."""
-        return self.what or ", ".join(self.values)
+        return self.pattern_words or ", ".join(self.values)
 
     def variables(self) -> Iterator[str]:
-        """Every variable of the user that no trial has."""
+        """Every variable of the user that is removed for a trial."""
         yield from self.overrides
         for value in self.values.values():
             yield from value.variables

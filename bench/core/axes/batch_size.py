@@ -5,7 +5,7 @@ from bench.core.axes.axis import Axis, SetBy, Value
 CPU_BATCH = 32
 CUDA_BATCH = 128
 LARGEST = "max"
-"""The batch size that stands for the largest that fits."""
+"""The text for the largest batch size that fits."""
 
 
 def _value(text: str) -> Value:
@@ -19,7 +19,7 @@ def _parsed(text: str) -> str | int:
 BATCH_SIZE = Axis(
     default=str(CPU_BATCH),
     pattern=rf"[1-9]\d*|{LARGEST}",
-    what=f"a whole number of at least 1, or {LARGEST}",
+    pattern_words=f"a whole number of at least 1, or {LARGEST}",
     of=_value,
     parse=_parsed,
     mark="b{}",

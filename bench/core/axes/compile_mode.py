@@ -6,9 +6,9 @@ from bench.core.axes.axis import Axis, SetBy, Value, by_name
 from bench.core.axes.place import Capability, Place, dotted
 
 TRITON: Capability = (7, 0)
-"""The least that Triton compiles for."""
+"""The lowest that Triton compiles for."""
 LEAST_TO_TUNE = 68
-"""Multiprocessors below which max-autotune tries no kernels (torch._inductor.utils.is_big_gpu, torch 2.14)."""
+"""Multiprocessors; on fewer max-autotune tries no kernels (torch._inductor.utils.is_big_gpu, torch 2.14)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,12 +17,12 @@ class CompileMode(Value):
 
     compiles: bool = True
     graphs: bool = False
-    """Whether it replays CUDA graphs, on CUDA devices."""
+    """Whether it replays CUDA graphs on CUDA devices."""
     tunes: bool = False
-    """Whether it tries kernels, on CUDA devices."""
+    """Whether it tries several kernels on CUDA devices."""
 
     def why_not(self, place: Place) -> str:
-        """Why it can't run on a device, in words; empty where nothing is known against it."""
+        """Why it can't run on a device, in words; empty if nothing is known against it."""
         if not self.compiles:
             return ""
         return Value.why_not(self, place) or self._device_lacks(place) or self._compiler_lacks(place)

@@ -1,4 +1,4 @@
-"""Whether cuDNN tries its algorithms for each new shape, and keeps the fastest."""
+"""Whether cuDNN tries its algorithms for each new shape and keeps the fastest."""
 
 from bench.core.axes.axis import Axis, SetBy, Value, by_name
 

@@ -14,7 +14,7 @@ class DeviceValue(Value):
     __slots__ = ()
 
     def why_not(self, place: Place) -> str:
-        """Why torch can't use the device, in words; empty where nothing is known against it."""
+        """Why torch can't use the device, in words; empty if nothing is known against it."""
         if not place.on_cuda:
             return ""
         cuda = place.machine.cuda
@@ -26,20 +26,20 @@ class DeviceValue(Value):
 
 
 def unseen_words(cuda: Cuda, why: Unseen) -> str:
-    """Why torch sees no device, with the way out."""
+    """Why torch sees no device, and what to do about it."""
     return {
         Unseen.NO_DRIVER: "no CUDA device",
         Unseen.OLD_DRIVER: f"NVIDIA's driver {cuda.driver} is too old for torch {cuda.torch}, which is built for CUDA "
         f"{cuda.version} and needs driver {cuda.least_driver}: update it, or {ANOTHER}",
         Unseen.CPU_TORCH: f"torch {cuda.torch} is built without CUDA, though NVIDIA's driver {cuda.driver} is here: "
         f"{ANOTHER}",
-        Unseen.UNTOLD: f"torch {cuda.torch} (CUDA {cuda.version}) sees no CUDA device, though NVIDIA's driver "
+        Unseen.UNKNOWN: f"torch {cuda.torch} (CUDA {cuda.version}) sees no CUDA device, though NVIDIA's driver "
         f"{cuda.driver} is here: look at CUDA_VISIBLE_DEVICES, and whether a container was given the GPU",
     }[why]
 
 
 def no_kernels_words(device: Device, cuda: Cuda) -> str:
-    """That torch has no kernels for a device; empty where it has some, or they are not known."""
+    """A sentence that torch has no kernels for a device; empty if it has some, or if that is unknown."""
     if not cuda.architectures or any(runs_on(device.capability, name) for name in cuda.architectures):
         return ""
     return (
@@ -49,10 +49,10 @@ def no_kernels_words(device: Device, cuda: Cuda) -> str:
 
 
 def runs_on(capability: Capability, architecture: str) -> bool:
-    """Whether a device runs what is built for an architecture (CUDA C++ Programming Guide, compute capabilities).
+    """Whether a device runs code that is built for an architecture (CUDA C++ Programming Guide, compute capabilities).
 
-    What is compiled (sm) runs on the same major version, PTX (compute) on any later one; with an `a` on that one
-    capability alone, with an `f` within its family. True for a name of another kind.
+    Compiled code (sm) runs on later devices of the same major version, PTX (compute) on any later device. With an `a`
+    it runs on that one capability alone, with an `f` within its family. True for a name of another kind.
     """
     match = re.fullmatch(r"(sm|compute)_(\d+)(\d)([af]?)", architecture)
     if match is None:
@@ -67,7 +67,7 @@ def runs_on(capability: Capability, architecture: str) -> bool:
 DEVICE = Axis(
     default="cpu",
     pattern=r"cpu|cuda(?::\d+)?",
-    what="cpu, cuda or cuda:N",
+    pattern_words="cpu, cuda or cuda:N",
     of=DeviceValue,
     always_in_id=True,
     in_baseline=True,

@@ -12,7 +12,7 @@ class Loader(Value):
     on_device: bool = False
     """Whether it makes its batches on the device that trains."""
     processes: bool = False
-    """Whether processes of its own make them."""
+    """Whether it makes them in processes of its own."""
 
 
 LOADER = Axis(

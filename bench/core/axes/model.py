@@ -5,7 +5,7 @@ from bench.core.axes.axis import Axis, Value
 MODEL = Axis(
     default="nin",
     pattern=r"nin|[A-Za-z_][\w.]*:[A-Za-z_]\w*",
-    what="nin, torchvision.models:NAME or package.module:factory",
+    pattern_words="nin, torchvision.models:NAME or package.module:factory",
     of=Value,
     in_baseline=True,
 )

@@ -1,4 +1,4 @@
-"""Which of torch's implementations of Adam takes a step."""
+"""Which of torch's implementations of Adam updates the weights."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ class Optimizer(Value):
     """What measuring needs of an implementation."""
 
     waits_for_scaler: bool = True
-    """Whether the host waits for the GradScaler's look for overflow; otherwise the device alone acts on it."""
+    """Whether the host waits until the GradScaler has looked for overflow; otherwise the device alone acts on it."""
 
 
 OPTIMIZER = Axis(

@@ -1,4 +1,4 @@
-"""Place: what of a machine and its devices decides whether a value of an axis can run there."""
+"""Place: the facts of a machine and its devices that decide whether a value of an axis can run there."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 LEAST_DRIVER = {11: 450, 12: 525, 13: 580}
-"""By CUDA's major version, the least driver (NVIDIA, CUDA Compatibility, "Minor Version Compatibility")."""
+"""The oldest driver by CUDA's major version (NVIDIA, CUDA Compatibility, "Minor Version Compatibility")."""
 
 Capability = tuple[int, int]
 
@@ -17,12 +17,12 @@ class Unseen(Enum):
     NO_DRIVER = auto()
     OLD_DRIVER = auto()
     CPU_TORCH = auto()
-    UNTOLD = auto()
+    UNKNOWN = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """What of a CUDA device decides which variants run on it."""
+    """The facts of a CUDA device that decide which variants run on it."""
 
     capability: Capability
     multiprocessors: int | None = None
@@ -30,36 +30,36 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cuda:
-    """The devices that torch sees, and what lies between them and torch; empty for what is not there."""
+    """The devices that torch sees, and the software between them and torch; empty if something is not there."""
 
     devices: tuple[Device, ...] = ()
     driver: str = ""
     torch: str = ""
     version: str = ""
-    """Of the CUDA that torch is built for."""
+    """The version of CUDA that torch is built for."""
     architectures: tuple[str, ...] = ()
-    """For which torch has kernels: sm_80, compute_90."""
+    """The architectures that torch has kernels for: sm_80, compute_90."""
 
     @property
     def unseen(self) -> Unseen | None:
-        """Why torch sees no device; None where it sees one."""
+        """Why torch sees no device; None if it sees one."""
         if self.devices:
             return None
         if not self.driver:
             return Unseen.NO_DRIVER
         if not self.version:
             return Unseen.CPU_TORCH
-        return Unseen.OLD_DRIVER if major(self.driver) < self.least_driver else Unseen.UNTOLD
+        return Unseen.OLD_DRIVER if major(self.driver) < self.least_driver else Unseen.UNKNOWN
 
     @property
     def least_driver(self) -> int:
-        """The oldest driver that this torch works with; 0 where that is not known."""
+        """The oldest driver that this torch works with; 0 if that is unknown."""
         return LEAST_DRIVER.get(major(self.version), 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What of a machine decides which variants can run there."""
+    """The facts of a machine that decide which variants can run there."""
 
     cuda: Cuda = field(default_factory=Cuda)
     cxx_compiler: bool = False
@@ -70,13 +70,13 @@ class Machine:
     huge_pages: str = ""
     """The kernel's setting of transparent huge pages: always, madvise, never or unknown."""
     libraries: Mapping[str, str] = field(default_factory=dict)
-    """By the name of the value that loads it first, the file of each library that is there."""
+    """The file of each library that is installed, by the name of the value that loads it first."""
     cores: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A device of a machine: what decides whether a value of an axis can run on it."""
+    """A device of a machine, on which a value of an axis can run or not."""
 
     device: str = "cpu"
     machine: Machine
@@ -93,17 +93,17 @@ class Place:
 
     @property
     def gpu(self) -> Device | None:
-        """The CUDA device; None on a CPU, and for a device that is not there."""
+        """The CUDA device; None for a CPU, and if the device is not there."""
         devices = self.machine.cuda.devices
         return devices[self.index] if self.on_cuda and self.index < len(devices) else None
 
 
 def major(version: str) -> int:
-    """The first number of a version; 0 where it has none."""
+    """The first number of a version; 0 if it has none."""
     match = re.match(r"\d+", version)
     return int(match[0]) if match else 0
 
 
 def dotted(capability: Capability) -> str:
-    """A compute capability as it is written."""
+    """A compute capability as text: `8.0`."""
     return f"{capability[0]}.{capability[1]}"

@@ -7,7 +7,7 @@ from bench.core.axes.axis import Axis, SetBy, Value, by_name
 from bench.core.axes.place import Capability, Place, dotted
 
 AMPERE: Capability = (8, 0)
-"""From which on CUDA devices compute TensorFloat-32 and bfloat16."""
+"""CUDA devices compute TensorFloat-32 and bfloat16 from this capability on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,27 +15,30 @@ class Precision(Value):
     """What measuring needs of a precision."""
 
     autocast: str = ""
-    """The type of autocast around forward and loss; empty without autocast."""
+    """The type of autocast in forward and loss; empty without autocast."""
     scaled: bool = False
     """Whether a GradScaler scales the loss."""
     roundoff: float = math.nan
-    """Unit roundoff: half the distance from 1 to the next number. NaN where it depends on the device."""
+    """Unit roundoff: half the distance from 1 to the next number. NaN if it depends on the device."""
     grain: float = math.nan
-    """By how much a number may move, as a share of it: the unit roundoff where products are rounded to the precision
-    and added up in float32. float32 itself rounds at each of many thousand additions: its grain is 256 times its
-    roundoff. TensorFloat-32 is 32 times that grain. NaN where it depends on the device."""
+    """The share of its value by which a number may move.
+
+    It is the unit roundoff if products are rounded to the precision and added up in float32. float32 itself rounds at
+    each of many thousand additions: its grain is 256 times its roundoff. TensorFloat-32's grain is 32 times that one.
+    NaN if it depends on the device.
+    """
     own_kernels: bool = False
-    """Whether it has kernels of its own, which may round more often than products need."""
+    """Whether it has kernels of its own, which may round more often than the products need."""
     capability: Capability = (0, 0)
-    """The least that a CUDA device must have."""
+    """The lowest that a CUDA device may have."""
 
     @property
     def computed_in(self) -> str:
-        """The type that layers compute in and give."""
+        """The type in which layers compute and give their output."""
         return self.autocast or "float32"
 
     def why_not(self, place: Place) -> str:
-        """Why it can't run on a device, in words; empty where nothing is known against it."""
+        """Why it can't run on a device, in words; empty if nothing is known against it."""
         if place.gpu is not None and place.gpu.capability < self.capability:
             has = dotted(place.gpu.capability)
             return f"{self.name} needs compute capability {dotted(self.capability)}, this device has {has}"
@@ -107,9 +110,9 @@ PRECISION = Axis(
 
 
 def computed(name: str, capability: Capability | None) -> Precision:
-    """What a precision computes in on a CUDA device of this capability, or on a CPU (None).
+    """The precision that really computes on a CUDA device of this capability, or on a CPU (None).
 
-    torch's default is TF32 in a newer GPU's convolutions, and IEEE float32 elsewhere.
+    torch's default is TF32 in the convolutions of newer GPUs, and IEEE float32 elsewhere.
     """
     if name != PRECISION.default:
         return PRECISION.value(name)

@@ -7,7 +7,7 @@ from bench.core.axes.axis import Axis, SetBy, Value, by_name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sync(Value):
-    """What measuring needs of a way to read them."""
+    """What measuring needs of a way to read loss and hits."""
 
     waits: bool = False
     """Whether every step waits for its device."""

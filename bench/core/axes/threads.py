@@ -21,7 +21,7 @@ def _parsed(text: str) -> int | None:
 THREADS = Axis(
     default=UNSET,
     pattern=rf"{UNSET}|[1-9]\d*",
-    what=f"{UNSET} or a whole number of at least 1",
+    pattern_words=f"{UNSET} or a whole number of at least 1",
     of=_value,
     parse=_parsed,
     mark="t{}",

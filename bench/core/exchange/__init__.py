@@ -1,1 +1,1 @@
-"""What parent and child say to each other, and why a trial gave no plain result."""
+"""The messages between parent and child, and the causes of trials without a plain result."""

@@ -1,10 +1,10 @@
-"""How a trial ended, and why: what decides. The sentence beside it (`reason`) is for people alone."""
+"""How a trial ended, and why. These decide what follows; the sentence with them (`reason`) is for people alone."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 MOST_LETTERS = 500
-"""Of a reason, as a trial ends with it."""
+"""The longest reason of a trial."""
 
 
 class Status(StrEnum):
@@ -20,10 +20,13 @@ class Status(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a trial is not ok, or why it is and still lacks something. A plain result has none."""
+    """Why a trial is not ok, or why it is ok and still lacks something. A plain result has no cause."""
 
     NOT_GATED = "not_gated"
     """The numerics gate can't tell; all else was measured."""
+
+    TOO_SLOW = "too_slow"
+    """Its first step showed that it is hopeless; it was measured no further."""
 
     NO_DEVICE = "no_device"
     UNSUPPORTED_SETTING = "unsupported_setting"
@@ -32,12 +35,12 @@ class Cause(StrEnum):
     """A batch has more images than there are."""
 
     OUT_OF_MEMORY = "out_of_memory"
-    """As an allocator reported it."""
+    """An allocator reported it."""
     BEYOND_INDEX = "beyond_index"
     """A tensor has more elements than indices of 32 bits count."""
 
     TIME_LIMIT = "time_limit"
-    """The trial's own."""
+    """The trial's own limit."""
     BUDGET_ENDED = "budget_ended"
 
     SETTINGS_DIFFER = "settings_differ"
@@ -46,33 +49,33 @@ class Cause(StrEnum):
     """Weights or layers have another type or format than the variant asks for."""
     DID_NOT_COMPILE = "did_not_compile"
     RECOMPILED = "recompiled"
-    """In the timed region."""
+    """torch compiled again in the timed region."""
     RECOMPILE_LIMIT = "recompile_limit"
     """torch gave up compiling, and would have gone on eagerly."""
     GRAPH_BROKE = "graph_broke"
     CUDA_GRAPHS_SKIPPED = "cuda_graphs_skipped"
     ALLOCATOR_INEFFECTIVE = "allocator_ineffective"
     STEPS_SKIPPED = "steps_skipped"
-    """By the GradScaler, in the timed region."""
+    """The GradScaler skipped them in the timed region."""
     LOSS_NOT_FINITE = "loss_not_finite"
     NUMERICS_WRONG = "numerics_wrong"
-    """Results are further from float64 than rounding explains."""
+    """The results are further from float64 than rounding explains."""
     NOT_IN_TREE = "not_in_tree"
-    """Code of another place than the tree was measured."""
+    """Code from outside the tree was measured."""
 
     KILLED = "killed"
-    """By SIGKILL, as the kernel does when memory runs out."""
+    """SIGKILL ended the worker: the kernel sends it when memory runs out."""
     CRASHED = "crashed"
-    """Another signal, or an exit code."""
+    """Another signal or an exit code ended the worker."""
     NO_REPLY = "no_reply"
-    """The worker ended well, and left no reply."""
+    """The worker ended well and left no reply."""
     BAD_REPLY = "bad_reply"
-    """The reply is damaged, or not one to this request."""
+    """The reply is damaged, or does not fit the request."""
     DATA_ERROR = "data_error"
     MODEL_ERROR = "model_error"
-    """The model can't be made, does not answer with scores, or can't be trained."""
+    """The model can't be made, does not return scores, or can't be trained."""
     EXCEPTION = "exception"
-    """Any other that Python raised."""
+    """Python raised another exception."""
 
     @property
     def status(self) -> Status:
@@ -82,6 +85,7 @@ class Cause(StrEnum):
 
 STATUS_OF: dict[Cause, Status] = {
     Cause.NOT_GATED: Status.OK,
+    Cause.TOO_SLOW: Status.OK,
     Cause.OUT_OF_MEMORY: Status.OOM,
     Cause.BEYOND_INDEX: Status.TOO_LARGE,
     **dict.fromkeys((Cause.TIME_LIMIT, Cause.BUDGET_ENDED), Status.TIMEOUT),
@@ -106,7 +110,7 @@ STATUS_OF: dict[Cause, Status] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a trial can't stand: the cause, and a sentence for people."""
+    """Why a trial does not count: the cause, and a sentence for people."""
 
     cause: Cause
     reason: str

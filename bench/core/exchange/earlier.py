@@ -1,9 +1,9 @@
-"""The causes of trials that were measured before there was a column for them: the one place that reads sentences."""
+"""The causes of trials that were measured before trials.csv had the column: the one place that reads sentences."""
 
 from bench.core.exchange.cause import Cause, Status
 
 NOT_GATED = "not gated: "
-"""In front of such a reason in runs of schema 3."""
+"""The beginning of such a reason in runs of schema 3."""
 CAUSES: dict[Status, dict[str, Cause]] = {
     Status.OK: {"": Cause.NOT_GATED},
     Status.OOM: {"": Cause.OUT_OF_MEMORY},
@@ -35,13 +35,13 @@ CAUSES: dict[Status, dict[str, Cause]] = {
         "is not what was asked": Cause.BAD_REPLY,
     },
 }
-"""By status, what a reason says and the cause it stands for; the first that is found holds."""
+"""The causes by status and by a part of the reason. The first part that the reason contains decides."""
 
 
 def migrated(status: Status, reason: str) -> tuple[Cause | None, str]:
-    """The cause that an earlier run's sentence stands for, and the sentence as it is written now.
+    """The cause of a trial of an earlier run by its reason, and the reason as it is written now.
 
-    None for a plain result, and for what the sentence does not say.
+    The cause is None for a plain result, and if the reason names none.
     """
     if status is Status.OK and not reason:
         return None, reason

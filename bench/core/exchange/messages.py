@@ -1,7 +1,7 @@
-"""What the parent asks of a worker, and what it answers: JSON, written at one end and checked once at the other.
+"""What the parent asks of a worker, and what the worker answers: JSON, which the reader checks once.
 
-An unknown field is refused. Both ends are the same version of bench, even where the code that is measured is that of
-another tree: a field that one end does not know is damage, or a mistake that must not pass in silence.
+An unknown field is refused. Both ends are the same version of bench, even if the code that is measured comes from
+another tree. So a field that one end does not know is damage, or a mistake that must not pass in silence.
 """
 
 from typing import Annotated
@@ -11,15 +11,15 @@ from msgspec import Meta, Struct
 
 from bench.core.exchange.cause import Cause, Status
 from bench.core.exchange.probe import Probe
-from bench.core.facts import Bytes, Count, Environment, Name, Number, Some, Text, Word
+from bench.core.facts import Bytes, Count, Environment, Name, Number, PositiveCount, Text, Word
 from bench.core.header import Counts, Inputs, PilotCounts, Seconds, Seed
 from bench.core.metrics.sample import Sample
 
 
 class Trace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How many steps to trace, and the folder that takes what the profiler saw."""
+    """How many steps to trace, and the folder for what the profiler writes."""
 
-    steps: Some
+    steps: PositiveCount
     folder: Word
 
 
@@ -31,25 +31,29 @@ class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
     """Asks for one trial."""
 
     variant: dict[str, str]
-    """Its axes."""
+    """The text of each axis."""
     inputs: Inputs
     seed: Seed
-    """Of weights and batches."""
+    """Seed of weights and batches."""
     probes: tuple[Probe, ...]
     counts: Counts | None = None
-    """How many steps to take; None where the trial finds out by itself."""
+    """How many steps to take; None if the trial decides by itself."""
     pilot_counts: PilotCounts = PilotCounts(plain=1, stamped=0)
-    """How many samples such a trial takes."""
+    """How many samples a trial without `counts` takes."""
+    hopeless_s: Seconds | None = None
+    """A trial whose first step takes longer ends there; None for one that goes on in any case."""
     memory_limit_bytes: Bytes | None = None
     tree: Word | None = None
     """The code tree that is measured; None for what is installed."""
     caller: Word | None = None
-    """The folder of the call: with a tree, nothing that is measured may come from there."""
+    """The folder in which the user called. With a tree, nothing that is measured may come from there."""
     trace: Trace | None = None
+    turns: Word | None = None
+    """The socket at which the worker asks for its turns; None if it takes no turns."""
 
 
 class LayerFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a leaf is and what it gave in the first step: a row of layers.csv, without trial and variant."""
+    """What a leaf is and what it returned in the first step: a row of layers.csv without trial and variant."""
 
     layer: Name
     block: Word
@@ -57,20 +61,20 @@ class LayerFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     output_shape: Word
     parameters: Bytes
     memory_format: Word
-    """nchw, nhwc, both (the shape makes them one), other, or empty for what is not an image."""
+    """nchw, nhwc, both (for this shape they are the same), other, or empty if the output is no image."""
     dtype: Word
     gradient_format: Word = ""
-    """The format of the gradient that came back to its output; empty without one."""
+    """The format of its output's gradient; empty without one."""
     kernel: Text = ""
-    """What took most of its forward: the operator on the CPU, the kernel on CUDA; empty where not looked at."""
+    """The operator (on the CPU) or kernel (on CUDA) that took most of its forward; empty if that was not measured."""
     calls: Count = 1
-    """How often the step called it; 0 where it never did, and then nothing is known of an output."""
+    """How often the step called it. If 0, nothing is known of its output."""
     paths: Text = ""
-    """Its attribute paths, by commas, where it has more than one; it is named by the first."""
+    """Its attribute paths with commas between them, if it has more than one. `layer` is the first."""
 
 
 class MachineState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the machine did while a trial ran; None for what it does not tell."""
+    """What the machine did while a trial ran; None for what is unknown."""
 
     load_1min: Number | None = None
     steal_s: Number | None = None
@@ -83,24 +87,26 @@ class MachineState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Reply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What came of a request. Only one that is ok has samples: ValueError for another."""
+    """The answer to a request. Raises ValueError if it is not ok and has samples."""
 
     cause: Cause | None = None
-    """Why it is no plain result."""
+    """Why it is no plain result; None if it is one."""
     reason: Text = ""
-    """The same for people: nothing may depend on it."""
+    """The same in words for people. Nothing may depend on it."""
     samples: tuple[Sample, ...] = ()
     layers: tuple[LayerFacts, ...] = ()
     state: MachineState = MachineState()
     counts: Counts | None = None
-    """How many steps it took, if it timed any."""
+    """How many steps it took; None if it timed none."""
+    peak_bytes: Bytes | None = None
+    """The peak memory that it took on the device; None if it timed no steps, or if that is unknown."""
     once_s: Seconds = 0.0
-    """Seconds for what only a pilot measures."""
+    """Seconds for what a pilot alone measures."""
     environment: Environment | None = None
     """The answer to `Describe`."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError if something was measured and the trial is not ok."""
+        """Raises ValueError if something was measured and the trial is not ok."""
         if self.samples and not self.ok:
             msg = f"a trial that ended as {self.status} has no samples"
             raise ValueError(msg)
@@ -122,10 +128,10 @@ def encoded(message: Describe | Request | Reply) -> bytes:
 
 
 def request_of(content: bytes) -> Describe | Request:
-    """The request in a file; msgspec.ValidationError or DecodeError if it is none."""
+    """The request in a file. Raises msgspec.ValidationError or DecodeError if it is none."""
     return msgspec.json.decode(content, type=Describe | Request)
 
 
 def reply_of(content: bytes) -> Reply:
-    """The reply in a file; msgspec.ValidationError or DecodeError if it is none."""
+    """The reply in a file. Raises msgspec.ValidationError or DecodeError if it is none."""
     return msgspec.json.decode(content, type=Reply)

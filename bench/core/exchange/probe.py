@@ -1,35 +1,35 @@
-"""What a trial measures, and the text that stands for it in trials.csv."""
+"""What a trial measures, and its text in trials.csv."""
 
 from collections.abc import Iterable
 from enum import StrEnum
 
 
 class Probe(StrEnum):
-    """What is measured, in the order in which a trial does so."""
+    """What is measured, in the order in which a trial measures it."""
 
     STEPS = "steps"
-    """What follows shares their process."""
+    """LAYERS to NUMERICS are measured in the same process."""
     LAYERS = "layers"
     CANARY = "canary"
     LOADER = "loader"
     KERNELS = "kernels"
     NUMERICS = "numerics"
-    """After all others: it changes the weights."""
+    """The last in its process: it changes the weights."""
 
     MEMORY = "memory"
-    """This and all below have a process of their own."""
+    """This one and each below has a process of its own."""
     FIT = "fit"
     """Whether a batch fits."""
     EPOCH = "epoch"
     SUSTAINED = "sustained"
     TRACE = "trace"
     BUILD = "build"
-    """Nothing: the model is made and tried."""
+    """Nothing is measured: the model is made and tried."""
 
 
 SEPARATOR = "+"
 PATTERN = rf"({'|'.join(Probe)})(\+({'|'.join(Probe)}))*"
-"""What matches the text of some probes."""
+"""A regular expression that matches the text of one or more probes."""
 
 
 def as_text(probes: Iterable[Probe]) -> str:
@@ -38,5 +38,5 @@ def as_text(probes: Iterable[Probe]) -> str:
 
 
 def from_text(text: str) -> tuple[Probe, ...]:
-    """The probes of a text; ValueError for one that is none."""
+    """The probes of a text. Raises ValueError if one is unknown."""
     return tuple(map(Probe, text.split(SEPARATOR)))

@@ -1,4 +1,4 @@
-"""What a metric is: its name, what sort of number it has, which way is better, and where it is shown."""
+"""What a metric is: its name, its sort of number, which way is better, and where it is shown."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from bench.core.metrics.sample import Scope
 
 
 class Kind(StrEnum):
-    """What sort of number a metric is: it gives the unit in samples.csv, the end of a column's name, and the format."""
+    """The sort of number that a metric is. It decides unit, the end of a column's name, and format."""
 
     SECONDS = "seconds"
     BYTES = "bytes"
@@ -24,7 +24,7 @@ class Kind(StrEnum):
 
     @property
     def suffix(self) -> str:
-        """How the name of a column ends that holds such numbers."""
+        """The end of the name of a column with such numbers."""
         return SUFFIXES.get(self, "")
 
 
@@ -44,7 +44,7 @@ class Source(StrEnum):
     """What a metric is computed from."""
 
     SAMPLE = "sample"
-    """The worker measures it: it is a metric of samples.csv."""
+    """The worker measures it, and samples.csv has it."""
     TRIAL = "trial"
     """analyse/values.py computes it from the other values of a trial."""
     VARIANT = "variant"
@@ -52,7 +52,7 @@ class Source(StrEnum):
 
 
 class MetricTable(StrEnum):
-    """A table of a report with a row a variant."""
+    """A table of a report with one row per variant."""
 
     STEPS = "steps"
     MEMORY = "memory"
@@ -64,31 +64,31 @@ class Metric:
     """One metric."""
 
     name: str
-    """As samples.csv has it."""
+    """Its name in samples.csv."""
     kind: Kind
     scope: Scope = Scope.STEP
-    """What its whole is: a step or a process. A sample of a phase or a layer of it says so itself."""
+    """What the whole value is of: a step or a process. A sample of a phase or a layer says so itself."""
     source: Source = Source.SAMPLE
     better: Better | None = None
-    """TensorBoard's HParams show the metrics that say this: a variant is judged by them. None for what explains a step,
-    such as its page faults: a variant with fewer is not better for that."""
+    """TensorBoard's HParams show the metrics that have it: a variant is judged by them. It is None for a metric that
+    explains a step, such as page faults: a variant with fewer is not better for that."""
     table: MetricTable | None = None
-    """The table that has a column of it: the median over the rounds."""
+    """The table with a column for it, which has the median over the rounds."""
     column: str = ""
-    """The column's name; by default the metric's, with its unit."""
+    """The column's name; by default the metric's name with its unit."""
     bounds: bool = False
-    """Whether the columns of its interval's two ends follow (_lo and _hi)."""
+    """Whether two columns with the ends of its interval follow (_lo and _hi)."""
     by_phase: bool = False
-    """Whether a column of each phase follows, such as forward_s."""
+    """Whether a column for each phase follows, such as forward_s."""
     page: str = ""
-    """Its heading in the page's table of variants; without one it is not there."""
+    """Its heading in the page's table of variants; if empty, it is not shown there."""
     terminal: str = ""
-    """Its heading in the terminal's table; without one it is not there."""
+    """Its heading in the terminal's table; if empty, it is not shown there."""
     board: str = ""
-    """Its name in TensorBoard's HParams; by default the metric's, in words."""
+    """Its name in TensorBoard's HParams; by default the metric's name in words."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a metric that is to be shown and has no column to show."""
+        """Raises ValueError if the metric is to be shown and has no column."""
         if (self.page or self.terminal) and self.table is not MetricTable.STEPS:
             msg = f"{self.name}: the tables of variants show steps.csv, so table must be MetricTable.STEPS"
             raise ValueError(msg)
@@ -103,5 +103,5 @@ class Metric:
 
     @property
     def in_words(self) -> str:
-        """What it is called where nothing shorter is asked for."""
+        """Its name in words."""
         return self.board or self.name.replace("_", " ")

@@ -1,4 +1,4 @@
-"""The registry of metrics, which those who measure them and those who show them both read.
+"""The registry of metrics: the code that measures them and the code that shows them both read it.
 
 To add a metric, add a line here and measure it: CONTRIBUTING.md has the recipe.
 """
@@ -98,7 +98,7 @@ METRICS: dict[str, Metric] = {
 
 
 def metric(name: str) -> Metric:
-    """The metric of a name; LookupError, with the file to add it to, if it is not registered."""
+    """The metric of a name. Raises LookupError, with the file to add it to, if it is not registered."""
     if name not in METRICS:
         msg = f"unknown metric {name!r}: register it in bench/core/metrics/registry.py"
         raise LookupError(msg)
@@ -106,5 +106,5 @@ def metric(name: str) -> Metric:
 
 
 def in_table(table: MetricTable) -> list[Metric]:
-    """The metrics with a column of a table, in the order of its columns."""
+    """The metrics that have a column in a table, in the order of its columns."""
     return [metric for metric in METRICS.values() if metric.table is table]

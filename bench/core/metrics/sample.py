@@ -1,11 +1,11 @@
-"""One measured value, as a trial replies with it and as samples.csv has it."""
+"""One measured value, as in a trial's reply and in samples.csv."""
 
 from enum import StrEnum
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from bench.core.facts import Count, Name, Some, Word
+from bench.core.facts import Count, Name, PositiveCount, Word
 
 
 class Scope(StrEnum):
@@ -18,7 +18,7 @@ class Scope(StrEnum):
 
 
 class Sample(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A row of samples.csv without the trial's id: the fields are its columns, in their order."""
+    """A row of samples.csv without the trial's id; the fields are its columns in order."""
 
     probe: Name
     scope: Scope
@@ -26,8 +26,8 @@ class Sample(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     phase: Word = ""
     metric: Annotated[str, Meta(pattern=r"^\w+$", max_length=1000)]
     unit: Name
-    iterations: Some = 1
-    """The steps or calls of which the value is the mean."""
+    iterations: PositiveCount = 1
+    """How many steps or calls the value is the mean of."""
     index: Count = 0
     """The sample's number among those of its kind."""
     value: float

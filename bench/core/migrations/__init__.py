@@ -1,1 +1,1 @@
-"""Files of runs that an earlier schema wrote, made into those of today."""
+"""Brings files of earlier schemas into today's form."""

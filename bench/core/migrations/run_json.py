@@ -1,7 +1,7 @@
-"""run.json of an earlier schema, made into today's before it is decoded.
+"""Brings run.json of an earlier schema into today's form before it is decoded.
 
-5 has what was declared (`plan`), what was learned (`learned`) and how the run stands (`state`) apart. Runs of 3 and 4
-have what was learned, the arms and what was flagged in `plan`, and the rest of the state at the top.
+Schema 5 has three records: the call's (`plan`), what trials showed (`learned`) and how the run stands (`state`). Runs
+of 3 and 4 have `learned`, the arms and the flagged cells in `plan`, and the rest of the state at the top.
 """
 
 APART = 5
@@ -12,9 +12,9 @@ STATE = ("status", "finished_at", "ended_because", "changed")
 
 
 def migrated(raw: dict[str, object]) -> dict[str, object]:
-    """A run.json of any schema that is read, in today's form; its version stays the file's.
+    """A run.json of any schema that is read, in today's form but with the file's own version.
 
-    What is damaged stays so, for the decoder to refuse.
+    A damaged one is returned as it is: the decoder refuses it.
     """
     version, plan = raw["schema_version"], raw.get("plan")
     if not isinstance(version, int) or version >= APART or not isinstance(plan, dict):
@@ -25,5 +25,5 @@ def migrated(raw: dict[str, object]) -> dict[str, object]:
 
 
 def moved(record: dict[str, object], names: tuple[str, ...]) -> dict[str, object]:
-    """Take the values with these names out of a record, as far as it has them."""
+    """The values with these names, taken out of a record as far as it has them."""
     return {name: record.pop(name) for name in names if name in record}

@@ -1,4 +1,4 @@
-"""Nothing is measured: the model is made, and shown two images."""
+"""The probe of whether a model can be trained: it shows the model two images, and measures nothing."""
 
 from bench.core.exchange.probe import Probe
 from bench.measure.probe import First, Measured, Subject
@@ -7,7 +7,7 @@ from bench.measure.validity.tryout import try_once
 
 
 def measure(subject: Subject) -> Measured:
-    """No samples; ModelError if the model can't be trained."""
+    """No samples. Raises ModelError if the model can't be trained."""
     try_once(subject.work)
     return Measured(samples=Samples("build"))
 

@@ -1,4 +1,4 @@
-"""A fixed piece of work that no variant touches: it tells whether the machine itself was as fast as before."""
+"""A fixed piece of work that no variant touches: it shows whether the machine itself was as fast as before."""
 
 import math
 from collections.abc import Callable
@@ -14,9 +14,9 @@ from bench.measure.samples import Samples
 LEAST_SAMPLE_S = 0.02
 SAMPLES = 3
 BACKLOG = 2.0
-"""Of the host's time for the calls: how long a device with a queue is held, so that it does them without a gap."""
+"""A device with a queue is held for this multiple of the host's time for the calls, so that they run without a gap."""
 MOST_CALLS = 300
-"""A queue takes some 1,000 launches; beyond that the host waits for the device."""
+"""A queue takes some 1,000 launches. With more, the host waits for the device."""
 
 
 def seconds_of_each(device: torch.device, clock: Clock) -> Samples:
@@ -33,7 +33,7 @@ def seconds_of_each(device: torch.device, clock: Clock) -> Samples:
 
 
 def tasks(device: torch.device) -> dict[str, Callable[[], object]]:
-    """The three by metric, on seeded numbers: about 2 GFLOP, 2 GFLOP, and 64 MiB read and written."""
+    """The three pieces of work by metric, on seeded numbers: about 2 GFLOP, 2 GFLOP, and 64 MiB read and written."""
     source = torch.Generator().manual_seed(0)
 
     def numbers(*shape: int) -> torch.Tensor:
@@ -51,17 +51,17 @@ def tasks(device: torch.device) -> dict[str, Callable[[], object]]:
 
 
 def run(work: Callable[[], object], clock: Clock, calls: int, held_s: float = 0.0) -> tuple[float, float]:
-    """Seconds of so many calls, without gradients, in the device's own order of work; and those the host took.
+    """Seconds of all `calls`, without gradients: in the device's own order of work, and of the host.
 
     A device with a queue is held for `held_s` first.
     """
     with torch.no_grad():
         clock.sync()
         clock.hold(held_s)
-        start, host_s = clock.mark(), clock.host_s()
+        start, host_start_s = clock.mark(), clock.host_s()
         for _ in range(calls):
             work()
-        end, host_s = clock.mark(), clock.host_s() - host_s
+        end, host_s = clock.mark(), clock.host_s() - host_start_s
         clock.sync()
     seconds = clock.elapsed_s(start, end)
     clock.give_back((start, end))
@@ -69,7 +69,7 @@ def run(work: Callable[[], object], clock: Clock, calls: int, held_s: float = 0.
 
 
 def measure(subject: Subject, so_far: Measured) -> Measured:
-    """The canary's seconds besides."""
+    """What was measured so far, and the canary's seconds."""
     return so_far.plus(seconds_of_each(subject.work.device, subject.clock))
 
 

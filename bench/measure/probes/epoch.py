@@ -1,4 +1,4 @@
-"""Whole epochs, in a process of their own: what a projection from steps leaves out."""
+"""Whole epochs, in a process of their own: they include what a projection from steps leaves out."""
 
 from bench.core.exchange.probe import Probe
 from bench.measure.clock import Clock
@@ -10,10 +10,10 @@ from nin.loaders import Loader
 
 
 def whole_epochs(work: Workload, clock: Clock, count: int) -> Samples:
-    """Seconds of `count` whole epochs over all train images, the last partial batch included; the first one apart.
+    """Seconds of `count` whole epochs over all train images, the last partial batch included.
 
-    In a fresh process: the first epoch starts workers, compiles (for the partial batch too) and fills caches. Where
-    CUDA graphs are replayed, that of the partial batch is recorded in the second epoch, which is left out.
+    The first is a metric of its own. In a fresh process it starts workers, compiles (for the partial batch too) and
+    fills caches. If CUDA graphs are replayed, the second epoch records that of the partial batch, and is left out.
     """
     samples = Samples("epoch")
     loader = work.whole_loader()
@@ -36,7 +36,7 @@ def epoch_s(work: Workload, clock: Clock, loader: Loader) -> float:
 
 
 def measure(subject: Subject) -> Measured:
-    """As many whole epochs as a plan counts on."""
+    """The samples of as many whole epochs as a plan expects."""
     return Measured(samples=whole_epochs(subject.work, subject.clock, WHOLE_EPOCHS))
 
 

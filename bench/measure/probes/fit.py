@@ -17,10 +17,10 @@ FEW_IMAGES = 2
 
 
 def limit(device: str, limit_bytes: int | None) -> None:
-    """Let this process have no more memory than that; None leaves it as it is.
+    """Limit the memory of this process to `limit_bytes`; None leaves it as it is.
 
-    On the CPU what the process may map to write (RLIMIT_DATA, getrlimit(2)), so that an allocation fails before the
-    kernel kills a process; on CUDA what torch's allocator may take of the device.
+    On the CPU it limits what the process may map to write (RLIMIT_DATA, getrlimit(2)): an allocation then fails before
+    the kernel kills a process. On CUDA it limits what torch's allocator may take of the device.
     """
     if limit_bytes is None:
         return
@@ -32,12 +32,11 @@ def limit(device: str, limit_bytes: int | None) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
 
 
-def tried(work: Workload, clock: Clock) -> Samples:
-    """The batch that was tried, and the peak in a step of it: of the process, on CUDA of torch's allocator.
+def try_batch(work: Workload, clock: Clock) -> Samples:
+    """The size of the batch, and the peak in a step of it: of the process, on CUDA of torch's allocator.
 
-    Running out of memory is the caller's to tell.
-
-    The optimizer's state is made beforehand, at little cost, as it is there in every later step.
+    An eager variant first takes a step of few images, which makes the optimizer's state at little cost: every later
+    step has it. If memory runs out, torch's error is raised.
     """
     if work.eager:
         x, y = next(work.batches)
@@ -49,7 +48,7 @@ def tried(work: Workload, clock: Clock) -> Samples:
     clock.sync()
     samples = Samples("fit")
     samples.add("fit_batch", int(work.variant.batch_size))
-    on_cuda = work.device.type == "cuda"  # there the limit is one on torch's allocator
+    on_cuda = work.device.type == "cuda"  # there the limit is torch's allocator's
     peak_bytes = torch.cuda.max_memory_reserved(work.device) if on_cuda else process_peak_bytes(work.device)
     if peak_bytes is not None:
         samples.add("fit_peak", peak_bytes)
@@ -62,8 +61,8 @@ def prepare(request: Request) -> None:
 
 
 def measure(subject: Subject) -> Measured:
-    """The batch that was tried."""
-    return Measured(samples=tried(subject.work, subject.clock))
+    """The batch's size, and the peak in a step of it."""
+    return Measured(samples=try_batch(subject.work, subject.clock))
 
 
 probe = First(name=Probe.FIT, measure=measure, prepare=prepare)

@@ -28,9 +28,9 @@ OPERATORS = "aten::"
 
 
 def measure(subject: Subject, so_far: Measured) -> Measured:
-    """Conversions of layout and of type a step besides, and with each layer the heaviest operator or kernel.
+    """What was measured so far, the conversions of layout and of type a step, and each layer's heaviest kernel.
 
-    That is one of the leaf's forward: on the CPU the operator that ran longest by itself, on CUDA the kernel.
+    That is the one that ran longest in the leaf's forward: on the CPU an operator by itself, on CUDA a kernel.
     """
     samples = Samples("kernels")
     for name, value in copies_of(subject.work).items():
@@ -41,7 +41,7 @@ def measure(subject: Subject, so_far: Measured) -> Measured:
 
 
 def copies_of(work: Workload) -> dict[str, int]:
-    """How many conversions and casts a step has."""
+    """How many conversions of layout and casts of type a step has."""
     copies = Copies()
     with copies:
         take_step(work)
@@ -49,9 +49,10 @@ def copies_of(work: Workload) -> dict[str, int]:
 
 
 def forward_events(work: Workload) -> list[FunctionEvent]:
-    """What the profiler sees of one forward, with a range for each leaf.
+    """The profiler's events of one forward, with a range for each leaf.
 
-    Backward and optimizer would be four events in five, and the profiler takes longer to tell them than to see them.
+    Backward and optimizer would be four events in five, and the profiler takes longer to list events than to record
+    them.
     """
     activities = [ProfilerActivity.CPU]
     if work.device.type == "cuda":
@@ -66,21 +67,21 @@ def forward_events(work: Workload) -> list[FunctionEvent]:
 
 
 def heaviest(events: list[FunctionEvent]) -> dict[str, str]:
-    """By leaf the name that took most within the range of its forward: a device's kernel, or an operator by itself."""
-    found: dict[str, str] = {}
+    """By leaf, the name of what took most of its forward: a kernel if a device ran any, else an operator by itself."""
+    name_by_leaf: dict[str, str] = {}
     for event in events:
         layer, phase = owner_of(event.name) or ("", "")
-        if layer and phase == "forward" and layer not in found:
+        if layer and phase == "forward" and layer not in name_by_leaf:
             times: Counter[str] = Counter()
             on_device: Counter[str] = Counter()
             for inner in within(event):
-                if inner.name.startswith(OPERATORS):  # the profiler has marks of its own among them
+                if inner.name.startswith(OPERATORS):  # the profiler adds marks of its own
                     times[inner.name] += inner.self_cpu_time_total
                 for kernel in inner.kernels:
                     on_device[kernel.name] += kernel.duration
             if top := (on_device or times).most_common(1):
-                found[layer] = top[0][0]
-    return found
+                name_by_leaf[layer] = top[0][0]
+    return name_by_leaf
 
 
 def within(event: FunctionEvent) -> Iterator[FunctionEvent]:

@@ -1,4 +1,4 @@
-"""What a stamp between layers costs. The layers' own seconds come with the steps, whose stamps are theirs."""
+"""What a stamp between layers costs. The layers' seconds come from the stamped steps, which another probe takes."""
 
 from bench.core.exchange.probe import Probe
 from bench.measure.probe import Measured, Subject, Then
@@ -6,7 +6,7 @@ from bench.measure.timing.stamps import stamp_costs
 
 
 def measure(subject: Subject, so_far: Measured) -> Measured:
-    """The cost of a stamp besides."""
+    """What was measured so far, and the cost of a stamp."""
     return so_far.plus(stamp_costs(subject.work, subject.clock))
 
 

@@ -20,7 +20,7 @@ def rates(work: Workload, clock: Clock, step_s: float) -> Samples:
     """Seconds a batch of the loader alone, and of the step alone on one batch that is on the device already."""
     samples = Samples("loader")
     batches_s(work, clock, work.in_advance)
-    turn = max(1, work.workers)  # workers that began together end together: only whole turns have their mean
+    turn = max(1, work.workers)  # workers that began together end together: only whole turns give their mean
     tried = turn * math.ceil(TRIED / turn)
     alone_s = max(batches_s(work, clock, tried) / tried, 1e-6)
     count = turn * math.ceil(min(MOST_BATCHES, LEAST_SAMPLE_S / alone_s) / turn)
@@ -28,7 +28,7 @@ def rates(work: Workload, clock: Clock, step_s: float) -> Samples:
         samples.add("loader_alone", batches_s(work, clock, count) / count, iterations=count, index=index)
     batch = work.trainer.move(*next(work.batches))
     if work.workers:
-        queue.fill(work, clock, alone_s)  # so that workers that fill it take no cores from the step
+        queue.fill(work, clock, alone_s)  # else workers that fill it take cores from the step
     count = 1 if step_s >= LONG_STEP_S else max(1, min(MOST_ITERATIONS, math.ceil(LEAST_SAMPLE_S / step_s)))
     for index in range(SAMPLES if step_s < SLOW_STEP_S else 1):
         clock.sync()
@@ -41,7 +41,7 @@ def rates(work: Workload, clock: Clock, step_s: float) -> Samples:
 
 
 def batches_s(work: Workload, clock: Clock, count: int) -> float:
-    """Seconds until so many batches came, on the device where the loader makes them there."""
+    """Seconds until `count` batches came: on the device, if the loader makes them there."""
     clock.sync()
     start = clock.host_s()
     for _ in range(count):
@@ -51,7 +51,7 @@ def batches_s(work: Workload, clock: Clock, count: int) -> float:
 
 
 def measure(subject: Subject, so_far: Measured) -> Measured:
-    """Both rates besides."""
+    """What was measured so far, and both rates."""
     return so_far.plus(rates(subject.work, subject.clock, so_far.step_s))
 
 

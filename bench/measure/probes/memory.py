@@ -23,8 +23,8 @@ from bench.measure.workload import Workload
 def held_and_peaks(work: Workload) -> Samples:
     """Bytes of parameters, gradients, optimizer state, saved activations, and the peaks of a step.
 
-    In this order: a warm-up step, the peak of one step, then the instruments, whose own memory thus
-    stays out of the peak.
+    The order matters: a warm-up step, the peak of one step, and then the instruments, so that their own memory is not
+    in the peak.
     """
     samples = Samples("memory")
 
@@ -47,7 +47,7 @@ def held_and_peaks(work: Workload) -> Samples:
     for metric, value in held.items():
         add(metric, value)
     if work.device.type == "cuda":
-        if not work.variant.replays:  # a replay allocates nothing: it has what its recording took
+        if not work.variant.replays:  # a replay allocates nothing: it uses what its recording took
             add("allocator_peak", torch.cuda.max_memory_allocated(work.device))
         add("reserved", torch.cuda.max_memory_reserved(work.device))
     else:
@@ -61,7 +61,7 @@ def held_and_peaks(work: Workload) -> Samples:
 
 
 def storage_bytes(values: Iterable[object]) -> int:
-    """Bytes of the distinct storages behind the tensors among `values`."""
+    """Bytes of the distinct storages of the tensors among `values`."""
     storages = {
         v.untyped_storage().data_ptr(): v.untyped_storage().nbytes() for v in values if isinstance(v, torch.Tensor)
     }
@@ -69,7 +69,7 @@ def storage_bytes(values: Iterable[object]) -> int:
 
 
 def reset_peak(device: torch.device) -> bool:
-    """Let the peaks begin anew, and whether they do; Linux does it for VmHWM (proc(5), clear_refs)."""
+    """Reset the peaks, and return whether that worked; Linux resets VmHWM (proc(5), clear_refs)."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
         torch.cuda.reset_peak_memory_stats(device)
@@ -82,10 +82,10 @@ def reset_peak(device: torch.device) -> bool:
 
 
 def process_peak_bytes(device: torch.device) -> int | None:
-    """The process's peak since the reset: on the CPU VmHWM, on CUDA what it holds of the device by NVML.
+    """Bytes at the process's peak since the reset: on the CPU VmHWM, on CUDA what it holds of the device by NVML.
 
-    Where NVML does not know the process, as in many containers, what all processes hold of the device. None where the
-    system does not tell.
+    If NVML does not know the process, as in many containers, it is what all processes hold of the device. None if the
+    system does not report it.
     """
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
@@ -101,8 +101,8 @@ def process_peak_bytes(device: torch.device) -> int | None:
 def saved_bytes(work: Workload) -> dict[str, int]:
     """Bytes that one forward saves for backward, by the layer that saved a storage first.
 
-    Exact: from autograd's saved-tensor hooks, every storage once, parameters and buffers apart.
-    What functional code and the loss save is the row `between`. Every leaf has an entry.
+    The bytes are exact: autograd's saved-tensor hooks see every storage. Each counts once; those of parameters and
+    buffers don't count. What functional code and the loss save is the row `between`. Every leaf has an entry.
     """
     model = work.trainer.model
     own = {t.untyped_storage().data_ptr() for t in (*model.parameters(), *model.buffers())}
@@ -136,9 +136,9 @@ def saved_bytes(work: Workload) -> dict[str, int]:
 
 
 def allocated_peak_bytes(work: Workload) -> int:
-    """The most that one step had allocated on the CPU beyond what it found there.
+    """The most bytes that one step had allocated on the CPU, without those allocated before it.
 
-    From torch's own records of every allocation and release, in their order (profiler trace).
+    It adds up torch's own records of every allocation and release, in their order (profiler trace).
     """
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         take_step(work)
@@ -159,7 +159,7 @@ def allocated_peak_bytes(work: Workload) -> int:
 
 
 def measure(subject: Subject) -> Measured:
-    """What a step holds, and its peaks."""
+    """The bytes that a step holds, and its peaks."""
     return Measured(samples=held_and_peaks(subject.work))
 
 

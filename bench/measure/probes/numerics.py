@@ -11,7 +11,10 @@ from bench.measure.validity import numerics
 
 
 def measure(subject: Subject, so_far: Measured) -> Measured:
-    """Errors against float64 besides, and whether the variant is wrong; what was measured stands if the gate fails."""
+    """What was measured so far, the errors against float64, and whether the variant is wrong.
+
+    If the gate itself fails, what was measured stands.
+    """
     samples = Samples("numerics")
     try:
         samples.add("live_logits", numerics.live_logits(subject.work))

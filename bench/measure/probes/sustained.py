@@ -1,4 +1,4 @@
-"""One long stretch of steps in a fresh process: what a GPU trains once it is warm, and on which energy.
+"""One long stretch of steps in a fresh process: how fast a GPU trains once it is warm, and on how much energy.
 
 A card whose power is limited, or whose heat builds up, is faster in the half second of a trial than in the minutes of
 an epoch.
@@ -15,17 +15,17 @@ from bench.measure.workload import Workload
 from bench.plan.schedule import SUSTAINED_S
 
 BEGIN_S = 0.5
-"""How much of the stretch its begin is: about what a trial in a round sees."""
+"""How long the beginning of the stretch is: about as long as a trial in a round."""
 LEAST_ENERGY_S = 2.0
-"""No energy of a shorter stretch. NVML's counter moved every 0.1 s on an H100: each end of the stretch may be off by
-the energy of so long, both together by a tenth of 2 s, or by a fiftieth of SUSTAINED_S."""
+"""A shorter stretch gets no energy. NVML's counter moved every 0.1 s on an H100: each end of the stretch may be off by
+the energy of that time, both together by a tenth of 2 s, or by a fiftieth of SUSTAINED_S."""
 
 
 def stretch(work: Workload, clock: Clock, stretch_s: float = SUSTAINED_S) -> Samples:
     """Seconds a step in the first half second and in the last half of a stretch, and joules a step over all of it.
 
-    It begins behind the warm-up that a trial in a round has, so its begin is what such a trial measures. Energy is
-    blank where NVML does not tell it.
+    It begins after the same warm-up as a trial in a round, so its beginning is what such a trial measures. Energy is
+    blank if NVML does not report it.
     """
     samples, gpu = Samples("sustained"), Gpu(work.device)
     first_s = first_step_s(work, clock)
@@ -45,9 +45,9 @@ def stretch(work: Workload, clock: Clock, stretch_s: float = SUSTAINED_S) -> Sam
 
 
 def groups(work: Workload, clock: Clock, steps: int, stretch_s: float) -> list[float]:
-    """When each group of so many steps ended, in seconds from the stretch's start, which comes first (0).
+    """When each group of `steps` ended, in seconds from the stretch's start. The first entry is the start, 0.
 
-    The device is waited for behind each, as behind a plain sample: so both can be held against each other.
+    It waits for the device after each group, as after a plain sample: so both can be compared.
     """
     clock.sync()
     start, ends_s = clock.host_s(), [0.0]
@@ -60,7 +60,7 @@ def groups(work: Workload, clock: Clock, steps: int, stretch_s: float) -> list[f
 
 
 def begin_and_last(ends_s: list[float]) -> tuple[float, float]:
-    """Seconds a group in the stretch's first half second, and in its last half; of whole groups, one at the least."""
+    """Seconds a group in the stretch's first half second, and in its last half: of whole groups, at least one."""
     begin = next((i for i, end_s in enumerate(ends_s) if end_s >= BEGIN_S), len(ends_s) - 1)
     half = next(i for i, end_s in enumerate(ends_s) if end_s >= ends_s[-1] / 2)
     half = min(half, len(ends_s) - 2)
@@ -68,14 +68,14 @@ def begin_and_last(ends_s: list[float]) -> tuple[float, float]:
 
 
 def joules(before_mj: int | None, after_mj: int | None, stretch_s: float) -> float | None:
-    """The energy between two readings of the counter; None where one is not told, or the stretch is too short."""
+    """Joules between two readings of the counter; None if a reading is missing, or the stretch is too short."""
     if before_mj is None or after_mj is None or stretch_s < LEAST_ENERGY_S:
         return None
     return (after_mj - before_mj) / 1e3
 
 
 def measure(subject: Subject) -> Measured:
-    """One stretch."""
+    """The samples of one stretch."""
     return Measured(samples=stretch(subject.work, subject.clock))
 
 

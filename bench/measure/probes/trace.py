@@ -1,7 +1,7 @@
 """The probe of traces: what torch.profiler sees of some steps, with ranges named as our tables name things.
 
-The ranges are opened at the very borders where the probe of layers takes its stamps, and the stamps are taken too: a
-trace can be held against them, step for step.
+The ranges open at the same borders at which stamped steps take their stamps. The stamps are taken too, so a trace can
+be compared with them step by step.
 """
 
 import traceback
@@ -29,17 +29,17 @@ from bench.measure.validity.effects import Effects, disturbed, settle
 from bench.measure.workload import Workload
 
 IN_A_ROW = 10
-"""Plain steps that a sample averages on a device with a queue: the first one's launch, into an empty queue, is long."""
+"""How many plain steps a sample averages on CUDA: the launch of the first, into an empty queue, takes long."""
 WARMUP = 1
-"""Steps in which the profiler is on and keeps nothing: its first step is a slow one."""
+"""Steps in which the profiler is on and keeps nothing: its first step is slow."""
 
 
 class Ranges(Timeline):
     """A timeline that the profiler sees: a range for each phase, and within it one for each layer.
 
-    In backward a layer's range covers the node that made its output; what autograd does until the next border
-    belongs to the layer as well, and has no range. Of a node that a checkpoint without early stop interrupts, its own
-    work behind what is computed anew lies in no range of its layer: only the stamps give it back.
+    In backward a layer's range covers the node that made its output. What autograd does until the next border belongs
+    to the layer as well, and has no range. A checkpoint without early stop interrupts a node to compute its layers
+    again. What the node does after that lies in no range of its layer either: only the stamps give it to the layer.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -67,7 +67,7 @@ class Ranges(Timeline):
 
 
 def opened(owner: Owner) -> Any:  # noqa: ANN401 - a context of torch's
-    """The range of a layer or a phase, begun."""
+    """The open range of a layer or a phase."""
     context = record_function(range_name(owner))
     context.__enter__()
     return context
@@ -75,17 +75,18 @@ def opened(owner: Owner) -> Any:  # noqa: ANN401 - a context of torch's
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traced:
-    """What is known of the steps besides their trace."""
+    """What is measured of the steps besides their trace."""
 
     samples: Samples
     page_faults: list[float]
-    """Of each plain step; empty where they are not counted."""
+    """Of each plain step; empty if they are not counted."""
 
 
 def traced(work: Workload, clock: Clock, count: int, folder: Path) -> Traced:
-    """The trace of `count` steps, written to the folder; the seconds that the stamps give of the same steps.
+    """The seconds that the stamps give of `count` steps, whose trace is written to the folder.
 
-    Before it as many samples of plain steps with their loss; after it, on CUDA, the allocator's history of one step.
+    Before the trace it takes as many samples of plain steps with their loss; after it, on CUDA, the allocator's history
+    of one step.
     """
     plain, losses = plain_losses(work, clock, count)
     samples = plain_samples(plain, "trace")
@@ -103,11 +104,11 @@ def traced(work: Workload, clock: Clock, count: int, folder: Path) -> Traced:
         with_stack=True,
     ) as profiler:
         timelines = []
-        steady(work, clock)  # the profiler took its time to start; what it sees before its first step it forgets
+        steady(work, clock)  # starting the profiler took time; it forgets what it sees before its first step
         for _ in range(WARMUP + count):
             timelines.append(traced_step(work, clock))
             profiler.step()
-    for index, timeline in enumerate(timelines[WARMUP:]):  # behind the profile, which would hold reading them too
+    for index, timeline in enumerate(timelines[WARMUP:]):  # after the profile, which would record the reading too
         add_stamps(samples, timeline, index, eager=work.eager)
     if work.device.type == "cuda":
         history(work, clock, folder / SNAPSHOT)
@@ -115,18 +116,18 @@ def traced(work: Workload, clock: Clock, count: int, folder: Path) -> Traced:
 
 
 def plain_losses(work: Workload, clock: Clock, count: int) -> tuple[list[Plain], list[float]]:
-    """Plain samples and the loss of each, `count` times."""
+    """`count` plain samples, and the loss of each."""
     trainer, iterations = work.trainer, IN_A_ROW if work.device.type == "cuda" else 1
-    found, losses = list[Plain](), list[float]()
+    samples, losses = list[Plain](), list[float]()
     for _ in range(count):
         before = float(trainer.loss_sum)
-        found.append(plain_sample(work, clock, iterations))
+        samples.append(plain_sample(work, clock, iterations))
         losses.append((float(trainer.loss_sum) - before) / iterations)
-    return found, losses
+    return samples, losses
 
 
 def traced_step(work: Workload, clock: Clock) -> Ranges:
-    """One step under ranges; its stamps."""
+    """The stamps of one step under ranges."""
     timeline = Ranges(clock)
     clock.sync()
     with stamped(work.trainer.model, timeline, timeline.leave) if work.eager else nullcontext():
@@ -166,23 +167,26 @@ def history(work: Workload, clock: Clock, path: Path) -> None:
 
 
 def measure(subject: Subject) -> Measured:
-    """Trace the steps into the folder that was named; verified as timed steps are. ValueError if none was named."""
-    work, clock, asked = subject.work, subject.clock, subject.request.trace
-    if asked is None:
+    """The samples of traced steps, verified as timed steps are; their trace is written to the requested folder.
+
+    Raises ValueError if the request names no folder.
+    """
+    work, clock, requested = subject.work, subject.clock, subject.request.trace
+    if requested is None:
         msg = "a trace needs a number of steps and a folder"
         raise ValueError(msg)
     watch = None if work.eager else fusion.watch()
     facts, _ = first_step(work, clock)
     if watch:
-        fusion.write(watch, work.trainer.model, Path(asked.folder))  # exporting a trace forgets it
+        fusion.write(watch, work.trainer.model, Path(requested.folder))  # exporting a trace discards it
     settle(work)
     warm_up(work, clock, Counts(warmup=1))
     before = Effects.of(work)
-    found = traced(work, clock, asked.steps, Path(asked.folder))
+    result = traced(work, clock, requested.steps, Path(requested.folder))
     loss_sum, after = float(work.trainer.loss_sum), Effects.of(work)
     fault = disturbed(work.variant, loss_sum, before, after)
-    fault = fault or verify.after_steps(work.variant, facts, found.page_faults)
-    return Measured(samples=found.samples, fault=fault)
+    fault = fault or verify.after_steps(work.variant, facts, result.page_faults)
+    return Measured(samples=result.samples, fault=fault)
 
 
 probe = First(name=Probe.TRACE, measure=measure)

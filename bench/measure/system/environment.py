@@ -1,6 +1,6 @@
-"""What machine this is, which software runs on it, and with which settings. No host or user name.
+"""The machine, the software that runs on it, and its settings. No host or user name.
 
-Asked of a child: torch is loaded here.
+A child calls it, because it loads torch.
 """
 
 import ctypes.util
@@ -38,15 +38,15 @@ RECORDED_PREFIXES = (
     "TORCH_",
     "NVIDIA_",
 )
-"""Variables that change speed."""
+"""How the names of the variables begin that change speed."""
 OF_PATHS = ("_DIR", "_DIRECTORY", "_PATH", "_HOME", "_ROOT", "_FILE")
-"""How the names of variables end that hold a path."""
+"""How the names of the variables end that hold a path."""
 HALF = ("avx512_bf16", "avx512_fp16", "amx_bf16", "amx_fp16", "fphp", "bf16", "svebf16")
-"""Names of the kernel for instructions that compute in half precision."""
+"""The kernel's names for instructions that compute in half precision."""
 
 
 def describe() -> Environment:
-    """The environment of this process, for run.json. What a machine does not tell is None."""
+    """The environment of this process, for run.json. What the machine does not report is None."""
     library = gpus.nvml()
     facts = gpus.by_uuid(library)  # before torch makes this process one of those that use a GPU
     here = Environment(
@@ -58,8 +58,8 @@ def describe() -> Environment:
         huge_pages=huge_pages(),
         governor=_read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         libraries=libraries(),
-        cxx_compiler=first_found(os.environ.get("CXX"), "g++", "clang++"),
-        c_compiler=first_found(os.environ.get("CC"), "gcc", "clang"),
+        cxx_compiler=first_program(os.environ.get("CXX"), "g++", "clang++"),
+        c_compiler=first_program(os.environ.get("CC"), "gcc", "clang"),
         python=platform.python_version(),
         python_headers=python_headers(),
         torch=str(torch.__version__),
@@ -79,7 +79,7 @@ def describe() -> Environment:
 
 
 def is_recorded(name: str, value: str) -> bool:
-    """Whether a variable may change speed and holds no path; LD_PRELOAD's libraries are recorded."""
+    """Whether a variable may change speed and holds no path; LD_PRELOAD's paths are recorded."""
     if not name.startswith(RECORDED_PREFIXES) or name.endswith(OF_PATHS):
         return False
     paths = any(part.startswith(("/", "~", "./", "../")) for part in value.split(os.pathsep))
@@ -87,7 +87,7 @@ def is_recorded(name: str, value: str) -> bool:
 
 
 def on_cuda(facts: dict[str, gpus.Facts]) -> dict[str, object]:
-    """The CUDA devices that torch sees, with what NVML tells of them, and how torch uses them; nothing without any."""
+    """The CUDA devices that torch sees, what NVML reports of them, and how torch uses them; empty without any."""
     if not torch.cuda.is_available():
         return {}
     devices = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
@@ -123,7 +123,7 @@ def cpu_model() -> str | None:
 
 
 def cpu_half() -> str | None:
-    """The processor's instructions for half precision, of x86 and Arm; None where the kernel names none."""
+    """The processor's instructions for half precision, of x86 and Arm; None if the kernel names none."""
     for line in (_read("/proc/cpuinfo") or "").splitlines():
         if line.startswith(("flags", "Features")):
             return " ".join(flag for flag in HALF if flag in line.split()) or None
@@ -131,28 +131,28 @@ def cpu_half() -> str | None:
 
 
 def granted() -> dict[str, float | None]:
-    """Processors and memory that this process may use; where a container sets limits, those."""
-    found = cgroup.limits()
+    """The processors and the memory that this process may use, within a container's limits."""
+    limits = cgroup.limits()
     memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
-        "cores": cgroup.usable_cores(found),
+        "cores": cgroup.usable_cores(limits),
         "affinity_cores": cgroup.affinity_cores(),
-        "cpu_quota": found.cpu_quota,
-        "memory_bytes": least(memory_bytes, found.memory_limit_bytes),
-        "memory_limit_bytes": found.memory_limit_bytes,
-        "memory_available_bytes": least(available_bytes(), found.memory_left_bytes),
+        "cpu_quota": limits.cpu_quota,
+        "memory_bytes": least(memory_bytes, limits.memory_limit_bytes),
+        "memory_limit_bytes": limits.memory_limit_bytes,
+        "memory_available_bytes": least(available_bytes(), limits.memory_left_bytes),
     }
 
 
 def available_bytes() -> int | None:
-    """What new processes may have of the machine's memory, by the kernel's estimate."""
+    """Bytes of the machine's memory that new processes may have, by the kernel's estimate; None if it gives none."""
     lines = (_read("/proc/meminfo") or "").splitlines()
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
 
 
-def least(*found: int | None) -> int | None:
-    """The least of what is known; None where nothing is."""
-    return min((value for value in found if value is not None), default=None)
+def least(*values: int | None) -> int | None:
+    """The least known value; None if none is known."""
+    return min((value for value in values if value is not None), default=None)
 
 
 def huge_pages() -> str | None:
@@ -162,14 +162,14 @@ def huge_pages() -> str | None:
 
 
 def libraries() -> dict[str, str]:
-    """The libraries that variants load first and that are here: by value of an axis, the name that the loader takes."""
+    """The libraries here that variants load first: by value of an axis, the name that the loader takes."""
     values = [value for axis in AXES.values() for value in axis.values.values()]
     known = {value.name: next(filter(None, map(ctypes.util.find_library, value.preload)), "") for value in values}
     return {name: library for name, library in known.items() if library}
 
 
-def first_found(*candidates: str | None) -> str | None:
-    """The name of the first of some programs that is there."""
+def first_program(*candidates: str | None) -> str | None:
+    """The name of the first candidate that is a program here; None if none is."""
     return next((Path(c).name for c in candidates if c and shutil.which(c)), None)
 
 
@@ -180,7 +180,7 @@ def python_headers() -> bool:
 
 
 def installed(package: str) -> str | None:
-    """The version of a package; None where it is not installed."""
+    """The version of a package; None if it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

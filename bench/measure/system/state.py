@@ -18,7 +18,7 @@ PRESSURE = Path("/proc/pressure/cpu")
 
 
 class State:
-    """What the machine did meanwhile, from the making of this object to `read`; what held a GPU back, from `begin`."""
+    """What the machine did from the making of this object to `read`, and what held a GPU back from `begin` on."""
 
     def __init__(self, work: Workload) -> None:
         self.work = work
@@ -26,16 +26,16 @@ class State:
         self.steal_s, self.pressure_s = steal_s(), pressure_s()
         self.began: Violations | None = None
         self.throttled = Samples("steps")
-        """For which shares of the time the GPU was held back, once read."""
+        """The shares of the time in which the GPU was held back. `read` sets them."""
 
     def begin(self, clock: Clock) -> None:
-        """The timed region begins."""
+        """Note that the timed region begins."""
         self.began = Violations.of(self.gpu, clock) if self.gpu else None
 
     def read(self, clock: Clock, steps: int) -> MachineState:
-        """Load, stolen seconds, seconds under pressure, and the GPU's state; None where something is not readable.
+        """Load, stolen seconds, seconds under pressure, and the GPU's state; what can't be read is None.
 
-        A GPU is asked while it works: it is given so many further steps, and waited for only behind the questions.
+        A GPU is asked while it works: it is given `steps` further steps, and waited for only after the questions.
         """
         state = MachineState(
             load_1min=os.getloadavg()[0],
@@ -55,7 +55,7 @@ class State:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violations:
-    """What NVML has counted of a held-back clock at a moment of the host's."""
+    """How long the clock was held back, as NVML has counted up to a moment of the host's."""
 
     at_s: float
     power_ns: int | None
@@ -63,12 +63,12 @@ class Violations:
 
     @classmethod
     def of(cls, gpu: Gpu, clock: Clock) -> "Violations":
-        """Those of this moment."""
+        """The counts at this moment."""
         return cls(at_s=clock.host_s(), power_ns=gpu.power_violation_ns(), heat_ns=gpu.thermal_violation_ns())
 
 
 def shares(before: Violations, after: Violations) -> Samples:
-    """For which share of the time between two moments power and heat held the clock back, each as far as it is told."""
+    """The shares of the time between two moments in which power and heat held the clock back, as far as reported."""
     samples, passed_s = Samples("steps"), after.at_s - before.at_s
     for metric, first_ns, last_ns in (
         ("power_throttled", before.power_ns, after.power_ns),
@@ -81,7 +81,7 @@ def shares(before: Violations, after: Violations) -> Samples:
 
 
 def gpu_state(gpu: Gpu) -> dict[str, float | str | None]:
-    """Clock, temperature, power, and why the clock is held back (NVML's bits, in hexadecimal); None where not told.
+    """Clock, temperature, power, and why the clock is held back (NVML's bits, in hexadecimal); None if not reported.
 
     The clock comes first: it falls soonest when work ends.
     """
@@ -95,12 +95,12 @@ def gpu_state(gpu: Gpu) -> dict[str, float | str | None]:
 
 
 def since(before: float | None, now: float | None) -> float | None:
-    """What was added since; None where either is not known."""
+    """What was added since; None if either is unknown."""
     return None if before is None or now is None else now - before
 
 
 def pressure_s() -> float | None:
-    """Seconds since boot in which some task had to wait for a CPU (Linux PSI, line `some`); None elsewhere."""
+    """Seconds since boot in which some task had to wait for a CPU (Linux PSI, line `some`); None without PSI."""
     try:
         some = PRESSURE.read_text(encoding="utf-8").splitlines()[0]
     except OSError:  # no such file, or a kernel started without PSI
@@ -109,7 +109,7 @@ def pressure_s() -> float | None:
 
 
 def steal_s() -> float | None:
-    """Seconds that the hypervisor gave to others since boot, over all cores (proc(5), field 8); None elsewhere."""
+    """Seconds that the hypervisor gave to others since boot, over all cores (proc(5), field 8); None off Linux."""
     try:
         first = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0].split()
     except OSError:

@@ -21,12 +21,12 @@ class Usage:
         return Usage(**{f.name: a - b for f, a, b in zip(fields(self), now, then, strict=True)})
 
     def __truediv__(self, steps: int) -> "Usage":
-        """What each of so many steps used."""
+        """What each of `steps` used, as a mean."""
         return Usage(**{f.name: value / steps for f, value in zip(fields(self), astuple(self), strict=True)})
 
 
 def usage() -> Usage:
-    """The process (exact) and its children, ended or alive (alive: to the kernel's tick of 10 ms)."""
+    """The totals of the process (exact) and of its children, ended or alive (alive: to the kernel's tick of 10 ms)."""
     own = resource.getrusage(resource.RUSAGE_SELF)
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     alive = [_child(pid) for pid in _children(os.getpid())]
@@ -39,17 +39,17 @@ def usage() -> Usage:
 
 
 def _children(pid: int) -> list[int]:
-    """Children of every thread: a loader may start its workers from any."""
-    found: list[int] = []
+    """The children of every thread: a loader may start its workers from any."""
+    pids: list[int] = []
     for listing in Path(f"/proc/{pid}/task").glob("*/children"):
-        found += map(int, _read(listing).split())
-    return found
+        pids += map(int, _read(listing).split())
+    return pids
 
 
 def _child(pid: int) -> Usage:
     """A live child's totals; zero if it has just ended (its parent then counts it)."""
-    # /proc/PID/stat (proc(5)): field 10 is minflt, 14 and 15 user and system ticks; the name in
-    # field 2 may hold spaces, so count from behind its bracket, which ends field 2.
+    # /proc/PID/stat (proc(5)): field 10 is minflt, 14 and 15 user and system ticks. The name in
+    # field 2 may hold spaces, so fields are counted from the bracket that ends it.
     stat = _read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
     switches = [
         int(line.split()[1])

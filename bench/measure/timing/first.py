@@ -1,4 +1,4 @@
-"""The first step, apart from those that are timed."""
+"""The first step, measured apart from the later ones."""
 
 from bench.core.exchange.messages import LayerFacts
 from bench.measure.clock import Clock
@@ -8,7 +8,7 @@ from bench.measure.workload import Workload
 
 
 def first_step(work: Workload, clock: Clock) -> tuple[list[LayerFacts], float]:
-    """What each layer saw in the first step, if layers can be hooked; and the step's seconds."""
+    """The facts of each layer in the first step, and the step's seconds; no facts if layers can't be hooked."""
     if not work.eager:
         return [], first_step_s(work, clock)
     with verify.observed(work.trainer.model) as facts:

@@ -1,12 +1,12 @@
 """Forward and backward time of each leaf module, for any model, by stamps at its borders.
 
-A stamp says whose time begins (`clock.Timeline`). Forward: hooks before and behind each leaf.
-Backward: autograd calls a prehook on the node that made a leaf's output as that leaf's backward
-begins, and a prehook on the node that made its input, where no leaf made it, as functional code
-between leaves begins. So a leaf's backward runs until the next border and includes the gradients of
-its parameters. What a checkpoint computes anew in backward is its layers' backward too. Module backward
-hooks would not do: they fire too early for the first layer and fail on in-place layers (pytorch issues
-100528 and 61519).
+A stamp says whose time begins (`clock.Timeline`). In forward, hooks before and after each leaf stamp.
+In backward, prehooks on nodes of autograd stamp. One is on the node that made a leaf's output: autograd
+calls it as that leaf's backward begins. The other is on the node that made the leaf's input, if no leaf
+made it: autograd calls it as functional code between leaves begins. So a leaf's backward runs until the
+next border and includes the gradients of its parameters. What a checkpoint computes again in backward
+counts as its layers' backward too. Module backward hooks would not do: they fire too early for the first
+layer and fail on in-place layers (pytorch issues 100528 and 61519).
 """
 
 import time
@@ -25,29 +25,29 @@ CALIBRATION_LAYERS = 50
 CALIBRATION_PASSES = 20
 QUEUED_STAMPS = 200
 NOBODY: Owner = ("", "backward")
-"""What runs in backward outside of every leaf."""
+"""The owner of what runs in backward outside of every leaf."""
 MARK = "nin-bench"
-"""Of a node of autograd's that stamps already."""
+"""The key in the metadata of an autograd node that stamps already."""
 SLOWEST_STAMP_S = 50e-6
-"""What recording an event takes the host at most."""
+"""The most that recording an event takes the host."""
 
 
 class Stamps:
     """The hooks of one step: they stamp the borders of its leaves on a timeline.
 
-    A checkpoint computes its layers anew within the backward of some node; then each stamps as its own backward.
+    A checkpoint computes its layers again within the backward of some node. Each then stamps as its own backward.
     """
 
     def __init__(self, timeline: Timeline, leave: Callable[[], None] | None) -> None:
         self.timeline, self.leave = timeline, leave
         self.made_input: set[object] = set()  # of the leaf under way, before an in-place layer replaces them
-        self.interrupted: Owner = NOBODY  # whose backward waits for what is computed anew
-        self.tail: int | None = None  # the stamp behind the last leaf that was: what follows may be the interrupted's
+        self.interrupted: Owner = NOBODY  # whose backward waits while layers are computed again
+        self.tail: int | None = None  # the stamp after the last such leaf: its time may be the interrupted's
 
     def watch(self, node: Any, owner: Owner) -> None:  # noqa: ANN401 - autograd's
-        """Stamp where autograd comes to a node, for the first owner that asks.
+        """Have autograd stamp when it reaches a node, for the first owner that asks.
 
-        The mark lies with the node: holding nodes would keep alive what a checkpoint computes anew.
+        The node itself holds the mark: a set of nodes here would keep alive what a checkpoint computes again.
         """
         if node.metadata.get(MARK) is not self:
             node.metadata[MARK] = self
@@ -56,30 +56,30 @@ class Stamps:
                 node.register_hook(lambda _outputs, _inputs: self.leave())
 
     def reach(self, owner: Owner) -> None:
-        """Autograd comes to a node."""
+        """Stamp, as autograd reaches a node of this owner."""
         self.settle()
         self.timeline.enter(owner)
 
     def settle(self) -> None:
-        """Nothing more is computed anew: what ran since was the interrupted node's own backward."""
+        """Give the time since the tail to the interrupted node: nothing more is computed again."""
         if self.tail is not None:
             self.timeline.give(self.tail, self.interrupted)
             self.tail = None
 
     def before(self, path: str, inputs: object) -> None:
-        """A leaf begins."""
+        """Stamp, as a leaf begins."""
         self.made_input = {x.grad_fn for x in tensors(inputs) if x.grad_fn is not None}
         for node in self.made_input:
             self.watch(node, NOBODY)
-        phase = "backward" if computed_anew() else "forward"
+        phase = "backward" if recomputes() else "forward"
         if phase == "backward" and self.tail is None:
             self.interrupted = self.timeline.owner
         self.tail = None
         self.timeline.enter((path, phase))
 
-    def behind(self, path: str, output: object) -> None:
-        """A leaf has ended; without an output where its checkpoint stopped it, having all that it needs."""
-        if not computed_anew():
+    def after(self, path: str, output: object) -> None:
+        """Stamp, as a leaf ends. It has no output if its checkpoint stopped it, which by then had all it needed."""
+        if not recomputes():
             self.timeline.enter(("", "forward"))
         elif output is None:
             self.timeline.enter(self.interrupted)
@@ -92,18 +92,18 @@ class Stamps:
         self.made_input = set()
 
 
-def computed_anew() -> bool:
-    """Whether what runs now runs within autograd's backward, as the forward of a checkpoint does there."""
-    return torch._C._current_graph_task_id() != -1  # noqa: SLF001 - torch.utils.checkpoint asks so too
+def recomputes() -> bool:
+    """Whether this runs within autograd's backward, as a forward does that a checkpoint computes again."""
+    return torch._C._current_graph_task_id() != -1  # noqa: SLF001 - torch.utils.checkpoint asks the same
 
 
 @contextmanager
 def stamped(model: nn.Module, timeline: Timeline, leave: Callable[[], None] | None = None) -> Iterator[None]:
     """Within, every forward and backward of the model stamps the borders of its leaves.
 
-    A leaf that hands its input on (a Dropout in eval mode, an Identity) has no backward of its own. What hooks of the
-    user's do to a leaf is the leaf's, so ours stand around them.
-    `leave`, where given, is called as the node of autograd's ends whose prehook stamped.
+    A leaf that passes its input on (a Dropout in eval mode, an Identity) has no backward of its own. The user's hooks
+    on a leaf count as the leaf's time, so ours run before and after them.
+    `leave`, if given, is called when the autograd node ends whose prehook stamped.
     """
     stamps, handles = Stamps(timeline, leave), []
     for path, leaf in leaves(model).items():
@@ -113,7 +113,7 @@ def stamped(model: nn.Module, timeline: Timeline, leave: Callable[[], None] | No
                 prepend=True,
                 with_kwargs=True,
             ),
-            leaf.register_forward_hook(lambda _m, _x, y, path=path: stamps.behind(path, y), always_call=True),
+            leaf.register_forward_hook(lambda _m, _x, y, path=path: stamps.after(path, y), always_call=True),
         ]
     try:
         yield
@@ -126,8 +126,8 @@ def stamped(model: nn.Module, timeline: Timeline, leave: Callable[[], None] | No
 def stamp_cost_s(clock: Clock, device: torch.device) -> float:
     """Host seconds that one stamp costs, its hook and prehook included.
 
-    The difference between a chain of trivial layers with and without stamps, over the stamps, by
-    the fastest of interleaved passes (what disturbs a pass only adds to it); at least 0.
+    It is the difference between a chain of trivial layers with and without stamps, divided by the stamps; at least 0.
+    The fastest of interleaved passes count, since a disturbance only adds time.
     """
     chain = nn.Sequential(*(nn.Softsign() for _ in range(CALIBRATION_LAYERS))).to(device)
     x = torch.ones(1, device=device, requires_grad=True)
@@ -149,7 +149,7 @@ def stamp_cost_s(clock: Clock, device: torch.device) -> float:
 
 
 def queued_stamp_cost_s(clock: Clock) -> float:
-    """Device seconds that one stamp costs where stamps wait in a queue, as those of steps behind a backlog do."""
+    """Device seconds that one stamp costs if stamps wait in a queue, as in a step behind a backlog."""
     timeline = Timeline(clock)
     clock.sync()
     clock.hold(QUEUED_STAMPS * SLOWEST_STAMP_S)

@@ -1,4 +1,4 @@
-"""Stamped steps: who has the time of a step, by phase and layer."""
+"""Stamped steps: what the phases and layers of a step take."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from bench.measure.workload import Workload
 from nin.train import PHASES
 
 BACKLOG = 1.5
-"""Of the host's time for a stamped step, from an idle start: how long the device is held."""
+"""The device is held for this multiple of the host's time for a stamped step from an idle start."""
 MOST_MISSES = 3
 
 Part = tuple[str, str]
-"""A layer, or nothing for what runs outside of every leaf, and a phase."""
+"""A layer (empty for what runs outside of every leaf) and a phase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +29,9 @@ class Stamped:
     wall_s: float
     stamps: float
     seconds: dict[Part, float]
-    """What each part took."""
+    """The seconds of each part."""
     paths: set[tuple[Part, ...]]
-    """The parts in their turns, of each way that a step went."""
+    """The parts in the order of their turns, for each path that a step took."""
 
 
 def stamped_sample(group: Sequence[Timeline]) -> Stamped:
@@ -51,15 +51,16 @@ def stamped_sample(group: Sequence[Timeline]) -> Stamped:
 class Stamper:
     """Takes the stamped samples of a trial, of one step each or of `iterations` in a row.
 
-    On a device with a queue they are its own seconds, taken behind a backlog, where the step lets the host run ahead.
-    A fast device comes to a stamp as the host takes it, so from an idle start a layer reads what the host takes to
-    launch it. Behind a backlog all of the step lies in the queue before the device comes to its first stamp.
+    If the step lets the host run ahead of a device with a queue, they are the device's own seconds, taken behind a
+    backlog. From an idle start a fast device reaches a stamp as the host takes it, so a layer would read the time that
+    the host takes to launch it. Behind a backlog the whole step is in the queue before the device reaches its first
+    stamp.
     """
 
     def __init__(self, work: Workload, clock: Clock) -> None:
         self.work, self.clock = work, clock
         self.backlog_s = 0.0
-        """How long the device is held before a step; 0 where it is not."""
+        """How long the device is held before a step; 0 if it is not held."""
         self._misses = 0
         if work.queues:
             timeline, host_s, _ = timed_stamps(work, clock, 0.0)
@@ -67,10 +68,10 @@ class Stamper:
             self.backlog_s = BACKLOG * host_s
 
     def sample(self, iterations: int = 1) -> Stamped | None:
-        """One sample; None where it turns out that no backlog holds: from then on, there is none.
+        """One sample. None if no backlog proves long enough: later samples then have none.
 
-        A step whose first stamp was come to too early (the host was slow, or waited for the device, or the queue was
-        full) is taken again behind twice the backlog.
+        If the device reached a step's first stamp too early (the host was slow, or waited for the device, or the queue
+        was full), the step is taken again behind twice the backlog.
         """
         group: list[Timeline] = []
         while len(group) < iterations:
@@ -91,7 +92,7 @@ class Stamper:
 
 
 def timed_stamps(work: Workload, clock: Clock, backlog_s: float) -> tuple[Timeline, float, bool]:
-    """The stamps of one step, the seconds the host took to give it, and whether the device was still held then."""
+    """The stamps of one step, the seconds the host took to launch it, and whether the device was still held then."""
     timeline = Timeline(clock)
     clock.sync()
     if backlog_s:
@@ -108,41 +109,41 @@ def timed_stamps(work: Workload, clock: Clock, backlog_s: float) -> tuple[Timeli
 
 
 def stamped_samples(
-    work: Workload, found: Sequence[Stamped], backlog_s: float = 0.0, *, varied: bool = False
+    work: Workload, samples: Sequence[Stamped], backlog_s: float = 0.0, *, varied: bool = False
 ) -> Samples:
     """Seconds of each phase and, in eager variants, of each layer, from the same stamped steps; and how many paths.
 
-    Where they were taken behind a backlog, its seconds too (metric backlog). Where paths differ (`varied`) every part
-    has its seconds in every sample: 0 where no step ran it, which is what it took.
+    If they were taken behind a backlog, its seconds too (metric backlog). If paths differ (`varied`), every part has
+    its seconds in every sample: a part that no step ran took 0.
     """
     phases, layers = Samples("steps"), Samples("layers")
-    every = dict.fromkeys(parts_of(work, found), 0.0) if varied else {}
-    for index, sample in enumerate(found):
+    every = dict.fromkeys(parts_of(work, samples), 0.0) if varied else {}
+    for index, sample in enumerate(samples):
         phases.add("stamped_wall", sample.wall_s, index=index)
         if backlog_s:
             phases.add("backlog", backlog_s, index=index)
         layers.add("stamps", sample.stamps, index=index)
         add_parts(work, every | sample.seconds, index, phases, layers)
-    if work.eager and found:
-        layers.add("step_paths", len(paths_of(found)))
+    if work.eager and samples:
+        layers.add("step_paths", len(paths_of(samples)))
     if work.eager:
         phases.add_all([layers])
     return phases
 
 
-def paths_of(found: Sequence[Stamped]) -> set[tuple[Part, ...]]:
-    """The ways that the steps of some samples went."""
-    return {path for sample in found for path in sample.paths}
+def paths_of(samples: Sequence[Stamped]) -> set[tuple[Part, ...]]:
+    """The paths that the steps of some samples took."""
+    return {path for sample in samples for path in sample.paths}
 
 
-def parts_of(work: Workload, found: Sequence[Stamped]) -> list[Part]:
-    """Every leaf of the model, forward and backward, and whatever else some step ran."""
+def parts_of(work: Workload, samples: Sequence[Stamped]) -> list[Part]:
+    """Every leaf of an eager variant's model, forward and backward, and whatever else some step ran."""
     in_model = [(layer, phase) for layer in leaves(work.trainer.model) for phase in ("forward", "backward")]
-    return [*(in_model if work.eager else []), *(part for sample in found for part in sample.seconds)]
+    return [*(in_model if work.eager else []), *(part for sample in samples for part in sample.seconds)]
 
 
 def add_parts(work: Workload, seconds: dict[Part, float], index: int, phases: Samples, layers: Samples) -> None:
-    """Add what each phase and each layer took in a stamped sample."""
+    """Add the seconds of each phase and each layer in a stamped sample."""
     by_phase: dict[str, float] = defaultdict(float)
     for (layer, phase), part_s in seconds.items():
         by_phase[phase] += part_s
@@ -153,7 +154,7 @@ def add_parts(work: Workload, seconds: dict[Part, float], index: int, phases: Sa
 
 
 def stamp_costs(work: Workload, clock: Clock) -> Samples:
-    """Seconds that a stamp between layers costs here; nothing for compiled variants, which have none."""
+    """Seconds that a stamp between layers costs here; empty for compiled variants, which have none."""
     samples = Samples("layers")
     if work.eager:
         cost_s = queued_stamp_cost_s(clock) if work.queues else stamp_cost_s(clock, work.device)

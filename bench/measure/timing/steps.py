@@ -1,4 +1,4 @@
-"""How many steps a trial takes, and its plain ones: timed without any instrument."""
+"""How many steps a trial takes, and its plain steps, which are timed without any instrument."""
 
 import math
 from collections.abc import Iterable
@@ -19,23 +19,21 @@ LEAST_SAMPLE_S = 0.1
 MOST_ITERATIONS = 100
 MOST_STAMPED = 20
 DISPATCHES = 5
-"""How often the time of giving the device a step is taken: one may be spoilt."""
+"""How often the time of launching a step is taken: a single one may be disturbed."""
 SHORT_WARMUP = 5
-"""Steps that a short step is given to settle."""
+"""How many steps a short step takes to settle."""
 WARM_S = 0.5
-"""How long a CUDA device works at least before it is timed: its clock takes a while to rise, and to be held back."""
+"""How long a CUDA device works at least before it is timed: its clock takes a while to rise, or to be held back."""
 
 
 def calibrate(work: Workload, clock: Clock, first_s: float, plain: int, stamped: int) -> Counts:
-    """How many steps a trial of this variant takes: the given ones where a step is long.
+    """The counts of a trial of this variant: if a step is long, the given ones.
 
-    A short step is averaged until a sample lasts 0.1 s, and stamped more often.
+    If a step is short, a sample averages several until it lasts 0.1 s, and more steps are stamped.
     """
     step_s = first_s
     turns = work.workers if steady(work, clock) else 1
-    # A first step that compiles, starts workers or wakes a GPU tells nothing of the next.
-    telling = work.eager and work.device.type == "cpu" and not work.workers
-    if not telling or first_s < LONG_STEP_S:
+    if not first_tells(work) or first_s < LONG_STEP_S:
         for _ in range(2):
             step_s = synced_s(work, clock, turns)
     if step_s >= SLOW_STEP_S:
@@ -51,8 +49,13 @@ def calibrate(work: Workload, clock: Clock, first_s: float, plain: int, stamped:
     ).in_turns(turns)
 
 
+def first_tells(work: Workload) -> bool:
+    """Whether a first step says how long the next takes: not if it compiles, starts workers or wakes a GPU."""
+    return work.eager and work.device.type == "cpu" and not work.workers
+
+
 def synced_s(work: Workload, clock: Clock, count: int) -> float:
-    """Seconds a step of `count` in a row, the device waited for before and after."""
+    """Seconds a step, as the mean of `count` in a row with a wait for the device before and after."""
     clock.sync()
     start = clock.host_s()
     for _ in range(count):
@@ -75,11 +78,11 @@ def first_step_s(work: Workload, clock: Clock) -> float:
 
 
 def warm_up(work: Workload, clock: Clock, counts: Counts) -> Counts:
-    """How many steps to take behind it: those given, in whole turns of the workers where steps wait for them.
+    """The counts of steps to take after it: those given, in whole turns of the workers if steps wait for them.
 
-    It brings a loader's queue to its steady state, then takes the steps that a short step needs to settle; on CUDA as
-    many more as WARM_S takes. There it waits for the device behind every few, as a sample does: the host may be far
-    ahead of it, and what the host takes says little of the device.
+    It brings a loader's queue to its steady state, and takes the steps that a short step needs to settle. On CUDA it
+    takes more, until WARM_S has passed. It waits for the device after every few of them, as a sample does: the host may
+    be far ahead of the device, so its own time says little of how long the device worked.
     """
     turns = work.workers if steady(work, clock) else 1
     start = clock.host_s()
@@ -97,16 +100,16 @@ class Plain:
     """One plain sample: the means of its steps."""
 
     wall_s: float
-    """The loader included."""
+    """Seconds a step of the host's clock, the loader included."""
     iterations: int
     device_s: float | None = None
-    """On CUDA, between events at the region's ends."""
+    """On CUDA, seconds a step between events at the region's ends; else None."""
     used: Usage | None = None
-    """On the CPU."""
+    """On the CPU, of a step; else None."""
 
 
 def plain_steps(work: Workload, clock: Clock, counts: Counts) -> Samples:
-    """So many plain samples in a row, and behind them what dispatch takes."""
+    """`counts.plain` plain samples in a row, and then the seconds that dispatch takes."""
     samples = plain_samples([plain_sample(work, clock, counts.iterations) for _ in range(counts.plain)])
     samples.add_all([dispatches(work, clock)])
     return samples
@@ -129,10 +132,10 @@ def plain_sample(work: Workload, clock: Clock, iterations: int) -> Plain:
     return Plain(wall_s=wall_s / iterations, iterations=iterations, device_s=device_s / iterations)
 
 
-def plain_samples(found: Iterable[Plain], probe: str = "steps") -> Samples:
+def plain_samples(measured: Iterable[Plain], probe: str = "steps") -> Samples:
     """Seconds a step (wall); on the CPU its CPU seconds, page faults and switches too, on CUDA the device's seconds."""
     samples = Samples(probe)
-    for index, plain in enumerate(found):
+    for index, plain in enumerate(measured):
         samples.add("wall", plain.wall_s, iterations=plain.iterations, index=index)
         if plain.device_s is not None:
             samples.add("device", plain.device_s, iterations=plain.iterations, index=index)
@@ -151,7 +154,7 @@ def dispatches(work: Workload, clock: Clock) -> Samples:
 
 
 def dispatch_s(work: Workload, clock: Clock) -> float:
-    """Seconds until the host has given an idle device all work of one step, its batch included."""
+    """Seconds until the host has given an idle device all the work of one step, its batch included."""
     clock.sync()
     start = clock.host_s()
     take_step(work)

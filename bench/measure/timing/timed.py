@@ -11,6 +11,7 @@ from bench.measure.timing.stamps import Stamped, Stamper, paths_of, stamped_samp
 from bench.measure.timing.steps import Plain, dispatches, plain_sample, plain_samples
 from bench.measure.validity.paths import enough
 from bench.measure.workload import Workload
+from bench.process.turn import ALONE, Turn
 
 PLAIN, STAMPED = "plain", "stamped"
 
@@ -22,63 +23,66 @@ class Timed:
     counts: Counts
     plain: Samples
     stamped: Samples
-    ran: set[str]
+    layers: set[str]
     """The layers that a stamped step ran."""
     step_s: float
     """The median of the plain samples."""
     page_faults: list[float]
-    """Of each plain sample, a step; empty where they are not counted."""
+    """Of each plain sample, a step; empty if they are not counted."""
 
 
-def timed_steps(work: Workload, clock: Clock, counts: Counts, *, learns: bool = False) -> Timed:
-    """The plain and the stamped samples of a trial, which take turns; and behind them, on CUDA, dispatch.
+def timed_steps(work: Workload, clock: Clock, counts: Counts, turn: Turn = ALONE, *, learns: bool = False) -> Timed:
+    """The plain and the stamped samples of a trial, which take turns; and after them, on CUDA, dispatch.
 
-    A trial that `learns` takes all of them anew, and more, where it finds that the model's path differs between steps.
+    If the model's path differs between steps, a trial that `learns` takes all samples again, and more of them.
     """
     stamper = Stamper(work, clock)
-    plain, found = in_turn(work, clock, counts, stamper)
-    if learns and len(paths_of(found)) > 1:
+    plain, stamped = in_turn(work, clock, counts, stamper, turn)
+    if learns and len(paths_of(stamped)) > 1:
         counts = enough(counts, median(sample.wall_s for sample in plain))
-        plain, found = in_turn(work, clock, counts, stamper)
+        plain, stamped = in_turn(work, clock, counts, stamper, turn)
     samples = plain_samples(plain)
     samples.add_all([dispatches(work, clock)])
-    varied = counts.varied or len(paths_of(found)) > 1
+    varied = counts.varied or len(paths_of(stamped)) > 1
     return Timed(
         counts=counts,
         plain=samples,
-        stamped=stamped_samples(work, found, stamper.backlog_s, varied=varied),
-        ran=ran(found),
+        stamped=stamped_samples(work, stamped, stamper.backlog_s, varied=varied),
+        layers=layers_of(stamped),
         step_s=median(sample.wall_s for sample in plain),
         page_faults=[sample.used.page_faults for sample in plain if sample.used],
     )
 
 
-def ran(found: Sequence[Stamped]) -> set[str]:
-    """The layers that some samples have."""
-    return {layer for sample in found for layer, _ in sample.seconds if layer}
+def layers_of(stamped: Sequence[Stamped]) -> set[str]:
+    """The layers that some stamped sample has."""
+    return {layer for sample in stamped for layer, _ in sample.seconds if layer}
 
 
-def in_turn(work: Workload, clock: Clock, counts: Counts, stamper: Stamper) -> tuple[list[Plain], list[Stamped]]:
+def in_turn(
+    work: Workload, clock: Clock, counts: Counts, stamper: Stamper, turn: Turn
+) -> tuple[list[Plain], list[Stamped]]:
     """The plain and the stamped samples.
 
-    Where the stamper finds that no backlog holds, both kinds are taken anew, so that no sample lies behind one.
+    If no backlog proves long enough, both kinds are taken again, so that no sample has one.
     """
-    plain, found = list[Plain](), list[Stamped]()
+    plain, stamped = list[Plain](), list[Stamped]()
     for kind in order(counts.plain, counts.stamped):
+        turn.wait()
         if kind == PLAIN:
             plain.append(plain_sample(work, clock, counts.iterations))
         elif sample := stamper.sample(counts.stamped_iterations):
-            found.append(sample)
+            stamped.append(sample)
         else:
-            return in_turn(work, clock, counts, stamper)
-    return plain, found
+            return in_turn(work, clock, counts, stamper, turn)
+    return plain, stamped
 
 
 def order(plain: int, stamped: int) -> list[str]:
-    """Which kind each sample is of: both spread evenly, and neither always at every second (or fourth) place.
+    """The kind of each sample in turn: both spread evenly, and neither always at every second (or fourth) place.
 
-    A model may do something in every second step, and both kinds must come to see it. So some pairs are turned round,
-    as the sequence of Thue and Morse has it: those whose number has an even count of ones among its binary digits.
+    A model may do something in every second step, and both kinds must see it. So some pairs are turned round, as in the
+    Thue-Morse sequence: those whose number has an even count of ones among its binary digits.
     """
     counts = {PLAIN: plain, STAMPED: stamped}
     places = [((place + 0.5) / count, kind) for kind, count in counts.items() for place in range(count)]

@@ -1,8 +1,8 @@
-"""The borders of a model's leaves, where a calculation is held against another one and put right again.
+"""The borders of a model's leaves, at which a calculation is compared with another one and put right again.
 
 What comes to a border, forward or backward, is compared; what goes on from it is what the reference had there. So every
-stretch of a calculation (a leaf, or code between leaves) starts from exact values: what it computes wrongly is found
-where it is, and no rounding is amplified by the layers behind it.
+stretch of a calculation (a leaf, or code between leaves) starts from exact values: an error shows in the stretch that
+makes it, and later layers amplify no rounding.
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ from torch import nn
 from bench.measure.leaves import leaves
 
 MARK = "_border"
-"""The attribute of a tensor that comes from a border: its version there, which changes where something writes to it."""
+"""The attribute of a tensor that comes from a border: its version there, which changes when something writes to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Border:
     side: str
     """input or output."""
     at: tuple[object, ...]
-    """Where the tensor stands among the arguments or in what was returned."""
+    """The tensor's position among the arguments or in what was returned."""
 
 
 class Visitor(Protocol):
@@ -71,30 +71,30 @@ class Visit(torch.autograd.Function):
 
 @contextmanager
 def visited(model: nn.Module, visitor: Visitor) -> Iterator[None]:
-    """Within, everything that enters or leaves a leaf passes the visitor.
+    """Within, every tensor that enters or leaves a leaf passes the visitor.
 
-    A tensor that goes unaltered from one border to the next is shown once.
+    A tensor that goes unchanged from one border to the next is shown once.
     """
     calls: dict[str, int] = defaultdict(int)
 
-    def shown(path: str, side: str, value: object) -> Any:  # noqa: ANN401 - as what it was
+    def shown(path: str, side: str, value: object) -> Any:  # noqa: ANN401 - of the same type
         return mapped(value, lambda x, at: visit(x, Border(path, calls[path], side, at), visitor))
 
     def before(path: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
         return shown(path, "input", args), shown(path, "input", kwargs)
 
-    def behind(path: str, output: object) -> object:
-        found = shown(path, "output", output)
+    def after(path: str, output: object) -> object:
+        visited_output = shown(path, "output", output)
         calls[path] += 1
-        return found
+        return visited_output
 
     handles = []
     for path, leaf in leaves(model).items():
         handles += [
             leaf.register_forward_pre_hook(lambda _m, a, k, path=path: before(path, a, k), with_kwargs=True),
-            leaf.register_forward_hook(lambda _m, _a, y, path=path: behind(path, y)),
+            leaf.register_forward_hook(lambda _m, _a, y, path=path: after(path, y)),
         ]
-    handles.append(model.register_forward_hook(lambda _m, _a, y: behind("", y)))
+    handles.append(model.register_forward_hook(lambda _m, _a, y: after("", y)))
     try:
         yield
     finally:
@@ -103,7 +103,7 @@ def visited(model: nn.Module, visitor: Visitor) -> Iterator[None]:
 
 
 def visit(x: torch.Tensor, border: Border, visitor: Visitor) -> torch.Tensor:
-    """What goes on from a border; `x` itself where it comes from one and nobody wrote to it."""
+    """What goes on from a border; `x` itself if it comes from a border and nothing wrote to it since."""
     if getattr(x, MARK, None) == x._version:  # noqa: SLF001 - torch has no other name for it
         return x
     y: torch.Tensor = Visit.apply(x, border, visitor)

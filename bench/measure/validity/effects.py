@@ -1,4 +1,4 @@
-"""What must not happen in a timed region, counted on both sides of it: compiling, and steps that change nothing."""
+"""What must not happen in a timed region, counted before and after it: compiling, and steps that change nothing."""
 
 import math
 import sys
@@ -11,9 +11,10 @@ from bench.measure.timing.steps import take_step
 from bench.measure.workload import Workload
 
 MOST_SKIPPED_SHARE = 0.01
-"""One step may be skipped at any rate: a scale that has just settled is near the largest that fits."""
+"""The share of timed steps that may be skipped. A single step always may: a scale that has just settled is near the
+largest that fits."""
 SETTLED, MOST_SETTLING = 3, 60
-"""Steps in a row that are not skipped, and how many are taken for them at the most."""
+"""The steps in a row that must not be skipped, and the most steps that are taken to see them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +28,11 @@ class Effects:
     steps: int
     """Steps that were taken."""
     skipped: int
-    """Steps of these that left the weights as they were, since a gradient overflowed."""
+    """Those steps that left the weights as they were because a gradient overflowed."""
 
     @classmethod
     def of(cls, work: Workload) -> "Effects":
-        """The totals now. Reads the optimizer's state: call it outside of what is timed."""
+        """The totals now. Reads the optimizer's state, so call it outside the timed region."""
         steps = work.trainer.steps
         counters = compile_counters()
         return cls(
@@ -44,20 +45,20 @@ class Effects:
 
 
 def compile_counters() -> dict[str, dict[str, int]]:
-    """What torch's compiler counts; zeros where nothing has loaded it."""
+    """What torch's compiler counts; zeros if nothing has loaded it."""
     dynamo = sys.modules.get("torch._dynamo.utils")
     names = {"stats": ("unique_graphs",), "inductor": ("cudagraph_skips",)}
     counters = dynamo.counters if dynamo else {}
-    found = {
+    totals = {
         group: {key: int(counters[group][key]) if counters else 0 for key in keys} for group, keys in names.items()
     }
-    return found | {"graph_break": dict(counters["graph_break"]) if counters else {}}
+    return totals | {"graph_break": dict(counters["graph_break"]) if counters else {}}
 
 
 def settle(work: Workload) -> None:
-    """Take steps until three in a row were not skipped: the GradScaler begins with a scale that may be too large.
+    """Take steps until SETTLED in a row were not skipped: the GradScaler begins with a scale that may be too large.
 
-    Steps that were taken before count too. After MOST_SETTLING steps it gives up: what is skipped later is counted.
+    Earlier steps count too. After MOST_SETTLING steps it gives up, and later skips are counted.
     """
     in_a_row, before = 0, Effects(graphs=0, graph_breaks=0, cudagraph_skips=0, steps=0, skipped=0)
     for _ in range(MOST_SETTLING if work.scaler else 0):
@@ -71,7 +72,7 @@ def settle(work: Workload) -> None:
 
 
 def disturbed(variant: Variant, loss_sum: float, before: Effects, after: Effects) -> Fault | None:
-    """Why what was timed between the two is no speed of the variant; None if it is."""
+    """Why the time between the two is no speed of the variant; None if it is one."""
     if after.graphs > before.graphs:
         count = after.graphs - before.graphs
         return Fault(Cause.RECOMPILED, f"{count} graphs were compiled again in the timed region")

@@ -1,11 +1,11 @@
 """The numerics gate: whether a variant computes what an exact calculation does, as closely as its precision allows.
 
-Both get the same images, and weights of unit variance (weights.py): the notebook's own leave logits dead and gradients
-near zero, where any error would pass. Eager variants are held against float64 layer by layer (numerics_layers.py),
-compiled ones as a whole (numerics_whole.py).
+Both get the same images, and weights of unit variance (weights.py): the notebook's own weights leave logits dead and
+gradients near zero, so any error would pass. Eager variants are compared with float64 layer by layer
+(numerics_layers.py), compiled ones as a whole (numerics_whole.py).
 
-A single rounding can tip a ReLU or a pooling's maximum over, which may be much where a layer is small. It does not come
-again with other weights and images, as a wrong calculation does: what misses is tried once more.
+A single rounding can tip a ReLU or a pooling's maximum over, which may be much in a small layer. It does not happen
+again with other weights and images, but a wrong calculation does: a variant that misses is tried once more.
 """
 
 from dataclasses import dataclass
@@ -17,39 +17,39 @@ from bench.core.exchange.cause import Cause, Fault
 from bench.measure.samples import Samples
 from bench.measure.validity import numerics_layers, numerics_whole
 from bench.measure.validity.borders import Passing, visited
-from bench.measure.validity.numerics_layers import Finding
+from bench.measure.validity.finding import Finding, worst
 from bench.measure.validity.weights import NotGatedError, new_model, unit_variance, without_noise
 from bench.measure.workload import Workload
 from nin.loaders import Batch, make_loader
 
 MOST_NOISE = 1e-3
-"""By so much two calculations of one batch may differ before a model is taken for random."""
+"""The share by which two calculations of one batch may differ; a model with a larger difference is taken for random."""
 ATTEMPTS = 2
 LAYERED_IMAGES, MOST_IMAGES = 8, 32
-"""Images of a batch: layer by layer, where all that passes a border is kept; and as a whole."""
+"""Images of a batch: layer by layer, which keeps all that passes a border; and as a whole."""
 LEAST_IMAGES = 8
-"""Fewer images tell too little: a batch size without a divisor from here on is not filled by repeating images."""
+"""Fewer images show too little: if a batch size has no divisor from here on, no images are repeated to fill it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """What the gate found on the weights and images of one attempt."""
+    """What the variant is off by on the weights and images of one attempt."""
 
     values: Finding
     gradients: Finding
     loss_error: float
     own_weights: bool
-    """Whether the weights are the model's own, since others could not be found."""
+    """Whether the weights are the model's own, because a layer's output can't get unit variance."""
 
     @property
     def wrong(self) -> Finding | None:
-        """What is beyond its bound; None if nothing is."""
-        return next((found for found in (self.values, self.gradients) if found.share > 1), None)
+        """The finding beyond its bound, the values' before the gradients'; None if neither is."""
+        return next((finding for finding in (self.values, self.gradients) if finding.share > 1), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gated:
-    """What the gate found, and on which attempt."""
+class GateResult:
+    """The last attempt of the gate, and the number of attempts."""
 
     last: Attempt
     attempts: int
@@ -57,52 +57,45 @@ class Gated:
     @property
     def fault(self) -> Fault | None:
         """Why the variant is invalid; None if it is not."""
-        return Fault(Cause.NUMERICS_WRONG, wrong_words(self.last.wrong)) if self.last.wrong else None
+        return Fault(Cause.NUMERICS_WRONG, self.last.wrong.sentence) if self.last.wrong else None
 
     def samples(self) -> Samples:
         """Errors with their bounds."""
-        found = self.last
-        values = {"loss_error": found.loss_error, "score_error": found.values.error, "score_bound": found.values.bound}
-        values |= {"gradient_error": found.gradients.error, "gradient_bound": found.gradients.bound}
-        values |= {"gate_attempts": self.attempts, "own_weights": int(found.own_weights)}
+        last = self.last
+        values = {"loss_error": last.loss_error, "score_error": last.values.error, "score_bound": last.values.bound}
+        values |= {"gradient_error": last.gradients.error, "gradient_bound": last.gradients.bound}
+        values |= {"gate_attempts": self.attempts, "own_weights": int(last.own_weights)}
         samples = Samples("numerics")
         for name, value in values.items():
             samples.add(name, value)
         return samples
 
 
-def measure(work: Workload) -> Gated:
+def measure(work: Workload) -> GateResult:
     """Errors of a variant with their bounds, and why it is invalid if it is.
 
-    It changes the weights: nothing is measured behind it. Raises NotGatedError where it can't tell: of a model that
-    does not compute the same twice, that has no numbers in float32, that amplifies rounding to the size of its scores,
-    or whose baseline misses (which is what its code does).
+    It changes the weights: measure nothing after it. Raises NotGatedError if the gate can't judge: a model that does
+    not compute the same twice, that has no numbers in float32, that amplifies rounding to the size of its scores, or
+    whose baseline misses (a baseline is what the model's code does).
     """
-    for attempt in range(ATTEMPTS):
-        found = attempted(work, attempt)
-        if not found.wrong:
+    for number in range(ATTEMPTS):
+        attempt = attempt_of(work, number)
+        if not attempt.wrong:
             break
-    if found.wrong and work.variant.is_baseline:
-        msg = f"plain eager code itself misses: {wrong_words(found.wrong)}"
+    if attempt.wrong and work.variant.is_baseline:
+        msg = f"plain eager code itself misses: {attempt.wrong.sentence}"
         raise NotGatedError(msg)
-    if not work.eager and not found.wrong and found.values.bound >= 1:
-        msg = "of this model as a whole nothing can be told: rounding alone moves its scores by their own size"
+    if not work.eager and not attempt.wrong and attempt.values.bound >= 1:
+        msg = "the gate can't judge this model as a whole: rounding alone moves its scores by their own size"
         raise NotGatedError(msg)
-    return Gated(last=found, attempts=attempt + 1)
+    return GateResult(last=attempt, attempts=number + 1)
 
 
-def wrong_words(found: Finding) -> str:
-    """How a result is off, in words."""
-    be, differ = ("are", "differ") if found.many else ("is", "differs")
-    how = f"{be} off by a factor, by" if found.by_a_factor else f"{differ} from float64 by"
-    return f"{found.what} {how} {found.error:.1e} of its size; rounding explains {found.bound:.1e}"
-
-
-def attempted(work: Workload, attempt: int) -> Attempt:
-    """What is found on the weights and images of an attempt."""
-    x, y = fixed_batch(work, attempt)
+def attempt_of(work: Workload, number: int) -> Attempt:
+    """What the variant is off by on the weights and images of an attempt, counted from 0."""
+    x, y = fixed_batch(work, number)
     model = new_model(work)
-    own = not unit_variance(model, x, work.seed + attempt)
+    own = not unit_variance(model, x, work.seed + number)
     if own:
         model = new_model(work)
     check_steady(model, x)
@@ -114,31 +107,35 @@ def attempted(work: Workload, attempt: int) -> Attempt:
     if not reference.finite:
         msg = "float32 does not hold what the model computes from its own weights"
         raise NotGatedError(msg)
-    yards = numerics_layers.yardsticks(work, model, reference, (x, y))
-    mine = numerics_layers.held(work, work.trainer.model, reference, *work.trainer.move(x, y), work.trainer.forward)
-    values, gradients = numerics_layers.findings(mine.misses, yards)
-    error = abs(mine.loss - reference.loss) / abs(reference.loss)
-    return Attempt(values=values, gradients=gradients, loss_error=error, own_weights=own)
+    yardsticks = numerics_layers.yardsticks(work, model, reference, (x, y))
+    x, y = work.trainer.move(x, y)
+    comparison = numerics_layers.compared(work, work.trainer.model, reference, x, y, work.trainer.forward)
+    values, gradients = worst(comparison.misses, yardsticks)
+    loss_error = abs(comparison.loss - reference.loss) / abs(reference.loss)
+    return Attempt(values=values, gradients=gradients, loss_error=loss_error, own_weights=own)
 
 
-def fixed_batch(work: Workload, attempt: int) -> Batch:
-    """The first images of an attempt, on the CPU."""
+def fixed_batch(work: Workload, number: int) -> Batch:
+    """The images of an attempt, on the CPU: the first of the data for attempt 0, the next for attempt 1."""
     images = work.inputs.images(work.seed)
     most = LAYERED_IMAGES if work.eager else MOST_IMAGES
     count = image_count(int(work.variant.batch_size), min(most, len(images) // ATTEMPTS))
     batches = iter(make_loader("resident", images.first(ATTEMPTS * count), count, device=torch.device("cpu")))
-    return [next(batches) for _ in range(attempt + 1)][-1]
+    return [next(batches) for _ in range(number + 1)][-1]
 
 
 def image_count(batch_size: int, most: int) -> int:
-    """How many images the reference gets: the most that fill the batch when repeated, or all it may where few do."""
+    """The number of images that the reference gets: the most that fill the batch when repeated.
+
+    If fewer than LEAST_IMAGES do, it is as many as the batch has, up to `most`.
+    """
     divisor = max(count for count in range(1, most + 1) if batch_size % count == 0)
     return divisor if divisor >= LEAST_IMAGES else min(batch_size, most)
 
 
 @torch.no_grad()
 def check_steady(model: nn.Module, x: torch.Tensor) -> None:
-    """Raise NotGatedError where a model does not compute the same from one batch twice, or between borders."""
+    """Raise NotGatedError if a model computes other results from a batch the second time, or with borders."""
     first, second = model(x), model(x)
     with visited(model, Passing()):
         bordered = model(x)
@@ -154,7 +151,7 @@ def check_steady(model: nn.Module, x: torch.Tensor) -> None:
 
 
 def differ(first: torch.Tensor, second: torch.Tensor) -> bool:
-    """Whether two results differ by more than threads do that add up in another order; no numbers do not."""
+    """Whether two results differ by more than another order of additions explains; results with NaN do not differ."""
     return bool((first - second).norm() > MOST_NOISE * first.norm())
 
 
@@ -168,10 +165,10 @@ def take_weights(work: Workload, model: nn.Module) -> None:
 
 
 def live_logits(work: Workload) -> int:
-    """How many classes' scores differ between images, under the initialisation of the model's own code.
+    """The number of classes whose score differs between images, under the initialisation of the model's own code.
 
-    A score that no image moves gets no gradient: its class is not learned (a ReLU behind the last convolution leaves
-    it at 0, and a coarse precision rounds small differences away).
+    A score that no image moves gets no gradient, so its class is not learned: a ReLU after the last convolution leaves
+    it at 0, or a coarse precision rounds small differences away.
     """
     images = work.inputs.images(work.seed).first(MOST_IMAGES)
     x, _ = next(iter(make_loader("resident", images, len(images), device=torch.device("cpu"))))

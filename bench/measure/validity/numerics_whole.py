@@ -1,13 +1,13 @@
-"""A compiled variant against float64, as a whole: its leaves can't be held one by one.
+"""A compiled variant against float64, as a whole: it has no leaves that could be compared.
 
-The yardstick is how far plain eager code of the same precision is off on the same weights and images, and how far that
-moves when weights and images are moved at random by one roundoff (several draws). Another yardstick has torch's own
-layers in the variant's layout, and its batch: a sum over more images rounds more (numerics_layout.py). A deep network
-with batch norms amplifies every rounding, so in half precision this tells only what is plainly wrong.
+One yardstick is how far plain eager code of the same precision is off on the same weights and images, as they are and
+moved at random by one roundoff (several draws). Another yardstick has torch's own layers in the variant's layout, and
+its batch: a sum over more images rounds more (numerics_layout.py). A deep network with batch norms amplifies every
+rounding, so in half precision this shows only what is plainly wrong.
 
-The variant gets the same images as often as fills its own batch: then the kernels that were timed are the ones that are
-held, and nothing is compiled again for another shape. Repeating the images changes neither the statistics of a batch
-norm nor the mean loss nor its gradients.
+The images are repeated until they fill the variant's own batch: then the kernels that were timed are the ones that are
+checked, and nothing is compiled again for another shape. Repeated images change neither the statistics of a batch norm
+nor the mean loss nor its gradients.
 """
 
 import copy
@@ -19,21 +19,22 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from bench.measure.validity.numerics_layers import DRAWS, MOST_HALVINGS, MOST_WIDENED, Finding, train
-from bench.measure.validity.numerics_layout import OwnLayers
+from bench.measure.validity.finding import MOST_WIDENED, Finding
+from bench.measure.validity.numerics_layers import DRAWS, MOST_HALVINGS, forward_backward
+from bench.measure.validity.numerics_layout import TorchLayersIn
 from bench.measure.validity.rounding import moved, precision_of
 from bench.measure.workload import Workload
 
 MULTIPLE = 8.0
-"""How many times as far as eager code a compiled variant may be off."""
+"""A compiled variant may be off by this many times as much as eager code."""
 LEAST_SCORE_ERROR, LEAST_GRADIENT_ERROR = 2.0**-20, 2.0**-12
-"""Eager's own errors count as at least these: where they are smaller, chance made them so."""
+"""Eager's own errors count as at least these: smaller ones are small by chance."""
 SMALL = 1e-3
-"""A parameter whose exact gradient is a smaller share of all gradients' norm is held against that share instead."""
+"""The error of a gradient is relative to its norm, or to this share of all gradients' norm if that is larger."""
 NOTHING = 1e-6
-"""One whose gradient is a smaller share (or than the roundoff) may have none at all."""
+"""A parameter may lack a gradient if the exact one is a smaller share of all gradients' norm (or than the roundoff)."""
 MOST_MOVED = 1e-6
-"""By how much repeating the images may move a float64 score, as a share: more is no rounding."""
+"""The share by which repeated images may move a float64 score; a larger move is no rounding."""
 GRAPH_CALLS = 3
 """CUDA graphs are warmed up in the first call, recorded in the second and replayed in the third."""
 
@@ -55,8 +56,8 @@ def result_of(
     context: AbstractContextManager[object] | None = None,
     scale: float = 1.0,
 ) -> Result:
-    """Loss and gradients of a batch under a context; the loss is multiplied by `scale` for backward alone."""
-    scores_NK, loss = train(model, x, y, forward, context, scale)
+    """Scores, loss and gradients of a batch under a context; `scale` multiplies the loss for backward alone."""
+    scores_NK, loss = forward_backward(model, x, y, forward, context, scale)
     scores_NK = scores_NK.to("cpu", torch.float64)
     gradients = {
         name: p.grad.detach().to("cpu", torch.float64) / scale
@@ -74,21 +75,24 @@ def without_overflow(
     y: torch.Tensor,
     forward: Callable[[torch.Tensor], torch.Tensor] | None = None,
 ) -> Result:
-    """Loss and gradients under the variant's autocast, its loss scaled and the scale halved until none overflows."""
+    """Scores, loss and gradients under the variant's autocast.
+
+    The loss is scaled as the variant does it, and the scale halved until no gradient overflows.
+    """
     scale = work.loss_scale
     for _ in range(MOST_HALVINGS):
         for _ in range(GRAPH_CALLS if work.variant.replays and forward else 1):
             if work.variant.replays:
                 torch.compiler.cudagraph_mark_step_begin()
-            found = result_of(model, x, y, forward, work.trainer.autocast(), scale)
-        if scale == 1 or all(bool(g.isfinite().all()) for g in found.gradients.values()):
+            result = result_of(model, x, y, forward, work.trainer.autocast(), scale)
+        if scale == 1 or all(bool(g.isfinite().all()) for g in result.gradients.values()):
             break
         scale = max(1.0, scale / 2)
-    return found
+    return result
 
 
 def findings(work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[Finding, Finding, float]:
-    """The scores, and the gradient that is off by the largest share of its bound; and the loss's relative error.
+    """The scores, the gradient that is off by the largest share of its bound, and the loss's relative error.
 
     `model` holds the weights, and is on the CPU; the variant's own model has them already.
     """
@@ -96,39 +100,39 @@ def findings(work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor)
     double = copy.deepcopy(model).double()
     exact = result_of(double, x.double(), y)
     times = repeats(work, double, x.double(), exact)
-    yards = [eager_result(work, model, x, y, 0.0, 0)]
-    yards += [eager_result(work, model, x, y, roundoff, seed) for seed in range(DRAWS)]
+    few_images = [eager_result(work, model, x, y, 0.0, 0)]
+    few_images += [eager_result(work, model, x, y, roundoff, seed) for seed in range(DRAWS)]
     x, y = x.repeat(times, 1, 1, 1), y.repeat(times)
-    with OwnLayers(work.trainer.format):
-        large = eager_result(work, model, x, y, 0.0, 0)
-    mine = without_overflow(work, work.trainer.model, *work.trainer.move(x, y), work.trainer.forward)
-    yard = max(LEAST_SCORE_ERROR, *(score_error(yard, exact) for yard in yards))
-    bound = MULTIPLE * max(yard, min(MOST_WIDENED * yard, score_error(large, exact)))
-    scores = Finding(what="the scores", many=True, error=score_error(mine, exact), bound=bound, by_a_factor=False)
-    mine_off, large_off, *yards_off = (
-        errors(result, exact, max(NOTHING, roundoff)) for result in (mine, large, *yards)
+    with TorchLayersIn(work.trainer.format):
+        full_batch = eager_result(work, model, x, y, 0.0, 0)
+    result = without_overflow(work, work.trainer.model, *work.trainer.move(x, y), work.trainer.forward)
+    yardstick = max(LEAST_SCORE_ERROR, *(score_error(eager, exact) for eager in few_images))
+    bound = MULTIPLE * max(yardstick, min(MOST_WIDENED * yardstick, score_error(full_batch, exact)))
+    scores = Finding(what="the scores", many=True, error=score_error(result, exact), bound=bound, by_a_factor=False)
+    own_errors, full_errors, *few_errors = (
+        gradient_errors(each, exact, max(NOTHING, roundoff)) for each in (result, full_batch, *few_images)
     )
-    bounds = gradient_bounds(yards_off, large_off, small_ones(exact))
-    found = [
+    bounds = gradient_bounds(few_errors, full_errors, small_ones(exact))
+    gradients = [
         Finding(what=f"gradients of {name}", many=True, error=error, bound=bounds[name], by_a_factor=False)
-        for name, error in mine_off.items()
+        for name, error in own_errors.items()
     ]
-    return scores, max(found, key=lambda f: f.share), abs(mine.loss - exact.loss) / abs(exact.loss)
+    return scores, max(gradients, key=lambda f: f.share), abs(result.loss - exact.loss) / abs(exact.loss)
 
 
 def gradient_bounds(
-    yards_off: list[dict[str, float]], large_off: dict[str, float], small: set[str]
+    few_images: list[dict[str, float]], full_batch: dict[str, float], small: set[str]
 ) -> dict[str, float]:
-    """How far the gradient of each parameter may be off.
+    """The error that the gradient of each parameter may have, from eager's errors on few images and on a full batch.
 
-    By the largest error of all parameters: a ReLU that rounding tips over is much where a layer is small, and tips in
-    another layer there. The errors of the large batch count up to MOST_WIDENED times the others: more is no rounding.
-    What it leaves of a gradient that is next to nothing counts for that gradient alone.
+    It follows from the largest error of all parameters: rounding may tip a ReLU over, which is much in a small layer,
+    and it tips another layer's there. The errors of the full batch count up to MOST_WIDENED times the others: more is
+    no rounding. The full batch's error of a parameter in `small` counts for that parameter alone.
     """
-    yard = max(LEAST_GRADIENT_ERROR, *(error for off in yards_off for error in off.values()))
-    large = {name: min(MOST_WIDENED * yard, error) for name, error in large_off.items()}
-    largest = max([yard, *(error for name, error in large.items() if name not in small)])
-    return {name: MULTIPLE * max(largest, error if name in small else 0.0) for name, error in large.items()}
+    yardstick = max(LEAST_GRADIENT_ERROR, *(error for errors in few_images for error in errors.values()))
+    full = {name: min(MOST_WIDENED * yardstick, error) for name, error in full_batch.items()}
+    largest = max([yardstick, *(error for name, error in full.items() if name not in small)])
+    return {name: MULTIPLE * max(largest, error if name in small else 0.0) for name, error in full.items()}
 
 
 def small_ones(exact: Result) -> set[str]:
@@ -139,7 +143,7 @@ def small_ones(exact: Result) -> set[str]:
 
 
 def eager_result(work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor, share: float, seed: int) -> Result:
-    """What eager code of the same precision has in the default layout, weights and images moved by a share of them."""
+    """What eager code of the same precision computes in the default layout, weights and images moved by a share."""
     other, generator = copy.deepcopy(model), torch.Generator().manual_seed(seed)
     if share:
         with torch.no_grad():
@@ -153,7 +157,7 @@ def eager_result(work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Ten
 def repeats(work: Workload, double: nn.Module, x: torch.Tensor, exact: Result) -> int:
     """How often the images come in the variant's batch: as often as fills it.
 
-    Once where no number of times does, or where a model's score depends on how often an image is in the batch.
+    Once if no number of times fills it, or if a model's score depends on how often an image is in the batch.
     """
     times, rest = divmod(int(work.variant.batch_size), len(x))
     if rest or times == 1:
@@ -162,23 +166,23 @@ def repeats(work: Workload, double: nn.Module, x: torch.Tensor, exact: Result) -
     return times if score_error(twice, exact) <= MOST_MOVED else 1
 
 
-def score_error(mine: Result, exact: Result) -> float:
-    """The norm of the scores' difference over their norm; of images that are repeated, the largest of all times."""
-    off_RNK = mine.scores_NK.unflatten(0, (-1, len(exact.scores_NK))) - exact.scores_NK
+def score_error(result: Result, exact: Result) -> float:
+    """The norm of the scores' difference over their norm; the largest of all repetitions if images are repeated."""
+    off_RNK = result.scores_NK.unflatten(0, (-1, len(exact.scores_NK))) - exact.scores_NK
     return float(off_RNK.flatten(1).norm(dim=1).max() / exact.scores_NK.norm())
 
 
-def errors(mine: Result, reference: Result, nothing: float = NOTHING) -> dict[str, float]:
+def gradient_errors(result: Result, exact: Result, nothing: float = NOTHING) -> dict[str, float]:
     """By parameter, the norm of the gradient's difference over its norm; infinite for one that is missing or all zero.
 
-    A norm that is a small share of all gradients' counts as that share, and one that is next to nothing (as that of a
-    bias in front of a batch norm, exactly 0) may be missing: what is left of it is rounding of the others.
+    A norm that is a small share of all gradients' counts as that share. A gradient that is next to nothing may be
+    missing, as that of a bias before a batch norm, which is exactly 0: what is left of it is rounding of the others.
     """
-    total = torch.stack([g.norm() for g in reference.gradients.values()]).norm()
-    found = {}
-    for name, g in reference.gradients.items():
-        own = mine.gradients.get(name)
+    total = torch.stack([g.norm() for g in exact.gradients.values()]).norm()
+    errors = {}
+    for name, g in exact.gradients.items():
+        own = result.gradients.get(name)
         lost = (own is None or not own.any()) and bool(g.norm() > nothing * total)
         difference = g if own is None else own - g
-        found[name] = math.inf if lost else float(difference.norm() / max(g.norm(), SMALL * total))
-    return found
+        errors[name] = math.inf if lost else float(difference.norm() / max(g.norm(), SMALL * total))
+    return errors

@@ -1,4 +1,4 @@
-"""Models whose path differs from step to step, as with stochastic depth: more steps, and the facts of every layer."""
+"""More steps, and the facts of every layer, for a model whose path differs from step to step (stochastic depth)."""
 
 from collections.abc import Iterable
 
@@ -11,15 +11,15 @@ from bench.measure.validity.verify import observed
 from bench.measure.workload import Workload
 
 MOST_SAMPLES = 40
-"""Samples of each kind, where steps differ."""
+"""Samples of each kind, if steps differ."""
 MOST_S = 20.0
-"""What they may take, both kinds together."""
+"""The time that samples of both kinds may take together."""
 MORE_STEPS = 40
-"""How many steps are looked at for layers that the first one did not run."""
+"""The most steps that are taken to see the layers that the first one did not run."""
 
 
 def enough(counts: Counts, step_s: float) -> Counts:
-    """The same for a model whose steps differ: as many samples of both kinds as fit, and at least those it had."""
+    """The counts for a model whose steps differ: as many samples of both kinds as fit, and never fewer than given."""
     counts = replace(counts, varied=True)
     affordable = int(MOST_S / (step_s * (counts.iterations + counts.stamped_iterations)))
     most = min(MOST_SAMPLES, affordable)
@@ -27,15 +27,15 @@ def enough(counts: Counts, step_s: float) -> Counts:
 
 
 def completed(work: Workload, facts: Iterable[LayerFacts], ran: set[str]) -> list[LayerFacts]:
-    """The facts, with those of the layers of `ran` that the first step did not run, in the model's own order.
+    """The facts of all layers, in the model's own order, those that the first step did not run from later steps.
 
-    It takes steps until it has seen them all, and MORE_STEPS at the most.
+    `ran` names the layers to see. It takes steps until it has seen them all, and MORE_STEPS at most.
     """
-    found = {fact.layer: fact for fact in facts}
+    by_layer = {fact.layer: fact for fact in facts}
     for _ in range(MORE_STEPS):
-        if all(found[layer].calls for layer in ran):
+        if all(by_layer[layer].calls for layer in ran):
             break
         with observed(work.trainer.model) as more:
             take_step(work)
-        found |= {fact.layer: fact for fact in more if not found[fact.layer].calls}
-    return list(found.values())
+        by_layer |= {fact.layer: fact for fact in more if not by_layer[fact.layer].calls}
+    return list(by_layer.values())

@@ -1,4 +1,4 @@
-"""The precision that a variant computes in, and numbers moved by as much as it rounds."""
+"""The precision that a variant computes in, and numbers moved at random by as much as it rounds."""
 
 import torch
 
@@ -13,6 +13,6 @@ def precision_of(work: Workload) -> Precision:
 
 
 def moved(tensor: torch.Tensor, grain: float, generator: torch.Generator) -> torch.Tensor:
-    """The tensor, in place, each number moved at random by at most a share `grain` of it."""
+    """The tensor, changed in place: each number moves at random by at most a share `grain` of itself."""
     shares = torch.empty(tensor.shape, dtype=tensor.dtype).uniform_(-grain, grain, generator=generator)
     return tensor.add_(shares.to(tensor.device).mul_(tensor))

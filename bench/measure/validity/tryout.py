@@ -8,9 +8,9 @@ from bench.tasks.factory import ModelError
 
 
 def try_once(work: Workload) -> None:
-    """Show the model two images; ModelError where it does not answer with a score of each class, or has no backward.
+    """Raise ModelError if the model does not answer two images with a score of each class, or has no backward.
 
-    It leaves gradients and alters running statistics, so it is for a process that measures nothing.
+    It leaves gradients and changes running statistics, so call it in a process that measures nothing.
     """
     x_NCHW, y_N = next(work.batches)
     x_NCHW, name = x_NCHW[:2].to(work.device), work.variant.model
@@ -20,8 +20,8 @@ def try_once(work: Workload) -> None:
         raise
     except Exception as error:
         shape = "x".join(map(str, x_NCHW.shape[1:]))
-        told = f"{type(error).__name__}: {error}"
-        msg = f"model {name} fails on images of {shape} alone, without targets (--input sets other images): {told}"
+        why = f"{type(error).__name__}: {error}"
+        msg = f"model {name} fails on images of {shape} alone, without targets (--input sets other images): {why}"
         raise ModelError(msg) from error
     if wrong := why_no_scores(scores, (len(x_NCHW), work.inputs.classes)):
         msg = f"model {name} {wrong}"
@@ -39,7 +39,7 @@ def try_once(work: Workload) -> None:
 
 
 def why_no_scores(scores: object, expected: tuple[int, int]) -> str:
-    """Why what a model returned is not scores of a shape (N, classes) that can be trained; empty where it is."""
+    """Why what a model returned is not scores of a shape (N, classes) that can be trained; empty if it is."""
     lead = f"must return scores of shape {expected} for {expected[0]} images, returned"
     if not isinstance(scores, torch.Tensor):
         way = "name a factory whose model returns one score a class, and no loss or box"

@@ -1,4 +1,4 @@
-"""Whether a variant took effect: what each layer really saw, and what the process really has set."""
+"""Whether a variant took effect: what each layer really computed, and which settings the process really has."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from bench.core.variants import Variant
 from bench.measure.leaves import block_of, leaves, named, paths, tensors, type_of
 from bench.measure.samples import Samples
 from bench.measure.system.flags import wrong_flag
-from bench.measure.timing.layers import computed_anew
+from bench.measure.timing.layers import recomputes
 from bench.measure.validity.effects import compile_counters
 from bench.measure.workload import Workload
 from nin.train import MEMORY_FORMATS
@@ -27,7 +27,7 @@ HUGE_PAGE_KIBIBYTES = 2048
 
 @contextmanager
 def observed(model: nn.Module) -> Iterator[list[LayerFacts]]:
-    """Within, the calls of each leaf are counted, and the first output noted; complete behind the context."""
+    """The facts of each leaf, from its calls and its first output within; the list is filled at the end."""
     facts = {fact.layer: fact for fact in unobserved(model)}
     gradient_formats: dict[str, str] = {}
 
@@ -35,7 +35,7 @@ def observed(model: nn.Module) -> Iterator[list[LayerFacts]]:
         gradient_formats[path] = format_of(gradient)
 
     def note(path: str, output: object) -> None:
-        if computed_anew():
+        if recomputes():
             return
         fact, y = facts[path], next(tensors(output), None)
         facts[path] = replace(fact, calls=fact.calls + 1)
@@ -52,13 +52,13 @@ def observed(model: nn.Module) -> Iterator[list[LayerFacts]]:
     handles = [
         leaf.register_forward_hook(lambda _m, _x, y, path=path: note(path, y)) for path, leaf in leaves(model).items()
     ]
-    found: list[LayerFacts] = []
+    complete: list[LayerFacts] = []
     try:
-        yield found
+        yield complete
     finally:
         for handle in handles:
             handle.remove()
-        found += [replace(fact, gradient_format=gradient_formats.get(path, "")) for path, fact in facts.items()]
+        complete += [replace(fact, gradient_format=gradient_formats.get(path, "")) for path, fact in facts.items()]
 
 
 def unobserved(model: nn.Module) -> list[LayerFacts]:
@@ -80,11 +80,11 @@ def unobserved(model: nn.Module) -> list[LayerFacts]:
 
 
 def format_of(tensor: torch.Tensor) -> str:
-    """The memory format of an activation (N, C, H, W)."""
+    """The memory format of an activation (N, C, H, W): nchw, nhwc, both or other; empty for another shape."""
     if tensor.dim() != 4:
         return ""
-    held = [n for n, f in MEMORY_FORMATS.items() if tensor.is_contiguous(memory_format=f)]
-    return "both" if len(held) == len(MEMORY_FORMATS) else held[0] if held else "other"
+    formats = [n for n, f in MEMORY_FORMATS.items() if tensor.is_contiguous(memory_format=f)]
+    return "both" if len(formats) == len(MEMORY_FORMATS) else formats[0] if formats else "other"
 
 
 def as_rows(facts: list[LayerFacts]) -> list[dict[str, object]]:
@@ -93,7 +93,7 @@ def as_rows(facts: list[LayerFacts]) -> list[dict[str, object]]:
 
 
 def before_steps(work: Workload) -> str:
-    """Why the settings of this process are not the variant's; empty where they are."""
+    """Why the settings of this process are not the variant's; empty if they are."""
     return (
         wrong_flag(work.variant)
         or _scaler(work)
@@ -105,9 +105,9 @@ def before_steps(work: Workload) -> str:
 
 
 def after_steps(variant: Variant, facts: list[LayerFacts], page_faults: Sequence[float] = ()) -> Fault | None:
-    """Why what the layers saw and the step cost does not fit the variant; None if it does.
+    """Why the layers' facts and the step's page faults do not fit the variant; None if they do.
 
-    `page_faults` are those of plain steps, where they are counted.
+    `page_faults` are those of plain steps; empty if they are not counted.
     """
     facts = [fact for fact in facts if fact.dtype]  # those that gave a tensor
     return (
@@ -125,27 +125,27 @@ def _compiled(variant: Variant) -> str:
 
 
 def _scaler(work: Workload) -> str:
-    """GradScaler and autocast switch themselves off, with a warning, on a device that they do not find."""
+    """Why the loss is not scaled: GradScaler, like autocast, switches itself off on a device that it does not find."""
     if work.variant.scaled and work.scaler is None:
         return "the GradScaler switched itself off"
     return ""
 
 
 def _threads(variant: Variant) -> str:
-    has = torch.get_num_threads()
-    if variant.threads is not None and has != variant.threads:
-        return f"{variant.threads} threads asked, torch has {has}"
+    threads = torch.get_num_threads()
+    if variant.threads is not None and threads != variant.threads:
+        return f"{variant.threads} threads asked, torch has {threads}"
     return ""
 
 
 def weights(work: Workload) -> partial.Share:
-    """How many parameters lie as the variant asks: filters of one channel or of 1x1 fit either format."""
+    """The share of parameters that have the variant's layout; filters of one channel or of 1x1 have either layout."""
     formats = (format_of(parameter) for parameter in work.trainer.model.parameters())
-    return partial.lying(partial.What.WEIGHTS, work.variant.memory_format, formats)
+    return partial.format_share(partial.Counted.WEIGHTS, work.variant.memory_format, formats)
 
 
 def weights_samples(work: Workload) -> Samples:
-    """The same as samples: what lies as asked, of those that tell."""
+    """That share as samples: the parameters that have the layout, and all those that show one."""
     samples, share = Samples("steps"), weights(work)
     samples.add(partial.WEIGHTS_GOT, share.got)
     samples.add(partial.WEIGHTS_OF, share.of)
@@ -158,7 +158,7 @@ def _weights(work: Workload) -> str:
 
 
 def _variables(variant: Variant) -> str:
-    """Which variable a value of the variant needs and this process lacks."""
+    """Which variables a value of the variant needs and this process lacks."""
     for axis, value in variant.values.items():
         if lacking := [f"{name}={text}" for name, text in value.variables.items() if os.environ.get(name) != text]:
             return f"{axis} {value.name} needs {' and '.join(lacking)} in the environment"
@@ -166,7 +166,7 @@ def _variables(variant: Variant) -> str:
 
 
 def _libraries(variant: Variant) -> str:
-    """Which allocator this process has and should not have, or lacks."""
+    """Which allocator this process lacks, or has and should not have."""
     asked, maps = ALLOCATOR.value(variant.allocator), _read("/proc/self/maps")
     if asked.shared_object not in maps:
         return f"{asked.name} is not loaded"
@@ -185,18 +185,18 @@ def _allocator_effect(variant: Variant, page_faults: Sequence[float]) -> str:
     if asked.keeps and page_faults and resident:
         mapped_share = min(page_faults) * os.sysconf("SC_PAGE_SIZE") / (1024 * resident)
         if mapped_share > asked.most_faulted_share:
-            return f"{asked.name} took no effect: every step maps {mapped_share:.0%} of the process anew"
+            return f"{asked.name} took no effect: every step maps {mapped_share:.0%} of the process again"
     return ""
 
 
 def _layers(variant: Variant, facts: list[LayerFacts]) -> str:
-    """What took effect in part is measured, and told by the report."""
-    found = partial.shares(variant, as_rows(facts))
-    return next((share.words for share in found if share.none), "")
+    """Why no layer has what the variant asks for; empty if some have it, which the report shows."""
+    shares = partial.shares(variant, as_rows(facts))
+    return next((share.words for share in shares if share.none), "")
 
 
 def _kibibytes(path: str, name: str) -> int | None:
-    """A field of a file in /proc; None where the system does not tell."""
+    """A field of a file in /proc; None if the system has no such field."""
     line = next((s for s in _read(path).splitlines() if s.startswith(name + ":")), None)
     return None if line is None else int(line.split()[1])
 

@@ -1,4 +1,4 @@
-"""Weights on which a calculation can be held against another: none dead, none exploding, nothing drawn at random."""
+"""Weights on which two calculations can be compared: none dead, none exploding, nothing drawn at random."""
 
 import math
 
@@ -12,21 +12,20 @@ LEAST_DEVIATION = 1e-20
 
 
 class NotGatedError(Exception):
-    """The gate can't tell of this model; the text says why."""
+    """The gate can't judge this model; the text says why."""
 
 
 def new_model(work: Workload) -> nn.Module:
-    """The variant's model on the CPU, initialised as its code does from the run's seed, drawing nothing at random."""
+    """The variant's model on the CPU, as its code initialises it from the run's seed; no layer draws at random."""
     torch.manual_seed(work.seed)
     channels = work.inputs.images(work.seed).pixels_NCHW.shape[1]
     return without_noise(build_model(work.variant.model, channels, work.inputs.classes).train())
 
 
 def without_noise(model: nn.Module) -> nn.Module:
-    """The model, its dropouts and stochastic depths switched off, whatever they are called.
+    """The model, with dropout and stochastic depth switched off, whatever their classes are called.
 
-    These are the leaves that hold neither parameters nor buffers and mind whether they are in training; attention and
-    recurrent layers have a dropout within.
+    Leaves without parameters and buffers go to eval mode. Attention and recurrent layers get an inner dropout of 0.
     """
     for module in model.modules():
         if isinstance(module, nn.MultiheadAttention | nn.RNNBase):
@@ -40,12 +39,13 @@ def without_noise(model: nn.Module) -> nn.Module:
 def unit_variance(model: nn.Module, x: torch.Tensor, seed: int) -> bool:
     """Give convolutions and linear layers weights whose outputs on a batch have variance 1, and zero biases.
 
-    He's weights (arXiv 1502.01852), divided by what they make of the batch (Mishkin and Matas, arXiv 1511.06422), layer
-    by layer as they are called. Returns whether all could be: a layer whose output is all alike, or endless, can't.
+    He's weights (arXiv 1502.01852) are divided by the deviation of their outputs (Mishkin and Matas, arXiv 1511.06422),
+    layer by layer in the order of the calls. Returns whether that worked for all layers: it does not for one whose
+    output is constant or not finite.
     """
     torch.manual_seed(seed)
-    chosen = [m for m in model.modules() if _is_plain(m)]
-    for module in chosen:
+    layers = [m for m in model.modules() if _is_plain(m)]
+    for module in layers:
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")  # type: ignore[arg-type] # a parameter
         if isinstance(module.bias, nn.Parameter):
             nn.init.zeros_(module.bias)
@@ -62,7 +62,7 @@ def unit_variance(model: nn.Module, x: torch.Tensor, seed: int) -> bool:
         weight.div_(deviation)
         return y / deviation
 
-    handles = [module.register_forward_hook(scale) for module in chosen]
+    handles = [module.register_forward_hook(scale) for module in layers]
     try:
         scores_NK = model(x)
     finally:
@@ -72,6 +72,6 @@ def unit_variance(model: nn.Module, x: torch.Tensor, seed: int) -> bool:
 
 
 def _is_plain(module: nn.Module) -> bool:
-    """Whether a convolution or linear layer holds its weight itself, and does not compute it from others."""
+    """Whether a module is a convolution or linear layer that holds its weight itself, and does not compute it."""
     kinds = nn.Linear | nn.modules.conv._ConvNd  # noqa: SLF001 - the base of all convolutions
     return isinstance(module, kinds) and "weight" in dict(module.named_parameters(recurse=False))

@@ -1,1 +1,1 @@
-"""How a run begins, or goes on: options checked, models tried, code trees copied."""
+"""How a run begins or goes on: it checks options, tries models and copies code trees."""

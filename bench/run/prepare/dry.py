@@ -1,4 +1,4 @@
-"""What can't run here is told before anything is measured: each model is made once and shown two images."""
+"""Finds the models that can't run here before anything is measured: makes each once and shows it two images."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,49 +18,49 @@ from bench.run.record import Run
 from bench.run.trial import ask_in_tree
 
 ASK_LIMIT_S = 120.0
-"""What a child may take to load torch and answer without measuring; longer under a quota below one CPU."""
+"""How long a child may take to load torch and answer without measuring; longer under a quota below one CPU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dry:
-    """Tries models on what a run is fed, each in a process of its own."""
+class DryRun:
+    """Tries models on the data of a run, each in a process of its own."""
 
     inputs: Inputs
     seed: int
     environment: Environment
     cache: Path
-    """Where compiled code would go."""
+    """The folder for compiled code."""
 
     @classmethod
     def of(cls, header: Header, cache: Path) -> Self:
-        """What tries the models of a run on what it is fed."""
+        """A DryRun with the data, the seed and the environment of a run."""
         return cls(inputs=header.inputs, seed=header.seed, environment=header.environment, cache=cache)
 
     def why_not(self, variant: Variant, tree: Path | None = None) -> str:
-        """Why a variant's workload can't be built, or its model not answer or be trained; empty if it can."""
+        """Why a variant's workload can't be built, or its model can't answer or be trained; empty if all works."""
         request = Request(variant=as_row(variant), inputs=self.inputs, seed=self.seed, probes=(Probe.BUILD,))
         variables = child.environment_of(variant, self.environment.libraries, self.cache)
         limit_s = ASK_LIMIT_S * schedule.patience(self.environment.cpu_quota)
         reply = ask_in_tree(request, variables, limit_s, tree=tree)
         return "" if reply.ok else reply.reason
 
-    def failing(self, variants: Iterable[Variant], shown: RunProgress | None = None) -> Iterator[tuple[str, str]]:
-        """The models that can't be measured, each with the reason. NiN on its own images is known to work."""
+    def failing(self, variants: Iterable[Variant], progress: RunProgress | None = None) -> Iterator[tuple[str, str]]:
+        """Yields each model that can't be measured, with the reason. NiN on its own images is known to work."""
         for variant in of_each_model(variants):
             if variant.model == DEFAULTS["model"] and self.inputs.shape is None:
                 continue
-            if shown:
-                shown.say(f"trying {variant.model}")
+            if progress:
+                progress.say(f"trying {variant.model}")
             if reason := self.why_not(replace(variant.baseline, batch_size=2)):
                 yield variant.model, reason
 
-    def check_models(self, variants: Iterable[Variant], shown: RunProgress) -> None:
-        """UsageError for the first model that can't be measured."""
-        for _, reason in self.failing(variants, shown):
+    def check_models(self, variants: Iterable[Variant], progress: RunProgress) -> None:
+        """Raises UsageError at the first model that can't be measured."""
+        for _, reason in self.failing(variants, progress):
             raise UsageError(reason)
 
     def check_tree(self, name: str, root: Path, variants: Iterable[Variant]) -> None:
-        """RecordError for the first model that can't be measured in a code tree."""
+        """Raises RecordError at the first model that can't be measured in a code tree."""
         for variant in of_each_model(variants):
             if reason := self.why_not(variant, root):
                 msg = f"{name} can't be measured: {reason}"
@@ -68,14 +68,14 @@ class Dry:
 
 
 def try_again(run: Run, ids: Sequence[str]) -> None:
-    """UsageError, and the run closed, if a model of these variants of a run can't be measured (any more).
+    """Raises UsageError, and closes the run, if a model of these variants can't be measured any more.
 
-    A code tree is not tried again: it is a copy, and stays as it was.
+    A code tree is not tried again: it is a copy, which stays as it was.
     """
     try:
         if not run.trees:
             needed = [entry.variant for entry in run.entries if entry.variant.id in ids]
-            Dry.of(run.header, run.cache).check_models(needed, run.progress)
+            DryRun.of(run.header, run.cache).check_models(needed, run.progress)
     except BaseException:
         run.folder.close()
         raise
@@ -83,7 +83,7 @@ def try_again(run: Run, ids: Sequence[str]) -> None:
 
 def of_each_model(variants: Iterable[Variant]) -> list[Variant]:
     """The first variant of each model."""
-    found: dict[str, Variant] = {}
+    by_model: dict[str, Variant] = {}
     for variant in variants:
-        found.setdefault(variant.model, variant)
-    return list(found.values())
+        by_model.setdefault(variant.model, variant)
+    return list(by_model.values())

@@ -1,4 +1,4 @@
-"""What the trials of a run are fed, and the memory that the largest batch may take."""
+"""The data of a run's trials, and the memory that the largest batch may take."""
 
 from bench.core.facts import Environment
 from bench.core.header import Data, Inputs, MemoryLimits
@@ -11,7 +11,7 @@ from nin.files import RANDOM_IMAGES, DataError, find, stored
 
 
 def find_inputs(choices: Choices) -> tuple[Inputs, Data]:
-    """What the trials are fed, and how run.json describes it; UsageError if it is missing."""
+    """The data of the trials, and how run.json describes it. Raises UsageError if the data is missing."""
     if choices.shape is not None:
         name = f"seeded random images of {choices.shape}"
         inputs = Inputs(folder=None, shape=parse_shape(choices.shape), classes=choices.classes)
@@ -30,9 +30,9 @@ def find_inputs(choices: Choices) -> tuple[Inputs, Data]:
 
 
 def memory_limits(choices: Choices, runnable: list[Entry], described: Environment) -> MemoryLimits:
-    """By kind of device, the bytes under which the largest batch is sought; None for all that the device has.
+    """The bytes that the largest batch may take, by kind of device; None for all that the device has.
 
-    UsageError where a limit is given and no variant has the largest batch.
+    Raises UsageError if a limit is given and no variant has the largest batch.
     """
     if choices.memory_limit is not None:
         if all(entry.variant.batch_size != LARGEST for entry in runnable):

@@ -1,4 +1,4 @@
-"""The matrix in lines, as `bench list` prints it."""
+"""The text of `bench list`: the matrix, one variant per line."""
 
 from pathlib import Path
 
@@ -10,31 +10,31 @@ from bench.machine.environment import machine
 from bench.plan import schedule
 from bench.plan.choices import Choices, parse_shape
 from bench.plan.matrix import Entry
-from bench.run.prepare.dry import Dry
+from bench.run.prepare.dry import DryRun
 from bench.run.prepare.machine import environment, exclusions
 
 
 def describe(choices: Choices, entries: list[Entry]) -> str:
-    """The matrix in lines: what runs in rounds, what in the pilot alone, what not and why, how long."""
+    """The matrix, one variant per line: what runs in rounds or in the pilot alone, what can't and why, and how long."""
     described = environment()
     reasons = exclusions(entries, machine(described))
     variants = [entry.variant for entry in entries if not reasons[entry.variant.id]]
-    failing = dict(dry_of_list(choices, described).failing(variants))
+    failing = dict(dry_run_of_list(choices, described).failing(variants))
     reasons |= {variant.id: failing.get(variant.model, "") for variant in variants}
     lines = [line_of(entry, reasons[entry.variant.id]) for entry in entries]
     runnable = [entry for entry in entries if not reasons[entry.variant.id]]
     return "\n".join([*lines, length(choices, runnable, len(entries), described)])
 
 
-def dry_of_list(choices: Choices, described: Environment) -> Dry:
-    """What tries the models of `list`, without the data, whose images have the subset's shape."""
+def dry_run_of_list(choices: Choices, described: Environment) -> DryRun:
+    """A DryRun for `list`. It needs no data: the data's images have the subset's shape."""
     shape = None if choices.shape is None else parse_shape(choices.shape)
     inputs = Inputs(folder=None, shape=shape, classes=choices.classes)
-    return Dry(inputs=inputs, seed=choices.weights_seed, environment=described, cache=Path())
+    return DryRun(inputs=inputs, seed=choices.weights_seed, environment=described, cache=Path())
 
 
 def line_of(entry: Entry, reason: str) -> str:
-    """A variant, what it is in the matrix, and why it can't run here if it can't."""
+    """A variant's line: its id, its role in the matrix, and why it can't run here if it can't."""
     why = shortened(reason, MOST_OF_A_REASON)
     note = f"excluded: {why}" if why else "pilot only" if entry.pilot_only else ""
     role = "baseline" if entry.variant.is_baseline else "notebook's loop" if entry.variant.is_notebook else ""
@@ -43,7 +43,7 @@ def line_of(entry: Entry, reason: str) -> str:
 
 
 def length(choices: Choices, runnable: list[Entry], count: int, described: Environment) -> str:
-    """How many variants run, of how many, and how long that may take."""
+    """The last line: how many variants run, of how many, and how long that may take."""
     rounds, budget_s = choices.wanted_rounds, choices.budget_s
     arms = schedule.arms(runnable, set(), twice=not choices.is_look)
     light = schedule.light(verdicts=not choices.is_look, budget_s=budget_s)

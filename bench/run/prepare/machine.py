@@ -1,4 +1,4 @@
-"""The machine and its software, asked of a child: the parent never loads torch. And what can't run on it."""
+"""What a child reports of the machine and its software, as the parent never loads torch; and what can't run here."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,9 +16,9 @@ from nin.cgroup import limits
 
 
 def environment() -> Environment:
-    """The environment of a process that has torch.
+    """The machine and its software, as a process with torch describes them.
 
-    UsageError if torch can't be used, or no temporary file can be written.
+    Raises UsageError if torch can't be used, or no temporary file can be written.
     """
     home.temporary()
     variables = child.environment_of(Variant(), {}, Path())

@@ -1,4 +1,4 @@
-"""A new run: what a call of `bench run` asks for, made into a folder with its run.json."""
+"""Begins a new run: makes its folder and run.json from the options of a call."""
 
 import os
 import shlex
@@ -18,66 +18,66 @@ from bench.plan.choices import Choices
 from bench.plan.matrix import Entry
 from bench.run.folder import RunFolder, already_there, variant_rows
 from bench.run.prepare import trees
-from bench.run.prepare.dry import Dry
+from bench.run.prepare.dry import DryRun
 from bench.run.prepare.inputs import find_inputs, memory_limits
 from bench.run.prepare.machine import environment, exclusions
 from bench.run.prepare.scratch import own, prune, scratch_of
 from bench.run.record import Run, now
 
 
-def start(choices: Choices, entries: list[Entry], folder: Path, shown: RunProgress) -> Run:
-    """A new run with its folder made, its code trees copied and tried.
+def start(choices: Choices, entries: list[Entry], folder: Path, progress: RunProgress) -> Run:
+    """A new run, with its folder made and its code trees copied and tried.
 
-    UsageError for options that can't be met, RecordError for a folder or a tree that can't be used.
+    Raises UsageError if an option can't be met, RecordError if a folder or a tree can't be used.
     """
     if folder.exists():
         raise RecordError(already_there(folder))
     scratch = scratch_of(folder)
     prune(scratch.parent)
-    shutil.rmtree(scratch, ignore_errors=True)  # a run of this name before: its code would make cold compiling warm
+    shutil.rmtree(scratch, ignore_errors=True)  # an earlier run's compiled code would make cold compiling warm
     try:
-        return begun(choices, entries, folder, scratch, shown)
+        return begun(choices, entries, folder, scratch, progress)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
 
 
-def begun(choices: Choices, entries: list[Entry], folder: Path, scratch: Path, shown: RunProgress) -> Run:
-    """A new run, whose code trees and compiled code go to an empty scratch folder."""
+def begun(choices: Choices, entries: list[Entry], folder: Path, scratch: Path, progress: RunProgress) -> Run:
+    """A new run. Its code trees and compiled code go to the empty scratch folder."""
     copied = trees.take(choices.base, scratch) if choices.base else None
     described = environment()
     here = machine(described)
     reasons = exclusions(entries, here)
     lines = not_run(missed(entries, choices, here), reasons)
     if choices.kind != "run" and not choices.names_device and here.cuda.unseen:
-        entries = [e for e in entries if not e.variant.on_cuda]  # nobody asked for it
+        entries = [e for e in entries if not e.variant.on_cuda]  # the call did not ask for CUDA
     runnable = runnable_of(entries, reasons)
     header = new_header(choices, runnable, folder.name, described, copied)
     for line in lines:
-        shown.say(line)
+        progress.say(line)
     roots = trees.folders(header, scratch)
-    try_models(header, runnable, scratch, shown)
+    try_models(header, runnable, scratch, progress)
     opened = RunFolder.create(folder, header, variant_rows(entries, reasons))
     own(scratch, folder)
-    shown.say(f"data: {header.data.name}")
-    return Run(opened, header, runnable, shown, scratch, trees=roots, libraries=described.libraries)
+    progress.say(f"data: {header.data.name}")
+    return Run(opened, header, runnable, progress, scratch, trees=roots, libraries=described.libraries)
 
 
-def try_models(header: Header, runnable: list[Entry], scratch: Path, shown: RunProgress) -> None:
-    """Try each model, in each code tree if there are two.
+def try_models(header: Header, runnable: list[Entry], scratch: Path, progress: RunProgress) -> None:
+    """Tries each model, in each code tree if there are two.
 
-    UsageError for a model that can't be measured, RecordError for one that can't in a tree.
+    Raises UsageError if a model can't be measured, RecordError if it can't be in a tree.
     """
-    variants, dry = [entry.variant for entry in runnable], Dry.of(header, scratch)
+    variants, dry = [entry.variant for entry in runnable], DryRun.of(header, scratch)
     roots = trees.folders(header, scratch)
     for name, root in roots.items():
         dry.check_tree(f"{name} ({getattr(header.trees, name).name})", root, variants)
     if not roots:
-        dry.check_models(variants, shown)
+        dry.check_models(variants, progress)
 
 
 def runnable_of(entries: list[Entry], reasons: dict[str, str]) -> list[Entry]:
-    """The entries without a reason against them; UsageError where there are none."""
+    """The entries without a reason against them. Raises UsageError if there are none."""
     runnable = [entry for entry in entries if not reasons[entry.variant.id]]
     if not runnable:
         msg = f"no variant can run here: {'; '.join(sorted(set(reasons.values())))}"
@@ -86,13 +86,13 @@ def runnable_of(entries: list[Entry], reasons: dict[str, str]) -> list[Entry]:
 
 
 def missed(entries: list[Entry], choices: Choices, here: Machine) -> list[Entry]:
-    """The entries that are missed if they can't run: who names no device is content without a GPU."""
+    """The entries whose absence is worth a line. A call that names no device expects nothing of a missing GPU."""
     content = not choices.names_device and here.cuda.unseen is Unseen.NO_DRIVER
     return [entry for entry in entries if not (content and entry.variant.on_cuda)]
 
 
 def not_run(entries: list[Entry], reasons: dict[str, str]) -> list[str]:
-    """A line for each reason that keeps variants from running here."""
+    """One line per reason that keeps variants from running here."""
     by_reason: dict[str, list[str]] = {}
     for entry in entries:
         if reason := reasons[entry.variant.id]:
@@ -103,7 +103,7 @@ def not_run(entries: list[Entry], reasons: dict[str, str]) -> list[str]:
 def new_header(
     choices: Choices, runnable: list[Entry], run_id: str, described: Environment, copied: Trees | None = None
 ) -> Header:
-    """run.json of a run that begins now; UsageError for options that can't be met."""
+    """The run.json of a run that begins now. Raises UsageError if an option can't be met."""
     inputs, data = find_inputs(choices)
     return Header(
         kind=choices.kind,
@@ -123,6 +123,8 @@ def new_header(
             pilot_counts=PilotCounts(plain=1, stamped=1) if choices.is_look else PilotCounts(plain=3, stamped=2),
             pilot_only=[e.variant.id for e in runnable if e.pilot_only],
             memory_limit_bytes=memory_limits(choices, runnable, described),
+            finalists=choices.wanted_finalists,
+            lockstep=choices.lockstep_kinds,
         ),
         learned=Learned(),
         state=State(status="running"),

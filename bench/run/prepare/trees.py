@@ -1,4 +1,4 @@
-"""The two code trees of `bench ab`: found, and copied to where nobody edits them while they are measured."""
+"""Copies the two code trees of `bench ab` to a folder where nobody edits them while they are measured."""
 
 import contextlib
 import os
@@ -17,23 +17,23 @@ from bench.core.variants import UsageError
 from bench.machine.code import digest, git
 
 NOT_CODE = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "results", "reports")
-"""Left out of the copy of a folder that no git looks after."""
+"""What is left out of the copy of a folder that is not under git."""
 
 
 def folders(header: Header, scratch: Path) -> dict[str, Path]:
-    """Where the code trees of a run lie; empty if it has none."""
+    """The folders of a run's code trees; empty if it has none."""
     return {name: scratch / name for name in TREES} if header.trees else {}
 
 
 def take(base: str, into: Path) -> Trees:
-    """Copy the base (a git ref, or a folder) and the current folder to into/base and into/head; what they are.
+    """Copies the base (a git ref or a folder) to into/base and the current folder to into/head. Returns both trees.
 
-    A commit has `+` after it if files differ from it, and is None without git.
-    The ref is one of the current folder's repository, and stands for the same folder in it.
-    UsageError where there is neither such a ref nor such a folder.
+    A tree's commit has `+` after it if files differ from it, and is None without git. A ref belongs to the current
+    folder's repository and means the same folder at that commit. Raises UsageError if the base is neither such a ref
+    nor a folder.
     """
     here, folder, name = Path.cwd(), Path(base), base
-    with contextlib.suppress(RuntimeError):  # no home that ~ could mean
+    with contextlib.suppress(RuntimeError):  # there is no home for ~
         folder = folder.expanduser()
     commit = _commit(here, base)
     if commit is not None:
@@ -54,7 +54,7 @@ def take(base: str, into: Path) -> Trees:
 
 
 def _commit(folder: Path, ref: str) -> str | None:
-    """The commit that a ref stands for in the repository around a folder; None where it does not."""
+    """The commit of a ref in the repository around a folder; None if there is no such ref."""
     if ref.startswith("-"):
         return None
     try:
@@ -64,13 +64,13 @@ def _commit(folder: Path, ref: str) -> str | None:
 
 
 def _owned_by_another(folder: Path) -> str:
-    """That git reads no repository of another user's, and the way out; empty where that is not the reason."""
+    """A sentence that git reads no repository of another user, with what to do; empty if that is not the reason."""
     try:
         git(folder, "rev-parse", "HEAD")
     except subprocess.CalledProcessError as error:
         if "dubious ownership" in error.stderr:
-            told = re.search(r"git config --global --add safe\.directory \S+", error.stderr)
-            way = told[0] if told else "git config --global --add safe.directory"
+            advice = re.search(r"git config --global --add safe\.directory \S+", error.stderr)
+            way = advice[0] if advice else "git config --global --add safe.directory"
             return f"git reads no repository that belongs to another user; allow it with: {way} (needs HOME)"
     except (OSError, subprocess.SubprocessError):
         pass
@@ -78,7 +78,7 @@ def _owned_by_another(folder: Path) -> str:
 
 
 def _archive(folder: Path, commit: str, target: Path) -> None:
-    """The folder as it was at a commit."""
+    """Copies the folder as it was at a commit. Raises UsageError if it can't."""
     prefix = git(folder, "rev-parse", "--show-prefix")
     content = subprocess.run(
         ["git", "-C", git(folder, "rev-parse", "--show-toplevel"), "archive", f"{commit}:{prefix}"],  # noqa: S607
@@ -91,11 +91,11 @@ def _archive(folder: Path, commit: str, target: Path) -> None:
     try:
         with tarfile.open(fileobj=BytesIO(content.stdout)) as archive:
             if out := [member.name for member in archive if _leaves(member)]:
-                msg = f"--base: {commit[:12]} can't be copied: {out[0]} links to what is outside of the folder"
+                msg = f"--base: {commit[:12]} can't be copied: {out[0]} links to a path outside of the folder"
                 raise UsageError(msg)
-            # Python 3.11 has filters from 3.11.4 on, and later ones warn where none is named.
+            # Python 3.11 has filters from 3.11.4 on, and later versions warn without one.
             checked: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
-            archive.extractall(target, **checked)  # noqa: S202 - git writes no path out of it, and links were looked at
+            archive.extractall(target, **checked)  # noqa: S202 - git writes no path out of it, and links were checked
     except tarfile.TarError as error:
         msg = f"--base: {commit[:12]} can't be copied: {error}"
         raise UsageError(msg) from error
@@ -103,12 +103,12 @@ def _archive(folder: Path, commit: str, target: Path) -> None:
 
 def _leaves(member: tarfile.TarInfo) -> bool:
     """Whether a member of an archive is a link out of it."""
-    where = posixpath.normpath(posixpath.join(posixpath.dirname(member.name), member.linkname))
-    return member.issym() and (where.startswith("/") or where.split("/")[0] == "..")
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(member.name), member.linkname))
+    return member.issym() and (target.startswith("/") or target.split("/")[0] == "..")
 
 
 def _copy(folder: Path, target: Path) -> str | None:
-    """The folder as it is now, with its commit; under git without what git ignores."""
+    """Copies the folder as it is now, without what git ignores. Returns its commit; None without git."""
     try:
         listed = git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
         head = git(folder, "rev-parse", "HEAD")

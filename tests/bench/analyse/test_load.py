@@ -11,7 +11,8 @@ import pytest
 from bench.analyse import tables
 from bench.analyse.load import load, variant_axes
 from bench.core.exchange.cause import Cause
-from bench.core.records import TRIALS, RecordError, read_rows
+from bench.core.reading import read_rows
+from bench.core.records import TRIALS, RecordError
 from bench.report.trust import checks
 from bench.run.folder import RunFolder
 

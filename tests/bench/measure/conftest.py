@@ -14,7 +14,7 @@ from torch import nn
 from bench.core.variants import Variant
 from bench.measure.workload import Inputs, Workload, build
 from nin.train import Mark, Setup, no_mark
-from tests.bench.measure.fake_nvml import UUID, FakeNvml
+from tests.bench.fake_nvml import UUID, FakeNvml
 
 
 @dataclass
@@ -55,7 +55,7 @@ class FakeClock:
 @pytest.fixture
 def fake_nvml(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> FakeNvml:
     """NVML of a made-up GPU in the place of the module, on the fake clock."""
-    fake = FakeNvml(now_s=lambda: clock.now_s)
+    fake = FakeNvml({"uuid": f"GPU-{UUID}"}, now_s=lambda: clock.now_s)
     monkeypatch.setitem(sys.modules, "pynvml", fake)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _device: SimpleNamespace(uuid=UUID))
     return fake

@@ -30,8 +30,8 @@ from bench.tasks.factory import build_model
 from nin import data
 from nin.loaders import make_loader
 from nin.train import Setup, Trainer
+from tests.bench.fake_nvml import UUID, FakeNvml
 from tests.bench.measure.asking import request
-from tests.bench.measure.fake_nvml import UUID, FakeNvml
 
 MakeWork = Callable[..., Workload]
 ROOT = Path(__file__).parents[3]
@@ -198,7 +198,7 @@ def test_a_trial_warms_the_gpu_up_and_tells_its_state_and_what_held_it_back(
     fake_nvml.now_s, fake_nvml.asked = time.perf_counter, asked
     asked_for = request("steps", pilot_counts=PilotCounts(plain=1, stamped=1))
     began = time.perf_counter()
-    reply = trial.taken(Subject(request=asked_for, work=work, clock=CudaClock(CUDA)))
+    reply = trial.run_probes(Subject(request=asked_for, work=work, clock=CudaClock(CUDA)))
 
     assert reply.ok, reply.reason
     assert time.perf_counter() - began > steps.WARM_S

@@ -88,7 +88,7 @@ def fake_queue(clock: FakeClock) -> Any:  # noqa: ANN401
 def measured(work: Workload, clock: Clock, probes: str = "steps", counts: Counts | None = None) -> Reply:
     """The reply of a trial that finds out by itself how many steps it takes, unless `counts` says so."""
     asked = request(probes, counts=counts, pilot_counts=PilotCounts(plain=3, stamped=1))
-    return trial.taken(Subject(request=asked, work=work, clock=clock))
+    return trial.run_probes(Subject(request=asked, work=work, clock=clock))
 
 
 @pytest.mark.parametrize("step_s", [0.04, 0.5, 2.0, 10.0])

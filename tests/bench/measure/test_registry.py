@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from bench.core.exchange.probe import Probe
 from bench.core.header import Inputs
-from bench.core.records import SAMPLES, TRIALS, read_rows
+from bench.core.reading import read_rows
+from bench.core.records import SAMPLES, TRIALS
 from bench.core.variants import Variant
 from bench.measure import probes
 from bench.measure.probe import First, Then

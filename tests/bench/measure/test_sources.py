@@ -51,7 +51,7 @@ def test_a_model_that_the_tree_lacks_is_told(folders: tuple[Path, Path]) -> None
     caller, tree = folders
     (tree / "ours.py").unlink()
 
-    assert asked(caller, tree, "ours", "ours:factory") == "caller | ours was not found in the tree, but elsewhere"
+    assert asked(caller, tree, "ours", "ours:factory") == "caller | ours was imported from outside the tree"
 
 
 def test_a_helper_that_the_tree_lacks_is_told(folders: tuple[Path, Path]) -> None:

@@ -129,7 +129,7 @@ def test_what_comes_from_elsewhere_than_the_tree_is_invalid(tmp_path: Path) -> N
 def test_probes_that_can_t_share_a_process_are_refused() -> None:
     reply = trial.answer(request("steps+memory"))
 
-    assert reply == Reply(cause=Cause.EXCEPTION, reason="ValueError: a trial has one probe that comes first, found 2")
+    assert reply == Reply(cause=Cause.EXCEPTION, reason="ValueError: a trial has one probe that comes first, got 2")
 
 
 def test_the_time_of_what_a_pilot_alone_measures_is_told_apart(clock: FakeClock, fake_work: Workload) -> None:
@@ -144,6 +144,8 @@ def test_the_time_of_what_a_pilot_alone_measures_is_told_apart(clock: FakeClock,
         return Then(name=Probe.CANARY, measure=measure, once=once)
 
     first = First(name=Probe.STEPS, measure=lambda _subject: Measured(samples=Samples("steps")))
-    reply = trial.followed(subject, first, [lasting(1.0, once=False), lasting(4.0, once=True), lasting(2.0, once=True)])
+    reply = trial.run_in_order(
+        subject, first, [lasting(1.0, once=False), lasting(4.0, once=True), lasting(2.0, once=True)]
+    )
 
     assert reply.once_s == 6.0

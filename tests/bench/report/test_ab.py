@@ -1,0 +1,72 @@
+"""The page of `ab`, from made-up trees."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.analyse.load import load
+from bench.report import pages
+from bench.report.sides import ab
+
+BASE = "cpu-default-nchw-eager-b32"
+PLANTED = [
+    (BASE, "step", "", "", "SLOWER"),
+    (BASE, "phase", "", "forward", "SLOWER"),
+    (BASE, "layer", "1.0", "forward", "SLOWER"),
+]
+MakeAb = Callable[..., Path]
+Steps = Callable[..., dict[tuple[str, str], list[float]]]
+
+
+def test_the_page_names_what_changed_and_how_surely(make_ab: MakeAb, tmp_path: Path, arms: Steps, fresh: Steps) -> None:
+    folder = make_ab(arms(9, 0.1), confirm=fresh(0.1), extra={"1.0": 0.1}, flagged=PLANTED)
+    page = pages.write_ab(load(folder), tmp_path)
+    text = page.path.read_text()
+
+    assert re.findall(r"^## (.*)", text, re.MULTILINE) == [
+        "What changed", "Steps", "Phases and layers", "Failures and exclusions", "How it was measured", "Environment",
+        "Again",
+    ]  # fmt: skip
+    assert "made-up: this tree (bbbb00000000) against main (aaaa00000000)" in text
+    told = re.findall(
+        r"^- \*\*SLOWER\*\* default settings, (.*?): .*, while the base takes .*, adjusted p < 1e-6\)\.",
+        text,
+        re.MULTILINE,
+    )
+    assert told == ["step", "forward", "1.0 forward"]
+    assert "nox -s ab -- --base main" in text
+    assert "20 fresh ones of what they flagged" in text
+    assert (tmp_path / "made-up" / "figures" / "changes.png").stat().st_size > 5000
+    assert (tmp_path / "made-up" / "tables" / "changes.csv").is_file()
+
+
+def test_equal_trees_are_told_and_an_undecided_step_says_what_it_would_have_shown(
+    make_ab: MakeAb, tmp_path: Path, arms: Steps
+) -> None:
+    page = pages.write_ab(load(make_ab(arms(6, 0.03), digests=("cccc", "cccc"))), tmp_path)
+    text = page.path.read_text()
+
+    assert "Both trees hold the same files" in text
+    assert "- No change was confirmed." in text
+    assert re.search(
+        r"- default settings, step: UNDECIDED\. A change of [\d.]+ % would have been seen in four runs of five\.", text
+    )
+
+
+def test_the_summary_is_what_a_pull_request_shows(make_ab: MakeAb, tmp_path: Path, arms: Steps) -> None:
+    steps = arms(9, variant_id="cpu-default-nhwc-eager-b32")
+    page = pages.write_ab(load(make_ab(steps, failed={(BASE, "head"): ("error", "a | b")})), tmp_path)
+    text = ab.summary(page)
+
+    assert text.startswith("### bench ab: this tree (bbbb00000000) against main (aaaa00000000)\n\n- ")
+    assert "- **default settings is INVALID**: head died in 1 of 1 trials, the last with error: a | b." in text
+    assert text.endswith("|\n\n")
+
+
+@pytest.mark.parametrize("rounds", [0, 3])
+def test_a_run_that_was_cut_has_a_page_too(rounds: int, make_ab: MakeAb, tmp_path: Path, arms: Steps) -> None:
+    text = pages.write_ab(load(make_ab(arms(rounds, 0.5))), tmp_path).path.read_text()
+
+    assert ("step: UNDECIDED (3 rounds, and 6 are the least)" if rounds else "INVALID") in text
