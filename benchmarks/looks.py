@@ -65,7 +65,7 @@ def trials(noise: str, runs: int, rounds: int, effects: tuple[float, ...], rng: 
     elif noise == "spoiled":
         logs += np.log1p(rng.uniform(0.2, 1.1, shape)) * (rng.random(shape) < 0.1)
     elif noise == "one arm 5 x":
-        logs[..., FIRST] *= 5
+        logs[..., min(FIRST, arms - 1)] *= 5
     elif noise == "drift":
         logs += np.log1p(0.1) * (np.arange(rounds)[:, None] * arms + place) / (rounds * arms - 1)
     elif noise == "bursts":
