@@ -15,6 +15,9 @@ FEW_ROUNDS = 9
 NORMAL_95, NORMAL_80 = 1.960, 0.842
 """Quantiles of the normal distribution: 97.5 % (an interval's end) and 80 % (power)."""
 
+MOST_SHRINKAGE = 2.0
+"""How many times narrower an interval may have to become before the rounds still needed are called unknown."""
+
 
 def delta_of(device: str) -> float:
     """The change that matters, declared beforehand: 3 % on a CPU, 2 % on a GPU."""
@@ -51,6 +54,29 @@ def smallest_seen(ratio: Interval, delta: float) -> float:
     """
     half_width = (math.log(ratio.hi) - math.log(ratio.lo)) / 2
     return delta + half_width * (1 + NORMAL_80 / NORMAL_95)
+
+
+def more_rounds(ratio: Interval, rounds: int, delta: float) -> int | None:
+    """How many more rounds decide an UNDECIDED ratio in about half of all runs; None if that can't be known.
+
+    Assumes that the estimate stays, and that each half of the interval shrinks with the square root of the rounds.
+    None without an interval, and if four times the rounds would not do: the estimate then lies so close to delta, by
+    half a half-width, that it may as well be on the other side.
+    """
+    if not ratio.known:
+        return None
+    estimate, lo, hi, margin = (*(math.log(value) for value in (ratio.estimate, ratio.lo, ratio.hi)), math.log1p(delta))
+    below, above = estimate - lo, hi - estimate
+    ends = {
+        FASTER: [(below, estimate - margin)],
+        SLOWER: [(above, -margin - estimate)],
+        SAME: [(above, margin - estimate), (below, margin + estimate)],
+    }
+    # Of the three words one at most has room on each of its sides: the one in whose range the estimate lies.
+    shrinkage = [max(half / room for half, room in sides) for sides in ends.values() if all(r > 0 for _, r in sides)]
+    if not shrinkage or shrinkage[0] >= MOST_SHRINKAGE:
+        return None
+    return max(1, math.ceil(rounds * shrinkage[0] ** 2) - rounds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
