@@ -23,6 +23,7 @@ from which these rounds do not tell the winner apart, as on the page.
 
 import argparse
 import math
+import signal
 from datetime import datetime
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/answer"))
     parser.add_argument("more", nargs="*", metavar="-- OPTIONS", help="of bench run, or of bench ab")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what runs beside it ends too
     out = options.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     if options.ab:
@@ -73,9 +75,9 @@ def take(out: Path, more: list[str], *, disturb: bool) -> None:
         print(f"{name}: {error}", flush=True)
         append(out / "answer.csv", {**known, **dict.fromkeys(row_names(), "")})
         return
-    found = row(data, called)
-    append(out / "answer.csv", {**known, **found})
-    show([{**known, **found}])
+    measured = row(data, called)
+    append(out / "answer.csv", {**known, **measured})
+    show([{**known, **measured}])
     show(finalists(data))
 
 
