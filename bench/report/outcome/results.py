@@ -9,7 +9,7 @@ from bench.analyse.labels import label, named
 from bench.analyse.load import RunData
 from bench.analyse.stats import Interval
 from bench.analyse.tables.columns import Row
-from bench.analyse.verdicts import UNDECIDED, delta_of, smallest_seen
+from bench.analyse.verdicts import ONCE, UNDECIDED, delta_of, smallest_seen
 from bench.core.metrics.metric import MetricTable
 from bench.core.metrics.registry import in_table
 from bench.core.progress import duration
@@ -87,13 +87,15 @@ def verdict_words(report: Report) -> str:
         f"FASTER and SLOWER: the whole interval lies beyond the change that matters ({deltas}, declared "
         "beforehand); SAME: it lies within; UNDECIDED: neither."
     )
+    looks = report.data.run.plan.looks
+    error = looks.error if looks else ONCE
     undecided = report.steps[report.steps.verdict == UNDECIDED]
     for row in undecided.itertuples():
         ratio = Interval(estimate=row.ratio, lo=row.ratio_lo, hi=row.ratio_hi)
         if ratio.known:
             delta = delta_of(report.data.variants[row.variant_id].device)
             text += (
-                f" For {named(report.data, row.variant_id)} a change of {percent(smallest_seen(ratio, delta))} "
+                f" For {named(report.data, row.variant_id)} a change of {percent(smallest_seen(ratio, delta, error))} "
                 "would have been seen in four runs of five."
             )
     return text
