@@ -20,7 +20,8 @@ from scipy import stats
 from bench.analyse.best import fastest_set
 from bench.analyse.stats import Values, exact_interval, p_above, p_by_signs, z_of_shift
 from bench.analyse.verdicts import DELTA_CPU
-from bench.plan.looks import UNTIL_DECIDED, Looks
+from bench.core.header import Looks
+from bench.plan.looks import UNTIL_DECIDED
 
 MARGIN = float(np.log1p(DELTA_CPU))
 CONTROLS, FIRST = 2, 2

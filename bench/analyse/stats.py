@@ -107,10 +107,10 @@ def shift_interval(variant: ArrayLike, controls: ArrayLike) -> Interval:
 def exact_interval(variant: ArrayLike, controls: ArrayLike, error: float) -> Interval:
     """By how much `variant` lies above `controls`; each end errs with a chance of at most `error`.
 
-    Shapes and test as for `shift_interval`, but the chance is exact: an end is the first shift that `p_above` does not
-    reject at `error`, to 1e-6. So the interval's level is 1 - 2 * error, however few the rounds. (If arms tie, p may
-    waver near an end; the end is then one of those shifts.)
-    NaN bounds if even an endless shift would not be rejected: (k + 1) ** -n is above `error`.
+    Shapes as for `shift_interval`, but the chance is exact: an end is the first shift that `p_above` and `p_by_signs`
+    do not both reject at `error`, to 1e-6. So the interval's level is at least 1 - 2 * error, however few the rounds,
+    and it holds also if one arm varies more than the others. (If arms tie, p may waver near an end; the end is then one
+    of those shifts.) NaN bounds if even an endless shift would not be rejected: 2 ** -n is above `error`.
     Raises ValueError for shapes that don't fit or values that are not finite.
     """
     estimate = shift_interval(variant, controls).estimate
@@ -174,6 +174,11 @@ def p_by_signs(variant: ArrayLike, controls: ArrayLike, shift: float) -> float:
     return float(distribution[np.maximum(steps, 0).sum() :].sum())
 
 
+def p_of_shift(variant: ArrayLike, controls: ArrayLike, shift: float) -> float:
+    """The larger of both one-sided chances that the variant lies as high as this, or higher, by `shift` alone."""
+    return max(p_above(variant, controls, shift), p_by_signs(variant, controls, shift))
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's adjusted p values (1979), in the order given: reject those that are at most the family's level."""
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
@@ -212,11 +217,11 @@ def _cross(variant: Values, controls: Values, level: float, low: float, high: fl
 
 def _exact_end(variant: Values, controls: Values, error: float, low: float, high: float) -> float:
     """The shift between `low` and `high` from which on the exact p is above `error`, to 1e-6; NaN if it is at `low`."""
-    if p_above(variant, controls, low) > error:
+    if p_of_shift(variant, controls, low) > error:
         return math.nan
     while high - low > 1e-6:
         middle = (low + high) / 2
-        if p_above(variant, controls, middle) > error:
+        if p_of_shift(variant, controls, middle) > error:
             high = middle
         else:
             low = middle

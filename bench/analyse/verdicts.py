@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from scipy import stats
+
 from bench.analyse.stats import LEAST_ROUNDS, Interval
 
 FASTER, SLOWER, SAME = "FASTER", "SLOWER", "SAME"
@@ -12,8 +14,10 @@ DELTA_CPU = 0.03
 DELTA_CUDA = 0.02
 FEW_ROUNDS = 9
 """The report warns of fewer: at 9, 85 % of runs still show a change of 10 %, under any noise that was simulated."""
-NORMAL_95, NORMAL_80 = 1.960, 0.842
-"""Quantiles of the normal distribution: 97.5 % (an interval's end) and 80 % (power)."""
+ONCE = 0.025
+"""The error at each end of an interval of 95 %."""
+NORMAL_80 = 0.842
+"""The quantile of the normal distribution for a power of 80 %."""
 
 MOST_SHRINKAGE = 2.0
 """How many times narrower an interval may have to become before the rounds still needed are called unknown."""
@@ -46,14 +50,14 @@ def verdict(ratio: Interval, rounds: int, delta: float) -> str:
     return UNDECIDED
 
 
-def smallest_seen(ratio: Interval, delta: float) -> float:
-    """The relative change that four of five runs like this one would have shown: delta and 1.43 half-widths.
+def smallest_seen(ratio: Interval, delta: float, error: float = ONCE) -> float:
+    """The relative change that four of five runs like this one would have shown: delta and about 1.4 half-widths.
 
     If the change is delta and one half-width, the interval's near end falls on delta in the median run, so every other
-    run would miss it. With 0.84 standard errors more, 80 % of runs show it.
+    run would miss it. With 0.84 standard errors more, 80 % of runs show it. `error` is that of each end.
     """
     half_width = (math.log(ratio.hi) - math.log(ratio.lo)) / 2
-    return delta + half_width * (1 + NORMAL_80 / NORMAL_95)
+    return delta + half_width * (1 + NORMAL_80 / float(stats.norm.isf(error)))
 
 
 def more_rounds(ratio: Interval, rounds: int, delta: float) -> int | None:
