@@ -52,6 +52,12 @@ class Reference:
         return self.gradients[border].to(g.dtype, copy=True)
 
     @property
+    def keys(self) -> set[Key]:
+        """What a result is compared with."""
+        borders = {("value", border) for border in self.values} | {("gradient", border) for border in self.gradients}
+        return borders | {("parameter", name) for name in self.parameters}
+
+    @property
     def finite(self) -> bool:
         """Whether all that was noted is finite."""
         noted = (self.values, self.gradients, self.parameters)
@@ -218,10 +224,14 @@ def stored_yardsticks(
         return [(*place, y.distance, y.along) for place, y in zip(places, by_key.values(), strict=True)]
 
     def unpacked(rows: list[tuple[Any, ...]]) -> dict[Key, Yardstick]:
-        return {
+        by_key: dict[Key, Yardstick] = {
             (kind, at if isinstance(at, str) else Border(*at)): Yardstick(float(distance), float(along))
             for kind, at, distance, along in rows
         }
+        if by_key.keys() != reference.keys:  # a result without a yardstick is not judged
+            msg = "it has the yardsticks of other results"
+            raise ValueError(msg)
+        return by_key
 
     depends_on = [model_facts(work, model), *batch, settings(work)]
     return store.once("yardsticks", depends_on, lambda: yardsticks(work, model, reference, batch), packed, unpacked)
