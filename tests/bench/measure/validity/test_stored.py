@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from msgspec.structs import replace
 from torch import nn
 
 from bench.core.variants import Variant
@@ -194,21 +195,25 @@ def test_what_is_too_large_or_can_t_be_written_is_not_kept(tmp_path: Path, monke
 
 
 def test_weights_that_layers_share_and_buffers_without_a_state_are_stored() -> None:
-    first, second = (nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3)) for _ in range(2))
-    for model in (first, second):
-        model[1].weight = model[0].weight
-        model.register_buffer("hidden", torch.rand(2), persistent=False)
+    first, second = sharing(), sharing()
     stored.fill(second, stored.tensors_of(first))
 
     assert torch.equal(second.get_buffer("hidden"), first.get_buffer("hidden"))
-    assert torch.equal(second[1].weight, first[0].weight)
+    assert torch.equal(second.get_parameter("1.weight"), first.get_parameter("0.weight"))
     with pytest.raises(ValueError, match="there is no hidden"):
         stored.fill(second, dict(first.named_parameters()))
 
 
-def test_a_trial_stores_in_the_folder_that_its_request_names(tmp_path: Path) -> None:
-    from msgspec.structs import replace
+def sharing() -> nn.Module:
+    """A model of two layers with one weight, and with a buffer that its state leaves out."""
+    layers = [nn.Linear(3, 3), nn.Linear(3, 3)]
+    layers[1].weight = layers[0].weight
+    model = nn.Sequential(*layers)
+    model.register_buffer("hidden", torch.rand(2), persistent=False)
+    return model
 
+
+def test_a_trial_stores_in_the_folder_that_its_request_names(tmp_path: Path) -> None:
     asked = request("steps+numerics", model="tests_models:normalised", batch_size=8)
     replies = [trial.answer(replace(asked, references=str(tmp_path / "references"))) for _ in range(2)]
     rows = [[s for s in reply.samples if s.scope == "numerics" or "error" in s.metric] for reply in replies]
