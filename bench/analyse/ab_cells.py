@@ -1,4 +1,4 @@
-"""The cells of `bench ab`: the step, phases and layers of each variant in both trees, by round and arm."""
+"""The cells of `bench ab`: step, phases and layers of each variant in both trees, by round and arm."""
 
 import math
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ Key = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A cell of a variant in both trees: a row of changes.csv. Ratio is the base's seconds over the head's."""
+    """A cell of a variant in both trees: a row of changes.csv. `ratio` is the base's seconds over the head's."""
 
     variant_id: str
     scope: str = "step"
@@ -36,17 +36,17 @@ class Change:
     flag: str = ""
     """FASTER or SLOWER by the first rounds."""
     confirmed: bool | None = None
-    """Whether fresh rounds alone said the same; None if nothing was flagged, or they are not all there."""
+    """Whether the fresh rounds said the same; None if nothing was flagged, or some of these rounds are missing."""
     p: float = math.nan
-    """Of the fresh rounds: one-sided, compared with delta, adjusted by Holm."""
+    """The fresh rounds' p that the change is beyond delta: one-sided, adjusted by Holm."""
     worth: float = math.nan
-    """What the ratio makes of the base's seconds, less those, over the base's step; within rounds, as the ratio is."""
+    """What the head adds to the base's seconds by the ratio, over the base's step; within rounds, as the ratio is."""
     n: int = 0
     reason: str = ""
 
     @property
     def key(self) -> Key:
-        """What names the cell."""
+        """The values of KEYS."""
         return (self.variant_id, self.scope, self.layer, self.phase)
 
     @property
@@ -63,7 +63,7 @@ class Stage:
     cells: dict[Key, pd.DataFrame]
     """Seconds: a row a round, a column an arm."""
     controls: list[Control]
-    """The base's step compared with itself, by variant."""
+    """The base's step of each variant, compared with itself."""
 
     @property
     def noisy(self) -> set[str]:
@@ -108,7 +108,7 @@ def median_s(arms: pd.DataFrame, names: list[str]) -> float:
 
 
 def whole_rounds(cells: dict[Key, pd.DataFrame], key: Key) -> pd.DataFrame:
-    """The fresh rounds of a cell, those with a dead trial left out; none if it lacks one that its step has."""
+    """The rounds in which every arm of a cell has a time above 0; none if the cell lacks a round that its step has."""
     step = complete(cells.get((key[0], "step", "", "")))
     arms = complete(cells.get(key))
     return arms if len(arms) == len(step) and (arms > 0).to_numpy().all() else arms.iloc[:0]

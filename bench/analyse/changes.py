@@ -1,4 +1,4 @@
-"""What changed between two code trees: the cells of `bench ab`, flagged by the rounds, confirmed by fresh ones."""
+"""What changed between two code trees: the first rounds of `bench ab` flag cells, and fresh rounds confirm them."""
 
 import math
 from dataclasses import replace
@@ -30,15 +30,15 @@ from bench.core.header import Flagged
 from bench.plan.schedule import CONFIRM_ROUNDS, DEAD, repeats, tally
 
 LEAST_WORTH = 0.005
-"""A change worth less of the step is not named."""
+"""The least share of the step that a change must be worth to get a word."""
 REGRESSED, UNSETTLED, INCOMPARABLE, DIES = 1, 3, 4, 5
 """Exit codes."""
 
 
 def gate(data: RunData) -> list[Change]:
-    """Every cell as the first rounds see it: step, phases, layers of each variant in turn.
+    """Every cell by the first rounds: step, phases and layers of each variant in turn.
 
-    FASTER and SLOWER stand in `flag` alone: only fresh rounds make verdicts of them.
+    FASTER and SLOWER stand only in `flag`, since only fresh rounds make verdicts of them.
     """
     stage = stage_of(data, "measure")
     all_cells = []
@@ -52,13 +52,13 @@ def gate(data: RunData) -> list[Change]:
 
 
 def flagged(data: RunData) -> list[Flagged]:
-    """The cells that fresh rounds must decide about, with the word that the first ones gave them."""
+    """The cells that fresh rounds must decide, with the word that the first rounds gave them."""
     rows = [dict(zip(KEYS, c.key, strict=True)) | {"flag": c.flag} for c in gate(data) if c.flag]
     return msgspec.convert(rows, list[Flagged])
 
 
 def changes(data: RunData) -> list[Change]:
-    """Every cell with its verdict: FASTER and SLOWER only if fresh rounds alone confirm it."""
+    """Every cell with its verdict; FASTER or SLOWER only if the fresh rounds confirm it by themselves."""
     fresh = stage_of(data, "confirm")
     cells = data.run.state.flagged or ()
     declared: dict[Key, str] = {(c.variant_id, c.scope, c.layer, c.phase): c.flag for c in cells}
@@ -74,7 +74,7 @@ def changes(data: RunData) -> list[Change]:
     return [_doubted(c, NOISY, "") if data.variants[c.variant_id].device in fresh.noisy else c for c in all_cells]
 
 
-def exit_code(found: list[Change], died: list[Deaths], *, strict: bool) -> int:
+def exit_code(cells: list[Change], deaths: list[Deaths], *, strict: bool) -> int:
     """The exit code for CI.
 
     | code | if |
@@ -85,21 +85,21 @@ def exit_code(found: list[Change], died: list[Deaths], *, strict: bool) -> int:
     | 3 | else, with strict: a step is UNDECIDED or noisy, or a flagged cell lacks its fresh rounds |
     | 0 | else |
     """
-    if any(c.verdict == SLOWER for c in found):
+    if any(c.verdict == SLOWER for c in cells):
         return REGRESSED
-    if any(deaths.more_in_head for deaths in died):
+    if any(of_variant.more_in_head for of_variant in deaths):
         return DIES
-    steps = [c for c in found if c.scope == "step"]
+    steps = [c for c in cells if c.scope == "step"]
     if not steps or any(c.verdict == INVALID for c in steps):
         return INCOMPARABLE
     unsettled = [c for c in steps if c.verdict in (UNDECIDED, NOISY)] + [
-        c for c in found if c.flag and c.confirmed is None
+        c for c in cells if c.flag and c.confirmed is None
     ]
     return UNSETTLED if strict and unsettled else 0
 
 
-def frame(found: list[Change]) -> pd.DataFrame:
-    """changes.csv."""
+def frame(cells: list[Change]) -> pd.DataFrame:
+    """changes.csv: a row a cell."""
     rows = [
         {
             **dict(zip(KEYS, c.key, strict=True)),
@@ -113,7 +113,7 @@ def frame(found: list[Change]) -> pd.DataFrame:
             "n": c.n,
             "reason": c.reason,
         }
-        for c in found
+        for c in cells
     ]
     return pd.DataFrame(rows)
 
@@ -141,7 +141,10 @@ def _of_variant(data: RunData, variant_id: str, stage: Stage) -> list[Change]:
 
 
 def _unfit(data: RunData, variant_id: str) -> str:
-    """Why nothing of a variant can be compared: a trial that is no measurement of it, or a base that never ran."""
+    """Why nothing of a variant can be compared; empty if it can.
+
+    A trial was no measurement of it, it has no trials, or its base never ran.
+    """
     trials = outcomes.step_trials(data, variant_id)
     for trial in trials[~trials.status.isin(("ok", *DEAD))].itertuples():
         return f"{trial.tree}: {trial.status}: {trial.reason}"
@@ -154,7 +157,7 @@ def _unfit(data: RunData, variant_id: str) -> str:
 
 
 def _spoilt(data: RunData, variant_id: str) -> str:
-    """Why the rounds of a variant are not believed though some are whole: more were spoilt than may be repeated."""
+    """Why the whole rounds of a variant don't count: more rounds were spoilt than may be repeated; empty otherwise."""
     trials = data.trials[(data.trials.variant_id == variant_id) & (data.trials.stage == "measure")]
     rows = zip(trials["round"], trials["variant_id"], trials["arm"], trials["status"], strict=True)
     whole, spoilt = tally([(variant_id, name) for name in data.arms_of(variant_id)], rows)
@@ -162,7 +165,7 @@ def _spoilt(data: RunData, variant_id: str) -> str:
 
 
 def _doubted(change: Change, word: str, reason: str) -> Change:
-    """The cell with a word that takes away any other, unless it had none or is INVALID."""
+    """The cell with this word in place of its own, unless it has none or is INVALID."""
     if change.verdict in ("", INVALID):
         return change
     confirmed = None if change.confirmed is None else False
@@ -181,7 +184,7 @@ def _nothing_measured(data: RunData, variant_id: str) -> str:
 
 
 def _judged(key: Key, arms: pd.DataFrame, step_s: float, rounds: int, delta: float) -> Change:
-    """A cell with its seconds and its ratio, and with its word or flag by the first rounds."""
+    """A cell with its seconds, its ratio, and the word or flag that the first rounds give it."""
     arms = arms.reindex(columns=[*CONTROLS, HEAD])
     variant_id, scope, layer, phase = key
     change = Change(variant_id=variant_id, scope=scope, layer=layer, phase=phase)
@@ -202,14 +205,14 @@ def _judged(key: Key, arms: pd.DataFrame, step_s: float, rounds: int, delta: flo
 
 
 def _p_of(data: RunData, key: Key, flag: str, arms: pd.DataFrame) -> float:
-    """The p of a flagged cell's fresh rounds: that it changed by more than delta, the way it was flagged."""
+    """The p of a flagged cell's fresh rounds, one-sided: whether it changed by more than delta, as its flag says."""
     sign = 1.0 if flag == SLOWER else -1.0
     logs = sign * np.log(arms)
     return p_above(logs[HEAD], logs[CONTROLS], math.log1p(delta_of(data.variants[key[0]].device)))
 
 
 def _decided(change: Change, fresh: Stage, p: float | None) -> Change:
-    """A flagged cell as its fresh rounds alone decide it; `p` is None if they are not all there."""
+    """A flagged cell with the decision of its fresh rounds alone; `p` is None if some of these are missing."""
     if p is None:
         n = len(complete(fresh.cells.get(change.key)))
         return replace(change, reason=f"looks {change.flag}; {n} of {CONFIRM_ROUNDS} fresh rounds measured it")

@@ -1,6 +1,6 @@
 """Stored runs side by side: their variants matched, and tables of what each costs in every run.
 
-Nothing here is a verdict: machine, date and software of two runs are confounded with what one wants to know.
+Nothing here is a verdict: two runs also differ in machine, date and software.
 """
 
 import math
@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from bench.analyse import ratios, tables
-from bench.analyse.labels import ALWAYS_TOLD, name_of
+from bench.analyse.labels import SHARED_AXES, name_of
 from bench.analyse.load import RunData, variant_axes
 from bench.analyse.stats import LEAST_ROUNDS, LEVEL, NOTHING, Interval
 from bench.core.facts import Environment
@@ -23,7 +23,7 @@ from bench.core.records import RecordError
 
 CANARIES = ("convolution", "matmul", "copy")
 CANARIES_ON_DEVICE = 4
-"""The schema from which on a GPU's canaries are timed by its own work."""
+"""The first schema in which a GPU's canaries are timed on the device."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """A variant as each run has it: its id there, or None. The device's name may differ between them."""
+    """A variant with its id in each run, or None. The name of its device may differ between the runs."""
 
     name: str
     ids: tuple[str | None, ...]
@@ -59,7 +59,7 @@ class Match:
 
 
 def sides(runs: Sequence[RunData]) -> list[Side]:
-    """The runs with their tables, under names of their own; RecordError for an `ab`, which has no place here."""
+    """The runs with their tables, each under its own name. Raises RecordError for any run but those of `bench run`."""
     all_sides: list[Side] = []
     for data in runs:
         if data.run.kind != "run":
@@ -73,35 +73,35 @@ def sides(runs: Sequence[RunData]) -> list[Side]:
 
 
 def matches(runs: Sequence[Side]) -> list[Match]:
-    """Every variant that was measured anywhere, with its id in each run, those of the first run in front.
+    """Every variant that some run measured, with its id in each run; those of the first run come first.
 
-    Two variants match if all axes but the device are equal: best on a device of the same name, else of the same
-    kind, else on any, and each variant once.
+    Two variants match if all axes but the device are equal. A device of the same name goes before one of the same
+    kind, and that before any other. Each variant matches once.
     """
     left = [[str(v) for v in run.steps.dropna(subset="step_s").variant_id] for run in runs]
-    more_axes = _told(runs)
+    shared_axes = _differing_axes(runs)
     all_matches = []
     for index, run in enumerate(runs):
         ours = {variant_id: _axes(run, variant_id) for variant_id in left[index]}
         partners = [_partners(ours, o, theirs) for o, theirs in zip(runs[index + 1 :], left[index + 1 :], strict=True)]
         for variant_id, axes in ours.items():
             ids = (*[None] * index, variant_id, *(pairs.get(variant_id) for pairs in partners))
-            all_matches.append(Match(name=name_of(axes, more_axes), ids=ids))
+            all_matches.append(Match(name=name_of(axes, shared_axes), ids=ids))
         for theirs, pairs in zip(left[index + 1 :], partners, strict=True):
             theirs[:] = [variant_id for variant_id in theirs if variant_id not in pairs.values()]
     return all_matches
 
 
-def _told(runs: Sequence[Side]) -> list[str]:
-    """Which of the axes that a name leaves out it must have, so that no two names are the same."""
+def _differing_axes(runs: Sequence[Side]) -> list[str]:
+    """The shared axes that names must have so that no two names are the same."""
     ran = [[variant_axes(run.data, variant_id) for variant_id in run.data.runnable] for run in runs]
     together = [axes for of_run in ran for axes in of_run]
-    names = [name for name in ALWAYS_TOLD if name != "device" and len({axes[name] for axes in together}) > 1]
+    names = [name for name in SHARED_AXES if name != "device" and len({axes[name] for axes in together}) > 1]
     return names + ["device"] * any(len({axes["device"] for axes in of_run}) > 1 for of_run in ran)
 
 
 def _partners(own_axes: dict[str, dict[str, str]], run: Side, candidates: Sequence[str]) -> dict[str, str]:
-    """Which candidate each variant is matched with: those on the nearest devices first, each once."""
+    """The candidate that each variant is matched with: the nearest devices first, each candidate once."""
     theirs = {variant_id: _axes(run, variant_id) for variant_id in candidates}
     pairs: dict[str, str] = {}
     for nearest in (0, 1, 2):
@@ -113,12 +113,12 @@ def _partners(own_axes: dict[str, dict[str, str]], run: Side, candidates: Sequen
 
 
 def _axes(run: Side, variant_id: str) -> dict[str, str]:
-    """The axes of a variant, with the size of its batch if that was the largest that fits."""
+    """The axes of a variant, with its batch size as a number even if it is the largest that fits."""
     return variant_axes(run.data, variant_id) | {"batch_size": f"{ratios.batch_of(run.data, variant_id):.0f}"}
 
 
 def _distance(axes: dict[str, str], others: dict[str, str]) -> int | None:
-    """0 on a device of the same name, 1 of the same kind, 2 of another; None if another axis differs."""
+    """How far two variants' devices are apart: 0 same name, 1 same kind, 2 another; None if another axis differs."""
     if axes | {"device": ""} != others | {"device": ""}:
         return None
     if axes["device"] == others["device"]:
@@ -127,14 +127,14 @@ def _distance(axes: dict[str, str], others: dict[str, str]) -> int | None:
 
 
 def log_rounds(side: Side, variant_id: str) -> np.ndarray:
-    """The log of seconds an image of each complete round; a baseline's two arms count as their mean."""
+    """Logs of seconds an image, one a complete round, shape (n,); the two arms of a baseline count as their mean."""
     return np.asarray(ratios.log_steps(side.data, variant_id).mean(axis=1), dtype=np.float64)
 
 
 def unpaired_ratio(first: np.ndarray, other: np.ndarray) -> Interval:
-    """The first's seconds over the other's, from logs of rounds that have nothing in common: Welch's interval.
+    """The first's seconds over the other's with Welch's interval, from logs of rounds that are not paired.
 
-    Of geometric means, so it need not be the quotient of medians. No bounds under 6 rounds on either side.
+    A ratio of geometric means: it need not be the quotient of medians. No bounds if a side has under 6 rounds.
     """
     if not (len(first) and len(other)):
         return NOTHING
@@ -155,14 +155,14 @@ def canaries(side: Side, device: str) -> dict[str, float]:
 
 
 def drift(ours: dict[str, float], theirs: dict[str, float]) -> float:
-    """How much faster the canaries ran there than here: the geometric mean of the three ratios; NaN without them."""
+    """How many times as fast their canaries ran as ours: the geometric mean of three ratios; NaN without canaries."""
     return float(np.exp(np.mean([np.log(ours[name] / theirs[name]) for name in CANARIES])))
 
 
 def drift_of(first: Side, other: Side, devices: tuple[str, str]) -> float:
-    """The drift between a device of each run; NaN between different models of device, or unknown ones.
+    """The drift between a device of each run; NaN if their models of device differ or are unknown.
 
-    Also between a GPU's canaries that were timed on the device and others, that were timed on the host.
+    Also NaN if one run timed its GPU's canaries on the device and the other on the host.
     """
     if not first.model_of(devices[0]) or first.model_of(devices[0]) != other.model_of(devices[1]):
         return math.nan
@@ -172,14 +172,14 @@ def drift_of(first: Side, other: Side, devices: tuple[str, str]) -> float:
     return drift(canaries(first, devices[0]), canaries(other, devices[1]))
 
 
-def steps(runs: Sequence[Side], found: Sequence[Match]) -> pd.DataFrame:
-    """A row a variant and run: seconds by step and phase, the first run's seconds over this one's, and canaries' share.
+def steps(runs: Sequence[Side], variants: Sequence[Match]) -> pd.DataFrame:
+    """A row a variant and run: seconds by step and phase, and the first run's seconds over this one's.
 
-    `ratio_less_drift` is the ratio over the canaries' own; empty between different models of device.
+    `ratio_less_drift` is that ratio over the canaries' own; empty between different models of device.
     """
     rows: list[dict[str, object]] = []
     drifts: dict[tuple[str, str, str], float] = {}
-    for match in found:
+    for match in variants:
         for run, variant_id in zip(runs, match.ids, strict=True):
             if variant_id is None:
                 continue
@@ -204,33 +204,33 @@ def bounds_of(row: "pd.Series[Any]", name: str) -> Interval:
     return Interval(estimate=row[name], lo=row[f"{name}_lo"], hi=row[f"{name}_hi"])
 
 
-def layers(runs: Sequence[Side], found: Sequence[Match]) -> pd.DataFrame:
+def layers(runs: Sequence[Side], variants: Sequence[Match]) -> pd.DataFrame:
     """A row a layer, variant and run: forward and backward seconds with bounds, and the first run's over this one's."""
     carried = [
         "type",
         "share_of_step",
         *(f"{phase}_s_{end}" for phase in ("forward", "backward") for end in ("lo", "hi")),
     ]
-    return _side_by_side(runs, found, [run.layers for run in runs], ["forward_s", "backward_s"], carried)
+    return _side_by_side(runs, variants, [run.layers for run in runs], ["forward_s", "backward_s"], carried)
 
 
-def memory(runs: Sequence[Side], found: Sequence[Match]) -> pd.DataFrame:
+def memory(runs: Sequence[Side], variants: Sequence[Match]) -> pd.DataFrame:
     """A row a variant and run: bytes, and the first run's over this one's."""
     frames = [run.memory.assign(layer="") for run in runs]
     values = [metric.in_table for metric in in_table(MetricTable.MEMORY)]
-    return _side_by_side(runs, found, frames, values).drop(columns="layer")
+    return _side_by_side(runs, variants, frames, values).drop(columns="layer")
 
 
 def _side_by_side(
     runs: Sequence[Side],
-    all_matches: Sequence[Match],
+    variants: Sequence[Match],
     frames: Sequence[pd.DataFrame],
     values: list[str],
     carried: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """The rows of a table of each run, by layer, with a column of ratios to the first run for each of its values."""
+    """A row a variant, run and layer: `carried` and `values` of each run's frame, and the ratios to the first run."""
     parts = []
-    for match in all_matches:
+    for match in variants:
         tables_of = [
             frame[frame.variant_id == variant_id].set_index("layer")[["variant_id", *carried, *values]]
             for frame, variant_id in zip(frames, match.ids, strict=True)
@@ -244,7 +244,7 @@ def _side_by_side(
 
 
 def environments(runs: Sequence[Side]) -> pd.DataFrame:
-    """A row a fact: its value in each run, and `differs`."""
+    """A row a fact: its value in each run, and `differs`, whether any run's differs from the first's."""
     facts = [run.data.run.environment.facts() for run in runs]
     names = [name for name in Environment.__struct_fields__ if any(name in of_run for of_run in facts)]
     rows = []

@@ -10,12 +10,12 @@ from bench.plan.schedule import DEAD
 
 HEAD = "V"
 DEATHS_LEVEL = 0.01
-"""At most this share of the heads that die no more often than their base are said to."""
+"""At most this share of the heads that die no more often than their base is reported to die more often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deaths:
-    """How many trials of a variant died in the rounds, of how many, in each tree."""
+    """How many trials of a variant died in its rounds, in each tree, and of how many."""
 
     variant_id: str
     head: int
@@ -23,24 +23,24 @@ class Deaths:
     base: int
     base_of: int
     p: float
-    """One-sided: the chance of as many deaths in the head, had each fallen on any of its round's trials alike."""
+    """One-sided: the chance of as many deaths in the head or more, if all trials of a round were as likely to die."""
     reason: str
-    """How the head's last one died; the base's, if none of the head did."""
+    """How the head's last trial died; the base's last, if none of the head's did."""
 
     @property
     def more_in_head(self) -> bool:
-        """Whether the head dies more often, which is a finding of its own."""
+        """Whether the head dies more often than the base, beyond chance."""
         return self.p <= DEATHS_LEVEL
 
 
 def deaths(data: RunData) -> list[Deaths]:
-    """The variants of which a trial died in a round that has all its arms, in either stage."""
+    """The deaths of each variant that lost a trial in a round with all its arms, in either stage."""
     counts = (of_variant(data, variant_id) for variant_id in data.variants)
     return [count for count in counts if count is not None]
 
 
 def of_variant(data: RunData, variant_id: str) -> Deaths | None:
-    """The deaths of one variant; None without any."""
+    """The deaths of one variant; None if no trial died."""
     trials = data.trials[(data.trials.variant_id == variant_id) & data.trials.stage.isin(("measure", "confirm"))]
     whole = trials[trials.groupby("round")["arm"].transform("nunique") == len(data.arms_of(variant_id))]
     dead = whole[whole.status.isin(DEAD)]
@@ -58,10 +58,10 @@ def of_variant(data: RunData, variant_id: str) -> Deaths | None:
 
 
 def p_of(dead: pd.DataFrame) -> float:
-    """The chance of as many deaths in the head or more, had each round's fallen on its three trials alike.
+    """The chance of as many deaths in the head or more, if a round's three trials were equally likely to die.
 
-    Exact: conditional on the deaths of each round, so that a bad minute counts for all, and so that taking rounds
-    again until enough are whole does not alter it.
+    Exact, and conditional on the number of deaths in each round. So a bad minute counts for all trials alike, and
+    repeating rounds until enough are whole does not change it.
     """
     chances = [count / 3 for count in dead.groupby("round").size()]
     distribution = np.ones(1)

@@ -7,16 +7,19 @@ from bench.core.text import marked
 from bench.core.variants import AXES, from_row
 
 DEFAULT_WORDS = {name: axis.default for name, axis in AXES.items()}
-ALWAYS_TOLD = tuple(name for name, axis in AXES.items() if axis.in_baseline)
-"""Axes whose values a baseline shares: a label names one only if a run has several, and no usual batch size."""
+SHARED_AXES = tuple(name for name, axis in AXES.items() if axis.in_baseline)
+"""Axes whose values a variant shares with its baseline. A label names one only if a run has several of its values."""
 MOST_LETTERS = 120
-"""Of a label in a sentence, which names every axis."""
+"""Letters of a label in a sentence."""
 
 
 def label(data: RunData, variant_id: str, but: str = "") -> str:
-    """`baseline`, `notebook's loop`, or what was changed: `nhwc + inductor + kept`; without the axis `but`."""
+    """`baseline`, `notebook's loop`, or what was changed: `nhwc + inductor + kept`; without the axis `but`.
+
+    Names a batch size only if it is not the run's usual one.
+    """
     axes = variant_axes(data, variant_id)
-    names = [name for name in ALWAYS_TOLD if name != but and _several(data, name)]
+    names = [name for name in SHARED_AXES if name != but and _several(data, name)]
     if "batch_size" in names and axes["batch_size"] == _usual_batch(data, axes["device"]):
         names.remove("batch_size")
     return name_of(axes | ({but: DEFAULT_WORDS[but]} if but else {}), names)
@@ -27,8 +30,8 @@ def named(data: RunData, variant_id: str, but: str = "") -> str:
     return marked(label(data, variant_id, but), MOST_LETTERS)
 
 
-def name_of(axes: dict[str, str], told: Sequence[str]) -> str:
-    """The short name of a variant, with those of its other axes that `told` lists."""
+def name_of(axes: dict[str, str], shared_axes: Sequence[str]) -> str:
+    """The short name of a variant, with its values of these `shared_axes` in brackets."""
     variant = from_row(axes)
     if variant.is_baseline:
         name = "baseline"
@@ -36,21 +39,21 @@ def name_of(axes: dict[str, str], told: Sequence[str]) -> str:
         name = "notebook's loop"
     else:
         name = " + ".join(_changes(axes))
-    more = [AXES[axis].value(axes[axis]).label for axis in told]
+    more = [AXES[axis].value(axes[axis]).label for axis in shared_axes]
     return f"{name} ({', '.join(more)})" if more else name
 
 
 def _changes(axes: dict[str, str]) -> list[str]:
-    """The labels of what is not at its default, but for the axes that a baseline shares."""
+    """The labels of the values that are not the default, without the axes that a baseline shares."""
     return [
         AXES[name].value(value).label
         for name, value in axes.items()
-        if name not in ALWAYS_TOLD and value != DEFAULT_WORDS[name]
+        if name not in SHARED_AXES and value != DEFAULT_WORDS[name]
     ]
 
 
 def _usual_batch(data: RunData, device: str) -> str:
-    """The batch size of a device's first variant: a run's labels name only the others."""
+    """The batch size of a device's first variant."""
     return next(str(variant.batch_size) for variant in data.variants.values() if variant.device == device)
 
 

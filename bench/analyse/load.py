@@ -1,24 +1,23 @@
-"""The files of a run as data frames, checked, and its values: one a metric, arm and round."""
+"""The files of a run as checked data frames, and the run's values: one for each metric, arm and round."""
 
-import io
-import warnings as python_warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from bench.analyse.frames import read_frame
 from bench.analyse.stats import NOTHING, Interval, median_interval
 from bench.analyse.values import CELL, of_same_models, paths_of, trial_values, with_derived
 from bench.core.exchange.cause import Status
 from bench.core.exchange.earlier import migrated
 from bench.core.header import Header, check_known, read_run
-from bench.core.reading import check_variant, checked_rows, whole_records
-from bench.core.records import LAYERS, SAMPLES, TRIALS, VARIANTS, Column, RecordError, Table, decoder_words, found_words
-from bench.core.text import restored
+from bench.core.reading import check_variant
+from bench.core.records import LAYERS, SAMPLES, TRIALS, VARIANTS, RecordError, found_words
 from bench.core.traces import STAGE
 from bench.core.variants import Variant, as_row, from_row
 from bench.plan import schedule
+from bench.plan.race import STAGE as RACE
 
 Cell = tuple[str, str, str, str, str]
 """A variant's id and the columns of CELL."""
@@ -33,24 +32,24 @@ class RunData:
     variants: dict[str, Variant]
     """By id, in the order of variants.csv."""
     excluded: dict[str, str]
-    """By id why a variant could not run; only those that could not."""
+    """Why a variant could not run, by its id; only of those that could not."""
     trials: pd.DataFrame
     layers: pd.DataFrame
     values: pd.DataFrame
-    """One row a trial and cell: trial_id, variant_id, arm, round, stage, the columns of CELL, and
-    value, the median of the trial's samples (if steps differ, their mean). Only of trials that were ok."""
+    """One row a trial and cell, only of trials that were ok: trial_id, variant_id, arm, round, stage, the columns of
+    CELL, and value, the median of the trial's samples (their mean if steps differ)."""
     paths: dict[str, int]
-    """By variant id how many paths its steps took through the model, the most of a trial; only if more than one."""
+    """How many paths the steps of a trial took through the model at most, by variant id; only if more than one."""
     steps: dict[str, pd.DataFrame]
-    """By variant id its plain steps in seconds: a row a complete round, a column an arm."""
+    """The plain steps of a variant in seconds, by its id: a row a complete round, a column an arm."""
     spreads: dict[Cell, Interval]
-    """The value of each cell over the complete rounds; from the pilot, without bounds, if it has none."""
+    """The value of each cell over the complete rounds; without any, the pilot's, which has no bounds."""
     rounds: list[int]
     """The complete rounds: those that count in intervals."""
     confirm_rounds: list[int]
-    """The complete rounds of `ab` that confirm what the others flagged."""
+    """The complete rounds of `ab` that check again what the others flagged."""
     traced: pd.DataFrame
-    """The samples of the last trial of each variant that took a trace, with variant_id: none counts elsewhere."""
+    """The samples of each variant's last trial that took a trace, with variant_id. No other frame counts them."""
     warnings: list[str]
 
     def spread(self, variant_id: str, metric: str, scope: str = "step", layer: str = "", phase: str = "") -> Interval:
@@ -73,12 +72,10 @@ class RunData:
 
 
 def load(folder: Path) -> RunData:
-    """Read a run; RecordError names the file, and the line if there is one, of any damage."""
+    """Read a run. Raises RecordError for any damage; it names the file, and the line if there is one."""
     run = read_run(folder)
-    warnings = [f"gone on with elsewhere: {change}" for change in run.state.changed]
-    declared, trials, samples, layers = (
-        read_frame(folder, table, warnings) for table in (VARIANTS, TRIALS, SAMPLES, LAYERS)
-    )
+    tables = [read_frame(folder, table) for table in (VARIANTS, TRIALS, SAMPLES, LAYERS)]
+    declared, trials, samples, layers = (frame for frame, _ in tables)
     trials = with_causes(trials)
     check_variants(folder, run, declared, trials, layers)
     variants = {row["variant_id"]: from_row(row) for row in declared.to_dict("records")}
@@ -86,7 +83,7 @@ def load(folder: Path) -> RunData:
     check_trials(folder, trials)
     check_samples(folder, samples)
     arms: list[tuple[str, str]] = [*run.state.arms]
-    # Variants of two trees have their own rounds: one in which a trial died is taken again for that variant alone.
+    # Variants of two trees have rounds of their own: a round in which a trial died is repeated for that variant alone.
     groups = [[arm for arm in arms if arm[0] == v] for v in dict(arms)] if run.trees else [arms]
     rounds = complete_rounds(trials, groups, "measure")
     flagged = {cell.variant_id for cell in run.state.flagged or ()}
@@ -94,7 +91,7 @@ def load(folder: Path) -> RunData:
     paths = paths_of(trials, samples)
     values = trial_values(trials, samples, of_same_models(variants, paths))
     values = values[values.stage != STAGE]
-    # What did not take effect in one trial may not have in another: such a variant has no numbers.
+    # A setting that did not take effect in one trial may have failed in others, so the variant has no numbers.
     invalid = trials[(trials.status == "invalid") & (trials.stage != STAGE)]
     values = values[~values.variant_id.isin(invalid.variant_id)]
     values = with_derived(values)
@@ -112,14 +109,17 @@ def load(folder: Path) -> RunData:
         rounds=rounds,
         confirm_rounds=complete_rounds(trials, to_confirm, "confirm"),
         traced=traced_samples(trials, samples),
-        warnings=warnings,
+        warnings=[*(f"continued elsewhere: {c}" for c in run.state.changed), *(w for _, torn in tables for w in torn)],
     )
 
 
 def check_variants(
     folder: Path, run: Header, variants: pd.DataFrame, trials: pd.DataFrame, layers: pd.DataFrame
 ) -> None:
-    """RecordError for a variant whose id is not that of its axes, or that is named and is not there, or there twice."""
+    """Check the variants that the files name.
+
+    Raises RecordError if an id does not fit its axes, is declared twice or not at all, or was excluded and measured.
+    """
     path = VARIANTS.path(folder)
     for line, row in enumerate(variants.to_dict("records"), start=2):
         check_variant(path, line, row)
@@ -132,17 +132,17 @@ def check_variants(
         raise RecordError(msg)
     known = set(variants.variant_id)
     check_known(run, folder, known)
-    for where, named in (
+    for table_path, named in (
         (TRIALS.path(folder), set(trials.variant_id)),
         (LAYERS.path(folder), set(layers.variant_id)),
     ):
         if unknown := sorted(named - known):
-            msg = f"{where}: found the variant {found_words(unknown[0])}, expected one of {VARIANTS.name}"
+            msg = f"{table_path}: found the variant {found_words(unknown[0])}, expected one of {VARIANTS.name}"
             raise RecordError(msg)
 
 
 def check_trials(folder: Path, trials: pd.DataFrame) -> None:
-    """RecordError if two trials have one id, or a round has two of one arm: neither may count."""
+    """Raises RecordError if two trials share an id, or a round has two trials of one arm: neither could count."""
     path = TRIALS.path(folder)
     if trials.trial_id.duplicated().any():
         msg = f"{path}: {trials.trial_id[trials.trial_id.duplicated()].iloc[0]} is there twice"
@@ -154,7 +154,7 @@ def check_trials(folder: Path, trials: pd.DataFrame) -> None:
 
 
 def check_samples(folder: Path, samples: pd.DataFrame) -> None:
-    """RecordError for seconds or bytes below 0, and for a step or a backlog that takes no time."""
+    """Raises RecordError for seconds or bytes below 0, and for a step that takes no time."""
     timed = (samples.metric == "wall") & (samples.scope == "step")
     wrong = samples[(samples["value"] < 0) & samples.unit.isin(("s", "B")) | (samples["value"] <= 0) & timed]
     for row in wrong.itertuples():
@@ -169,70 +169,8 @@ def complete_rounds(trials: pd.DataFrame, groups: list[list[tuple[str, str]]], s
     return sorted({int(number) for arms in groups for number in schedule.complete_rounds(arms, rows)})
 
 
-def read_frame(folder: Path, table: Table, warnings: list[str]) -> pd.DataFrame:
-    """A table as a frame of its columns' types; a torn last line becomes a warning."""
-    path = table.path(folder)
-    content, torn = whole_records(folder, table)
-    warnings += torn
-    table = table.of(content)
-    text_columns = [name for name, column in table.columns.items() if column.dtype == "str"]
-    if not content.startswith(table.header().encode()):
-        _explain(table, path, content)
-    # As text first: pandas makes numbers of categories that all look like some, and then one layer of 01 and 1.
-    dtypes = {name: column.dtype if column.is_number else "str" for name, column in table.columns.items()}
-    try:
-        with python_warnings.catch_warnings():
-            python_warnings.simplefilter("error", pd.errors.ParserWarning)  # a row that is too long
-            python_warnings.simplefilter("error", RuntimeWarning)  # an endless number among whole ones
-            frame = pd.read_csv(
-                io.BytesIO(content), dtype=dtypes, index_col=False, keep_default_na=False, na_values=[""], engine="c",
-            )  # fmt: skip
-    except (ValueError, OverflowError, RuntimeWarning, pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        _explain(table, path, content)
-        msg = f"{path}: damaged ({decoder_words(error)})"
-        raise RecordError(msg) from error
-    for name, column in table.columns.items():
-        if not column.is_number:
-            frame[name] = _restored(frame[name]).astype(column.dtype)
-    if not all(_is_sound(frame[name], column) for name, column in table.columns.items()):
-        _explain(table, path, content)
-    frame[text_columns] = frame[text_columns].fillna("")
-    return frame
-
-
-def _restored(texts: pd.Series) -> pd.Series:
-    """Text as it was before it was stored."""
-    known = {text: restored(text) for text in texts.dropna().unique() if "\\" in text}
-    return texts.astype(object).map(lambda text: known.get(text, text)) if known else texts
-
-
-def _is_sound(values: pd.Series, column: Column) -> bool:
-    """Whether all of a column are values that it may have; quick, since each text is looked at once."""
-    if column.required and values.isna().any():
-        return False
-    if column.is_number:
-        return bool((values.isna() | values.between(column.least, column.most)).all())
-    if not (column.among or column.pattern):
-        return True
-    return all(_decodes(column, text) for text in values.dropna().unique())
-
-
-def _decodes(column: Column, text: str) -> bool:
-    try:
-        column.decode(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _explain(table: Table, path: Path, content: bytes) -> None:
-    """Raise RecordError with the first line that is wrong, if reading line by line finds one."""
-    for _ in checked_rows(table, path, content):
-        pass
-
-
 def with_causes(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials with the column cause; those of an earlier schema have it from their reasons."""
+    """The trials with the column cause; in an earlier schema it follows from their reasons."""
     if "cause" in trials:
         return trials
     pairs = [migrated(Status(s), reason) for s, reason in zip(trials.status, trials.reason, strict=True)]
@@ -263,14 +201,14 @@ def plain_steps(values: pd.DataFrame, rounds: Iterable[int]) -> dict[str, pd.Dat
 
 
 def spreads(values: pd.DataFrame, rounds: Iterable[int]) -> dict[Cell, Interval]:
-    """The median over rounds of every cell, with its interval; a baseline's two arms count as their mean.
+    """The median over rounds of every cell, with its interval; the two arms of a baseline count as their mean.
 
-    The pilot stands in, without bounds, for what has no complete round.
+    A cell without a complete round has the pilot's value, without bounds.
     """
     counted = values[(values.stage == "measure") & values["round"].isin(list(rounds))]
     keys = ["variant_id", *CELL]
     intervals: dict[Cell, Interval] = {}
-    for frame in (values[values.stage == "pilot"], counted):
+    for frame in (values[values.stage == "pilot"], values[values.stage == RACE], counted):
         by_round = frame.groupby([*keys, "round"], sort=False)["value"].mean().reset_index()
         for key, of_cell in by_round.groupby(keys, sort=False)["value"]:
             intervals[key] = median_interval(of_cell.to_numpy())

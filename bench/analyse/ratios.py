@@ -1,4 +1,4 @@
-"""How many times as fast a variant is as another, within rounds; and whether identical code comes out the same."""
+"""How many times as fast one variant is as another, within rounds; and whether identical code comes out the same."""
 
 import math
 
@@ -12,21 +12,21 @@ from bench.core.variants import LARGEST
 
 
 def controls(data: RunData) -> list[Control]:
-    """A compared with A' of every variant that was measured twice: A' over A."""
+    """How many times as fast A' is as A, for every variant that was measured twice."""
     steps = ((variant_id, log_steps(data, variant_id)) for variant_id in data.variants)
     return [control(data, variant_id, logs) for variant_id, logs in steps if "A'" in logs]
 
 
 def control(data: RunData, variant_id: str, logs: pd.DataFrame) -> Control:
-    """A compared with A' of one variant, from the logs of its steps by round and arm."""
+    """How many times as fast A' is as A, from the logs of one variant's steps by round and arm."""
     ratio = as_ratio(shift_interval(logs["A'"], logs[["A"]]))
     return Control(variant_id=variant_id, device=data.variants[variant_id].device, ratio=ratio, rounds=len(logs))
 
 
 def ratio_to(data: RunData, variant_id: str, reference_id: str) -> tuple[Interval, int]:
-    """The reference's seconds per image over the variant's, from rounds that have both; and their number.
+    """The reference's seconds per image over the variant's, and the number of rounds that have both.
 
-    If one of the two is a baseline, its two arms are both compared with the other.
+    Only these rounds count. If one of the two is a baseline, both its arms are compared with the other.
     """
     logs, reference = log_steps(data, variant_id), log_steps(data, reference_id)
     rounds = logs.index.intersection(reference.index)
@@ -41,13 +41,13 @@ def ratio_to(data: RunData, variant_id: str, reference_id: str) -> tuple[Interva
 
 
 def log_steps(data: RunData, variant_id: str) -> pd.DataFrame:
-    """Logs of seconds per image by complete round, a column an arm; only rounds that have every arm."""
+    """Logs of seconds per image: a row a complete round that has every arm, a column an arm."""
     arms = data.steps.get(variant_id, pd.DataFrame()).dropna()
     return pd.DataFrame(np.log(arms / batch_of(data, variant_id)))
 
 
 def batch_of(data: RunData, variant_id: str) -> float:
-    """The images a step of a variant; NaN for `max` if the largest is not known."""
+    """The images in a step of a variant; NaN for `max` if the largest batch is not known."""
     size = data.variants[variant_id].batch_size
     return float(data.run.learned.largest.get(variant_id, math.nan) if size == LARGEST else size)
 

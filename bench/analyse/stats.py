@@ -1,4 +1,4 @@
-"""Intervals over trials. All values are one a round: never samples pooled across trials."""
+"""Intervals over trials. There is one value a round: samples of several trials are never pooled."""
 
 import math
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ from scipy import stats
 
 LEVEL = 0.95
 SHIFTS_AT_ONCE = 30
-"""Shifts that are tried in one go: fewer turns than halving."""
+"""Shifts that are tried in one go; halving would take more turns."""
 LEAST_ROUNDS = 6
-"""Below, no order statistics hold the median with 95 %: 1 - 2 / 2**5 is 93.75 %."""
+"""With fewer, no order statistics hold the median with 95 %: 1 - 2 / 2**5 is 93.75 %."""
 
 Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """An estimate and its interval of 95 %; NaN if the rounds can't carry it."""
+    """An estimate and its interval of 95 %; NaN if there are too few rounds."""
 
     estimate: float
     lo: float
@@ -41,7 +41,7 @@ def inverse(ratio: Interval) -> Interval:
 
 
 def as_ratio(shift: Interval) -> Interval:
-    """How many times faster, from by how much the log of the seconds lies higher."""
+    """How many times as fast, from the shift of the log of seconds: the reference's seconds over the variant's."""
     return Interval(
         estimate=float(np.exp(-shift.estimate)),
         lo=float(np.exp(-shift.hi)),
@@ -73,13 +73,12 @@ def median_interval(values: ArrayLike) -> Interval:
 def shift_interval(variant: ArrayLike, controls: ArrayLike) -> Interval:
     """By how much `variant` lies above `controls`, with its interval of 95 %.
 
-    `variant` has one value a round (n,), `controls` one or more (n, k), the same rounds in the same
-    order; values are logarithms, so the shift is the log of a ratio. Inverts Hodges and Lehmann's
-    aligned-rank test (1962): under a shift theta, round r's values less their median are
-    exchangeable, so the variant's rank among all is any of its round's with equal chance.
-    NaN bounds if even an endless shift would not be rejected, or the rounds are fewer than 6 (than 7
-    against one control: there the normal approximation rejects 6.25 % at 6).
-    Raises ValueError for shapes that don't fit or values that are not finite.
+    `variant` has one value a round (n,), `controls` one or more (n, k), the same rounds in the same order. Values
+    are logarithms, so the shift is the log of a ratio. Inverts Hodges and Lehmann's aligned-rank test (1962): under
+    a shift theta, round r's values less their median are exchangeable, so the variant's rank among all is any of its
+    round's with equal chance. Bounds are NaN if even an endless shift would not be rejected, or if there are fewer
+    than 6 rounds (7 with one control, since the normal approximation rejects 6.25 % at 6).
+    Raises ValueError if the shapes don't fit or a value is not finite.
     """
     v: Values = np.asarray(variant, dtype=np.float64)
     c: Values = np.asarray(controls, dtype=np.float64)
@@ -108,8 +107,8 @@ def shift_interval(variant: ArrayLike, controls: ArrayLike) -> Interval:
 def z_of_shift(variant: Values, controls: Values, shift: float | Values) -> Values:
     """How many standard deviations the variant's aligned rank sum lies above what `shift` explains.
 
-    Shapes (..., n) and (..., n, k), and of `shift` any that fits (..., n); one z for each of the leading axes, 0
-    if all values tie.
+    Shapes (..., n) and (..., n, k); `shift` must broadcast to (..., n). Returns one z for each of the leading axes,
+    0 if all values tie.
     """
     ranks = _aligned_ranks(variant, controls, shift)
     above = ranks[..., 0].sum(axis=-1) - ranks.mean(axis=-1).sum(axis=-1)
@@ -118,7 +117,7 @@ def z_of_shift(variant: Values, controls: Values, shift: float | Values) -> Valu
 
 
 def p_above(variant: ArrayLike, controls: ArrayLike, shift: float) -> float:
-    """The chance of an aligned rank sum as high as the variant's, or higher, if `shift` were all there is.
+    """The chance of an aligned rank sum as high as the variant's, or higher, if the true shift were `shift`.
 
     One-sided and exact, by convolution over rounds: under the null each round's ranks are the variant's with
     equal chance. Shapes (n,) and (n, k).
@@ -133,7 +132,7 @@ def p_above(variant: ArrayLike, controls: ArrayLike, shift: float) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p values (1979), in the order given: reject those at most the level that the family holds."""
+    """Holm's adjusted p values (1979), in the order given: reject those that are at most the family's level."""
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
     adjusted, least = [0.0] * len(p_values), 0.0
     for place, index in enumerate(order):
@@ -143,7 +142,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _aligned_ranks(variant: Values, controls: Values, shift: float | Values) -> Values:
-    """Mid-ranks among all rounds' values, each less its round's median; the variant's, less `shift`, come first."""
+    """Mid-ranks among the values of all rounds, each less its round's median, shape (..., n, 1 + k).
+
+    Column 0 is the variant's, less `shift`.
+    """
     shifted = (variant - shift)[..., None]
     rounds = np.concatenate((shifted, np.broadcast_to(controls, (*shifted.shape[:-1], controls.shape[-1]))), axis=-1)
     aligned = rounds - np.median(rounds, axis=-1, keepdims=True)
@@ -153,9 +155,9 @@ def _aligned_ranks(variant: Values, controls: Values, shift: float | Values) -> 
 
 
 def _cross(variant: Values, controls: Values, level: float, low: float, high: float) -> float:
-    """The shift at which z falls to `level`, to 1e-7, by narrowing the bracket to where it first does.
+    """The first shift between `low` and `high` at which z falls to `level`, to 1e-7, by narrowing the bracket.
 
-    The rank sum falls as the shift grows; its deviation, and so z, may waver a little if three arms tie.
+    The rank sum falls as the shift grows. Its deviation, and so z, may waver a little if three arms tie.
     """
     while high - low > 1e-7:
         shifts = np.linspace(low, high, SHIFTS_AT_ONCE + 2)

@@ -1,4 +1,4 @@
-"""The values of a trial: one a cell, from its samples; and what they give together, such as the closure."""
+"""The values of a trial: one for each cell, from its samples; and what follows from them, such as the closure."""
 
 from collections.abc import Iterable, Mapping
 
@@ -15,7 +15,7 @@ PLACE = ["trial_id", "variant_id", "arm", "round", "stage"]
 
 
 def paths_of(trials: pd.DataFrame, samples: pd.DataFrame) -> dict[str, int]:
-    """By variant id the most paths that the steps of a trial took through the model; only if more than one."""
+    """How many paths the steps of a trial took through the model at most, by variant id; only if more than one."""
     counts = samples[(samples.metric == "step_paths") & (samples["value"] > 1)]
     ok = trials.loc[trials.status == "ok", ["trial_id", "variant_id"]]
     most = (
@@ -27,23 +27,18 @@ def paths_of(trials: pd.DataFrame, samples: pd.DataFrame) -> dict[str, int]:
 
 
 def of_same_models(variants: Mapping[str, Variant], variant_ids: Iterable[str]) -> set[str]:
-    """All variants of the models of some: a mean is never compared with a median."""
+    """All variants of the models that some variants have: so no mean is compared with a median."""
     models = {variants[variant_id].model for variant_id in variant_ids}
     return {variant_id for variant_id, variant in variants.items() if variant.model in models}
 
 
 def trial_values(trials: pd.DataFrame, samples: pd.DataFrame, varied: set[str]) -> pd.DataFrame:
-    """The median of each trial's samples of a cell, with the trial's place in the run; of variants `varied` the mean.
+    """The median of each trial's samples of a cell, with the trial's place in the run; of `varied` variants the mean.
 
-    Medians of parts that a step has or has not don't add up to the step; means do.
-    Samples of trials without a row, or not ok, are left out.
+    Means of parts that only some steps have add up to the step; medians don't.
+    Samples of trials that have no row, or were not ok, are left out. Layers and phases must be "" if blank.
     """
-    ok = trials.loc[trials.status == "ok", ["trial_id", "variant_id", "arm", "round", "stage"]]
-    for name in ("layer", "phase"):
-        categories = samples[name].cat
-        if "" not in categories.categories:
-            samples[name] = categories.add_categories("")
-        samples[name] = samples[name].fillna("")
+    ok = trials.loc[trials.status == "ok", PLACE]
     of_varied = samples.trial_id.isin(ok.trial_id[ok.variant_id.isin(varied)])
     cells = ["trial_id", *CELL]
     frames = [samples[~of_varied].groupby(cells, observed=True, sort=False)["value"].median().reset_index()]
@@ -56,10 +51,10 @@ def trial_values(trials: pd.DataFrame, samples: pd.DataFrame, varied: set[str]) 
 
 
 def launch_gaps(values: pd.DataFrame) -> pd.DataFrame:
-    """How long the device waits for the host in a step, as values of the metric `launch_gaps`.
+    """How long the device waits for the host in a step, as values of the metric `launch_gaps`, at least 0.
 
-    What giving it the step takes the host (dispatch) beyond the step's own time on the device, at
-    least 0; only of trials whose steps were stamped after a backlog, whose parts hold no gaps.
+    The host's time for handing over the step (dispatch), less the step's own time on the device. Only of trials
+    whose steps were stamped after a backlog: their parts hold no gaps.
     """
     of_step = values[values.scope == "step"]
     backlog, dispatch, device = (
@@ -71,8 +66,8 @@ def launch_gaps(values: pd.DataFrame) -> pd.DataFrame:
 def closures(values: pd.DataFrame) -> pd.DataFrame:
     """The closure of each trial, as values of the metric `closure`.
 
-    Its parts, summed, over its plain step. The parts are the layers and `between` if layers
-    were measured, else forward and backward, and the other phases; and the launch gaps if known.
+    The sum of its parts over its plain step. The parts are the layers and `between` if layers were measured, else
+    forward and backward; the other phases; and the launch gaps if they are known.
     """
     walls = values[values.metric == "wall"]
     phases = walls[walls.scope == "phase"]
@@ -85,9 +80,9 @@ def closures(values: pd.DataFrame) -> pd.DataFrame:
 
 
 def overheads(values: pd.DataFrame) -> pd.DataFrame:
-    """The stamped step of each trial over its plain one, less one, as values of the metric `overhead`.
+    """The stamped step of each trial over its plain one, less 1, as values of the metric `overhead`.
 
-    If steps were stamped after a backlog, over the plain step's time without its launch gaps.
+    If steps were stamped after a backlog, the plain step counts without its launch gaps.
     """
     of_step = values[values.scope == "step"]
     stamped, plain, gaps = (
@@ -98,13 +93,13 @@ def overheads(values: pd.DataFrame) -> pd.DataFrame:
 
 
 def _values_of(name: str, by_place: pd.Series) -> pd.DataFrame:
-    """What was computed of each trial, as values of a registered metric; without those that are not known."""
+    """The known results of a computation, by trial, as values of a registered metric."""
     values = by_place.dropna().rename("value").reset_index()
     return values.assign(metric=name, scope=str(metric(name).scope), layer="", phase="")
 
 
 DERIVED = (launch_gaps, closures, overheads)
-"""What is computed from a trial's values, in an order in which each has what it needs."""
+"""What is computed from a trial's values, each after what it needs."""
 
 
 def with_derived(values: pd.DataFrame) -> pd.DataFrame:

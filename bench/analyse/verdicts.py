@@ -1,4 +1,4 @@
-"""What a ratio's interval lets one say, and what it does not."""
+"""The word for a ratio, by its interval, and how small a change it would have shown."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ UNDECIDED, NOISY, INVALID = "UNDECIDED", "UNDECIDED (noisy)", "INVALID"
 DELTA_CPU = 0.03
 DELTA_CUDA = 0.02
 FEW_ROUNDS = 9
-"""Below, the report warns: at 9, a change of 10 % is still seen in 85 % of runs under any noise that was simulated."""
+"""The report warns of fewer: at 9, 85 % of runs still show a change of 10 %, under any noise that was simulated."""
 NORMAL_95, NORMAL_80 = 1.960, 0.842
 """Quantiles of the normal distribution: 97.5 % (an interval's end) and 80 % (power)."""
 
@@ -44,10 +44,10 @@ def verdict(ratio: Interval, rounds: int, delta: float) -> str:
 
 
 def smallest_seen(ratio: Interval, delta: float) -> float:
-    """The relative change that four runs of five like this one would have shown.
+    """The relative change that four of five runs like this one would have shown: delta and 1.43 half-widths.
 
-    Delta and 1.43 half-widths of the interval: of a change of delta and one half-width, the interval's near end falls
-    on delta in the median run, so every other run would miss it; 0.84 standard errors more make it 80 %.
+    If the change is delta and one half-width, the interval's near end falls on delta in the median run, so every other
+    run would miss it. With 0.84 standard errors more, 80 % of runs show it.
     """
     half_width = (math.log(ratio.hi) - math.log(ratio.lo)) / 2
     return delta + half_width * (1 + NORMAL_80 / NORMAL_95)
@@ -55,14 +55,15 @@ def smallest_seen(ratio: Interval, delta: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """A compared with A' on one device, batch and model: identical code."""
+    """One variant compared with itself: A with A', which are identical code."""
 
     variant_id: str
     device: str
     ratio: Interval
+    """How many times as fast A' is as A: the seconds of A over those of A'."""
     rounds: int
 
     @property
     def noisy(self) -> bool:
-        """Whether identical code came out different, so that no verdict of this device can be trusted."""
+        """Whether identical code came out different: then no verdict of this device can be trusted."""
         return verdict(self.ratio, self.rounds, delta_of(self.device)) in (FASTER, SLOWER)

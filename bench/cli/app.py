@@ -9,6 +9,7 @@ from bench.cli import serve, verbs
 from bench.cli.calls import check, places, stored
 from bench.cli.ends import fail, no_verdict_from_a_crash, refused
 from bench.cli.options import (
+    REPORTS,
     AllowChanged,
     AxisValues,
     Budget,
@@ -16,6 +17,7 @@ from bench.cli.options import (
     Data,
     Device,
     Download,
+    Finalists,
     Lockstep,
     MemoryLimit,
     Model,
@@ -61,9 +63,10 @@ def run(
     data: Data = None,
     download: Download = False,
     memory_limit: MemoryLimit = None,
+    finalists: Finalists = None,
     lockstep: Lockstep = None,
     out: Out = RESULTS,
-    reports: Reports = Path("reports"),
+    reports: Reports = REPORTS,
     run_id: RunId = None,
     resume: Resume = None,
     allow_changed: AllowChanged = False,
@@ -73,8 +76,8 @@ def run(
     chosen = Choices(
         preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
         rounds=rounds, budget=budget, seed=seed, order_seed=order_seed, model=model, shape=input_, classes=classes,
-        data=data, download=download, memory_limit=memory_limit, lockstep=lockstep, out=out, run_id=run_id,
-        allow_changed=allow_changed,
+        data=data, download=download, memory_limit=memory_limit, finalists=finalists, lockstep=lockstep,
+        out=out, run_id=run_id, allow_changed=allow_changed,
     )  # fmt: skip
     places(None if resume else out, reports)
     verbs.run.run(chosen, resume, reports)
@@ -106,7 +109,7 @@ def ab(
     download: Download = False,
     lockstep: Lockstep = None,
     out: Out = RESULTS,
-    reports: Reports = Path("reports"),
+    reports: Reports = REPORTS,
     run_id: RunId = None,
     resume: Resume = None,
     allow_changed: AllowChanged = False,
@@ -133,7 +136,7 @@ def ab(
 @app.command("report")
 def report_(
     run: StoredRun = None,
-    out: Annotated[Path, typer.Option(help="Folder for reports.")] = Path("reports"),
+    out: Reports = REPORTS,
 ) -> None:
     """Rewrite a run's report from its files alone. For an ab, exit with its code again."""
     folder = stored(run)
@@ -145,7 +148,7 @@ def report_(
 @app.command()
 def compare(
     runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Folders of runs, or names in results/.")],
-    out: Annotated[Path, typer.Option(help="Folder for reports.")] = Path("reports"),
+    out: Reports = REPORTS,
 ) -> None:
     """Show stored runs side by side, the first as reference: ratios, no verdicts."""
     folders = [folder_of(RESULTS, run) for run in runs]
@@ -180,7 +183,7 @@ def profile(
     data: Data = None,
     download: Download = False,
     out: Out = RESULTS,
-    reports: Reports = Path("reports"),
+    reports: Reports = REPORTS,
     run_id: RunId = None,
 ) -> None:
     """Trace some steps of each variant, for TensorBoard and Perfetto, apart from any timed trial."""
@@ -197,7 +200,7 @@ def profile(
 def tensorboard(
     run: StoredRun = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help=f"The port on {HOST}.")] = DEFAULT_PORT,
-    reports: Reports = Path("reports"),
+    reports: Reports = REPORTS,
 ) -> None:
     """Serve a run in TensorBoard on this machine: scalars, variants, tables, figures and traces."""
     folder = stored(run)
@@ -219,7 +222,7 @@ def micro(
     model: Model = "nin",
     data: Data = None,
     download: Download = False,
-    reports: Reports = Path("reports"),
+    reports: Reports = REPORTS,
 ) -> None:
     """Measure each layer alone with pytest-benchmark, to compare with a run. pytest's own options are passed on."""
     chosen = Choices(model=model, data=data, download=download)

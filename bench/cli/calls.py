@@ -1,4 +1,4 @@
-"""What the verbs share before their work: a call is checked, its folders and its matrix are found."""
+"""What the verbs share before their work: they check a call, and get its folders and its matrix."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def check(context: typer.Context) -> None:
 
 
 def places(out: Path | None, reports: Path) -> None:
-    """Refuse a call whose new run or report could not be written, before anything is measured."""
+    """Refuse a call before anything is measured, if its run or its report could not be written."""
     with refused():
         if out is not None:
             home.check(out, "--out")
@@ -35,6 +35,6 @@ def entries_of(chosen: Choices) -> list[Entry]:
 
 
 def stored(run: str | None) -> Path:
-    """The folder of a run in results/, the newest where none is named."""
+    """The folder of a run in results/; of the newest if none is named."""
     with refused():
         return folder_of(RESULTS, run) if run else newest(RESULTS)

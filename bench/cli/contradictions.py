@@ -1,4 +1,4 @@
-"""Which options of a call can't stand together, and which need another: one table, read by the check and its test."""
+"""Which options of a call contradict each other, and which need another: one table for the check and its test."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,35 +11,39 @@ WITH_RESUME = frozenset(
     {"--budget", "--rounds", "--out", "--reports", "--data", "--download", "--model", "--axis", "--allow-changed",
      "--strict"}
 )  # fmt: skip
-"""What a run that is gone on with still takes; the other options stay as it was begun."""
+"""The options that --resume allows; the run keeps all others from its start."""
 WITH_RUN = frozenset({"--variant", "--steps", "--model", "--data", "--download", "--out", "--reports", "--port"})
-"""What a run that is added to, reported or served still takes."""
+"""The options that a stored run allows; it keeps all others from its start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """An option that can't go with some others, or can go with some alone; or needs one of some."""
+    """What one option forbids and needs."""
 
     option: str
     never: frozenset[str] = frozenset()
+    """Options that can't stand beside it."""
     only: frozenset[str] | None = None
+    """The only options that can stand beside it; None allows any."""
     needs: frozenset[str] = frozenset()
+    """Options of which the call must have one; empty needs none."""
     why: str
+    """The reason, in the words of the message."""
 
 
 RULES = (
     Rule(option="--variant", never=frozenset({"--preset", "--axis"}), why="an id names a whole variant"),
-    Rule(option="--resume", only=WITH_RESUME, why="a run is gone on with as it was begun"),
+    Rule(option="--resume", only=WITH_RESUME, why="a run keeps its options from its start"),
     Rule(option="--allow-changed", needs=frozenset({"--resume"}), why="a new run has nothing to differ from"),
     Rule(option="--classes", needs=frozenset({"--input"}), why="Fashion-MNIST has 10"),
-    Rule(option="--input", never=frozenset({"--data", "--download"}), why="random images take the data's place"),
-    Rule(option="--data", never=frozenset({"--download"}), why="a folder that is named is not downloaded to"),
-    Rule(option="RUN", only=WITH_RUN, why="a run that is there is added to as it was begun"),
+    Rule(option="--input", never=frozenset({"--data", "--download"}), why="random images replace the data"),
+    Rule(option="--data", never=frozenset({"--download"}), why="data is not downloaded to a named folder"),
+    Rule(option="RUN", only=WITH_RUN, why="a stored run keeps its options from its start"),
 )
 
 
 def refuse(context: typer.Context) -> None:
-    """UsageError where the options that a call gives contradict each other, with both names and the reason."""
+    """Check the options of a call. Raises UsageError if two contradict each other, or one lacks what it needs."""
     given = given_options(context)
     for rule in RULES:
         if rule.option not in given:
@@ -53,13 +57,13 @@ def refuse(context: typer.Context) -> None:
 
 
 def contradicting(rule: Rule, given: Sequence[str]) -> list[str]:
-    """Those of the given options that can't go with a rule's."""
+    """The given options that can't stand beside the option of a rule."""
     others = [name for name in given if name != rule.option]
     return [name for name in others if name in rule.never or (rule.only is not None and name not in rule.only)]
 
 
 def given_options(context: typer.Context) -> list[str]:
-    """The names of the options and arguments that the user of a call gave, in the order of the help."""
+    """The names of the options and arguments on the command line, in the order of the help."""
     return [
         name_of(parameter)
         for parameter in context.command.params
@@ -68,6 +72,6 @@ def given_options(context: typer.Context) -> list[str]:
 
 
 def name_of(parameter: object) -> str:
-    """An option as it is typed, an argument as the help shows it."""
+    """The name of an option as it is typed, of an argument as the help shows it."""
     options = [name for name in getattr(parameter, "opts", []) if name.startswith("--")]
     return options[0] if options else str(getattr(parameter, "name", "")).upper()

@@ -21,7 +21,7 @@ def fail(message: object, code: int = USAGE) -> NoReturn:
 
 @contextmanager
 def refused() -> Iterator[None]:
-    """Turn an option that can't be met into one line and exit code 2."""
+    """Turn a UsageError, an option that can't be met, into one line and exit code 2."""
     try:
         yield
     except UsageError as error:
@@ -30,7 +30,7 @@ def refused() -> Iterator[None]:
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Turn what is wrong with a file into one line and exit code 4."""
+    """Turn an error about a file into one line and exit code 4."""
     try:
         yield
     except RecordError as error:
@@ -41,7 +41,10 @@ def one_line() -> Iterator[None]:
 
 @contextmanager
 def no_verdict_from_a_crash() -> Iterator[None]:
-    """Turn an error of our own into exit code 4: Python's own, 1, would say that a regression was confirmed."""
+    """Turn an error of bench itself into exit code 4.
+
+    Python's own code for it is 1, which would mean a confirmed regression.
+    """
     try:
         yield
     except typer.Exit:
@@ -49,4 +52,4 @@ def no_verdict_from_a_crash() -> Iterator[None]:
     except Exception:  # noqa: BLE001 - whatever it is
         for line in traceback.format_exc().splitlines():
             typer.echo(visible(line), err=True)
-        fail("an error of bench itself, told above: nothing is said of the trees", NOTHING)
+        fail("the error above is an error of bench itself: it says nothing about the trees", NOTHING)

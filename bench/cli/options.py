@@ -7,6 +7,8 @@ import typer
 
 from bench.plan.presets import PRESETS
 
+REPORTS = Path("reports")
+
 Preset = Annotated[str, typer.Option(help=f"Which variants to measure: {' or '.join(PRESETS)}.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda (or cuda:N), or all.")]
 AxisValues = Annotated[
@@ -30,6 +32,14 @@ MemoryLimit = Annotated[
         metavar="SIZE",
         help="The memory that the largest batch must fit in: 512MiB, 4GiB.",
         show_default="the device's; on the CPU 80 % of the available memory",
+    ),
+]
+Finalists = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="How many variants the race leaves for the rounds, per device; 0: all of them, without a race.",
+        show_default="quick: 3, else 0",
     ),
 ]
 Lockstep = Annotated[
@@ -65,7 +75,7 @@ AllowChanged = Annotated[
     bool,
     typer.Option("--allow-changed", help="With --resume: continue even if machine, software or code have changed."),
 ]
-Download = Annotated[bool, typer.Option("--download", help="Let torchvision download the data if none is found.")]
+Download = Annotated[bool, typer.Option("--download", help="Let torchvision download the data if it is missing.")]
 StoredRun = Annotated[
     str | None, typer.Argument(help="A run's folder, or its name in results/.", show_default="the newest")
 ]

@@ -1,4 +1,4 @@
-"""TensorBoard over one run's folder: whether it can be served, how it is started, and what a person is told."""
+"""TensorBoard for the folder of one run: whether it can be served, how it starts, and what a person reads."""
 
 import os
 import signal
@@ -20,12 +20,12 @@ MOST_LETTERS = 120
 
 
 def check(port: int) -> None:
-    """UsageError where TensorBoard is not installed, or the port is taken."""
+    """Raises UsageError if TensorBoard is not installed, or the port can't be used."""
     if find_spec("tensorboard") is None:
         msg = "TensorBoard is not installed: pip install 'nin-bench[tensorboard]', or use nox -s tensorboard"
         raise UsageError(msg)
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does: what waits to close is free
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server: a port that waits to close is free
         try:
             probe.bind((HOST, port))
         except OSError as error:
@@ -40,26 +40,31 @@ def command(folder: Path, port: int) -> list[str]:
 
 
 def lines(run: Path, port: int, traced: Sequence[str]) -> list[str]:
-    """What a person needs to know to look at it."""
+    """What a person needs to know to look at a run."""
     address = f"http://{HOST}:{port}/"
-    found = [f"TensorBoard: {address} (Ctrl-C ends it)"]
-    found += ["Scalars, HParams, Text and Images work offline."]
+    first = [f"TensorBoard: {address} (Ctrl-C ends it)", "Scalars, HParams, Text and Images work offline."]
     if not traced:
-        return [*found, f"No variant was traced: python -m bench profile {shell_word(str(run))} adds traces."]
+        return [*first, f"No variant was traced: python -m bench profile {shell_word(str(run))} adds traces."]
+    return [
+        *first,
+        profiler_words(address),
+        f"Perfetto: open {run / FOLDER / 'VARIANT' / RAW} at ui.perfetto.dev; the file stays in the browser.",
+        f"Traced: {', '.join(shortened(v, MOST_LETTERS) for v in traced)}.",
+    ]
+
+
+def profiler_words(address: str) -> str:
+    """Where the tab PyTorch Profiler is, or how to get it."""
     if find_spec("torch_tb_profiler") is None:
-        found.append("For the tab PyTorch Profiler install torch-tb-profiler, which is in the extra tensorboard.")
-    else:
-        found.append(
-            f"{address}#pytorch_profiler: its charts and its trace view are loaded from the internet by the browser; "
-            "without it they stay empty."
-        )
-    where = run / FOLDER / "VARIANT" / RAW
-    found.append(f"Perfetto: open {where} at ui.perfetto.dev; the file stays in the browser.")
-    return [*found, f"Traced: {', '.join(shortened(v, MOST_LETTERS) for v in traced)}."]
+        return "For the tab PyTorch Profiler install torch-tb-profiler, which is in the extra tensorboard."
+    return (
+        f"{address}#pytorch_profiler: the browser loads its charts and its trace view from the internet; "
+        "without it they stay empty."
+    )
 
 
 def serve(folder: Path, port: int) -> int:
-    """Serve until it ends or Ctrl-C; its exit code."""
+    """Serve a folder until the server ends or Ctrl-C. Returns its exit code, 0 after Ctrl-C."""
     with Kept(command(folder, port), os.environ, foreground=True) as server:
         try:
             server.wait()

@@ -119,6 +119,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     pilot_counts: PilotCounts
     pilot_only: list[VariantId]
     memory_limit_bytes: MemoryLimits
+    finalists: PositiveCount | None = None
+    """How many candidates of a device and model the race leaves for the rounds; None if there is no race."""
     lockstep: list[Literal["cpu", "cuda"]] = []
     """The kinds of device on which the trials of a round take turns step by step; on others they run one by one."""
 
@@ -151,6 +153,8 @@ class State(Struct, frozen=True, kw_only=True):
     status: Status
     arms: list[tuple[VariantId, ArmName]] = []
     """The arms of every round."""
+    candidates: list[VariantId] | None = None
+    """Who is left of the race, the fastest first; None before its first round."""
     flagged: list[Flagged] | None = None
     finished_at: Instant | None = None
     ended_because: Ended | None = None
@@ -206,6 +210,7 @@ class Header(Struct, frozen=True, kw_only=True):
         """The ids of all variants that the record names."""
         learned, state = self.learned, self.state
         named = {variant_id for variant_id, _ in state.arms} | {cell.variant_id for cell in state.flagged or ()}
+        named.update(state.candidates or ())
         times = (learned.step_s, learned.trial_s)
         sizes = (learned.peak_bytes, learned.tried, learned.largest, learned.beyond_index)
         return named.union(self.plan.pilot_only, learned.counts, *times, *sizes)

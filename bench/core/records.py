@@ -28,7 +28,7 @@ READABLE = (3, 4, SCHEMA_VERSION)
 RUN_FILE = "run.json"
 
 STATUSES = tuple(Status)
-STAGES = ("pilot", "measure", "confirm", "profile")
+STAGES = ("pilot", "race", "measure", "confirm", "profile")
 SCOPES = ("step", "phase", "layer", "process")
 ArmName = Literal["A", "A'", "V", "T"]
 """The baseline, the baseline once more, a variant, and a variant that is traced."""

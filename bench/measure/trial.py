@@ -51,7 +51,7 @@ def run_in_order(subject: Subject, first: First, then: Iterable[Then]) -> Reply:
         result = result.plus(fault=result.fault or why)
     once_s = 0.0
     for probe in then:
-        if result.ok:
+        if result.fault is None:
             began = subject.clock.host_s()
             result = probe.measure(subject, result)
             once_s += subject.clock.host_s() - began if probe.once else 0.0

@@ -10,6 +10,7 @@ from typing import Literal, cast, get_args
 from bench.core.header import Kind, PresetName
 from bench.core.records import RUN_FILE
 from bench.core.variants import UsageError
+from bench.plan.race import FINALISTS
 from bench.plan.schedule import DEFAULT_ROUNDS, ROUNDS
 
 DATA_CLASSES = 10
@@ -37,6 +38,8 @@ class Choices:
     classes: int = DATA_CLASSES
     data: str | None = None
     memory_limit: str | None = None
+    finalists: int | None = None
+    """How many candidates the race leaves; None: as many as the preset says."""
     lockstep: bool | None = None
     """Whether the trials of a round take turns; if None, they do on the CPU alone."""
     download: bool = False
@@ -86,6 +89,15 @@ class Choices:
     def lockstep_kinds(self) -> list[Literal["cpu", "cuda"]]:
         """The kinds of device on which the trials of a round take turns."""
         return ["cpu"] if self.lockstep is None else ["cpu", "cuda"] if self.lockstep else []
+
+    @property
+    def wanted_finalists(self) -> int | None:
+        """How many candidates the race leaves for the rounds; None if there is no race.
+
+        Who names variants, or asks for the preset full, wants a verdict for each of them.
+        """
+        default = FINALISTS if self.preset == "quick" and not self.variants and self.kind == "run" else 0
+        return (default if self.finalists is None else self.finalists) or None
 
     @property
     def is_look(self) -> bool:

@@ -38,11 +38,11 @@ def one_by_one(kind: str) -> list[Change]:
 def cpu_changes(name: str, cores: int) -> tuple[list[Change], list[Change]]:
     """What a preset measures on a CPU in rounds, and what in the pilot alone."""
     best = NHWC | KEPT
+    half = best | BF16  # fast if the CPU has instructions for it
     if name == "look":
         return [{}, NOTEBOOK, best], []
     if name == "quick":
-        return [{}, NOTEBOOK, KEPT, NHWC, best, best | INDUCTOR], [BF16, HUGE, PIL, WORKERS]
-    half = best | BF16  # fast if the CPU has instructions for it
+        return [{}, NOTEBOOK, KEPT, NHWC, best, best | INDUCTOR, HUGE, BF16, half], [PIL, WORKERS]
     pairs = [best, NHWC | INDUCTOR, best | INDUCTOR, best | FUSED, NHWC | HUGE, NHWC | TCMALLOC, half, half | INDUCTOR]
     threads = [{"threads": count} for count in thread_counts(cores)]
     batches = [change | {"batch_size": size} for size in (8, 16, 64, 128) for change in ({}, best)]
@@ -57,7 +57,10 @@ def cuda_changes(name: str, cores: int) -> tuple[list[Change], list[Change]]:  #
     if name == "look":
         return [{}, NOTEBOOK, half], []
     if name == "quick":
-        return [{}, NOTEBOOK, NHWC, BF16, CUDNN_BENCHMARK, half, half | INDUCTOR, half | OVERHEAD], [PIL, WORKERS]
+        return [{}, NOTEBOOK, NHWC, BF16, CUDNN_BENCHMARK, half, NHWC | FP16, half | INDUCTOR, half | OVERHEAD], [
+            PIL,
+            WORKERS,
+        ]
     pairs = [half, NHWC | FP16, BF16 | INDUCTOR, half | INDUCTOR, half | OVERHEAD, half | AUTOTUNE]
     pairs += [half | FUSED, half | INDUCTOR | FUSED, half | WORKERS, half | STEPWISE, half | CUDNN_BENCHMARK]
     batches = [change | {"batch_size": size} for size in (32, 64, 256, 512, 1024) for change in ({}, half)]

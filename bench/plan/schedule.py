@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bench.core.exchange.cause import Status
 from bench.core.exchange.probe import Probe
 from bench.core.records import ArmName
-from bench.core.variants import LARGEST, Variant
+from bench.core.variants import LARGEST, Variant, as_row
 from bench.plan.matrix import Entry
 
 DEFAULT_ROUNDS = 12
@@ -39,6 +39,8 @@ VERY_SLOW_S, VERY_SLOW_TIMES = 8.0, 4.0
 """A variant is measured in the pilot alone if its step takes at least that long and that many times its baseline's."""
 SHORT_BUDGET_S = 600.0
 """With a shorter budget the pilot is light: whole epochs would take the time that rounds need."""
+DECIDING_ROUNDS = 6
+"""Fewer give no verdict (analyse/stats.py)."""
 UNSEEN_TRIAL_S = 15.0
 """How long a trial is expected to take before any was measured."""
 
@@ -83,29 +85,30 @@ def light(*, verdicts: bool, budget_s: float | None) -> bool:
     return not verdicts or (budget_s is not None and budget_s < SHORT_BUDGET_S)
 
 
-def pilot_probes(entry: Entry, *, light: bool = False) -> list[tuple[Probe, ...]]:
+def pilot_probes(entry: Entry, *, light: bool = False, raced: bool = False) -> list[tuple[Probe, ...]]:
     """The trials of a variant in round 0, each as the probes that it measures.
 
     First comes the search for the largest batch, if the variant asks for it. Then come the steps, and in the same
     process what is needed once: the operators that ran, the loader alone, and the numerics gate. Memory, if the
     variant has further rounds, and whole epochs have processes of their own. So has the sustained stretch of a
-    baseline on CUDA. A light pilot measures memory for baselines only, and no loader, epochs or stretch.
+    baseline on CUDA. A light pilot measures memory for baselines only, and no loader, epochs or stretch. If a race
+    follows, it takes the memory of its finalists.
     """
     variant = entry.variant
     once = [] if variant.compiled else [Probe.KERNELS]
     if not light and (variant.is_baseline or not variant.loads_on_device or variant.reads_each_step):
         once.append(Probe.LOADER)
     first = [Probe.FIT] if variant.batch_size == LARGEST else []
-    later = [] if entry.pilot_only or (light and not variant.is_baseline) else [Probe.MEMORY]
+    later = [] if entry.pilot_only or ((light or raced) and not variant.is_baseline) else [Probe.MEMORY]
     later += [] if light else [Probe.EPOCH]
     later += [Probe.SUSTAINED] if variant.on_cuda and variant.is_baseline and not (entry.pilot_only or light) else []
     steps = (*step_probes(variant), *once, Probe.NUMERICS)
     return [*((probe,) for probe in first), steps, *((probe,) for probe in later)]
 
 
-def pilot(entries: Iterable[Entry], *, light: bool = False) -> list[Planned]:
+def pilot(entries: Iterable[Entry], *, light: bool = False, raced: bool = False) -> list[Planned]:
     """Round 0: the trials of `pilot_probes` for each variant."""
-    trials = [(entry, probes) for entry in entries for probes in pilot_probes(entry, light=light)]
+    trials = [(entry, probes) for entry in entries for probes in pilot_probes(entry, light=light, raced=raced)]
     return [
         Planned(
             round=0,
@@ -123,14 +126,14 @@ def passes(variant: Variant) -> int:
     return 1 + variant.replays + WHOLE_EPOCHS
 
 
-def sustained(variant: Variant) -> Planned:
-    """The trial of a variant's sustained stretch, which is taken after the rounds."""
+def once(variant: Variant, probe: Probe) -> Planned:
+    """A trial of one probe that is taken once in a run, outside of its rounds."""
     return Planned(
         round=0,
         order=0,
         arm=Arm(name="A" if variant.is_baseline else "V", variant=variant),
         stage="pilot",
-        probes=(Probe.SUSTAINED,),
+        probes=(probe,),
     )
 
 
@@ -141,11 +144,23 @@ def times_steps(probes: Iterable[Probe]) -> bool:
 
 def very_slow(variants: Iterable[Variant], step_s: Mapping[str, float]) -> set[str]:
     """The ids of variants that are too slow, compared with their baseline, to be worth rounds."""
-    return {
-        v.id
-        for v in variants
-        if step_s.get(v.id, 0.0) >= max(VERY_SLOW_S, VERY_SLOW_TIMES * step_s.get(v.baseline.id, float("inf")))
-    }
+    return {v.id for v in variants if step_s.get(v.id, 0.0) >= hopeless_s(v, step_s)}
+
+
+def hopeless_s(variant: Variant, step_s: Mapping[str, float]) -> float:
+    """How long a step may take before its variant is given up; endless if its baseline's step is not known."""
+    return max(VERY_SLOW_S, VERY_SLOW_TIMES * step_s.get(variant.baseline.id, math.inf))
+
+
+def is_hopeless(variant: Variant, given_up: Iterable[Variant]) -> bool:
+    """Whether a variant has all that made another one of the same baseline hopeless: its values that are no default."""
+    own = changes(variant)
+    return any(changes(other) <= own for other in given_up if other.baseline == variant.baseline)
+
+
+def changes(variant: Variant) -> set[tuple[str, str]]:
+    """The axes and values in which a variant differs from its baseline."""
+    return set(as_row(variant).items()) - set(as_row(variant.baseline).items())
 
 
 def pilot_of_trees(entries: Iterable[Entry]) -> list[Planned]:

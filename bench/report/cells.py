@@ -1,4 +1,4 @@
-"""The cells of the metrics in the registry, each kind of number in its own format."""
+"""The cells of a table's metrics, with a format for each kind of number."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +12,7 @@ Format = Callable[[float, float, float], str]
 
 
 def alone(form: Callable[[float], str]) -> Format:
-    """The format of an estimate, for numbers that are shown without their bounds."""
+    """The format of numbers that are shown without their bounds."""
     return lambda estimate, _lo, _hi: form(estimate)
 
 
@@ -33,7 +33,7 @@ FORMATS: dict[Kind, Format] = {
 
 
 def with_bounds(metric: Metric, row: Row) -> str:
-    """A metric's cell in a row of its table, with its bounds in brackets if it has them; empty if it is not known."""
+    """A metric's cell in a row of its table, with its bounds in brackets if it has any; empty if it is not known."""
     name = metric.in_table
     lo, hi = (row[f"{name}_lo"], row[f"{name}_hi"]) if metric.bounds else (math.nan, math.nan)
     return FORMATS[metric.kind](row[name], lo, hi)
@@ -45,10 +45,10 @@ def estimate(metric: Metric, row: Row) -> str:
 
 
 def of_page(metrics: Iterable[Metric], row: Row) -> dict[str, str]:
-    """The cells of those metrics that have a heading on the page, by heading."""
+    """The cells, by heading, of the metrics that have a heading on the page."""
     return {metric.page: with_bounds(metric, row) for metric in metrics if metric.page}
 
 
 def of_terminal(metrics: Iterable[Metric], row: Row) -> dict[str, str]:
-    """The cells of those metrics that have a heading in the terminal, by heading."""
+    """The cells, by heading, of the metrics that have a heading in the terminal."""
     return {metric.terminal: estimate(metric, row) for metric in metrics if metric.terminal}

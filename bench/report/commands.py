@@ -1,19 +1,19 @@
-"""Commands as a page gives them: by nox if nox began the run, else by python itself."""
+"""The commands that a page gives: by nox if nox started the run, else by python."""
 
 from bench.core.header import Header
 
 SESSIONS = {"run": "bench"}
-"""The sessions of nox whose name is not the verb's."""
+"""The sessions of nox that are not named after their verb."""
 
 
 def bench(run: Header, verb: str, *arguments: str) -> str:
-    """The call of a verb. A run that does not record how it began counts as one of nox."""
+    """The call of a verb. A run that does not record how it was started counts as started by nox."""
     if run.by_nox is False:
         return " ".join(["python -m bench", verb, *arguments])
     return " ".join(["nox -s", SESSIONS.get(verb, verb), *(["--", *arguments] if arguments else [])])
 
 
 def nin(run: Header, *arguments: str) -> str:
-    """The call that trains."""
+    """The call of `nin`, which trains."""
     python = "python" if run.by_nox is False else ".nox/env/bin/python"
     return " ".join([python, "-m nin", *arguments])

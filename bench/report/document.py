@@ -1,8 +1,8 @@
-"""What a page says: sections made of typed blocks, once, for every renderer.
+"""The content of a page: sections of typed blocks, made once for every renderer.
 
-All text in them is inline text of CommonMark: `*emphasis*`, `**strong text**` and code in backticks. Text from outside
-is put through `core.text.marked` or `core.text.code` first; `Table.of` does so for its cells. The lines of `Code` are
-the exception: they are plain. A renderer that needs other output than Markdown parses inline text (`render.inline`).
+Their text is inline text of CommonMark: `*emphasis*`, `**strong text**` and code in backticks. Only the lines of `Code`
+are plain. Text from outside must go through `core.text.marked` or `core.text.code` first; `Table.of` escapes its cells
+itself. A renderer for other output than Markdown parses inline text (`render.inline`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ Alignment = Literal["left", "right"]
 
 
 class Marked(str):
-    """A cell that is inline text already: `Table.of` leaves it as it is."""
+    """A cell that is already inline text: `Table.of` does not change it."""
 
     __slots__ = ()
 
@@ -33,7 +33,7 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A sentence that no reader should miss, without strong text of its own."""
+    """A sentence that no reader should miss. Its text has no strong text, since the whole is shown strong."""
 
     text: str
 
@@ -70,10 +70,10 @@ class Table:
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, object]], most: int = MOST_SHOWN) -> "Table":
-        """A table of plain cells by their column's heading; a column of numbers is aligned to the right.
+        """A table from rows of plain cells by heading; a column of numbers is aligned to the right.
 
-        Text is escaped and cut to `most` letters; what differs within a column stays different. A cell that is None
-        or that a row lacks is empty.
+        Text is escaped and cut to `most` letters, so that different cells of a column stay different. A cell that is
+        None or missing is empty.
         """
         plain = list(rows)
         names = list(dict.fromkeys(name for row in plain for name in row))
@@ -108,7 +108,7 @@ def _alignment(cells: Sequence[str]) -> Alignment:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure by its name, which is that of a file. It is drawn when a renderer first shows it."""
+    """A figure, drawn when a renderer first shows it. Its name is also that of its file."""
 
     name: str
     draw: Callable[[], matplotlib.figure.Figure]
@@ -123,7 +123,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Blocks that a reader opens to see."""
+    """Blocks that are hidden until a reader opens them."""
 
     summary: str
     blocks: "Sequence[Block]"
@@ -131,7 +131,7 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Blocks under a title: level 1 is the page's own, 2 a section's, 3 that of a section within one.
+    """Blocks under a title of level 1 for the page, 2 for a section, 3 for a section within one.
 
     A section without a title continues the one before it.
     """
@@ -152,7 +152,7 @@ class Document:
 
     @classmethod
     def of(cls, sections: Iterable[Section | None]) -> "Document":
-        """The document of those sections that have something to say."""
+        """The document of the sections that are not None."""
         joined: list[Section] = []
         for section in sections:
             if section is None:
@@ -175,7 +175,7 @@ class Document:
 
 
 def figures(blocks: Iterable[Block]) -> Iterator[Figure]:
-    """The figures among some blocks and within them."""
+    """The figures among some blocks and inside them, in their order."""
     for block in blocks:
         if isinstance(block, Figure):
             yield block

@@ -1,4 +1,4 @@
-"""What every section of a page is made from: the run and its tables; and how its sections become files."""
+"""What the sections of a page are made from: a run and its tables; and how the sections become files."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,15 +25,15 @@ class Folder:
 
     folder: Path
     document: Document = field(default_factory=Document)
-    """What the page says; nothing until it is `written`."""
+    """The page's content; empty until `written` fills it."""
 
     @property
     def path(self) -> Path:
-        """Where the page is."""
+        """The path of the page."""
         return self.folder / REPORT
 
     def table(self, name: str, table: pd.DataFrame) -> None:
-        """Save a table, its text as `stored` has it."""
+        """Save a table as CSV, with its text encoded by `stored`."""
         path = self.folder / "tables" / f"{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         table = table.map(lambda value: stored(value) if isinstance(value, str) else value)
@@ -49,7 +49,7 @@ class Page(Folder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TracedPage(Page):
-    """The page of a run that may have traces: of `bench profile` without a run."""
+    """The page of a run that may have traces; by itself that of a `bench profile` that had no run to add to."""
 
     traces: list[Trace]
 
@@ -74,7 +74,7 @@ class AbPage(Page):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparePage(Folder):
-    """The page of `bench compare`: the runs, their matched variants, and tables of both."""
+    """The page of `bench compare`: the runs, their variants, matched or alone, and tables."""
 
     runs: list[Side]
     shared: list[Match]
@@ -87,7 +87,7 @@ class ComparePage(Folder):
 
     @property
     def first(self) -> Side:
-        """The reference."""
+        """The first run, which is the reference."""
         return self.runs[0]
 
 
@@ -95,7 +95,7 @@ Pages = TypeVar("Pages", bound=Folder)
 
 
 def written(page: Pages, sections: Sequence[Callable[[Pages], Section | None]]) -> Pages:
-    """The page with the document of its sections, which is written into its folder in every format."""
+    """Write a page's sections into its folder in every format. Returns the page with its document."""
     document = Document.of(section(page) for section in sections)
     formats.write(document, page.folder)
     return replace(page, document=document)

@@ -1,4 +1,4 @@
-"""report.md of a run: its sections in a fixed order. Every sentence is made from the data."""
+"""report.md of a run: its sections, in a fixed order."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +10,7 @@ from bench.analyse.traces import trace
 from bench.analyse.traces.trace import Trace
 from bench.report.document import Section
 from bench.report.layers import alone, layers, paths, traced
-from bench.report.outcome import answer, compiling, curves, memory, phases, results, sustained, title
+from bench.report.outcome import answer, compiling, curves, memory, phases, race, results, sustained, title
 from bench.report.page import AbPage, Report, TracedPage, written
 from bench.report.sides import ab
 from bench.report.trust import checks, noise, provenance
@@ -19,6 +19,7 @@ SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
     title.of_run,
     answer.section,
     results.variants_section,
+    race.section,
     sustained.section,
     paths.section,
     phases.section,
@@ -58,7 +59,7 @@ AB_SECTIONS: tuple[Callable[[AbPage], Section | None], ...] = (
 
 
 def write(data: RunData, out: Path) -> Report:
-    """Write reports/<run_id>/ of `bench run` with report.md, figures and tables; what it was made from."""
+    """Write reports/<run_id>/ of `bench run` with report.md, figures and tables. Returns what the page says."""
     data, traces = with_traces(data)
     report = Report(
         data=data,
@@ -72,17 +73,20 @@ def write(data: RunData, out: Path) -> Report:
     traced.write_tables(report)
     for name in ("steps", "layers", "memory", "numerics"):
         report.table(name, getattr(report, name))
+    race.write_table(report)
+    sustained.write_table(report)
+    alone.write_table(report)
     return written(report, SECTIONS)
 
 
 def with_traces(data: RunData) -> tuple[RunData, list[Trace]]:
-    """The run with the warnings of its traces, and the traces."""
+    """The run with the warnings of its traces added, and its traces."""
     traces, warnings = trace.read(data)
     return replace(data, warnings=[*data.warnings, *warnings]), traces
 
 
 def write_profile(data: RunData, out: Path) -> TracedPage:
-    """Write reports/<run_id>/ of `bench profile` without a run; what it was made from."""
+    """Write reports/<run_id>/ of a `bench profile` that had no run to add to. Returns what the page says."""
     data, traces = with_traces(data)
     page = TracedPage(data=data, folder=out / data.run.run_id, traces=traces)
     traced.write_tables(page)
@@ -90,7 +94,7 @@ def write_profile(data: RunData, out: Path) -> TracedPage:
 
 
 def write_ab(data: RunData, out: Path) -> AbPage:
-    """Write reports/<run_id>/ of `bench ab`; what it was made from."""
+    """Write reports/<run_id>/ of `bench ab`. Returns what the page says."""
     page = AbPage(data=data, folder=out / data.run.run_id, changes=changes.changes(data), deaths=deaths.deaths(data))
     page.table("changes", changes.frame(page.changes))
     return written(page, AB_SECTIONS)

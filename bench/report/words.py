@@ -1,10 +1,10 @@
-"""Numbers as a person reads them: three digits, a unit, an empty string for what is not known."""
+"""Numbers as a person reads them: three digits and a unit; an unknown number is an empty string."""
 
 import math
 
 
 def number(value: float) -> str:
-    """Three significant digits, thousands set apart: 23.4, 101,000; empty for what is no number."""
+    """Three significant digits, with a comma between thousands: 23.4, 101,000; empty if it is not finite."""
     if not math.isfinite(value):
         return ""
     if value == 0:
@@ -20,7 +20,7 @@ def count(value: float) -> str:
 
 
 def count_of(number: int, what: str) -> str:
-    """A number of things: 1 round, 3 rounds."""
+    """A number of things with their name: 1 round, 3 rounds."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 

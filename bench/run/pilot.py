@@ -6,7 +6,7 @@ from statistics import median
 from bench.core.exchange.cause import Cause
 from bench.core.exchange.probe import Probe, as_text
 from bench.core.header import Learned
-from bench.core.variants import LARGEST
+from bench.core.variants import LARGEST, Variant, parse_id
 from bench.plan import schedule
 from bench.run import largest
 from bench.run.record import Run, Trial
@@ -16,7 +16,13 @@ from bench.run.trial import take
 def take_all(run: Run) -> None:
     """Takes the trials of the pilot that are left, as far as the budget allows."""
     light = schedule.light(verdicts=run.plan.verdicts, budget_s=run.plan.budget_s)
-    planned = schedule.pilot_of_trees(run.entries) if run.trees else schedule.pilot(run.entries, light=light)
+    raced = run.plan.finalists is not None
+    pilot = schedule.pilot(run.entries, light=light, raced=raced)
+    take_due(run, schedule.pilot_of_trees(run.entries) if run.trees else pilot)
+
+
+def take_due(run: Run, planned: Sequence[schedule.Planned]) -> None:
+    """Takes those of the planned trials that are due, as far as the budget allows."""
     for index, trial in enumerate(planned):
         while is_due(run, trial):
             if run.left_s() <= 0:
@@ -52,6 +58,8 @@ def piloted(trial: schedule.Planned, taken: Sequence[Trial]) -> bool:
 def worth_piloting(trial: schedule.Planned, taken: Sequence[Trial], learned: Learned, train_images: int) -> bool:
     """Whether a trial makes sense: steps once the batch size is known, others if the steps ran and are fast."""
     variant, step_s = trial.arm.variant, learned.step_s.get(trial.arm.variant.id, 0.0)
+    if schedule.is_hopeless(variant, given_up(taken)):
+        return False
     if schedule.times_steps(trial.probes):
         return variant.batch_size != LARGEST or variant.id in learned.largest
     if not any(t.variant_id == variant.id and t.times_steps and t.ok for t in taken):
@@ -60,6 +68,11 @@ def worth_piloting(trial: schedule.Planned, taken: Sequence[Trial], learned: Lea
         return step_s <= schedule.MEMORY_STEP_S
     epoch_s = train_images * step_s / int(learned.largest.get(variant.id, variant.batch_size))
     return schedule.passes(variant) * epoch_s <= schedule.EPOCHS_LIMIT_S
+
+
+def given_up(taken: Sequence[Trial]) -> list[Variant]:
+    """The variants whose first step showed that they are hopelessly slow."""
+    return [parse_id(t.variant_id) for t in taken if t.cause is Cause.TOO_SLOW]
 
 
 def expected_s(taken: Sequence[Trial]) -> float:

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from bench.core.header import Ended, Flagged, Learned
 from bench.core.progress import duration
 from bench.core.variants import Variant
-from bench.plan import counts, schedule
+from bench.plan import counts, race, schedule
 from bench.plan.groups import groups
 from bench.run.record import Run, Trial
-from bench.run.trial import take, take_in_lockstep
+from bench.run.trial import counts_of, take, take_in_lockstep
 
 Flag = Callable[[Path], list[Flagged]]
 """Returns the cells of a run that look changed, from its folder."""
@@ -44,6 +44,8 @@ def arms_of(run: Run) -> list[schedule.Arm]:
     failed |= {t.variant_id for t in pilots} - {t.variant_id for t in pilots if t.ok}
     failed |= schedule.very_slow((entry.variant for entry in run.entries), run.learned.step_s)
     failed |= {e.variant.id for e in run.entries if e.variant.id not in run.learned.step_s}  # the budget ended
+    if run.state.candidates is not None:
+        failed |= {e.variant.id for e in run.entries if race.is_candidate(e.variant)} - set(run.state.candidates)
     return schedule.arms(run.entries, failed, twice=run.plan.verdicts)
 
 
@@ -144,7 +146,7 @@ def take_round(run: Run, planned: list[schedule.Planned], round_s: float, wanted
             take_in_lockstep(run, group, limits_s)
         else:
             [trial], variant_id = group, group[0].arm.variant.id
-            take(run, trial, run.learned.counts[variant_id], limits_s[0], run.learned.largest.get(variant_id))
+            take(run, trial, counts_of(run, trial), limits_s[0], run.learned.largest.get(variant_id))
         taken += len(group)
 
 

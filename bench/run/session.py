@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from bench.core.header import Ended, Flagged, Status
 from bench.core.records import RecordError
-from bench.run import pilot, rounds, sustained
+from bench.run import pilot, race, rounds, sustained
 from bench.run.record import Run, now
 
 
@@ -20,6 +20,7 @@ def execute(
     after_pilot: Callable[[Path], None],
     flag: Callable[[Path], list[Flagged]] | None = None,
     fastest: Callable[[Path], list[str]] | None = None,
+    ranking: race.Ranking | None = None,
 ) -> None:
     """Measures what is left of the run: the pilot, then the rounds. The folder is complete after each trial.
 
@@ -32,6 +33,8 @@ def execute(
         set_status(run, "running")
         pilot.take_all(run)
         after_pilot(run.folder.folder)
+        if ranking:
+            race.take_all(run, ranking)
         ended_because = rounds.take_all(run, flag)
         if fastest:
             sustained.take_of_fastest(run, fastest)

@@ -26,4 +26,4 @@ def take_of_fastest(run: Run, fastest: Callable[[Path], list[str]]) -> None:
         if schedule.rounds_that_fit(run.left_s(), expected_s, 1):
             run.progress.before(f"{variant_id} {Probe.SUSTAINED}", 0, 1, expected_s)
             limit_s = schedule.time_limit_s(expected_s)
-            take(run, schedule.sustained(variant), None, limit_s, run.learned.largest.get(variant_id))
+            take(run, schedule.once(variant, Probe.SUSTAINED), None, limit_s, run.learned.largest.get(variant_id))

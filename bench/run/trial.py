@@ -1,6 +1,7 @@
 """Takes one trial of a run and writes it down."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,7 +15,7 @@ from bench.core.exchange.probe import as_text
 from bench.core.header import Counts
 from bench.core.home import without_home
 from bench.core.variants import as_row
-from bench.plan import schedule
+from bench.plan import race, schedule
 from bench.process import child, lockstep
 from bench.process.child import Question
 from bench.run import learn
@@ -45,12 +46,18 @@ def take_in_lockstep(run: Run, planned: Sequence[schedule.Planned], limits_s: Se
     learned, started_at = run.learned, now()
     batches = [learned.largest.get(trial.arm.variant.id) for trial in planned]
     questions = [
-        question_of(run, trial, learned.counts[trial.arm.variant.id], limit_s, batch)
+        question_of(run, trial, counts_of(run, trial), limit_s, batch)
         for trial, limit_s, batch in zip(planned, limits_s, batches, strict=True)
     ]
     answers = lockstep.ask(questions, schedule.chance(run.header.order, planned[0].round))
     for trial, answer, batch in zip(planned, answers, batches, strict=True):
         keep(run, trial, answer.reply, started_at, answer.worked_s, batch, in_lockstep=len(planned))
+
+
+def counts_of(run: Run, trial: schedule.Planned) -> Counts:
+    """How many steps a trial of a round takes."""
+    counts = run.learned.counts[trial.arm.variant.id]
+    return race.counts(counts) if trial.stage == race.STAGE else counts
 
 
 def question_of(
@@ -71,6 +78,7 @@ def question_of(
         probes=trial.probes,
         counts=counts,
         pilot_counts=run.plan.pilot_counts,
+        hopeless_s=hopeless_s(run, trial),
         memory_limit_bytes=run.plan.limit_bytes(variant),
         trace=trace,
         references=str(run.references / trial.arm.tree),
@@ -78,6 +86,13 @@ def question_of(
     variables = child.environment_of(variant, run.libraries, run.cache)
     question = Question(request=request, variables=variables, limit_s=limit_s, command=run.worker)
     return in_tree(question, run.trees.get(trial.arm.tree))
+
+
+def hopeless_s(run: Run, trial: schedule.Planned) -> float | None:
+    """How long the first step of a pilot may take; None for any other trial, and for what the rest is compared with."""
+    limit_s = schedule.hopeless_s(trial.arm.variant, run.learned.step_s)
+    spared = run.trees or trial.stage != "pilot" or trial.arm.variant.is_baseline or math.isinf(limit_s)
+    return None if spared else limit_s
 
 
 def keep(

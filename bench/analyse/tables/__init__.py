@@ -1,4 +1,4 @@
-"""The tables of a report, in base units; what was not measured is empty (NaN)."""
+"""The tables of a report, in base units; a value that was not measured is empty (NaN)."""
 
 from bench.analyse.outcomes import not_gated, outcome, rounds_words, spoilt, step_trials
 from bench.analyse.ratios import baseline_of, batch_of, controls, ratio_to

@@ -1,4 +1,4 @@
-"""The trials that were not ok, and what stamps cost: tables of the page alone."""
+"""The trials that were not ok, and what stamps cost: tables that only the page shows."""
 
 import math
 
@@ -8,7 +8,7 @@ from bench.analyse.load import RunData
 
 
 def failures(data: RunData) -> pd.DataFrame:
-    """Trials that were not ok: variant, status, reason, and how many of how many."""
+    """The trials that were not ok: variant, probes, status, reason, and how many of how many."""
     rows = []
     for (variant_id, probes), trials in data.trials.groupby(["variant_id", "probes"], sort=False):
         bad = trials[trials.status != "ok"]
@@ -26,7 +26,7 @@ def failures(data: RunData) -> pd.DataFrame:
 
 
 def stamps(data: RunData) -> pd.DataFrame:
-    """Stamps a step, seconds a stamp, and their product over the plain step, of each eager variant."""
+    """Of each eager variant the stamps a step, the seconds a stamp, and their product over the plain step."""
     rows = []
     for v in data.variants:
         count = data.spread(v, "stamps").estimate

@@ -15,7 +15,7 @@ LAYER_COLUMNS = (
     "memory_format", "gradient_format", "dtype", "kernel",
 )  # fmt: skip
 COUNTED = ["calls", "paths"]
-"""What runs of the first schemas did not note."""
+"""Columns that runs of early schemas lack."""
 
 
 def layers(data: RunData) -> pd.DataFrame:
@@ -36,7 +36,7 @@ def layer_row(data: RunData, variant_id: str, fact: Row) -> Row:
     layer = fact["layer"]
     forward, backward = (data.spread(variant_id, "wall", "layer", layer, phase) for phase in ("forward", "backward"))
     if math.isnan(backward.estimate) and not math.isnan(forward.estimate):
-        # Autograd has no node of this layer (it hands its input on, or needs no gradient): exactly none.
+        # Autograd has no node of this layer, which passes its input on or needs no gradient: it takes exactly 0 s.
         backward = Interval(estimate=0.0, lo=math.nan, hi=math.nan)
     stamped_s = data.spread(variant_id, "stamped_wall").estimate
     return (

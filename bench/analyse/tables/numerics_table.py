@@ -12,7 +12,7 @@ from bench.core.metrics.registry import in_table
 
 
 def numerics(data: RunData) -> pd.DataFrame:
-    """numerics.csv: a row a variant that came as far as the gate; why it failed there, or could not be gated."""
+    """numerics.csv: a row a variant that the gate checked, or that has a reason why it did not."""
     rows = []
     for v in data.runnable:
         status, reason = outcome(data, v)

@@ -22,7 +22,7 @@ def steps(data: RunData) -> pd.DataFrame:
 
 
 def step_row(data: RunData, variant_id: str, noisy: set[str]) -> Row:
-    """What a step of a variant costs, and what that is worth compared with its baseline."""
+    """What a step of a variant costs, and how it compares with its baseline."""
     step_s = data.spread(variant_id, "wall").estimate
     images_per_s = batch_of(data, variant_id) / step_s
     baseline = baseline_of(data, variant_id)
@@ -38,7 +38,7 @@ def step_row(data: RunData, variant_id: str, noisy: set[str]) -> Row:
 
 
 def epoch(data: RunData, variant_id: str, images_per_s: float) -> Row:
-    """Seconds of an epoch of 60,000 images: measured as a whole, or projected from the rate; blank without either."""
+    """Seconds of an epoch of 60,000 images, measured whole or projected from the rate, and which; blank if unknown."""
     whole = data.spread(variant_id, "epoch", "process").estimate
     images = data.spread(variant_id, "epoch_images", "process").estimate
     if images == EPOCH_IMAGES:
@@ -47,7 +47,7 @@ def epoch(data: RunData, variant_id: str, images_per_s: float) -> Row:
 
 
 def word(data: RunData, variant_id: str, ratio: Interval, n: int, noisy: set[str]) -> str:
-    """The verdict of a variant; empty for baselines, pilots, failures and runs that give none."""
+    """The verdict of a variant; empty for baselines, pilots, failures and runs that give no verdicts."""
     status, _ = outcome(data, variant_id)
     if status == "invalid":
         return INVALID
@@ -61,7 +61,7 @@ def word(data: RunData, variant_id: str, ratio: Interval, n: int, noisy: set[str
 
 
 def first_steps(data: RunData, variant_id: str, step_s: float) -> Row:
-    """The first step in a fresh process; for compiled variants what compiling added, cold and warm."""
+    """Seconds of the first step in a fresh process; of compiled variants also what compiling added, cold and warm."""
     firsts = cell(data.values, "first_step", scope="process")
     firsts = firsts[firsts.variant_id == variant_id]
     cold = firsts.loc[firsts.stage == "pilot", "value"].median()

@@ -1,4 +1,4 @@
-"""Which layers a kernel of a compiled model covers, looked up in its trace: a set, never split."""
+"""Which layers each kernel of a compiled model covers, by its trace. Its time is never split among them."""
 
 import re
 from collections.abc import Iterator
@@ -17,10 +17,11 @@ GRAPH = re.compile(r"^graph_\d+_")
 
 
 def fused(path: Path, events: list[Event]) -> list[Span]:
-    """The kernels of a compiled model in a trace, with the layers that inductor says they cover.
+    """The kernels of a compiled model in a trace, with the layers that they cover by inductor's word.
 
-    Kernels of its own are known by their names. A library's operators are matched in the order of the generated code,
-    if a phase has as many calls of that name as the code has: else nothing is said of them.
+    Inductor's own kernels are known by their names. A library's operators are matched in the order of the generated
+    code, if a phase calls that name as often as the code does; else they are left out.
+    Raises RecordError if the file is damaged.
     """
     if not path.is_file():
         return []
@@ -40,7 +41,7 @@ def fused(path: Path, events: list[Event]) -> list[Span]:
 
 
 def inside(events: list[Event], phase: Event) -> list[Event]:
-    """The operators within a phase, in order, whichever thread they are of."""
+    """The operators within a phase, of all threads, in order."""
     begin, end = phase["ts"], phase["ts"] + phase["dur"]
     operators = [e for e in events if e.get("cat") == "cpu_op" and begin <= e["ts"] < end]
     return sorted(operators, key=lambda e: (e["ts"], -e["dur"]))
@@ -62,7 +63,7 @@ def matched(kernels: list[tuple[str, list[str]]], calls: list[Event]) -> Iterato
 
 
 def operator_of(kernel: str) -> str:
-    """How a profile names a kernel of the generated code: `extern_kernels.mm` is `aten::mm`."""
+    """The profile's name for a kernel of the generated code: `aten::mm` for `extern_kernels.mm`."""
     parts = kernel.split(".")
     if parts[0] == "extern_kernels":
         return f"aten::{parts[1]}"

@@ -1,9 +1,9 @@
-"""A trace as torch-tb-profiler understands it: a copy in which it finds what torch has named otherwise since.
+"""A trace as torch-tb-profiler understands it: a copy that uses the plugin's names in place of torch's newer ones.
 
-The plugin (0.4.3, no longer kept up) knows CUDA's calls as `runtime`, while torch writes `cuda_runtime` and
-`cuda_driver`: it then finds no operator that launched a kernel, so that every device time is 0, Tensor Cores are
-never eligible and it never advises mixed precision. It drops ranges that are `user_annotation`, so that the loader
-takes no time and the optimizer is gone. Its modules are numbered by class: here they get their path.
+The plugin (0.4.3, no longer maintained) knows CUDA's calls as `runtime`, while torch writes `cuda_runtime` and
+`cuda_driver`. So it links no kernel to the operator that launched it: every device time is 0, Tensor Cores are never
+eligible, and it never advises mixed precision. It drops ranges that are `user_annotation`, so the loader takes no time
+and the optimizer is missing. It numbers modules by class; the copy gives them their path.
 """
 
 import gzip
@@ -34,11 +34,11 @@ Arguments = TypedDict(
     },
     total=False,
 )  # fmt: skip
-"""What is read of an event's arguments; others may stand beside it."""
+"""The arguments of an event that are read; an event may have others."""
 
 
 class Shape(TypedDict, total=False):
-    """What is read of an event; other keys may stand beside it."""
+    """The keys of an event that are read; an event may have others."""
 
     ph: str
     cat: str
@@ -57,15 +57,15 @@ class TraceShape(TypedDict):
 
 
 FILE = "nin-bench.pt.trace.json.gz"
-"""The plugin takes files that end so, and calls the worker by what stands in front."""
+"""The plugin takes files with this ending, and calls the worker by what stands before it."""
 CATEGORIES = {"cuda_runtime": "Runtime", "cuda_driver": "Runtime"}
 TIMED = {"user_annotation", "cpu_op", "kernel", "gpu_memcpy", "gpu_memset", "python_function", *CATEGORIES}
-"""The categories whose events have a begin and a duration, as every event of `ph` X has."""
+"""Categories whose events have a begin and a duration; so does every event of `ph` X."""
 WHOLE = {"ph", "name", "ts", "dur", "pid", "tid", "args"}
-"""What such an event has."""
+"""The keys of such an event."""
 DATA = range_name(("", "data"))
 LOADER = "enumerate(DataLoader)#batch.__next__"
-"""How the plugin knows a loader."""
+"""The plugin's name for the wait for data."""
 STEP = "ProfilerStep#"
 MODULE = "nn.Module: "
 
@@ -75,11 +75,11 @@ ALLOCATION = "[memory]"
 
 
 class MendError(Exception):
-    """The copy does not add up to the trace; the text says where."""
+    """The copy does not add up to the trace; the text says in what."""
 
 
 def write(raw: Path, target: Path) -> None:
-    """Write the mended copy of a trace; MendError, and no copy, if the two do not add up to the same."""
+    """Write the mended copy of a trace. Raises MendError, and writes nothing, if the two do not add up to the same."""
     trace = read(raw)
     events = trace["traceEvents"]
     fresh = mended(events)
@@ -92,7 +92,7 @@ def write(raw: Path, target: Path) -> None:
 
 
 def read(path: Path) -> Json:
-    """A trace, its events of the types that are read of them; ValueError or OSError if the file is none."""
+    """A trace whose events have the types that are read. Raises ValueError or OSError if the file is not one."""
     try:
         with gzip.open(path, "rb") as file:
             trace: Json = msgspec.json.decode(file.read())
@@ -111,7 +111,7 @@ def read(path: Path) -> Json:
 
 
 def mended(events: list[Event]) -> list[Event]:
-    """The events under the categories and names that the plugin looks for; all else as it is."""
+    """The events with the categories and names that the plugin looks for; all else is unchanged."""
     paths = module_paths(events)
     return [_mended(event, paths) for event in events]
 
@@ -133,11 +133,11 @@ def _mended(event: Event, paths: dict[str, str]) -> Event:
 def module_paths(events: list[Event]) -> dict[str, str]:
     """The path of each module by the profiler's name for it, `nn.Module: Conv2d_3`; empty for the model itself.
 
-    A leaf's is that of the range which opens within it; a parent's is what its children's have in common.
+    A leaf has the path of the range that opens within it, a parent what its children's paths have in common.
     """
     children: dict[str, set[str]] = {}
     paths: dict[str, str] = {}
-    open_modules: list[tuple[float, str]] = []  # end and name of those that are under way
+    open_modules: list[tuple[float, str]] = []  # end and name of each call that is under way
     for start, end, name in sorted(_calls(events), key=lambda call: (call[0], -call[1])):
         while open_modules and open_modules[-1][0] <= start:
             open_modules.pop()
@@ -152,7 +152,7 @@ def module_paths(events: list[Event]) -> dict[str, str]:
 
     def path_of(name: str) -> str:
         if name not in paths:
-            paths[name] = ""  # so that a damaged trace whose modules hold each other ends too
+            paths[name] = ""  # so that it ends even if a damaged trace has modules that contain each other
             below = [path_of(child).split(".") for child in children[name]]
             common = [p[0] for p in zip(*below, strict=False) if len(set(p)) == 1]
             paths[name] = ".".join(common[:-1] if common in below else common)
@@ -162,7 +162,7 @@ def module_paths(events: list[Event]) -> dict[str, str]:
 
 
 def _calls(events: list[Event]) -> Iterator[tuple[float, float, str]]:
-    """Start, end and name of the calls of modules, and of the ranges of layers in forward."""
+    """Start and end in microseconds, and name, of the calls of modules and of the layers' ranges in forward."""
     for event in events:
         name = str(event.get("name", ""))
         is_leaf = event.get("cat") == "user_annotation" and name.startswith(LAYER) and name.endswith(" forward")
@@ -173,22 +173,22 @@ def _calls(events: list[Event]) -> Iterator[tuple[float, float, str]]:
 def difference(raw: list[Event], copy: list[Event]) -> str:
     """In what the copy does not add up to the trace, in words; empty if it does.
 
-    Compared with each other, in microseconds: operators, the wait for data, kernels, and those kernels of which the
-    call that launched them is known.
+    Compares microseconds of operators, of the wait for data, of kernels, and of kernels whose launching call is known.
     """
     if len(raw) != len(copy):
         return f"{len(copy)} events of {len(raw)}"
     ranges = {str(e.get("name")) for e in raw if e.get("cat") == "user_annotation"} | {LOADER}
     of_raw = sums(raw, DATA, tuple(CATEGORIES), ranges)
     of_copy = sums(copy, LOADER, tuple(CATEGORIES.values()), ranges)
-    wrong = [what for what in of_raw if not math.isclose(of_raw[what], of_copy[what], rel_tol=1e-9, abs_tol=1e-3)]
-    return ", ".join(f"{what} {of_copy[what]:.0f} us of {of_raw[what]:.0f}" for what in wrong)
+    wrong = [name for name in of_raw if not math.isclose(of_raw[name], of_copy[name], rel_tol=1e-9, abs_tol=1e-3)]
+    return ", ".join(f"{name} {of_copy[name]:.0f} us of {of_raw[name]:.0f}" for name in wrong)
 
 
 def sums(events: list[Event], loader: str, launchers: tuple[str, ...], ranges: set[str]) -> dict[str, float]:
-    """Microseconds of operators, data and kernels in a trace that has these names for its loader and its calls.
+    """Microseconds of operators, data, kernels and launched kernels in a trace.
 
-    `ranges` are the names that are no operators, whatever their category.
+    `loader` is the trace's name for the wait for data, `launchers` its categories of launching calls, and `ranges` are
+    names that are not operators, whatever their category.
     """
     calls = {e["args"]["correlation"] for e in events if e.get("cat") in launchers and "correlation" in e["args"]}
     totals = dict.fromkeys(("operators", "data", "kernels", "launched kernels"), 0.0)

@@ -1,4 +1,4 @@
-"""What a trace holds: which operator or kernel took how long for which layer and phase, and the memory of a step."""
+"""What a trace holds: how long each operator and kernel took for which layer and phase, and the memory of a step."""
 
 import itertools
 import math
@@ -28,19 +28,20 @@ class Trace:
     variant_id: str
     steps: int
     step_s: float
-    """Mean length of a step under the profiler."""
+    """Mean duration of a step under the profiler."""
     work: pd.DataFrame
-    """What worked for whom: on (cpu or device), name, layer, phase, seconds, calls. On the CPU operators by themselves,
-    without those that they called; on a device its kernels, copies and sets, with the owner that launched them."""
+    """A row for each operator or kernel and its owner: on (cpu or device), name, layer, phase, seconds, calls. An
+    operator's time leaves out the operators that it called. Kernels, copies and sets have the owner that launched
+    them."""
     device_busy_s: float
     """How long a device worked in a step; NaN if none did."""
     memory: pd.DataFrame
-    """The allocator in the step that took most: device, at_s since the step's begin, bytes since the trace's begin,
+    """The allocator in the step that used most memory: device, at_s since the step began, bytes since the trace began,
     layer, phase."""
 
 
 def read(data: RunData) -> tuple[list[Trace], list[str]]:
-    """The traces of a run in the order of its variants, and a warning for each that is damaged or cut short."""
+    """The traces of a run in the order of its variants, and a warning for each one that is damaged or cut short."""
     all_traces, warnings = [], []
     for variant_id in data.variants:
         path = traces.folder_of(data.folder, variant_id) / traces.RAW
@@ -48,16 +49,16 @@ def read(data: RunData) -> tuple[list[Trace], list[str]]:
             try:
                 trace = of_file(path, variant_id)
                 stamped = data.traced[(data.traced.variant_id == variant_id) & (data.traced.metric == "stamped_wall")]
-                if trace.steps != len(stamped):  # the profiler ends early where a buffer is full
+                if trace.steps != len(stamped):  # the profiler ends early if a buffer is full
                     warnings.append(f"{path}: it has {trace.steps} of {len(stamped)} steps; trace it again")
                 all_traces.append(trace)
-            except RecordError as error:  # what was measured stands without it
+            except RecordError as error:  # the run's numbers stand without its trace
                 warnings.append(f"{error}; trace it again")
     return all_traces, warnings
 
 
 def of_file(path: Path, variant_id: str) -> Trace:
-    """The trace of a file; RecordError if it is damaged or holds no step."""
+    """The trace of a file. Raises RecordError if it is damaged or holds no step."""
     try:
         events = [event for event in mend.read(path)["traceEvents"] if "ts" in event]
     except (OSError, EOFError, ValueError) as error:
@@ -79,15 +80,14 @@ def of_file(path: Path, variant_id: str) -> Trace:
 
 
 def is_step(event: Event) -> bool:
-    """Whether this is the range of a whole step, on the host."""
+    """Whether an event is the host's range of a whole step."""
     return event.get("cat") == "user_annotation" and str(event.get("name")).startswith(mend.STEP)
 
 
 class Owners:
-    """Who had the time at any moment: the layer and phase whose range began last, by the borders of the probe.
+    """The owner of any moment: the layer and phase whose range began last, by the borders of the probe.
 
-    In a compiled model the layers are those that the kernel under way covers, all of them: `spans` has begin, end and
-    layers of such kernels.
+    In a compiled model the owner is all layers that the kernel under way covers: `spans` has such kernels.
     """
 
     def __init__(self, events: list[Event], spans: list[Span]) -> None:
@@ -100,7 +100,9 @@ class Owners:
     @staticmethod
     def _borders(events: list[Event]) -> Iterator[tuple[float, Owner]]:
         ranges = [(e, owner_of(str(e.get("name")))) for e in events if e.get("cat") == "user_annotation"]
-        layered = any(owner and owner[0] for _, owner in ranges)  # a compiled model has none, so nothing is between
+        layered = any(
+            owner and owner[0] for _, owner in ranges
+        )  # a compiled model has no layers, so nothing is between
         for event, owner in ranges:
             if owner is None or event.get("ph") != "X":
                 continue
@@ -124,7 +126,7 @@ class Owners:
         return layer, phase
 
     def between(self, begin_us: float, end_us: float) -> Iterator[tuple[Owner, float, float]]:
-        """The owners of a stretch of time, each with its begin and end."""
+        """The owners of a stretch of time, each with its begin and end in microseconds."""
         cuts = self._at[(self._at > begin_us) & (self._at < end_us)]
         edges = [begin_us, *map(float, cuts), end_us]
         for start, stop in itertools.pairwise(edges):
@@ -132,7 +134,7 @@ class Owners:
 
 
 def work(events: list[Event], steps: list[tuple[float, float]], owners: Owners) -> pd.DataFrame:
-    """What worked for whom within the steps, summed, per step."""
+    """What `Trace.work` holds: the work within the steps by name and owner, per step, the longest first."""
     rows: list[tuple[object, ...]] = []
     counted: set[int] = set()
     for event, begin, end in alone([e for e in events if e.get("cat") == "cpu_op" and e.get("ph") == "X"]):
@@ -143,7 +145,7 @@ def work(events: list[Event], steps: list[tuple[float, float]], owners: Owners) 
     launched = launches(events)
     for event in events:
         if event.get("cat") in DEVICE_WORK and event.get("ph") == "X":
-            # Work whose call is unknown has no owner; the call's moment, not the work's, tells the step.
+            # Work belongs to the step in which it was launched. If that call is unknown, the work has no owner.
             at = launched.get(event.get("args", {}).get("correlation"))
             if within(steps, event["ts"] if at is None else at):
                 rows.append(("device", event["name"], *(OUTSIDE if at is None else owners.at(at)), event["dur"], 1))
@@ -160,7 +162,7 @@ def work(events: list[Event], steps: list[tuple[float, float]], owners: Owners) 
 
 
 def launches(events: list[Event]) -> dict[int, float]:
-    """When each piece of a device's work was launched, in microseconds by its correlation."""
+    """The moments, in microseconds, at which work on a device was launched, by its correlation."""
     return {
         event["args"]["correlation"]: event["ts"]
         for event in events
@@ -174,7 +176,10 @@ def within(steps: list[tuple[float, float]], moment_us: float) -> bool:
 
 
 def alone(events: list[Event]) -> Iterator[tuple[Event, float, float]]:
-    """Begin and end of every stretch in which a call of nested ones works by itself, by thread, with the call."""
+    """Each call with the begin and end, in microseconds, of every stretch in which no call nested in it is under way.
+
+    Calls nest within a thread.
+    """
     by_thread: dict[object, list[Event]] = {}
     for event in events:
         by_thread.setdefault((event["pid"], event["tid"]), []).append(event)
@@ -200,7 +205,7 @@ def end_of(event: Event) -> float:
 
 
 def device_busy_s(events: list[Event], steps: int) -> float:
-    """Seconds a step in which a kernel, copy or set was under way; NaN if there is none at all."""
+    """Seconds a step in which a kernel, copy or set was under way; NaN if the trace has none."""
     spans = sorted((e["ts"], e["ts"] + e["dur"]) for e in events if e.get("cat") in DEVICE_WORK)
     busy_us, reached = 0.0, -math.inf
     for start, stop in spans:
@@ -210,7 +215,7 @@ def device_busy_s(events: list[Event], steps: int) -> float:
 
 
 def memory(events: list[Event], steps: list[tuple[float, float]], owners: Owners) -> pd.DataFrame:
-    """The bytes that the allocator had given out since the trace began, through the step in which they were most."""
+    """What `Trace.memory` holds: the allocator's bytes since the trace began, during the step with the most."""
     columns = ["device", "at_s", "bytes", "layer", "phase"]
     changes = pd.DataFrame(
         [(*device_of(e), e["ts"], e["args"]["Bytes"]) for e in events if e.get("name") == mend.ALLOCATION],

@@ -1,6 +1,6 @@
 """The work of each verb, a module a verb.
 
-A module is loaded when it is first asked for: `--help` does not wait for pandas and matplotlib.
+A module is loaded at its first use, so that `--help` does not wait for pandas and matplotlib.
 """
 
 from importlib import import_module

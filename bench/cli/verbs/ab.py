@@ -9,7 +9,7 @@ from bench.plan.choices import Choices
 
 
 def run(chosen: Choices, resume: str | None, reports: Path, *, strict: bool) -> int:
-    """Take the trials, then write the page and print its lines; the exit code."""
+    """Take the trials, then write the page and print its lines. Returns the exit code."""
     page = finish_ab(measure(chosen, resume), reports)
     add_to_summary(page)
     return changes.exit_code(page.changes, page.deaths, strict=strict)

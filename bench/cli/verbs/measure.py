@@ -1,9 +1,10 @@
-"""The work that `run` and `ab` share: the trials of a run are taken, or those that are left of one."""
+"""The work that `run` and `ab` share: it takes the trials of a run, or those that a stored run still lacks."""
 
 from pathlib import Path
 
 from rich.console import Console
 
+from bench.analyse.race import ranking
 from bench.cli.calls import entries_of
 from bench.cli.ends import fail, one_line, refused
 from bench.cli.verbs.pages import fastest, flag, print_estimates
@@ -18,7 +19,7 @@ from bench.run.prepare.dry import try_again
 
 
 def measure(chosen: Choices, resume: str | None) -> Path:
-    """Take the trials of a new run, or what is left of one; its folder."""
+    """Take the trials of a new run, or those that the resumed run still lacks. Returns its folder."""
     progress, folder = RunProgress(Console()), None
     with refused(), one_line():
         try:
@@ -32,7 +33,7 @@ def measure(chosen: Choices, resume: str | None) -> Path:
             if chosen.kind == "ab":
                 session.execute(under_way, after_pilot=lambda _: None, flag=flag)
             else:
-                session.execute(under_way, after_pilot=print_estimates, fastest=fastest)
+                session.execute(under_way, after_pilot=print_estimates, fastest=fastest, ranking=ranking)
         except KeyboardInterrupt:
             if folder is None or not folder.is_dir():
                 fail("interrupted before anything was measured", INTERRUPTED)
@@ -46,6 +47,6 @@ def measure(chosen: Choices, resume: str | None) -> Path:
 
 
 def model_again(chosen: Choices) -> str:
-    """The options that name a model of the user's own again, which a run is not gone on with otherwise."""
+    """The options that name the user's own model again: --resume needs them."""
     named = [f" --model {chosen.model}"] if chosen.model != DEFAULTS["model"] else []
     return "".join([*named, *(f" --axis {axis}" for axis in chosen.axes if axis.startswith("model="))])

@@ -13,9 +13,9 @@ from bench.run import alone
 
 
 def run(chosen: Choices, named: str | None, variant: str | None, arguments: Sequence[str], reports: Path) -> int:
-    """Measure each layer alone, then write the report; pytest's exit code. The arguments are pytest's own.
+    """Measure each layer alone, then write the report. Returns pytest's exit code.
 
-    The first may be the run, as the other verbs take it.
+    The arguments are pytest's own, but the first may name the run, as it does for the other verbs.
     """
     options = list(arguments)
     if named is None and options and is_run(options[0]):

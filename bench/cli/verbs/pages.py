@@ -1,4 +1,4 @@
-"""What a verb leaves behind: the page of a run, what the terminal shows of it, and what TensorBoard does."""
+"""What a verb leaves: the page of a run, the terminal's view of it, and TensorBoard's."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ from bench.report.sides import ab
 
 
 def print_estimates(folder: Path) -> None:
-    """Print the first table, from the pilot alone."""
+    """Print the first table, which the pilot alone gives."""
     terminal.show_estimates(load.load(folder))
 
 
@@ -25,9 +25,9 @@ def flag(folder: Path) -> list[Flagged]:
 
 
 def worth_tracing(folder: Path) -> list[str]:
-    """The ids of a run's variants that are traced unless others are named: each baseline, and the fastest."""
+    """The ids of the variants that are traced if the call names none: each baseline, and the fastest."""
     data = load.load(folder)
-    if data.run.kind == "profile":  # one that was cut short: what is still missing
+    if data.run.kind == "profile":  # it was cut short: trace what is still missing
         return [v for v in data.runnable if v not in set(data.traced.variant_id)] or data.runnable
     steps = tables.steps(data)
     groups = answer.groups(data, steps).values()
@@ -35,24 +35,24 @@ def worth_tracing(folder: Path) -> list[str]:
 
 
 def fastest(folder: Path) -> list[str]:
-    """The ids of a run's fastest variants, one for each device and model that has an answer."""
+    """The id of the fastest variant of each device and model that has an answer."""
     data = load.load(folder)
     groups = answer.groups(data, tables.steps(data)).values()
     return [best for group in groups if (best := answer.fastest(data, group))]
 
 
 def finish(folder: Path, reports: Path) -> None:
-    """Write the report of a run, print its table and where it is."""
+    """Write the report of a run, then print its table and its path."""
     with one_line():
         data = load.load(folder)
         page = pages.write(data, reports)
     terminal.show(page)
     if not len(data.values):
-        fail("nothing was measured: the report tells why", NOTHING)
+        fail("nothing was measured: the report says why", NOTHING)
 
 
 def finish_micro(folder: Path, reports: Path) -> None:
-    """Write the report of a run whose layers were measured alone, print how they add up and where it is."""
+    """Write the report of a run whose layers were measured alone, then print how they add up, and its path."""
     with one_line():
         page = pages.write(load.load(folder), reports)
     terminal.show_micro(page)
@@ -67,22 +67,22 @@ def finish_ab(folder: Path, reports: Path) -> AbPage:
 
 
 def add_to_summary(page: AbPage) -> None:
-    """Append the head of the page to the file that $GITHUB_STEP_SUMMARY names, where it is set."""
+    """Append the head of the page to the file that $GITHUB_STEP_SUMMARY names, if it is set."""
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):
         with one_line(), Path(path).open("a", encoding="utf-8") as file:
             file.write(ab.summary(page))
 
 
 def finish_profile(folder: Path, reports: Path) -> None:
-    """Write the report of a run with traces, what TensorBoard shows of it, and print where it all is."""
+    """Write the report of a run with traces and TensorBoard's files, then print where they are."""
     page = write_profile(folder, reports)
     terminal.show_profile(page)
     if page.data.traced.empty:
-        fail("nothing was traced: the report tells why", NOTHING)
+        fail("nothing was traced: the report says why", NOTHING)
 
 
 def write_profile(folder: Path, reports: Path) -> TracedPage:
-    """Write a run's report and what TensorBoard shows of it."""
+    """Write the report of a run and the files that TensorBoard shows of it."""
     with one_line():
         data = load.load(folder)
         if data.run.kind == "ab":

@@ -21,7 +21,7 @@ def run(chosen: Choices, stored: str | None, steps: int, reports: Path) -> None:
 
 
 def trace(chosen: Choices, run: str | None, steps: int) -> Path:
-    """Take the traces of a new run, or of one that is there; its folder."""
+    """Take the traces of a new run, or of the stored run that is named. Returns its folder."""
     progress = RunProgress(Console())
     with refused(), one_line():
         if run is None:

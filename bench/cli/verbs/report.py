@@ -11,7 +11,7 @@ from bench.core.header import read_run
 
 
 def run(folder: Path, out: Path) -> None:
-    """Write the page of a run of any kind; of an ab it ends with its exit code."""
+    """Write the page of a run of any kind; for an ab, exit with its code."""
     with one_line():
         kind = read_run(folder).kind
     if kind == "profile":

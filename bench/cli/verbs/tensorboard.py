@@ -11,7 +11,7 @@ from bench.core.traces import BOARD
 
 
 def run(folder: Path, port: int, reports: Path) -> int:
-    """Write what TensorBoard shows of a run, say where, and serve it until it ends; its exit code."""
+    """Write what TensorBoard shows of a run, print its address and serve it. Returns the server's exit code."""
     page = write_profile(folder, reports)
     for line in serve.lines(folder, port, [traced.variant_id for traced in page.traces]):
         typer.echo(visible(line))

@@ -25,6 +25,9 @@ class Cause(StrEnum):
     NOT_GATED = "not_gated"
     """The numerics gate can't tell; all else was measured."""
 
+    TOO_SLOW = "too_slow"
+    """Its first step showed that it is hopeless; it was measured no further."""
+
     NO_DEVICE = "no_device"
     UNSUPPORTED_SETTING = "unsupported_setting"
     """The tree's `nin` is older than a setting that the variant asks for."""
@@ -82,6 +85,7 @@ class Cause(StrEnum):
 
 STATUS_OF: dict[Cause, Status] = {
     Cause.NOT_GATED: Status.OK,
+    Cause.TOO_SLOW: Status.OK,
     Cause.OUT_OF_MEMORY: Status.OOM,
     Cause.BEYOND_INDEX: Status.TOO_LARGE,
     **dict.fromkeys((Cause.TIME_LIMIT, Cause.BUDGET_ENDED), Status.TIMEOUT),

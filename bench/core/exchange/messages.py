@@ -40,6 +40,8 @@ class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
     """How many steps to take; None if the trial decides by itself."""
     pilot_counts: PilotCounts = PilotCounts(plain=1, stamped=0)
     """How many samples a trial without `counts` takes."""
+    hopeless_s: Seconds | None = None
+    """A trial whose first step takes longer ends there; None for one that goes on in any case."""
     memory_limit_bytes: Bytes | None = None
     tree: Word | None = None
     """The code tree that is measured; None for what is installed."""

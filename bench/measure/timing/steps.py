@@ -33,9 +33,7 @@ def calibrate(work: Workload, clock: Clock, first_s: float, plain: int, stamped:
     """
     step_s = first_s
     turns = work.workers if steady(work, clock) else 1
-    # The seconds of a first step that compiles, starts workers or wakes a GPU say nothing of the next.
-    typical = work.eager and work.device.type == "cpu" and not work.workers
-    if not typical or first_s < LONG_STEP_S:
+    if not first_tells(work) or first_s < LONG_STEP_S:
         for _ in range(2):
             step_s = synced_s(work, clock, turns)
     if step_s >= SLOW_STEP_S:
@@ -49,6 +47,11 @@ def calibrate(work: Workload, clock: Clock, first_s: float, plain: int, stamped:
         iterations=iterations,
         stamped=max(stamped, math.ceil(min(MOST_STAMPED, iterations) / turns)),
     ).in_turns(turns)
+
+
+def first_tells(work: Workload) -> bool:
+    """Whether a first step says how long the next takes: not if it compiles, starts workers or wakes a GPU."""
+    return work.eager and work.device.type == "cpu" and not work.workers
 
 
 def synced_s(work: Workload, clock: Clock, count: int) -> float:

@@ -1,4 +1,4 @@
-"""Text from outside as a figure bears it: no mathematics, no letter that the font has not, and short."""
+"""Text from outside as a figure can show it: short, without mathematics, and without letters that the font lacks."""
 
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
@@ -6,17 +6,17 @@ from matplotlib.ft2font import FT2Font
 from bench.core.text import shortened
 
 MOST_LETTERS = (60, 45, 30, 20)
-"""Of a name: the first number with which it is narrow enough."""
+"""The most letters of a name: the first of these with which it is narrow enough."""
 MOST_POINTS = 330.0
-"""Width of a name beside a row, a good half of the figure's."""
+"""The most width of a name beside a row, about half of the figure's."""
 SIZE_POINTS, DPI = 9, 72
 
 
 def lettered(text: str) -> str:
-    r"""The text as matplotlib draws it letter by letter, cut; a letter that the font has not as Python's escape.
+    r"""The text, cut, as matplotlib draws it letter by letter, with Python's escapes for letters that the font lacks.
 
-    Dollars are escaped, since two of them enclose mathematics, and a name that begins with an underscore gets a blank
-    in front, since a legend leaves it out.
+    Dollars are escaped, since two of them enclose mathematics. A name that begins with an underscore gets a blank
+    before it, since a legend would leave it out.
     """
     font = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
     escaped = shortened(text.encode("unicode_escape").decode(), MOST_LETTERS[-1])
@@ -27,14 +27,14 @@ def lettered(text: str) -> str:
 
 
 def drawable(text: str, font: FT2Font) -> str:
-    """The text with an escape for each letter that the font has not."""
+    """The text with an escape for each letter that the font lacks."""
     return "".join(
         letter if font.get_char_index(ord(letter)) else letter.encode("unicode_escape").decode() for letter in text
     )
 
 
 def width_points(text: str, font: FT2Font) -> float:
-    """How wide the text is in a figure."""
+    """The width of the text in a figure, in points."""
     font.set_size(SIZE_POINTS, DPI)
     font.set_text(text)
     return float(font.get_width_height()[0] / 64)  # in 26.6 fixed point

@@ -10,10 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.analyse import heaviest
 from bench.analyse.labels import label
 from bench.analyse.load import RunData, cell
-from bench.analyse.tables import PHASES, batch_of
+from bench.analyse.tables import PHASES, batch_of, heaviest
 from bench.report.figures.lettering import lettered
 
 P = ParamSpec("P")
@@ -31,7 +30,7 @@ MEMORY_PARTS = {
 }
 WIDTH = 9.0
 CUT_AT = 2.0
-"""Times the median bar, beyond which a bar is cut."""
+"""A bar longer than this many times the median bar is cut."""
 MIB = 2.0**20
 
 STYLE: dict[Any, object] = {
@@ -48,7 +47,7 @@ STYLE: dict[Any, object] = {
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """A drawing function under our style, leaving matplotlib's own settings as they were."""
+    """A drawing function that draws in STYLE and leaves matplotlib's own settings unchanged."""
 
     @wraps(draw)
     def wrapped(*arguments: P.args, **named: P.kwargs) -> Figure:
@@ -59,14 +58,14 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def rows_figure(rows: int, columns: int = 1) -> tuple[Figure, list[Axes]]:
-    """A figure with a row of axes, high enough for this number of labelled rows."""
+    """A figure with a row of axes that are high enough for this number of labelled rows."""
     figure = Figure(figsize=(WIDTH, 0.9 + 0.32 * rows), layout="constrained")
     axes = figure.subplots(1, columns, squeeze=False, sharey=True)
     return figure, list(axes[0])
 
 
 def name_rows(axes: Axes, names: list[str]) -> None:
-    """Label the rows from the top, whatever the names hold."""
+    """Label the rows from the top; names are shown as plain text."""
     axes.set_yticks(range(len(names)), [lettered(name) for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
@@ -74,7 +73,7 @@ def name_rows(axes: Axes, names: list[str]) -> None:
 
 @styled
 def throughput(data: RunData, steps: pd.DataFrame) -> Figure:
-    """One dot a round: images a second of each variant; a bar at the median."""
+    """Images a second of each variant: one dot a round, and a bar at the median."""
     steps = steps.dropna(subset="images_per_s")
     figure, (axes,) = rows_figure(len(steps))
     walls = cell(data.values, "wall")
@@ -97,13 +96,13 @@ def throughput(data: RunData, steps: pd.DataFrame) -> Figure:
 def phases(data: RunData, steps: pd.DataFrame) -> Figure:
     """Where a step goes: seconds by phase, stacked, a bar a variant.
 
-    A bar far longer than the others runs out of the figure, with its seconds at the edge.
+    A bar that is far longer than the others is cut, with its seconds at the edge.
     """
     steps = steps.dropna(subset="forward_s")
     figure, (axes,) = rows_figure(len(steps))
     left = np.zeros(len(steps))
-    seen = [phase for phase in PHASES if steps[f"{phase}_s"].notna().any()]
-    for phase in seen:
+    parts = [phase for phase in PHASES if steps[f"{phase}_s"].notna().any()]
+    for phase in parts:
         seconds = steps[f"{phase}_s"].fillna(0).to_numpy()
         axes.barh(range(len(steps)), seconds, left=left, height=0.7, color=COLOURS[phase], label=phase)
         left += seconds
@@ -114,7 +113,7 @@ def phases(data: RunData, steps: pd.DataFrame) -> Figure:
             label="launch gaps",
         )  # fmt: skip
         left += gaps
-        seen.append("launch gaps")
+        parts.append("launch gaps")
     name_rows(axes, [label(data, v) for v in steps.variant_id])
     longest = min(left.max(), CUT_AT * float(np.median(left)))
     axes.set_xlim(0, 1.05 * longest)
@@ -124,13 +123,13 @@ def phases(data: RunData, steps: pd.DataFrame) -> Figure:
             fontweight="bold",
         )  # fmt: skip
     axes.set_xlabel("seconds a step, by phase (stamped steps)")
-    axes.legend(ncols=len(seen), loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
+    axes.legend(ncols=len(parts), loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
     return figure
 
 
 @styled
 def layers(data: RunData, table: pd.DataFrame, variant_ids: list[str]) -> Figure:
-    """Forward and backward milliseconds of each layer, one panel a variant, on one scale; of many, of the heaviest."""
+    """Forward and backward milliseconds of each layer, a panel a variant, on one scale; of many layers the heaviest."""
     shown = heaviest.layers_of(table, variant_ids)
     first = heaviest.limited(table[table.variant_id == variant_ids[0]], shown)
     names = [f"{r.layer} {r.type}".strip() for r in first.itertuples()]
@@ -148,7 +147,7 @@ def layers(data: RunData, table: pd.DataFrame, variant_ids: list[str]) -> Figure
         axes.set_xlim(0, widest)
         axes.tick_params(axis="y", length=0)
     name_rows(panels[0], names)
-    # The row of the others is the last, and long: a legend in its corner would lie on it.
+    # The row of the others is the last, and long: a legend in that corner would cover it.
     panels[-1].legend(loc="best" if heaviest.OTHERS in set(first.layer) else "lower right")
     return figure
 
@@ -181,7 +180,7 @@ def memory(data: RunData, table: pd.DataFrame) -> Figure:
 
 @styled
 def curves(steps: pd.DataFrame, families: dict[str, list[str]], at: Callable[[str], float], axis: str) -> Figure:
-    """Images a second over a number that variants differ in, a line a family, with intervals if there are any."""
+    """Images a second over the number in which variants differ, a line a family, with intervals if there are any."""
     figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
     axes = figure.subplots()
     rows = steps.set_index("variant_id")
@@ -191,7 +190,7 @@ def curves(steps: pd.DataFrame, families: dict[str, list[str]], at: Callable[[st
     ):
         family = rows.loc[members]
         sizes = [at(v) for v in members]
-        images = family.images_per_s * family.step_s  # of a step, whatever its seconds
+        images = family.images_per_s * family.step_s  # of one step
         bounds = [family.images_per_s - images / family.step_s_hi, images / family.step_s_lo - family.images_per_s]
         axes.errorbar(
             sizes, family.images_per_s, yerr=np.nan_to_num(np.array(bounds)).clip(min=0), marker=marker, color=colour,

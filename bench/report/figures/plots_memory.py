@@ -15,7 +15,7 @@ LEAST_WIDTH = 0.004
 
 @styled
 def over_a_step(trace: Trace, name: str) -> Figure:
-    """Bytes given out over the step that took most, a row of axes a device, phases shaded, the peak named."""
+    """Bytes given out over the step that used most: axes for each device, with phases shaded and the peak named."""
     devices = list(trace.memory.groupby("device", sort=False))
     figure = Figure(figsize=(WIDTH, 0.6 + 2.6 * len(devices)), layout="constrained")
     for axes, (device, curve) in zip(figure.subplots(len(devices), 1, squeeze=False)[:, 0], devices, strict=True):
@@ -27,19 +27,19 @@ def over_a_step(trace: Trace, name: str) -> Figure:
     return figure
 
 
-def draw(axes: Axes, mine: pd.DataFrame, device: str) -> None:
-    """One device's curve."""
-    low = mine.bytes.min()
-    height = (mine.bytes - low) / MIB
-    span = mine.at_s.iloc[-1] - mine.at_s.iloc[0]
-    turns = (mine.phase != mine.phase.shift()).cumsum()
-    ends = mine.groupby(turns).at_s.first().shift(-1).fillna(mine.at_s.iloc[-1])
-    for (_, part), end in zip(mine.groupby(turns), ends, strict=True):
+def draw(axes: Axes, curve: pd.DataFrame, device: str) -> None:
+    """Draw one device's curve, rows of `Trace.memory`."""
+    low = curve.bytes.min()
+    height = (curve.bytes - low) / MIB
+    span = curve.at_s.iloc[-1] - curve.at_s.iloc[0]
+    turns = (curve.phase != curve.phase.shift()).cumsum()
+    ends = curve.groupby(turns).at_s.first().shift(-1).fillna(curve.at_s.iloc[-1])
+    for (_, part), end in zip(curve.groupby(turns), ends, strict=True):
         phase, start = part.phase.iloc[0], part.at_s.iloc[0]
         if phase in COLOURS and end - start > LEAST_WIDTH * span:
             axes.axvspan(start, end, color=COLOURS[phase], alpha=0.25, linewidth=0)
-    axes.step(mine.at_s, height, where="post", color="black", linewidth=0.9)
-    top = mine.loc[mine.bytes.idxmax()]
+    axes.step(curve.at_s, height, where="post", color="black", linewidth=0.9)
+    top = curve.loc[curve.bytes.idxmax()]
     peak = (top.bytes - low) / MIB
     axes.plot([top.at_s], [peak], "o", color=DOT, markersize=5)
     who = " ".join(filter(None, (top.layer, top.phase)))

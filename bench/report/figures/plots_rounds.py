@@ -15,18 +15,18 @@ from bench.report.figures.lettering import lettered
 from bench.report.figures.plots import BACKWARD, DOT, GREY, WIDTH, name_rows, rows_figure, styled
 
 MOST_ARMS = 3
-"""Variants whose two arms are drawn."""
+"""The most variants whose two arms are drawn."""
 LEAST_PERCENT = 5.0
-"""A panel of shares reaches at least so far: a tenth of a per cent must not look like a storm."""
-SEEN = ("stolen", "pressure", "clock", "temperature")
-"""What of the machine's state is drawn, if it was read."""
+"""The least top of a panel of shares: a tenth of a per cent must not look like a storm."""
+DRAWN = ("stolen", "pressure", "clock", "temperature")
+"""The columns of the machine's state that are drawn, if they were read."""
 
 
 @styled
 def noise(data: RunData, control_ids: list[str], state: pd.DataFrame, names: dict[str, str]) -> Figure:
-    """By round: what identical code costs from one minute to the next, and below it what the machine did."""
-    seen = [key for key in SEEN if state[key].notna().any()]
-    heights = [2.2, *([1.0] * len(seen))]
+    """The steps of identical code by round, and below them the machine's state; `names` are those of its columns."""
+    keys = [key for key in DRAWN if state[key].notna().any()]
+    heights = [2.2, *([1.0] * len(keys))]
     figure = Figure(figsize=(WIDTH, 0.4 + sum(heights)), layout="constrained")
     panels = figure.subplots(len(heights), 1, squeeze=False, sharex=True, height_ratios=heights)[:, 0]
     walls = cell(data.values, "wall")
@@ -47,24 +47,24 @@ def noise(data: RunData, control_ids: list[str], state: pd.DataFrame, names: dic
         panels[0].set_title(f"{MOST_ARMS} of {len(control_ids)} variants", loc="right", fontsize=8)
     if control_ids:
         panels[0].legend(ncols=MOST_ARMS, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
-    for axes, key in zip(panels[1:], seen, strict=True):
+    for axes, key in zip(panels[1:], keys, strict=True):
         scale = 100 if key in ("stolen", "pressure") else 1
         axes.scatter(state["round"], scale * state[key], s=10, color=GREY)
         axes.set_ylim(0, max(LEAST_PERCENT, axes.get_ylim()[1]) if scale == 100 else None)
         axes.set_ylabel(names[key] + (" %" if scale == 100 else ""), fontsize=8)
-    panels[-1].set_xlabel("round (grey: one dot a trial of any variant)" if seen else "round")
+    panels[-1].set_xlabel("round (grey: one dot a trial of any variant)" if keys else "round")
     panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
 @styled
-def changes(found: Sequence[Change], names: Sequence[str], gate: Stage, fresh: Stage, delta: float) -> Figure:
-    """A row a cell: the head's seconds over the base's, one dot a round, the interval, and what would not matter."""
-    figure, (axes,) = rows_figure(len(found))
+def changes(cells: Sequence[Change], names: Sequence[str], gate: Stage, fresh: Stage, delta: float) -> Figure:
+    """A row a cell: by how many per cent the head takes longer, a dot a round, with the interval, and delta in grey."""
+    figure, (axes,) = rows_figure(len(cells))
     axes.axvspan(-100 * delta / (1 + delta), 100 * delta, color="#eeeeee", zorder=0)
     axes.axvline(0, color=GREY, linewidth=0.8)
     ends, dots = [-5.0, 5.0], []
-    for row, change in enumerate(found):
+    for row, change in enumerate(cells):
         stage = fresh if change.confirmed is not None else gate
         arms = stage.cells[change.key].reindex(columns=[*CONTROLS, HEAD]).dropna()
         logs = np.log(arms)

@@ -13,7 +13,7 @@ from bench.report.figures.plots import BACKWARD, FORWARD, MIB, WIDTH, name_rows,
 
 RUN_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 WIDE_RANGE = 12.0
-"""Times the smallest, beyond which a scale is logarithmic, or panels have scales of their own."""
+"""The quotient of largest and smallest beyond which a scale is logarithmic, or each panel has its own."""
 
 
 def colour_of(index: int) -> str:
@@ -22,7 +22,7 @@ def colour_of(index: int) -> str:
 
 
 def grouped(matches: Sequence[Match], runs: int) -> tuple[Figure, Axes]:
-    """Axes with a labelled row a variant, high enough for every run in it."""
+    """A figure and its axes, with a labelled row a variant that is high enough for every run."""
     figure = Figure(figsize=(WIDTH, 1.0 + len(matches) * (0.16 + 0.14 * runs)), layout="constrained")
     axes = figure.subplots()
     name_rows(axes, [match.name for match in matches])
@@ -30,7 +30,7 @@ def grouped(matches: Sequence[Match], runs: int) -> tuple[Figure, Axes]:
 
 
 def lift(run: int, runs: int) -> float:
-    """Where in its row a run stands."""
+    """A run's offset within its row, in rows."""
     return 0.7 * ((run + 0.5) / runs - 0.5)
 
 
@@ -64,7 +64,7 @@ def throughput(runs: Sequence[Side], matches: Sequence[Match]) -> Figure:
 def layers(table: pd.DataFrame, names: Sequence[str]) -> Figure:
     """Forward and backward milliseconds of each layer of one variant, a panel a run.
 
-    One scale, unless the runs lie so far apart that the faster one could not be read on it.
+    The panels share a scale, unless the runs lie so far apart that the faster one could not be read on it.
     """
     first = table[table.run == names[0]]
     totals = [table.loc[table.run == name, ["forward_s", "backward_s"]].sum(axis=1).max() for name in names]

@@ -1,4 +1,4 @@
-"""The section of layers alone: what `bench micro` measured beside a run, compared with the same layers in a step."""
+"""The section of layers alone: the results of `bench micro`, compared with the same layers in a step."""
 
 import math
 from pathlib import Path
@@ -21,12 +21,14 @@ from bench.report.words import count, number, seconds
 FOLDER = "micro"
 COLUMNS = ["variant_id", "layer", "phase", "cache", "seconds", "page_faults", "rounds"]
 LEAST_SHOWN = 0.005
-MOST_TOLD = 3
+"""The least share of the layers' time in place that a layer in the table takes."""
+MOST_NAMED = 3
 OUTSIDE = ("data", "h2d", "loss", "scaler", "optimizer", "read")
+"""The phases that no layer is in."""
 
 
 class Info(msgspec.Struct):
-    """What the suite says of a result."""
+    """What the suite records of a result."""
 
     variant_id: VariantId
     layer: Text
@@ -50,15 +52,15 @@ class Result(msgspec.Struct):
 
 
 class Results(msgspec.Struct):
-    """A file of pytest-benchmark's."""
+    """A file of pytest-benchmark."""
 
     benchmarks: list[Result]
 
 
 def read(data: RunData) -> pd.DataFrame:
-    """What was measured alone: the last result of each variant, layer, phase and cache, a median over rounds.
+    """The last result of each variant, layer, phase and cache that was measured alone: columns COLUMNS.
 
-    RecordError for a file that pytest-benchmark did not write.
+    Seconds are medians over rounds. Raises RecordError for a file that pytest-benchmark did not write.
     """
     rows = []
     for path in sorted((data.folder / FOLDER).glob("*/*.json"), key=lambda p: p.stat().st_mtime):
@@ -69,7 +71,7 @@ def read(data: RunData) -> pd.DataFrame:
 
 
 def of_file(path: Path) -> list[tuple[object, ...]]:
-    """The results of a file as rows of COLUMNS."""
+    """The results of a file as rows of COLUMNS. Raises RecordError if pytest-benchmark did not write it."""
     try:
         results = msgspec.json.decode(path.read_bytes(), type=Results).benchmarks
     except (OSError, msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -80,19 +82,18 @@ def of_file(path: Path) -> list[tuple[object, ...]]:
 
 
 def section(report: Report) -> Section | None:
-    """Each layer alone compared with the layer in place, and what the difference of the sums is made of."""
+    """Each layer alone compared with the layer in place, and why their sums differ; nothing without results."""
     results = read(report.data)
     parts: list[Block] = [
         Section(
             named(report.data, variant_id),
-            [shown(table), Paragraph(sentences(report, variant_id, table, alone))],
+            [shown(table), Paragraph(sum_words(report, variant_id, table, of_variant))],
             level=3,
         )
-        for variant_id, (table, alone) in tables_of(report, results).items()
+        for variant_id, (table, of_variant) in tables_of(report, results).items()
     ]
     if not parts:
         return None
-    report.table("micro", results)
     rounds = results.rounds.min()
     words = (
         "Each layer taken out of a step and run by itself on the tensors that it had there, forward and backward "
@@ -103,37 +104,46 @@ def section(report: Report) -> Section | None:
     return Section("Layers alone", [Paragraph(words), *parts])
 
 
-def told(report: Report) -> dict[str, str]:
-    """By variant, what its layers alone sum to compared with its step."""
+def write_table(report: Report) -> None:
+    """Write micro.csv, if a section shows results."""
+    results = read(report.data)
+    if tables_of(report, results):
+        report.table("micro", results)
+
+
+def sums(report: Report) -> dict[str, str]:
+    """What a variant's layers alone sum to, compared with its step, in words by variant."""
     pairs = tables_of(report, read(report.data))
-    return {variant_id: sentences(report, variant_id, table, alone) for variant_id, (table, alone) in pairs.items()}
+    return {variant_id: sum_words(report, variant_id, table, rows) for variant_id, (table, rows) in pairs.items()}
 
 
-def tables_of(report: Report, found: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
-    """By variant that has layers in place: a table of them in place and alone, and what was measured alone."""
-    pairs = {str(v): (against_place(report, str(v), rows), rows) for v, rows in found.groupby("variant_id", sort=False)}
+def tables_of(report: Report, results: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+    """Of each variant that has layers in place, the table of them in place and alone, and its own rows of results."""
+    by_variant = {str(variant_id): rows for variant_id, rows in results.groupby("variant_id", sort=False)}
+    pairs = {variant_id: (beside_place(report, variant_id, rows), rows) for variant_id, rows in by_variant.items()}
     return {variant_id: pair for variant_id, pair in pairs.items() if len(pair[0])}
 
 
-def against_place(report: Report, variant_id: str, mine: pd.DataFrame) -> pd.DataFrame:
-    """By layer its seconds in place, alone and hot, alone and cold: forward and backward together.
+def beside_place(report: Report, variant_id: str, results: pd.DataFrame) -> pd.DataFrame:
+    """The seconds of each layer in place, alone and hot, alone and cold: forward and backward together.
 
-    NaN if a layer that has a backward in place was measured alone without it, or without its forward.
+    Columns are type, in_place, hot, cold. A sum is NaN if the layer was measured alone without its forward, or without
+    its backward though it has one in place.
     """
     place = report.layers[(report.layers.variant_id == variant_id) & (report.layers.layer != BETWEEN)]
     place = place.set_index("layer")
-    phases = mine.set_index(["layer", "cache", "phase"])["seconds"].unstack("phase")  # noqa: PD010
+    phases = results.set_index(["layer", "cache", "phase"])["seconds"].unstack("phase")  # noqa: PD010 - see below
     phases = phases.reindex(columns=["forward", "backward"])
     has_backward = place.backward_s.reindex(phases.index.get_level_values("layer")).gt(0).to_numpy()
     whole = phases.forward + phases.backward.where(has_backward | phases.backward.notna(), 0.0)
     table = place[["type"]].assign(in_place=place.forward_s + place.backward_s.fillna(0.0))
-    by_cache = whole.unstack("cache")  # noqa: PD010 - as above: two values are an error
+    by_cache = whole.unstack("cache")  # noqa: PD010 - two values of one layer must be an error
     table = table.join(by_cache).reindex(columns=["type", "in_place", "hot", "cold"])
-    return table[table.index.isin(mine.layer)]
+    return table[table.index.isin(results.layer)]
 
 
 def shown(table: pd.DataFrame) -> Table:
-    """The heavy layers, and the sum of all."""
+    """The heavy layers, then the sum of all layers."""
     heavy = table[table.in_place >= LEAST_SHOWN * table.in_place.sum()]
     rows = [
         {
@@ -160,11 +170,11 @@ def shown(table: pd.DataFrame) -> Table:
     return Table.of(rows)
 
 
-def sentences(report: Report, variant_id: str, table: pd.DataFrame, mine: pd.DataFrame) -> str:
-    """What lies between the sum of the layers alone and the measured step."""
+def sum_words(report: Report, variant_id: str, table: pd.DataFrame, results: pd.DataFrame) -> str:
+    """What lies between the sum of a variant's layers alone and its measured step."""
     step = report.steps.set_index("variant_id").loc[variant_id]
     all_layers = report.layers[(report.layers.variant_id == variant_id) & (report.layers.layer != BETWEEN)]
-    all_layers = all_layers.dropna(subset="forward_s")  # a step calls the others not at all
+    all_layers = all_layers.dropna(subset="forward_s")  # a step does not call the others
     if missing := len(all_layers) - int(table.hot.notna().sum()):
         text = f"{missing} of {len(all_layers)} layers were not measured whole"
         return f"Alone and hot, {text}, so there is no sum of them."
@@ -173,7 +183,7 @@ def sentences(report: Report, variant_id: str, table: pd.DataFrame, mine: pd.Dat
     outside = {phase: float(step[f"{phase}_s"]) for phase in OUTSIDE if step[f"{phase}_s"] > 0}
     between = report.layers[(report.layers.variant_id == variant_id) & (report.layers.layer == BETWEEN)]
     outside["code between layers"] = float(between[["forward_s", "backward_s"]].sum().sum())
-    most = sorted(outside.items(), key=lambda item: -item[1])[:MOST_TOLD]
+    most = sorted(outside.items(), key=lambda item: -item[1])[:MOST_NAMED]
     text = ", ".join(f"{name} {seconds(value)}" for name, value in most)
     outside_s = sum(outside.values())
     rest_s = step.step_s - place_s - outside_s
@@ -181,22 +191,22 @@ def sentences(report: Report, variant_id: str, table: pd.DataFrame, mine: pd.Dat
         f"Alone, the layers sum to {seconds(hot_s)} with hot caches{cold}; the measured "
         f"step takes {seconds(step.step_s)}, {longer(step.step_s - hot_s)} than the former.",
         f"In place the layers take {seconds(place_s)}, {longer(place_s - hot_s)} than alone and hot"
-        f"{where(table, place_s - hot_s)}; what is no layer takes {seconds(outside_s)} ({text}); and the plain step is "
-        f"{longer(rest_s)} than the stamped one that these parts are of.",
+        f"{most_words(table, place_s - hot_s)}; all that is not a layer takes {seconds(outside_s)} ({text}); and the "
+        f"plain step is {longer(rest_s)} than the stamped one, which these are the parts of.",
     ]
-    alone_faults = mine[mine.cache == "hot"].page_faults.sum()
+    alone_faults = results[results.cache == "hot"].page_faults.sum()
     if step.page_faults > 0:
         parts.append(
-            f"A step takes {count(step.page_faults)} page faults, the layers alone {count(alone_faults)}: what a layer "
-            "gives back alone, it must map anew at its next call, unless the allocator keeps it."
+            f"A step takes {count(step.page_faults)} page faults, the layers alone {count(alone_faults)}: a layer "
+            "alone gives memory back after a call and must map it again at the next, unless the allocator keeps it."
         )
     return " ".join(parts)
 
 
-def where(table: pd.DataFrame, difference_s: float) -> str:
-    """The layers that add most to a difference between in place and alone, in its own direction."""
+def most_words(table: pd.DataFrame, difference_s: float) -> str:
+    """The layers that add most to a difference between in place and alone, in the direction of its sign."""
     sign = 1 if difference_s >= 0 else -1
-    most = (sign * (table.in_place - table.hot)).sort_values(ascending=False).head(MOST_TOLD)
+    most = (sign * (table.in_place - table.hot)).sort_values(ascending=False).head(MOST_NAMED)
     most = most[most > 0]
     return (
         f" (most in {', '.join(f'{code(layer)}: {seconds(value)}' for layer, value in most.items())})"

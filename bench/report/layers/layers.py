@@ -4,8 +4,9 @@ from functools import partial
 
 import pandas as pd
 
-from bench.analyse import heaviest, tables
+from bench.analyse import tables
 from bench.analyse.labels import label, named
+from bench.analyse.tables import heaviest
 from bench.analyse.tables.columns import Row
 from bench.core.text import code, marked
 from bench.report.document import Block, Figure, Paragraph, Section, Table, paragraphs
@@ -16,8 +17,8 @@ from bench.report.page import Report
 from bench.report.words import count, interval, percent, seconds, size, spread_seconds
 
 NEEDS_BOUNDS = 0.005
-WORTH_TELLING = 0.01
-MOST_TOLD = 3
+WORTH_NAMING = 0.01
+MOST_NAMED = 3
 MOST_OPEN = 0.1
 """How far a closure may be from 1 before the page warns of it."""
 CLOSURE_WORDS = (
@@ -27,17 +28,17 @@ CLOSURE_WORDS = (
     "cost of a stamp, over the plain step."
 )
 GAP_WORDS = (
-    " Where launch gaps were told, closure counts them as a part, overhead is over the plain step without them, and "
-    "a stamp's cost is the device's."
+    " If launch gaps are known, closure counts them as a part, overhead is over the plain step without them, and a "
+    "stamp's cost is the device's."
 )
 
 
 LAYER_WORDS = (
     "*Forward* and *backward* are medians over rounds with 95 % intervals; a layer's backward includes the "
-    "gradients of its parameters, and what a checkpoint computes anew. `between` is what runs outside of every "
+    "gradients of its parameters, and what a checkpoint computes again. `between` is what runs outside of every "
     "leaf: functional code, and in backward the loss. *Share* is of the stamped step. *Saved* are bytes kept for "
-    "backward, a shared storage counted once, for the layer that saved it first. *Kernel* is what took most of a "
-    "layer's forward, seen once in the pilot: the operator on a CPU, the device's kernel on CUDA. Bounds are shown "
+    "backward; a shared storage counts once, for the layer that saved it first. *Kernel* took most of a layer's "
+    "forward, in one step of the pilot: the operator on a CPU, the device's kernel on CUDA. Bounds are shown "
     "for layers of 0.5 % or more."
 )
 
@@ -67,7 +68,7 @@ def closure_section(report: Report) -> Section:
 
 
 def of_variant(report: Report, variant_id: str) -> Section:
-    """The layers of one variant, the heaviest named."""
+    """The layers of one variant, with a sentence on the heaviest."""
     rows = report.layers[report.layers.variant_id == variant_id]
     top = rows.dropna(subset="share_of_step").nlargest(3, "share_of_step")
     top_words = ", ".join(f"{code(r.layer)} {marked(r.type)} {percent(r.share_of_step)}" for r in top.itertuples())
@@ -81,7 +82,7 @@ def of_variant(report: Report, variant_id: str) -> Section:
 
 
 def difference_words(report: Report, chosen: list[str]) -> list[str]:
-    """In which layers the second variant is faster than the first, and in which slower: those worth 1 % of the step."""
+    """A sentence on the layers in which the second variant is faster or slower than the first by 1 % of the step."""
     if len(chosen) < 2:
         return []
     first, second = (
@@ -90,20 +91,22 @@ def difference_words(report: Report, chosen: list[str]) -> list[str]:
     )
     step_s = report.data.spread(chosen[0], "stamped_wall").estimate
     saved = (first - second).sort_values(key=abs, ascending=False)
-    saved = saved[saved.abs() >= WORTH_TELLING * step_s]
+    saved = saved[saved.abs() >= WORTH_NAMING * step_s]
     parts = []
     for verb, side in (("saves", saved[saved > 0]), ("loses", -saved[saved < 0])):
         if len(side):
-            most = ", ".join(f"{seconds(value)} in {code(str(layer))}" for layer, value in side.head(MOST_TOLD).items())
+            most = ", ".join(
+                f"{seconds(value)} in {code(str(layer))}" for layer, value in side.head(MOST_NAMED).items()
+            )
             parts.append(f"{verb} {most}")
     if not parts:
         return []
     names = [named(report.data, v) for v in chosen]
-    return [f"Against the {names[0]}, {names[1]} {' and '.join(parts)}, forward and backward together."]
+    return [f"Compared with the {names[0]}, {names[1]} {' and '.join(parts)}, forward and backward together."]
 
 
 def layer_cells(row: Row) -> dict[str, object]:
-    """A layer's row as it is shown: bounds only if they matter."""
+    """A layer's row as the page shows it, with bounds only if they matter."""
     small = not row["share_of_step"] >= NEEDS_BOUNDS
     forward, backward = (
         seconds(row[f"{p}_s"]) if small else spread_seconds(row[f"{p}_s"], row[f"{p}_s_lo"], row[f"{p}_s_hi"])
@@ -122,9 +125,9 @@ def layer_cells(row: Row) -> dict[str, object]:
     }
 
 
-def calls(mine: pd.DataFrame) -> pd.DataFrame:
-    """How often a step calls each layer, and by which paths: the columns that hold more than once and one."""
-    table = mine.reset_index(drop=True)
+def calls(rows: pd.DataFrame) -> pd.DataFrame:
+    """How often a step calls each layer of one variant, and on which paths; only the columns that say anything."""
+    table = rows.reset_index(drop=True)
     shown = {
         name: table[name].astype(object).fillna("").astype(str)
         for name, plain in (("calls", 1), ("paths", ""))
@@ -139,21 +142,21 @@ def kernel_words(name: str) -> str:
 
 
 def closed(report: Report) -> pd.DataFrame:
-    """The variants that have a closure: those of rounds, or of the pilot if no round has one."""
+    """The steps of the variants that have a closure: of those with rounds, or of the pilot's if there are none."""
     steps = report.steps.dropna(subset="closure")
     return steps[steps.n > 0] if (steps.n > 0).any() else steps
 
 
 def open_words(report: Report) -> list[str]:
-    """That the parts of some variants don't add up, if so."""
+    """A warning that the parts of some variants don't add up, if so."""
     wide = [row for row in closed(report).itertuples() if abs(row.closure - 1) > MOST_OPEN]
     sums = ", ".join(f"{named(report.data, row.variant_id)} {row.closure:.2f}" for row in wide)
     if not wide:
         return []
     return [
-        f"**Not for all variants** (the sum of the parts over the step: {sums}). Either the stamps cost much of so "
-        "short a step, as the table says, or stamped and plain steps met another machine, as beside other work: then "
-        "don't rely on the shares of their parts, and measure again on a quiet machine."
+        f"**Not for all variants** (the sum of the parts over the step: {sums}). Either the stamps cost much of such a "
+        "short step, which the table shows, or other work on the machine slowed only the stamped or only the plain "
+        "steps. In that case don't rely on the shares of their parts, and measure again on a quiet machine."
     ]
 
 

@@ -1,4 +1,4 @@
-"""The section that says where a model's path differs from step to step."""
+"""The section on models whose steps take different paths."""
 
 from bench.analyse.labels import named
 from bench.report.document import Paragraph, Section
@@ -6,7 +6,7 @@ from bench.report.page import Page
 
 
 def section(page: Page) -> Section | None:
-    """In one line, which variants' steps differ, and that means are shown; nothing if none do."""
+    """One line: which variants' steps differ, and that numbers are means; nothing if no steps differ."""
     data = page.data
     if not data.paths:
         return None
@@ -14,6 +14,6 @@ def section(page: Page) -> Section | None:
     words = (
         f"**Steps differ**: not every step runs the same layers in {names}. So the numbers of a trial are the means of "
         "its steps, not their medians, for every variant of the model; a layer took 0 s in a step that did not run it. "
-        "Calls, kernels, gradients and memory are those of single steps, so a layer that those did not run has none."
+        "Calls, kernels, gradients and memory come from single steps, so a layer that these did not run has none."
     )
     return Section("", [Paragraph(words)])

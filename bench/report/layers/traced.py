@@ -1,4 +1,4 @@
-"""The section of a report that is made from traces: what worked for whom, beside the probe of layers, and memory."""
+"""The section from traces: what worked for which layer and phase, compared with the probe's stamps, and memory."""
 
 import math
 from functools import partial
@@ -18,7 +18,7 @@ from bench.report.words import number, percent, seconds, size
 
 MOST_SHOWN = 15
 AGREE = 0.05
-"""How far a layer's two times may lie apart to be called the same."""
+"""How far a layer's two times may differ and still count as the same."""
 WAYS = {
     "cpu": ("the operators within them", ", so trust neither for these layers"),
     "device": (
@@ -26,7 +26,7 @@ WAYS = {
         "; gaps between kernels are part of that, so it settles nothing",
     ),
 }
-"""How a layer's time is added up from a trace, and what a difference of more than AGREE then means."""
+"""What of a trace adds up to a layer's time, and what a difference of more than AGREE then means."""
 HEAVY = 0.05
 """A layer of at least this share of the step is compared with the probe in the report; all are in the table."""
 
@@ -47,7 +47,7 @@ def section(page: TracedPage) -> Section | None:
 
 
 def of_trace(page: TracedPage, trace: Trace, index: int) -> Section:
-    """What the profiler saw of the variant that was traced as number `index`."""
+    """What the profiler saw of one variant; `index` is the trace's place on the page, from 1."""
     blocks = [
         Paragraph(overview_words(page.data, trace)),
         *work_blocks(trace),
@@ -58,16 +58,18 @@ def of_trace(page: TracedPage, trace: Trace, index: int) -> Section:
 
 
 def overview_words(data: RunData, trace: Trace) -> str:
-    """How long the traced step was beside plain ones of the same process, and how idle the machine was in those."""
+    """How long the traced step was, how long plain ones of the same process, and how idle the machine was in those."""
     plain = plain_steps(data, trace.variant_id)
     text = f"{trace.steps} steps of {seconds(trace.step_s)} under the profiler"
     if plain.empty:
         return f"{text}."
     plain_s = plain.wall.median()
-    text += f", against {seconds(plain_s)} without it in the same process."
+    text += f", and {seconds(plain_s)} without it in the same process."
     if not math.isnan(trace.device_busy_s):
         idle = percent(max(0.0, 1 - trace.device_busy_s / plain_s))
-        text += f" The device worked for {seconds(trace.device_busy_s)} a step: of a plain one it was idle for {idle}."
+        text += (
+            f" The device worked for {seconds(trace.device_busy_s)} a step, so it is idle for {idle} of a plain one."
+        )
     elif {"cpu_user", "cpu_system"} <= set(plain.columns):
         cores = float(data.run.environment.cores or math.nan)
         used = ((plain.cpu_user + plain.cpu_system) / (cores * plain.wall)).median()
@@ -107,7 +109,7 @@ def work_blocks(trace: Trace) -> list[Block]:
 
 def layer_blocks(page: TracedPage, trace: Trace) -> list[Block]:
     """The heavy layers by the trace and by the stamps of the same steps, and in the rounds if there are any."""
-    both = against_probe(page.data, trace)
+    both = probe_and_trace(page.data, trace)
     if both.empty:
         return []
     whole = both.groupby("layer", sort=False)[["probe_s", "trace_s"]].sum()
@@ -126,19 +128,18 @@ def layer_blocks(page: TracedPage, trace: Trace) -> list[Block]:
         for layer, row in heavy.iterrows()
     ]
     farthest = (heavy.trace_s / heavy.probe_s - 1).abs().max()
-    what, doubt = WAYS[on_of(page.data, trace)]
+    summed, doubt = WAYS[on_of(page.data, trace)]
     meaning = ": work is counted for the right layer" if farthest <= AGREE else doubt
     words = (
         "Forward and backward of the layers that take more than 5 % of the traced step, in the same steps by two ways: "
-        f"by time stamps at the layer's borders, and by adding up {what}. They "
-        f"differ by {percent(farthest)} at the most{meaning}. How far the profiler itself slowed a layer, the untraced "
-        "rounds tell."
+        f"by time stamps at the layer's borders, and by adding up {summed}. They differ by {percent(farthest)} at most"
+        f"{meaning}. The untraced rounds show how far the profiler itself slowed a layer."
     )
     return [Table.of(rows), Paragraph(words)]
 
 
 def in_rounds(page: TracedPage, variant_id: str) -> dict[str, float]:
-    """Seconds of each layer, forward and backward, as the rounds have them; empty if there are none."""
+    """Seconds of each layer, forward and backward together, in the rounds; empty if the page has no rounds."""
     if not isinstance(page, Report):
         return {}
     rows = page.layers[page.layers.variant_id == variant_id]
@@ -146,25 +147,25 @@ def in_rounds(page: TracedPage, variant_id: str) -> dict[str, float]:
 
 
 def on_of(data: RunData, trace: Trace) -> str:
-    """Where the work of a variant is done: cpu or device."""
+    """On what a variant's work is done: cpu or device."""
     return "device" if data.variants[trace.variant_id].on_cuda else "cpu"
 
 
-def against_probe(data: RunData, trace: Trace) -> pd.DataFrame:
-    """Seconds of each layer and phase by the probe's stamps and by the trace, means over the same steps."""
+def probe_and_trace(data: RunData, trace: Trace) -> pd.DataFrame:
+    """Seconds of each layer and phase by the probe's stamps and by the trace: means over the same steps."""
     samples = data.traced[(data.traced.variant_id == trace.variant_id) & (data.traced.metric == "traced_wall")]
     probe = samples[samples.scope == "layer"].groupby(["layer", "phase"], observed=True, sort=False)["value"].mean()
-    seen = trace.work[trace.work.on == on_of(data, trace)].groupby(["layer", "phase"])["seconds"].sum()
+    traced = trace.work[trace.work.on == on_of(data, trace)].groupby(["layer", "phase"])["seconds"].sum()
     rows = [
         {"variant_id": trace.variant_id, "layer": layer, "phase": phase, "probe_s": value}
-        | {"trace_s": float(seen.get((layer, phase), 0.0))}
+        | {"trace_s": float(traced.get((layer, phase), 0.0))}
         for (layer, phase), value in probe.items()
     ]
     return pd.DataFrame(rows, columns=["variant_id", "layer", "phase", "probe_s", "trace_s"])
 
 
 def memory_blocks(page: Page, trace: Trace, name: str) -> list[Block]:
-    """The allocator over one step, with who had the time when it had given out most."""
+    """The allocator over one step, with the layer and phase in which it had given out most."""
     blocks: list[Block] = []
     for device, curve in trace.memory.groupby("device", sort=False):
         top = curve.loc[curve.bytes.idxmax()]
@@ -175,8 +176,8 @@ def memory_blocks(page: Page, trace: Trace, name: str) -> list[Block]:
         )
         low = curve.bytes.min()
         words = (
-            f"Memory over the traced step that took most ({device}): at its peak, {seconds(top.at_s)} into it in "
-            f"{who}, the allocator had given out {size(top.bytes - low)} more than at that step's lowest."
+            f"Memory over the traced step that used most ({device}): at its peak, {seconds(top.at_s)} into the step in "
+            f"{who}, the allocator had given out {size(top.bytes - low)} more than at the step's lowest point."
         )
         blocks.append(Paragraph(words))
     if not blocks:
@@ -193,14 +194,14 @@ def write_tables(page: TracedPage) -> None:
     """Write trace.csv and trace_layers.csv, if a variant was traced."""
     if page.traces:
         page.table("trace", work_table(page.traces))
-        page.table("trace_layers", pd.concat([against_probe(page.data, t) for t in page.traces], ignore_index=True))
+        page.table("trace_layers", pd.concat([probe_and_trace(page.data, t) for t in page.traces], ignore_index=True))
 
 
-def work_table(found: list[Trace]) -> pd.DataFrame:
-    """What worked for whom, of every trace."""
+def work_table(traces: list[Trace]) -> pd.DataFrame:
+    """trace.csv: what worked for which layer and phase, in every trace."""
     parts = [
         trace.work.assign(variant_id=trace.variant_id, share_of_step=trace.work.seconds / trace.step_s)
-        for trace in found
+        for trace in traces
     ]
     columns = ["variant_id", "on", "name", "layer", "phase", "seconds", "share_of_step", "calls"]
     return pd.concat(parts, ignore_index=True)[columns]

@@ -1,4 +1,4 @@
-"""Why a variant has no table of layers although the page would show one."""
+"""Why a variant has no table of layers, although the page would show it."""
 
 import pandas as pd
 
@@ -27,7 +27,7 @@ def blocks(data: RunData, steps: pd.DataFrame, layered: set[str]) -> list[Block]
 
 
 def why(data: RunData, variant_id: str) -> str:
-    """What of a variant kept its layers from being timed."""
+    """The reason why a variant's layers were not timed."""
     status, _ = tables.outcome(data, variant_id)
     if status in BY_STATUS:
         return BY_STATUS[status]

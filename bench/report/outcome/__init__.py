@@ -1,1 +1,1 @@
-"""Sections on what came out."""
+"""Sections on the results."""

@@ -1,4 +1,4 @@
-"""What a reader can do: the lines that give a variant, and sentences made from what was measured."""
+"""What a reader can do: the lines that switch a variant on, and what page faults and compiling cost."""
 
 import math
 from typing import Any
@@ -19,7 +19,7 @@ from bench.report import commands
 from bench.report.words import count, interval, percent, seconds, size
 
 FEWER_FAULTS = 0.1
-"""Page faults are called the cause if removing at least nine in ten of them made the step FASTER."""
+"""The largest share of its baseline's page faults with which a variant that is FASTER proves them the cause."""
 
 
 def lines_of(axes: dict[str, str]) -> tuple[list[str], list[str]]:
@@ -30,7 +30,7 @@ def lines_of(axes: dict[str, str]) -> tuple[list[str], list[str]]:
 
 
 def nin_command(run: Header, axes: dict[str, str]) -> str:
-    """The `python -m nin` call that trains under a variant; empty for other models and for the largest batch."""
+    """The call of `python -m nin` that trains under a variant; empty for other models and for the largest batch."""
     if axes["model"] != AXES["model"].default or axes["batch_size"] == LARGEST:
         return ""
     options = [
@@ -42,9 +42,9 @@ def nin_command(run: Header, axes: dict[str, str]) -> str:
 
 
 def page_fault_sentences(data: RunData, steps: pd.DataFrame) -> list[str]:
-    """For each baseline, what its page faults cost, by the variant that differs only in keeping freed memory.
+    """What the page faults of each baseline cost, by the variant that differs only in keeping freed memory.
 
-    Names them the cause only if it has a tenth of them or fewer and its step is FASTER.
+    Calls them the cause only if that variant has a tenth of them or fewer, and is FASTER.
     """
     rows = steps.set_index("variant_id")
     sentences = []
@@ -73,7 +73,7 @@ def _page_fault_sentence(
     facts = (
         f"A step of the {name} takes {count(base.page_faults)} minor page faults{mapped_words} and "
         f"{seconds(base.cpu_system_s)} of system time over all cores; with `{allocator}`, which differs only in that "
-        f"freed memory stays with the process, it takes {count(kept.page_faults)} and {seconds(kept.cpu_system_s)}"
+        f"the process keeps freed memory, it takes {count(kept.page_faults)} and {seconds(kept.cpu_system_s)}"
     )
     if kept.verdict == FASTER:
         shorter = " ".join(
@@ -85,18 +85,18 @@ def _page_fault_sentence(
         SAME: "; the step is as long without them: they cost nothing that matters here.",
         SLOWER: "; yet the step is longer: they are not what costs here.",
     }
-    return facts + ends.get(kept.verdict, "; whether the step is shorter for it, these rounds do not settle.")
+    return facts + ends.get(kept.verdict, "; these rounds do not settle whether the step is shorter for it.")
 
 
 COMPILER_COUNTS = ("graphs", "graph_breaks", "recompiles")
 
 
 def break_even(data: RunData, steps: pd.DataFrame) -> pd.DataFrame:
-    """What compiling costs and after how many steps it is repaid, compared with eager with all else equal.
+    """What compiling costs and after how many steps it is repaid, compared with the eager variant, all else equal.
 
-    Columns: variant, eager_s, compiled_s, batch, times_eager (in words), cold_s and warm_s (seconds of
-    compiling), cold_steps and warm_steps: NaN if eager was not measured in the same rounds or the
-    interval of the gain holds none, infinite if the compiled step is longer. And COMPILER_COUNTS.
+    Columns: variant, eager_s, compiled_s, batch, times_eager (in words), cold_s and warm_s (seconds of compiling),
+    cold_steps, warm_steps, and COMPILER_COUNTS. Steps are NaN if eager was not measured in the same rounds or the
+    interval leaves open whether there is a gain, infinite if the compiled step is longer.
     """
     by_axes = {tuple(variant_axes(data, v).items()): str(v) for v in steps.variant_id}
     rows = []
@@ -125,7 +125,7 @@ def break_even(data: RunData, steps: pd.DataFrame) -> pd.DataFrame:
 
 
 def repaid(cost_s: float, gain_s: float) -> float:
-    """Steps after which a cost is repaid by a gain a step: infinite without a gain, NaN if it is not known."""
+    """The steps after which a gain a step repays a cost: infinite without a gain, NaN if the gain is not known."""
     if math.isnan(gain_s):
         return math.nan
     return cost_s / gain_s if gain_s > 0 else math.inf

@@ -1,4 +1,4 @@
-"""The answer of a run: its fastest valid variant, by how much, and the lines that give it."""
+"""The answer of a run: its fastest valid variant, by how much, and the lines that switch it on."""
 
 import math
 
@@ -17,7 +17,7 @@ from bench.report import commands
 from bench.report.document import Block, Code, Note, Paragraph, Section, paragraphs
 from bench.report.outcome import advice
 from bench.report.page import Report
-from bench.report.trust import effect, noise
+from bench.report.trust import effect, machine
 from bench.report.words import count_of, interval, number
 
 EPOCHS = 5
@@ -25,13 +25,13 @@ EPOCHS = 5
 
 
 def section(report: Report) -> Section:
-    """The fastest variant of each device and model, and how to get it; what makes it doubtful comes last."""
-    doubts = [Note(sentence) for sentence in (*noise.quota_words(report.data), *noise.busy_words(report.data))]
+    """The fastest variant of each device and model, and how to switch it on; doubts come last."""
+    doubts = [Note(sentence) for sentence in (*machine.quota_words(report.data), *machine.busy_words(report.data))]
     return Section("The answer", [*blocks(report.data, report.steps), *doubts])
 
 
 def groups(data: RunData, steps: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
-    """The steps table by device and model: what is compared within, and never across."""
+    """The steps table by device and model: variants are compared only within such a group."""
     keys = [(axes["device"], axes["model"]) for axes in (variant_axes(data, v) for v in steps.variant_id)]
     return {key: steps[[other == key for other in keys]] for key in dict.fromkeys(keys)}
 
@@ -88,13 +88,13 @@ def no_answer(data: RunData) -> str:
 
 
 def not_gated_words(data: RunData, best: str) -> list[str]:
-    """That the gate could not check what a recommended variant computes, if so."""
+    """A sentence that the gate could not check what a recommended variant computes, if so."""
     reason = tables.not_gated(data, best)
-    return [f"It is **not gated**: {marked(reason)}. So hold its accuracy against the baseline's."] if reason else []
+    return [f"It is **not gated**: {marked(reason)}. So compare its accuracy with the baseline's."] if reason else []
 
 
 def invalid_words(data: RunData, steps: pd.DataFrame) -> list[str]:
-    """The variants that have no speed since they are not what they say, each with the reason."""
+    """A sentence for each variant that is INVALID, with the reason."""
     outcomes = {v: tables.outcome(data, v) for v in steps.variant_id}
     return [
         f"**{named(data, v)}** is INVALID, so it has no speed: {marked(reason)}."
@@ -104,7 +104,10 @@ def invalid_words(data: RunData, steps: pd.DataFrame) -> list[str]:
 
 
 def beyond_words(data: RunData, steps: pd.DataFrame, best: str) -> list[str]:
-    """The fastest at each other batch size that has the notebook's loop; and what trains faster yet at any other."""
+    """A sentence on the fastest at each other batch size that has the notebook's loop.
+
+    Then one on the fastest of all batch sizes, if it is faster than the answer.
+    """
     counted = steps[(steps.n > 0) & (steps.images_per_s > 0)].set_index("variant_id")
     sentences = []
     beside: dict[float, list[str]] = {}
@@ -129,8 +132,11 @@ def beyond_words(data: RunData, steps: pd.DataFrame, best: str) -> list[str]:
 
 
 def faster_in_pilot(data: RunData, steps: pd.DataFrame, best: str) -> list[Block]:
-    """The variant that was faster in its one trial of the pilot than the fastest of the rounds was there, if any."""
-    if not data.rounds:
+    """The variant without rounds whose pilot was faster than the pilot of the rounds' fastest, if any.
+
+    Nothing if there was a race: what it left behind was compared in its rounds.
+    """
+    if not data.rounds or data.run.state.candidates is not None:
         return []
     pilots = cell(data.values, "wall")
     pilots = pilots[pilots.stage == "pilot"].drop_duplicates("variant_id", keep="last").set_index("variant_id")["value"]
@@ -146,23 +152,23 @@ def faster_in_pilot(data: RunData, steps: pd.DataFrame, best: str) -> list[Block
     in_part = f", and it took effect in part ({missing})" if (missing := effect.words(data, top)) else ""
     coarser = ", and it computes more coarsely (see below)" if PRECISION.value(both.precision).autocast else ""
     words = (
-        f"**In the pilot {named(data, top)} was faster**: {number(rates[top])} images/s against this one's "
-        f"{number(own)}, each in one trial. That gives no verdict{coarser}{in_part}. This measures it in rounds, "
-        "together with what the fastest has:"
+        f"**In the pilot {named(data, top)} was faster**: {number(rates[top])} images/s, this one {number(own)}, each "
+        f"in one trial. That gives no verdict{coarser}{in_part}. This measures it in rounds, together with the "
+        "fastest's own settings:"
     )
     command = commands.bench(data.run, "run", f"--variant {best}", f"--variant {both.id}")
     return [Paragraph(words), Code([command], "sh")]
 
 
 def switch_on(data: RunData, axes: dict[str, str], epoch_s: float) -> list[Block]:
-    """How to train under a variant; `epoch_s` is what an epoch of 60,000 images takes."""
+    """How to train under a variant; `epoch_s` is the seconds of an epoch of 60,000 images."""
     python, shell = advice.lines_of(axes)
     parts: list[Block] = []
     if python:
-        parts += [Paragraph("What gives it, against the baseline:"), Code(python, "python")]
+        parts += [Paragraph("What to change in the baseline:"), Code(python, "python")]
     if shell:
         where = "in the environment, before Python starts (Linux with glibc; 100 GB are in effect never reached):"
-        lead = f"and {where}" if python else f"What gives it, against the baseline, {where}"
+        lead = f"and {where}" if python else f"What to change in the baseline, {where}"
         parts += [Paragraph(lead), Code([f"export {' '.join(shell)}"], "sh")]
     if command := advice.nin_command(data.run, axes):
         long = f" ({EPOCHS} epochs of about {duration(epoch_s)})" if epoch_s > 0 else ""
@@ -171,7 +177,7 @@ def switch_on(data: RunData, axes: dict[str, str], epoch_s: float) -> list[Block
 
 
 def notebook_words(data: RunData, steps: pd.DataFrame, best: str) -> list[str]:
-    """What the baseline's own difference from the notebook's loop is worth."""
+    """What the difference between the notebook's loop and the baseline is worth."""
     notebook, baseline = notebook_of(data, best), tables.baseline_of(data, best)
     if notebook is None or baseline is None:
         return []
@@ -187,21 +193,21 @@ def notebook_words(data: RunData, steps: pd.DataFrame, best: str) -> list[str]:
 
 
 def noise_words(data: RunData, best: str) -> list[str]:
-    """How far the same code differed from itself, in one sentence."""
+    """One sentence on how far the same code differed from itself."""
     baseline = tables.baseline_of(data, best)
     return [
-        f"How noisy it was: the {named(data, control.variant_id)} was measured twice in every round, and its first "
-        f"trial was {interval(control.ratio.estimate, control.ratio.lo, control.ratio.hi)} times as fast as its second."
+        f"How noisy it was: the {named(data, control.variant_id)} was measured twice in every round, as A and A'; A' "
+        f"was {interval(control.ratio.estimate, control.ratio.lo, control.ratio.hi)} times as fast as A."
         for control in tables.controls(data)
         if control.variant_id == baseline
     ]
 
 
 def fastest(data: RunData, steps: pd.DataFrame) -> str | None:
-    """The variant with the most images a second among those that were ok in every complete round; None without any.
+    """The variant with the most images a second of those that were ok in every complete round; None if there is none.
 
-    A variant whose trials died does not count: those that are left may be the lucky ones.
-    Of a batch size that has the notebook's loop, if a run has it of some but not of all.
+    A variant whose trials died does not count: the trials that are left may be the lucky ones.
+    If some batch sizes have the notebook's loop, only variants of these sizes count.
     """
     sound = steps.variant_id.map(lambda v: tables.outcome(data, v)[0] == "ok" and not tables.spoilt(data, v))
     counted = steps[(steps.n > 0) & sound]
@@ -211,7 +217,7 @@ def fastest(data: RunData, steps: pd.DataFrame) -> str | None:
 
 
 def died_words(data: RunData, steps: pd.DataFrame, best: float | None) -> list[str]:
-    """What would have been the answer, had its trials not died; all that died if there is no answer."""
+    """A sentence for each variant that would be the answer if its trials had not died."""
     return [
         f"{label(data, row.variant_id)} is not recommended: it was ok in {row.n} of {len(data.rounds)} rounds "
         f"({number(row.images_per_s)} images/s in those)."
@@ -228,17 +234,17 @@ def notebook_of(data: RunData, variant_id: str) -> str | None:
 
 
 def standing(data: RunData, steps: pd.DataFrame, best: str, verdict: str) -> str:
-    """How sure the answer is: its verdict, and which others these rounds do not separate from it."""
+    """How sure the answer is: its verdict, and the variants that these rounds do not separate from it."""
     if not data.run.plan.verdicts:
         return "This look gives estimates and no verdicts: take the preset quick for those."
     if from_row(variant_axes(data, best)).is_baseline:
         text = "It is a baseline itself: no variant came out ahead of it."
     else:
         text = {
-            FASTER: "Against the baseline the verdict is FASTER.",
-            SAME: "Against the baseline the verdict is SAME: the gain is too small to matter.",
-            "": "The baseline has no rounds to hold it against, so there is no verdict.",
-        }.get(verdict, f"Against the baseline the verdict is {verdict}: this is an estimate, not a finding.")
+            FASTER: "Compared with the baseline the verdict is FASTER.",
+            SAME: "Compared with the baseline the verdict is SAME: the gain is too small to matter.",
+            "": "The baseline has no rounds to compare it with, so there is no verdict.",
+        }.get(verdict, f"Compared with the baseline the verdict is {verdict}: this is an estimate, not a finding.")
     close = []
     for other in steps.loc[(steps.n > 0) & (steps.variant_id != best), "variant_id"]:
         ratio, n = tables.ratio_to(data, best, other)
@@ -251,12 +257,12 @@ def standing(data: RunData, steps: pd.DataFrame, best: str, verdict: str) -> str
 
 
 def layered_variants(data: RunData, steps: pd.DataFrame, layered: set[str]) -> list[str]:
-    """Of one group, the first baseline and the fastest variant that have layers: those whose table is shown."""
+    """Of one group, the first baseline and the fastest variant that have layers: the page shows their tables."""
     return first_and_fastest(data, steps[steps.variant_id.isin(layered)])
 
 
 def first_and_fastest(data: RunData, steps: pd.DataFrame) -> list[str]:
-    """Of some variants the first baseline and the fastest; the first of them if there is neither."""
+    """Of some variants the first baseline and the fastest; the first variant if there is neither."""
     first = [v for v in steps.variant_id if data.variants[v].is_baseline][:1]
     best = None if steps.empty else fastest(data, steps)
     chosen = first + [v for v in (best,) if v and v not in first]
@@ -264,7 +270,7 @@ def first_and_fastest(data: RunData, steps: pd.DataFrame) -> list[str]:
 
 
 def families(data: RunData, steps: pd.DataFrame, axis: str) -> dict[str, list[str]]:
-    """Variants that differ in one axis alone, in its order; only if there are several values."""
+    """The ids of variants that differ only in one axis, in its order, by their label; only if there are several."""
     by_axes: dict[str, list[str]] = {}
     for variant_id in steps.dropna(subset="images_per_s").variant_id:
         by_axes.setdefault(str(variant_axes(data, variant_id) | {axis: ""}), []).append(variant_id)
@@ -276,7 +282,7 @@ def families(data: RunData, steps: pd.DataFrame, axis: str) -> dict[str, list[st
 
 
 def place(data: RunData, variant_id: str, axis: str) -> float:
-    """Where a variant stands on an axis of numbers; threads that were not set are as many as torch takes."""
+    """A variant's value on an axis of numbers; for threads that are not set, the number that torch takes."""
     if axis == "batch_size":
         return tables.batch_of(data, variant_id)
     value = variant_axes(data, variant_id)[axis]

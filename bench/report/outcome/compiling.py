@@ -1,4 +1,4 @@
-"""The section on what compiling costs, and when that is repaid."""
+"""The section on what compiling costs, and when it is repaid."""
 
 import math
 
@@ -11,7 +11,7 @@ from bench.report.words import count, number, seconds
 
 
 def section(report: Report) -> Section | None:
-    """What compiling costs, and when it is repaid."""
+    """A row a compiled variant: what compiling costs, and when it is repaid."""
     table = advice.break_even(report.data, report.steps)
     if table.empty:
         return None
@@ -33,10 +33,10 @@ def section(report: Report) -> Section | None:
     ]
     words = (
         "*Compiling* is the first step less a later one: *cold* with an empty cache (the pilot), *warm* in a new "
-        "process that finds the code of the last. *Eager* is the same variant without compiling. Compiling is *repaid* "
-        "only where the whole interval of *times eager* lies above 1. *Graphs* were compiled in the first step and "
-        "*recompiled* ones later, before anything was timed; a graph that is compiled or breaks in the timed region "
-        "makes a variant invalid."
+        "process that uses the code of the one before. *Eager* is the same variant without compiling. Compiling is "
+        "*repaid* only if the whole interval of *times eager* lies above 1. *Graphs* were compiled in the first step "
+        "and *recompiled* ones later, before anything was timed; a graph that is compiled or breaks in the timed "
+        "region makes a variant invalid."
     )
     more = [MM_WORDS] if tunes_in_tf32(report.data) else []
     return Section("Compiling", [Table.of(rows), *paragraphs([words, *more])])
@@ -44,12 +44,12 @@ def section(report: Report) -> Section | None:
 
 MM_WORDS = (
     "max-autotune turns 1x1 convolutions into matrix products: under precision `default` those compute in IEEE "
-    "float32, where the convolutions would have taken TF32."
+    "float32, while the convolutions would have used TF32."
 )
 
 
 def tunes_in_tf32(data: RunData) -> bool:
-    """Whether a compiled variant has matrix products in place of convolutions that would have taken TF32."""
+    """Whether a compiled variant has matrix products in place of convolutions that would have used TF32."""
     ran = [data.variants[v] for v in data.runnable]
     tuned = [v for v in ran if v.on_cuda and v.tunes and v.precision == PRECISION.default]
     indices = [int(variant.device.partition(":")[2] or 0) for variant in tuned]
@@ -58,7 +58,7 @@ def tunes_in_tf32(data: RunData) -> bool:
 
 
 def steps_words(steps: float, batch: float) -> str:
-    """After how many steps and images: `never` without a gain."""
+    """After how many steps and images; `never` without a gain, `not settled` if the gain is not known."""
     if math.isnan(steps):
         return "not settled"
     return "never" if steps == math.inf else f"{number(steps)} steps ({count(steps * batch)} images)"

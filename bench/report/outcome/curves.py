@@ -1,4 +1,4 @@
-"""Sections of a report on what an epoch is bound by, and how throughput goes with threads and batch size."""
+"""Sections on what bounds an epoch, and on throughput by threads and by batch size."""
 
 import math
 from functools import partial
@@ -13,11 +13,11 @@ from bench.report.page import Report
 from bench.report.words import count, interval, number, size
 
 NEAR = 0.8
-"""What is bound by the slower of two rates reaches that share of it at least."""
+"""The least share of the slower rate that an epoch reaches if this rate alone bounds it."""
 
 
 def loaders_section(report: Report) -> Section | None:
-    """What the loader does alone, what the step does alone, and what both do together."""
+    """Images a second of the loader alone, of the step alone, and of both together; nothing if none was measured."""
     data = report.data
     rows = []
     for row in report.steps.to_dict("records"):
@@ -41,19 +41,19 @@ def loaders_section(report: Report) -> Section | None:
     ]
     words = (
         "Images a second: of the loader if nothing trains, of the step if its batch is on the device already (both "
-        "measured in the pilot alone), and of both together. The slower of the two bounds an epoch; what is below "
-        f"{100 * NEAR:.0f} % of both is bound by their taking turns, or by each other's use of the cores."
+        "measured in the pilot alone), and of both together. The slower of the two bounds an epoch. An epoch below "
+        f"{100 * NEAR:.0f} % of it is bound by both: they take turns, or use the same cores."
     )
     return Section("What bounds an epoch", [Table.of(shown), Paragraph(words)])
 
 
 def times(row: dict[str, float]) -> str:
-    """What the variant is worth compared with its baseline, in words."""
+    """How many times as fast a variant is as its baseline, in words."""
     return interval(row["ratio"], row["ratio_lo"], row["ratio_hi"])
 
 
 def bound_by(loader: float, compute: float, together: float) -> str:
-    """Which of two rates holds the third down."""
+    """Which of two rates bounds the third: loader, step, or both; empty if the third is not known."""
     if math.isnan(together):
         return ""
     if together < NEAR * min(loader, compute):
@@ -62,7 +62,7 @@ def bound_by(loader: float, compute: float, together: float) -> str:
 
 
 def threads_section(report: Report) -> Section | None:
-    """Throughput by threads, if a run has several counts."""
+    """Throughput by threads, if a run has several numbers of them."""
     data = report.data
     families = answer.families(data, report.steps, "threads")
     if not families:
@@ -98,7 +98,7 @@ SLOW = (
 
 
 def slow_words(report: Report, variant_id: str) -> str:
-    """How many convolutions of a variant on the CPU took another path than oneDNN's; empty if not looked at."""
+    """How many convolutions of a variant on the CPU did not run in oneDNN; empty if it is not known."""
     layers = report.data.layers.drop_duplicates(["variant_id", "layer"])
     layers = layers[(layers.variant_id == variant_id) & layers.type.str.startswith("Conv") & (layers.kernel != "")]
     if layers.empty or report.data.variants[variant_id].device != "cpu":
@@ -107,7 +107,7 @@ def slow_words(report: Report, variant_id: str) -> str:
 
 
 def batch_section(report: Report) -> Section | None:
-    """Throughput by batch size, if a run has several, and the largest that fits, if it was sought."""
+    """Throughput by batch size, if a run has several, and the largest batch that fits, if the run searched for it."""
     data = report.data
     families = answer.families(data, report.steps, "batch_size")
     sentences = (largest_words(report, v) for v in data.variants)
@@ -122,7 +122,7 @@ BY_INDEX = "have more elements than torch's indices of 32 bits count: a limit of
 
 
 def largest_words(report: Report, variant_id: str) -> str:
-    """The largest batch of a variant, with what limited it; empty if none was sought."""
+    """The largest batch of a variant, with what limited it; empty if the run did not search for it."""
     data, learned = report.data, report.data.run.learned
     variant = data.variants[variant_id]
     tried = dict(learned.tried.get(variant_id, []))

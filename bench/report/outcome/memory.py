@@ -12,7 +12,7 @@ from bench.report.words import size
 
 
 def section(report: Report) -> Section | None:
-    """What a step holds and its peaks."""
+    """What a step holds and its peaks, a row a variant."""
     table = report.memory
     if table.empty:
         return None

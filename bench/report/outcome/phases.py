@@ -15,7 +15,7 @@ TITLE = "Where a step goes"
 PHASE_WORDS = (
     "*Stamped* steps carry a time stamp at the border of every layer and phase; the plain ones, which give the speeds, "
     "carry none. *h2d* moves the batch to the device; *optimizer* includes zeroing the gradients; *read* is the loss "
-    "and the number of right answers, read at every step where `sync` is `step`."
+    "and the number of right answers, read at every step if `sync` is `step`."
 )
 
 

@@ -1,4 +1,4 @@
-"""The section with the table of variants: what came out of each."""
+"""The section with the table of variants: the results of each."""
 
 from functools import partial
 
@@ -26,14 +26,14 @@ WORDS = (
     "Brackets hold 95 % intervals over rounds. *Times baseline* is the baseline's seconds per image over "
     "the variant's, so above 1 is faster; it is taken within rounds, so it need not be the quotient of the "
     "medians beside it. *CPU* seconds (of all cores together) and minor *page faults* are per step. *Epoch* is "
-    "60,000 images: measured as a whole where it says so, else projected from the rate. Variants of the pilot "
-    "alone were measured once and get no verdict."
+    "60,000 images: measured as a whole if it says so, else projected from the rate. Variants of the "
+    "pilot or the race alone were measured once or a few times, and get no verdict."
 )
 DIED_WORDS = "A variant whose trials died in some *rounds* stays UNDECIDED and is never called the fastest."
 
 
 def variants_section(report: Report) -> Section:
-    """The variants table, what it means, and the dots that it is made of."""
+    """The variants table, what it means, and a figure of the single trials."""
     data, steps = report.data, report.steps
     judged = [metric for metric in in_table(MetricTable.STEPS) if metric.better]
     explained = [metric for metric in in_table(MetricTable.STEPS) if not metric.better]
@@ -44,7 +44,7 @@ def variants_section(report: Report) -> Section:
             "verdict": effect.verdict_words(data, row),
             **cells.of_page(explained, row),
             "epoch": epoch_words(row),
-            "rounds": tables.rounds_words(data, row["n"]),
+            "rounds": tables.rounds_words(data, row["variant_id"], row["n"]),
         }
         for row in steps.to_dict("records")
     ]
@@ -67,7 +67,7 @@ def variants_section(report: Report) -> Section:
 
 
 def in_part_words(data: RunData, steps: pd.DataFrame) -> list[str]:
-    """What the variants that took effect in part did not do."""
+    """A sentence on what the variants that took effect in part did not do."""
     parts = [f"{named(data, v)} ({words})" for v in steps.variant_id if (words := effect.words(data, v))]
     return [f"*In part*: not all of a variant took effect: {'; '.join(parts)}."] if parts else []
 
@@ -80,7 +80,7 @@ def epoch_words(row: Row) -> str:
 
 
 def verdict_words(report: Report) -> str:
-    """What the verdicts of this run mean, and what an undecided one would have shown."""
+    """What the verdicts of this run mean, and which change the undecided variants would have shown."""
     devices = dict.fromkeys(report.data.variants[v].device for v in report.data.runnable)
     deltas = " and ".join(f"{percent(delta_of(d))} on {d}" for d in devices)
     text = (

@@ -1,4 +1,4 @@
-"""The section of what a GPU trains in one long stretch, and on which energy, beside what the rounds say."""
+"""The section of what a GPU trains in one long stretch, and with how much energy, beside its rate in the rounds."""
 
 import math
 
@@ -14,18 +14,17 @@ from bench.report.words import number
 
 WORDS = (
     f"*Sustained*: over the last half of one stretch of {SUSTAINED_S:.0f} s or more, in a process of its own. "
-    "*Change*: against the first half second of that stretch; a GPU that reaches the limit of its power, or of its "
-    "heat, is slower after a while. *Energy* is that of the whole board by its own counter, over the stretch; that of "
-    "CPU and memory is not in it. An empty cell was not told. The rounds alone give verdicts."
+    "*Change*: since the first half second of that stretch; a GPU that reaches the limit of its power, or of its heat, "
+    "is slower after a while. *Energy* is that of the whole board by its own counter, over the stretch; it leaves out "
+    "CPU and memory. An empty cell was not reported. Only the rounds give verdicts."
 )
 
 
 def section(report: Report) -> Section | None:
-    """A row a variant that had a sustained stretch; nothing without any."""
+    """A row a variant that had a sustained stretch; nothing if none had."""
     frame = table(report.data, report.steps)
     if frame.empty:
         return None
-    report.table("sustained", frame)
     rows = [
         {
             "variant": label(report.data, row["variant_id"]),
@@ -40,8 +39,15 @@ def section(report: Report) -> Section | None:
     return Section("Sustained, and its energy", [Table.of(rows), Paragraph(WORDS)])
 
 
+def write_table(report: Report) -> None:
+    """Write sustained.csv, if a variant had a sustained stretch."""
+    frame = table(report.data, report.steps)
+    if not frame.empty:
+        report.table("sustained", frame)
+
+
 def table(data: RunData, steps: pd.DataFrame) -> pd.DataFrame:
-    """sustained.csv: a row a variant that had a sustained stretch; empty (NaN) if NVML reported no energy."""
+    """sustained.csv: a row a variant that had a sustained stretch; its energy is NaN if NVML reported none."""
     metrics = {"sustained_begin_s": "sustained_begin", "sustained_s": "sustained", "energy_j": "energy"}
     rows = [
         {"variant_id": row.variant_id, "images_per_s": row.images_per_s, "batch": tables.batch_of(data, row.variant_id)}
@@ -57,7 +63,7 @@ def table(data: RunData, steps: pd.DataFrame) -> pd.DataFrame:
 
 
 def signed_percent(share: float) -> str:
-    """A change in per cent, with its sign; `0 %` if it is less than half of one."""
+    """A change in whole per cent with its sign; `0 %` if it is less than half of one, empty if it is not finite."""
     if not math.isfinite(share):
         return ""
     return f"{round(100 * share):+d} %" if round(100 * share) else "0 %"

@@ -14,7 +14,7 @@ TERMS = (
 
 
 def of_run(page: Page) -> Section:
-    """What was run, on what."""
+    """The title of a run: its preset and what it ran on."""
     run = page.data.run
     what = f"preset {run.preset}" if run.preset else "chosen variants"
     lead = f"{what.capitalize()} on {measured_on(run)}"
@@ -22,7 +22,7 @@ def of_run(page: Page) -> Section:
 
 
 def of_profile(page: Page) -> Section:
-    """What was traced, on what."""
+    """The title of a profile, and what it ran on."""
     run = page.data.run
     return Section(f"Profile {marked(run.run_id)}", [Paragraph(f"Traces taken on {measured_on(run)}")], level=1)
 

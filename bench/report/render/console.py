@@ -16,7 +16,7 @@ TITLE, NOTE = "italic", "bold"
 
 
 def show(console: Console, blocks: Iterable[Block]) -> None:
-    """Print blocks one below the other; a long line is left to the terminal, which wraps it."""
+    """Print blocks one below the other; the terminal wraps long lines."""
     for block in blocks:
         match block:
             case Section():
@@ -48,7 +48,7 @@ def lines(console: Console, texts: Iterable[Text]) -> None:
 
 
 def table(console: Console, shown: Table) -> None:
-    """Print a table, unless it has no rows; a cell that is too wide goes on below."""
+    """Print a table, unless it has no rows; a cell that is too wide continues on the next line."""
     if not shown.rows:
         return
     printed = RichTable(box=box.SIMPLE_HEAD)

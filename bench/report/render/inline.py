@@ -1,4 +1,4 @@
-"""Inline text of CommonMark, parsed for what is no Markdown."""
+"""Inline text of CommonMark, parsed for outputs other than Markdown."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ from bench.core.text import visible
 
 PARSER = MarkdownIt("commonmark", {"html": False})
 STYLES = {"strong": "bold", "em": "italic", "code": "cyan"}
-"""How a terminal shows what HTML calls so."""
+"""A terminal's style for each of HTML's tags."""
 
 
 def spans(text: str) -> Iterator[tuple[str, frozenset[str]]]:
-    """The pieces of inline text, each `visible`, with HTML's names of what it stands in: strong, em, code."""
+    """The pieces of inline text, each `visible`, with the HTML tags around it: strong, em, code."""
     opened: Counter[str] = Counter()
     for line in PARSER.parseInline(text):
         for token in line.children or ():
@@ -25,7 +25,7 @@ def spans(text: str) -> Iterator[tuple[str, frozenset[str]]]:
 
 
 def plain(text: str) -> str:
-    """What inline text shows, without its marks."""
+    """Inline text without its marks."""
     return "".join(content for content, _ in spans(text))
 
 
@@ -35,7 +35,7 @@ def html(text: str) -> str:
 
 
 def styled(text: str, style: str = "") -> Text:
-    """Inline text for a terminal, on top of a style."""
+    """Inline text for a terminal, in a style and its own."""
     shown = Text(style=style)
     for content, tags in spans(text):
         shown.append(content, " ".join(STYLES[tag] for tag in sorted(tags)))

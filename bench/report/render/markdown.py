@@ -13,16 +13,16 @@ from bench.report.render import inline
 FIGURES = "figures"
 """The folder beside a page that holds its figures."""
 OPENING = re.compile(r"[#>=]|[-+*](?=[-\s]|$)|\d+(?=[.)](?:\s|$))")
-"""With what a line begins that opens a heading, a quote or a list."""
+"""The beginning of a line that opens a heading, a quote or a list."""
 
 
 def text(blocks: Iterable[Block], *, figures: bool = True) -> str:
-    """The blocks with an empty line between them; `figures` says whether theirs are referred to."""
+    """The blocks with an empty line between them; figures are left out if `figures` is False."""
     return joined(*(block_text(block, figures=figures) for block in blocks))
 
 
 def block_text(block: Block, *, figures: bool) -> str:
-    """One block; empty for a table without rows and for a figure that isn't wanted."""
+    """One block; empty for a table without rows, and for a figure that is left out."""
     match block:
         case Section():
             shown = joined(heading(block), text(block.blocks, figures=figures))
@@ -53,17 +53,17 @@ def joined(*parts: str) -> str:
 
 def heading(section: Section) -> str:
     """A section's title as a heading; empty if it has none."""
-    title = re.sub(r"(?<!\S)#+$", r"\\\g<0>", line(section.title))  # a heading may end with such, which isn't shown
+    title = re.sub(r"(?<!\S)#+$", r"\\\g<0>", line(section.title))  # Markdown drops such an end of a heading
     return f"{'#' * section.level} {title}" if title else ""
 
 
 def alternative(text: str) -> str:
-    """What inline text shows, escaped for an image's name, which a bracket would end."""
+    """Inline text without marks, escaped for an image's name, which a bracket would end."""
     return re.sub(r"[\\`*_<>&~\[\]]", r"\\\g<0>", inline.plain(one_line(text)))
 
 
 def table(shown: Table) -> str:
-    """A table, its cells padded so that columns stand one below the other."""
+    """A table with its cells padded to columns; empty if it has no rows."""
     if not shown.rows:
         return ""
     written: str = tabulate(
@@ -77,12 +77,12 @@ def table(shown: Table) -> str:
 
 
 def cell(text: str) -> str:
-    """Inline text that ends no cell."""
+    """Inline text in one line that does not end a cell."""
     return one_line(text).replace("|", "\\|")
 
 
 def line(text: str) -> str:
-    """Inline text in one line that is a paragraph and opens nothing else."""
+    """Inline text in one line that is a paragraph, and does not open a heading, a quote or a list."""
     shown = one_line(text)
     opening = OPENING.match(shown)
     if opening is None:

@@ -1,6 +1,6 @@
-"""What TensorBoard shows of a run, written from its files: mended traces, scalars, variants as HParams, text, images.
+"""What TensorBoard shows of a run: mended traces, scalars, variants as HParams, text and images.
 
-Needs the package `tensorboard`, which is an extra; mended traces alone do not.
+All but the traces need the package `tensorboard`, which is an extra.
 """
 
 import math
@@ -31,9 +31,9 @@ REPORT = "report"
 
 
 def write(page: TracedPage) -> Path:
-    """Write reports/<run_id>/tensorboard/ again and return its path; RecordError if a trace can't be mended.
+    """Write reports/<run_id>/tensorboard/ again. Returns its path; raises RecordError if a trace can't be mended.
 
-    Without the package tensorboard only the traces are written.
+    Writes only the traces if the package tensorboard is not installed.
     """
     folder = page.folder / traces.BOARD
     shutil.rmtree(folder, ignore_errors=True)
@@ -50,7 +50,7 @@ def write(page: TracedPage) -> Path:
 
 
 def is_installed() -> bool:
-    """Whether the package tensorboard is there."""
+    """Whether the package tensorboard is installed."""
     return find_spec("tensorboard") is not None
 
 
@@ -106,7 +106,7 @@ def writer(folder: Path) -> Iterator[Writer]:
 
 
 def write_variants(page: TracedPage, folder: Path) -> None:
-    """A run of TensorBoard for each variant with numbers: its steps by step and by round, its axes and metrics."""
+    """Write a run of TensorBoard for each variant with numbers: its scalars, axes and metrics."""
     from tensorboard.plugins.hparams import summary_v2  # noqa: PLC0415
 
     data, judged = page.data, metrics(page)
@@ -135,7 +135,10 @@ def judging() -> list[Metric]:
 
 
 def metrics(page: TracedPage) -> pd.DataFrame:
-    """What each variant with a step is judged by, a row a variant; without a run, of the steps before the trace."""
+    """The metrics that judge a variant, a row a variant with a step.
+
+    On a profile's own page they come from the steps before the trace.
+    """
     names = [metric.in_table for metric in judging()]
     if isinstance(page, Report):
         table = page.steps.set_index("variant_id")
@@ -148,7 +151,7 @@ def metrics(page: TracedPage) -> pd.DataFrame:
 
 
 def scalars(data: RunData, variant_id: str) -> Iterator[tuple[str, int, float]]:
-    """Tag, step and value: loss and seconds of each plain step before the trace, images a second of each round."""
+    """Tag, step and value: loss and seconds of each plain step before the trace, and images a second of each round."""
     samples = data.traced[(data.traced.variant_id == variant_id) & (data.traced.scope == "step")]
     for metric, tag in (("loss", "step/loss"), ("wall", "step/seconds")):
         values = samples[samples.metric == metric].sort_values("index")
@@ -161,7 +164,7 @@ def scalars(data: RunData, variant_id: str) -> Iterator[tuple[str, int, float]]:
 
 
 def write_document(document: Document, folder: Path) -> None:
-    """A run of TensorBoard with the document's sections as text and its figures, which have a tab of their own."""
+    """Write a run of TensorBoard with the document's sections as text, and its figures as images."""
     with writer(folder) as board:
         for number, section in enumerate(document.sections, start=1):
             board.text(f"{number:02d} {inline.plain(section.title)}", markdown.text(section.blocks, figures=False))

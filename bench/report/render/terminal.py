@@ -20,27 +20,27 @@ from bench.report.trust import effect
 from bench.report.words import number, percent, seconds
 
 PLAIN_WIDTH = 130
-"""Columns of a table that no terminal shows."""
+"""The width of a table, in letters, if the output is not a terminal."""
 MOST_OF_AN_ID = 120
-"""Letters of a variant's id or label: `--variant` takes an id whole."""
+"""The most letters of a variant's id or label. An id is rarely cut, since `--variant` needs the whole."""
 
 
 def wide_console() -> Console:
-    """A console for a table, wide if no terminal says how wide."""
+    """A console for a table; PLAIN_WIDTH wide if the output is not a terminal."""
     plain = Console()
     return plain if plain.is_terminal else Console(width=PLAIN_WIDTH)
 
 
 def show_estimates(data: RunData) -> None:
-    """The table of the pilot: one trial a variant, so estimates and no more."""
+    """Print the table of the pilot: estimates from one trial a variant."""
     title = "First estimates, from the pilot's one trial each"
     show_blocks(Section(title, [variants_table(data, tables.steps(data), with_ratio=False)]))
 
 
 def show(report: Report) -> None:
-    """The variants table of a run and the path of its report."""
+    """Print the variants table of a run and the path of its report."""
     table = variants_table(report.data, report.steps, with_ratio=True)
-    show_blocks(Section("Variants", [table]), where(report))
+    show_blocks(Section("Variants", [table]), path_of(report))
 
 
 def show_blocks(*blocks: Block) -> None:
@@ -48,13 +48,13 @@ def show_blocks(*blocks: Block) -> None:
     console.show(wide_console(), blocks)
 
 
-def where(page: Folder) -> Paragraph:
-    """The path of a page's report."""
+def path_of(page: Folder) -> Paragraph:
+    """A line with the path of a page's report."""
     return Paragraph(f"report: {marked(str(page.path), MOST_OF_A_LINE)}")
 
 
 def variants_table(data: RunData, steps: pd.DataFrame, *, with_ratio: bool) -> Table:
-    """A row a variant, under its id; a column that nothing is known of is left out."""
+    """A row a variant, by its id, without the columns of which nothing is known."""
     rows = [cells_of(data, row, with_ratio=with_ratio) for row in steps.to_dict("records")]
     names = [name for name in (rows[0] if rows else ()) if any(row[name] for row in rows)]
     ids = distinct(list(map(str, steps.variant_id)), MOST_OF_AN_ID)
@@ -65,21 +65,21 @@ def variants_table(data: RunData, steps: pd.DataFrame, *, with_ratio: bool) -> T
 
 
 def cells_of(data: RunData, row: Row, *, with_ratio: bool) -> dict[str, str]:
-    """The cells of a variant by their columns' names, empty if something is not known.
+    """The cells of a variant by column; empty if a value is not known.
 
-    A step measured on a CPU shows what the host does for it, one on a GPU what the device does.
+    So a step on a CPU shows what the host does, one on a GPU what the device does.
     """
     system_share = row["cpu_system_s"] / (row["cpu_system_s"] + row["cpu_user_s"])
     texts = cells.of_terminal(in_table(MetricTable.STEPS), row) | {"system CPU": percent(system_share)}
     if with_ratio:
         texts["times baseline"] = cells.with_bounds(metric("ratio"), row)
         texts["verdict"] = effect.verdict_words(data, row)
-        texts["rounds"] = tables.rounds_words(data, row["n"])
+        texts["rounds"] = tables.rounds_words(data, row["variant_id"], row["n"])
     return texts
 
 
 def show_profile(page: TracedPage) -> None:
-    """How long each traced step was, the path of the report, and how to look at the traces."""
+    """Print how long each traced step was, how to look at the traces, and the path of the report."""
     folder = page.data.folder
     steps = (
         f"{marked(t.variant_id, MOST_OF_A_LINE)}: {t.steps} steps of {seconds(t.step_s)} under the profiler"
@@ -94,23 +94,23 @@ def show_profile(page: TracedPage) -> None:
                 f"look at them with: {marked(board, MOST_OF_A_LINE)}",
             ]
         ),
-        where(page),
+        path_of(page),
     )
 
 
 def show_micro(report: Report) -> None:
-    """What the layers alone sum to compared with the step, of each variant, and the path of the report."""
-    sums = (f"{marked(variant_id, MOST_OF_A_LINE)}: {words}" for variant_id, words in alone.told(report).items())
-    show_blocks(Bullets(list(sums)), where(report))
+    """Print what each variant's layers alone sum to compared with its step, and the path of the report."""
+    sums = (f"{marked(variant_id, MOST_OF_A_LINE)}: {words}" for variant_id, words in alone.sums(report).items())
+    show_blocks(Bullets(list(sums)), path_of(report))
 
 
 def show_ab(page: AbPage) -> None:
-    """A line a changed cell, what stayed open, and the path of the page."""
-    show_blocks(ab.changed(page), where(page))
+    """Print a line a changed cell, what stayed open, and the path of the page."""
+    show_blocks(ab.changed(page), path_of(page))
 
 
 def show_compare(page: ComparePage) -> None:
-    """Images a second of the variants that runs share, and the path of the page."""
+    """Print the images a second of the variants that the runs share, and the path of the page."""
     names = distinct([run.name for run in page.runs])
     rows = []
     for match, name in zip(page.shared, distinct([match.name for match in page.shared], MOST_OF_AN_ID), strict=True):
@@ -118,4 +118,4 @@ def show_compare(page: ComparePage) -> None:
         rates = (number(by_run[run.name]) if run.name in by_run.index else "" for run in page.runs)
         rows.append([escaped(name), *rates])
     table = Table([Column("variant"), *(Column(escaped(name), "right") for name in names)], rows)
-    show_blocks(Section("Images/s (measured apart: no verdicts)", [table]), where(page))
+    show_blocks(Section("Images/s (measured apart: no verdicts)", [table]), path_of(page))

@@ -17,18 +17,18 @@ from bench.report.outcome.title import hardware
 from bench.report.page import AbPage
 from bench.report.render import markdown
 from bench.report.trust import effect
-from bench.report.trust.noise import busy_words, quota_words
+from bench.report.trust.machine import busy_words, quota_words
 from bench.report.words import interval, percent, seconds
 
 
 def title(page: AbPage) -> Section:
-    """What was compared with what, on which machine."""
+    """Which trees and variants were compared, on which machine."""
     run = page.data.run
     state = "" if run.state.status == "complete" else f" **This run is {run.state.status}, not complete.**"
     measured = "; ".join(f"{code(v, MOST_OF_A_REASON)}, {marked(name_of(page.data, v))}" for v in page.data.variants)
     sentences = [
         f"On {hardware(run.environment)}; {marked(run.data.name)}; {run.started_at.isoformat()}.{state}",
-        f"*Head* is {tree_words(run, 'head')}, *base* is {tree_words(run, 'base')}; a `+` tells of changes that are "
+        f"*Head* is {tree_words(run, 'head')}, *base* is {tree_words(run, 'base')}; a `+` marks changes that are "
         f"not committed. Measured: {measured}.",
     ]
     if run.trees and run.trees.base.digest == run.trees.head.digest:
@@ -37,16 +37,16 @@ def title(page: AbPage) -> Section:
         "Each variant trains in fresh processes of both trees, the *base* twice and the *head* once in every round, in "
         "random order. What looks changed is measured again in fresh rounds, and those alone decide."
     )
-    return Section(f"{marked(run.run_id)}: {against(run)}", paragraphs(sentences), level=1)
+    return Section(f"{marked(run.run_id)}: {trees_words(run)}", paragraphs(sentences), level=1)
 
 
-def against(run: Header) -> str:
-    """Which tree is compared with which."""
+def trees_words(run: Header) -> str:
+    """The head against the base, by their names."""
     return f"{tree_words(run, 'head')} against {tree_words(run, 'base')}"
 
 
 def name_of(data: RunData, variant_id: str) -> str:
-    """A variant's short name. The baseline is called by its settings, so that nobody takes it for the base."""
+    """A variant's short name. The baseline is called `default settings`, so that nobody takes it for the base."""
     return label(data, variant_id).replace("baseline", "default settings", 1)
 
 
@@ -70,7 +70,7 @@ def changed_section(page: AbPage) -> Section:
 
 
 def changed(page: AbPage) -> Bullets:
-    """One item a changed cell; then one for what failed, was flagged and not confirmed, or stays undecided."""
+    """An item for each changed cell, then for what failed, was flagged but not confirmed, or stays undecided."""
     data, changes = page.data, page.changes
     items = [change_words(data, c) for c in changes if c.confirmed] or ["No change was confirmed."]
     for change in changes:
@@ -88,7 +88,7 @@ def changed(page: AbPage) -> Bullets:
 
 
 def in_part_words(data: RunData) -> list[str]:
-    """The variants that took effect in part in some tree, and where."""
+    """A sentence for each variant that took effect in part, with the trees in which it did."""
     sentences = []
     for v in data.variants:
         missed = {tree: words for tree in TREES if (words := effect.words(data, v, tree))}
@@ -98,13 +98,13 @@ def in_part_words(data: RunData) -> list[str]:
     return sentences
 
 
-def death_words(data: RunData, told: Deaths) -> str:
-    """How many trials of a variant died in each tree; a finding if the head's are more than chance."""
-    counts = f"{told.head} of {told.head_of} trials in the head, {told.base} of {told.base_of} in the base"
-    variant, reason = marked(name_of(data, told.variant_id)), marked(told.reason, MOST_OF_A_REASON)
-    if told.more_in_head:
-        return f"**{variant} dies more often in the head**: {counts} (p {told.p:.1g}), the last with {reason}"
-    return f"{variant}: {counts} died, the last with {reason}; their rounds were taken again, within a limit."
+def death_words(data: RunData, deaths: Deaths) -> str:
+    """How many trials of a variant died in each tree, in strong text if the head dies more often beyond chance."""
+    counts = f"{deaths.head} of {deaths.head_of} trials in the head, {deaths.base} of {deaths.base_of} in the base"
+    variant, reason = marked(name_of(data, deaths.variant_id)), marked(deaths.reason, MOST_OF_A_REASON)
+    if deaths.more_in_head:
+        return f"**{variant} dies more often in the head**: {counts} (p {deaths.p:.1g}), the last with {reason}"
+    return f"{variant}: {counts} died, the last with {reason}; their rounds were repeated, within a limit."
 
 
 def change_words(data: RunData, change: Change) -> str:
@@ -112,7 +112,7 @@ def change_words(data: RunData, change: Change) -> str:
     p = f"p {change.p:.1g}" if change.p >= 1e-6 else "p < 1e-6"
     return (
         f"**{change.verdict}** {marked(name_of(data, change.variant_id))}, {marked(part_of(data, change))}: "
-        f"{seconds(change.head_s)} where the base takes {seconds(change.base_s)}, {bounds(change)} times as fast; "
+        f"{seconds(change.head_s)}, while the base takes {seconds(change.base_s)}: {bounds(change)} times as fast; "
         f"{signed(change.worth)} of the step (confirmed in {change.n} fresh rounds, adjusted {p})."
     )
 
@@ -128,7 +128,7 @@ def bounds(change: Change) -> str:
 
 
 def seen_words(data: RunData, change: Change) -> str:
-    """Which change would have shown, if there is an interval."""
+    """A sentence on the change that would have shown; empty without an interval."""
     if not change.ratio.known:
         return ""
     delta = delta_of(data.variants[change.variant_id].device)
@@ -145,7 +145,7 @@ MEANING = (
     "with its 95 % interval, so it need not be the quotient of the two medians; below 1 is slower. *Of the step* is "
     "what that adds to the base's step. FASTER and SLOWER need the whole interval beyond the change that matters (3 % "
     f"of the part on a CPU, 2 % on a GPU, declared beforehand), and {CONFIRM_ROUNDS} fresh rounds that say the same; "
-    "SAME: the interval lies within; UNDECIDED: neither. Fresh rounds decide about what was flagged and nothing else: "
+    "SAME: the interval lies within; UNDECIDED: neither. Fresh rounds decide only what was flagged: "
     "a second look at the rest would be a second chance. The interval of a confirmed part is two-sided and of this "
     "part alone; the p that decides is one-sided. Every part, judged or not, is in tables/changes.csv."
 )
@@ -157,7 +157,7 @@ def steps_table(page: AbPage) -> Table:
 
 
 def change_cells(data: RunData, change: Change) -> dict[str, str]:
-    """A cell as it is shown in a table."""
+    """A row of a table: one cell in both trees."""
     return {
         "variant": name_of(data, change.variant_id),
         "part": part_of(data, change),
@@ -171,14 +171,14 @@ def change_cells(data: RunData, change: Change) -> dict[str, str]:
 
 
 CELLS_WORDS = (
-    "A part is judged where the first rounds make its difference worth 0.5 % of the step or more; one that was "
-    "flagged is shown as its fresh rounds have it. Parts are timed on fewer steps than the step is, so their "
+    "A part is judged if its difference in the first rounds is worth 0.5 % of the step or more. A flagged part is "
+    "shown with the numbers of its fresh rounds. Parts are timed on fewer steps than the step itself, so their "
     "intervals are wider."
 )
 
 
 def cells_section(page: AbPage) -> Section:
-    """Phases and layers that are worth something, and the figure."""
+    """The phases and layers that were judged, and the figure."""
     data = page.data
     shown = [c for c in page.changes if c.verdict and c.scope != "step"]
     blocks: list[Block] = [Table.of(change_cells(data, c) for c in shown), Paragraph(CELLS_WORDS)]
@@ -201,5 +201,5 @@ def figure(data: RunData, drawn: list[Change]) -> Figure:
 
 def summary(page: AbPage) -> str:
     """The page's head for a pull request, in Markdown: what changed, and the steps."""
-    head = Section(f"bench ab: {against(page.data.run)}", [changed(page), steps_table(page)], level=3)
+    head = Section(f"bench ab: {trees_words(page.data.run)}", [changed(page), steps_table(page)], level=3)
     return f"{markdown.text([head])}\n\n"

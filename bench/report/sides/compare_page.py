@@ -21,7 +21,7 @@ from bench.report.words import number, seconds
 
 
 def write(data: Sequence[RunData], out: Path) -> ComparePage:
-    """Write reports/<first>-vs-<others>/; what it was made from. RecordError if no variant is in common."""
+    """Write reports/<first>-vs-<others>/. Returns what the page says; raises RecordError if no variant is in common."""
     runs = compare.sides(data)
     matches = compare.matches(runs)
     shared = [match for match in matches if match.shared]
@@ -58,7 +58,7 @@ def title(page: ComparePage) -> Section:
                 "started": header.started_at.isoformat(),
                 "rounds": str(len(run.data.rounds)),
                 "status": header.state.status,
-                "same code against itself": "; ".join(shown(c.ratio) for c in controls),
+                "same code compared with itself": "; ".join(shown(c.ratio) for c in controls),
             }
         )
     name = f"{marked(page.first.name)} against {', '.join(marked(run.name) for run in page.runs[1:])}"
@@ -66,14 +66,14 @@ def title(page: ComparePage) -> Section:
 
 
 def confounded_words(page: ComparePage) -> str:
-    """What differs between the runs apart from what one wants to know."""
+    """A warning that the runs were measured apart, with the facts in which they differ."""
     differing = page.environments.loc[page.environments.differs, "fact"]
     facts = ", ".join(name.replace("_", " ") for name in differing)
     differences = f" They differ in {facts} (marked under Environments)." if facts else " Their environments are alike."
     return (
         "**CONFOUNDED: these runs were measured apart, each on its machine and at its time.** A difference between "
-        "them may come from any of that, so there are ratios here and no verdicts; `bench ab` holds two code trees "
-        f"against each other in one run.{differences}"
+        "them may come from any of that, so there are ratios here and no verdicts; `bench ab` compares two code trees "
+        f"in one run.{differences}"
     )
 
 
@@ -85,40 +85,40 @@ def canary_section(page: ComparePage) -> Section:
             times = compare.canaries(run, device)
             if not all(map(math.isnan, times.values())):
                 hardware_name = run.model_of(device) or "unknown"
-                seen = {name: seconds(value) for name, value in times.items()}
-                rows.append({"run": run.name, "device": device, "model": hardware_name} | seen)
+                cells = {name: seconds(value) for name, value in times.items()}
+                rows.append({"run": run.name, "device": device, "model": hardware_name} | cells)
     if not rows:
         return Section("Canary", [Paragraph("No run measured the canary.")])
     return Section("Canary", [Table.of(rows), Paragraph(canary_words(page))])
 
 
 def canary_words(page: ComparePage) -> str:
-    """What the canary is, and whether it normalises here."""
+    """What the canary is, and between which runs it can be compared."""
     text = "The canary is a fixed convolution, matrix product and copy, measured in every round on each device."
     normalised = page.steps[page.steps.ratio_less_drift.notna()].drop_duplicates("run")
     for row in normalised.itertuples():
         text += (
-            f" {marked(row.run)} ran on the same model of device as {marked(page.first.name)}, where the canary came "
-            f"out {number(row.ratio / row.ratio_less_drift)} times as fast: *less the canary's* takes that out."
+            f" {marked(row.run)} ran on the same model of device as {marked(page.first.name)}, and its canary was "
+            f"{number(row.ratio / row.ratio_less_drift)} times as fast: *less the canary's* divides by that."
         )
     if len(normalised) < len(page.runs) - 1:
-        text += " It normalises between runs of the same model of device alone; else it is shown for its own sake."
+        text += " Ratios are divided by it only between runs on the same model of device; else it is only shown."
     return text
 
 
 def alone_section(page: ComparePage) -> Section | None:
-    """What has nothing beside it."""
+    """The variants that only one run has, or only runs after the first; nothing without any."""
     if not page.alone:
         return None
     items = []
     for match in page.alone:
-        where = [marked(run.name) for run, variant_id in zip(page.runs, match.ids, strict=True) if variant_id]
-        items.append(f"{marked(match.name)}: only in {', '.join(where)}")
+        names = [marked(run.name) for run, variant_id in zip(page.runs, match.ids, strict=True) if variant_id]
+        items.append(f"{marked(match.name)}: only in {', '.join(names)}")
     return Section("Not compared", [Bullets(items)])
 
 
 def environment_section(page: ComparePage) -> Section:
-    """Every fact of every run, those that differ marked and in front."""
+    """Every fact of every run; those that differ are marked and come first."""
     table = page.environments.sort_values("differs", ascending=False, kind="stable")
     rows = []
     for row in table.to_dict("records"):

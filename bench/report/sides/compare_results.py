@@ -1,4 +1,4 @@
-"""Sections of `bench compare` that say what each run measured: throughput, phases, layers, memory."""
+"""Sections of `bench compare` with each run's measurements: throughput, phases, layers, memory."""
 
 import math
 from functools import partial
@@ -37,8 +37,8 @@ def throughput_section(page: ComparePage) -> Section:
         rows.append(row)
     words = (
         f"*Times {marked(page.first.name)}*: its seconds per image over the other run's, so above 1 the other run is "
-        "faster; a ratio of geometric means over rounds, with Welch's 95 % interval from the spread within each run, "
-        "which knows nothing of what differs between them."
+        "faster; a ratio of geometric means over rounds, with Welch's 95 % interval from the spread within each run. "
+        "That interval leaves out what differs between the runs."
     )
     draw = partial(plots_runs.throughput, page.runs, page.shared)
     figure = Figure("throughput", draw, "images a second by variant and run")
@@ -58,8 +58,8 @@ def shown(ratio: Any) -> str:  # noqa: ANN401 - an Interval
     return interval(ratio.estimate, ratio.lo, ratio.hi)
 
 
-def told(page: ComparePage) -> list[Match]:
-    """The variants shown in full: the first that all runs have, and among those the first run's fastest."""
+def shown_in_full(page: ComparePage) -> list[Match]:
+    """The variants shown in full: the first that all runs have, and of those the fastest in the first run."""
     whole = [match for match in page.shared if all(match.ids)] or page.shared
     rates = page.first.steps.set_index("variant_id").images_per_s
     best = max(whole, key=lambda match: rates[match.ids[0]])
@@ -69,7 +69,7 @@ def told(page: ComparePage) -> list[Match]:
 def phases_section(page: ComparePage) -> Section | None:
     """Where a step goes in each run, and how many times as fast as in the first."""
     blocks: list[Block] = []
-    for match in told(page):
+    for match in shown_in_full(page):
         runs = page.steps[page.steps.variant == match.name].dropna(subset="forward_s").set_index("run")
         phases = [p for p in tables.PHASES if runs[f"{p}_s"].notna().any()]
         rows = []
@@ -85,14 +85,14 @@ def phases_section(page: ComparePage) -> Section | None:
 
 
 def ratio_words(first_s: float, other_s: float) -> str:
-    """How many times as fast; empty if a part takes no time."""
+    """How many times as fast a part is in the other run; empty if it takes no time in one of them."""
     return number(first_s / other_s) if first_s > 0 and other_s > 0 else ""
 
 
 def layers_section(page: ComparePage) -> Section | None:
     """The layers of each run side by side."""
     blocks: list[Block] = []
-    for index, match in enumerate(told(page)):
+    for index, match in enumerate(shown_in_full(page)):
         of_match = page.layers[(page.layers.variant == match.name) & page.layers.forward_s.notna()]
         names = [run.name for run in page.runs if (of_match.run == run.name).any()]
         if page.first.name not in names or len(names) < 2:

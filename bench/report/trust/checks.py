@@ -1,4 +1,4 @@
-"""The section on whether each variant is what its name says: numerics, live logits, types, layouts, skipped steps."""
+"""The section on whether each variant is what its name says: numerics, live logits, layouts, casts, skipped steps."""
 
 import math
 
@@ -17,29 +17,29 @@ from bench.report.trust import effect
 from bench.report.words import count
 
 GATE_WORDS = (
-    "One batch against float64, on the same images and weights. Eager variants are held layer by layer, and each layer "
-    "is given exactly what float64 has there. *Value* is the layer's result that comes nearest to its bound, or beyond "
-    "it; *gradient* is the same of gradients. Compiled variants are held as a whole, by their scores and by the "
-    "gradients of their parameters. An error is relative to the exact result. Its bound follows from what rounding was "
-    "seen to do to this model in this precision; it is narrower for a result that is off by a factor "
-    "(docs/variants.md). What plain eager code of that precision computes is no fault of a variant's. A variant beyond "
-    "a bound is invalid. *Not gated*: the gate can't tell, and the measurement stands. *Live logits* are the classes "
-    "whose score differs between images under the model's own initialisation. *Conversions* and *casts* are the "
-    "operators of a step that change a tensor's layout or float type."
+    "One batch compared with float64, on the same images and weights. Eager variants are checked layer by layer: each "
+    "layer gets exactly what float64 has there. *Value* is the layer's result that comes nearest to its bound, or "
+    "beyond it; *gradient* is the same of gradients. Compiled variants are checked as a whole, by their scores and by "
+    "the gradients of their parameters. An error is relative to the exact result. Its bound follows from the rounding "
+    "errors that this model showed in this precision; it is narrower for a result that is off by a factor "
+    "(docs/variants.md). An error that plain eager code of that precision makes too is not the variant's fault. A "
+    "variant beyond a bound is invalid. *Not gated*: the gate can't tell, and the measurement stands. *Live logits* "
+    "are the classes whose score differs between images under the model's own initialisation. *Conversions* and "
+    "*casts* are the operators of a step that change a tensor's layout or float type."
 )
 OLDER_GATE_WORDS = (
-    "Scores and gradients of one batch, under He's initialisation, against float64: an error is the difference's norm "
+    "Scores and gradients of one batch, under He's initialisation, and float64's: an error is the difference's norm "
     "over the exact norm, for gradients that of the parameter that is furthest off. The bounds are those of the "
     "version that measured. *Live logits* are the classes whose score differs between images under the model's own "
     "initialisation. *Conversions* and *casts* are the operators of a step that change a tensor's layout or float type."
 )
-"""Of runs that were measured before variants were held layer by layer."""
+"""For runs that did not yet check variants layer by layer."""
 LAYER_BY_LAYER = 4
-"""The schema from which on they are."""
+"""The first schema that checks variants layer by layer."""
 
 
 def section(report: Report) -> Section | None:
-    """Errors against float64 with their bounds, and what each variant did."""
+    """Each variant's errors compared with float64, their bounds, and what else was checked."""
     data, table = report.data, report.numerics
     if table.empty:
         return None
@@ -58,7 +58,7 @@ def section(report: Report) -> Section | None:
 
 
 def cells(data: RunData, row: Row) -> dict[str, str]:
-    """A variant's row as it is shown."""
+    """A variant's row as the page shows it."""
     v = row["variant_id"]
     skipped = [data.spread(v, f"skipped_{when}", "process").estimate for when in ("settling", "timed")]
     return {
@@ -76,7 +76,7 @@ def cells(data: RunData, row: Row) -> dict[str, str]:
 
 
 def gate_words(row: Row) -> str:
-    """What the gate said of a variant; it is the last of the checks, so that others end before it."""
+    """The gate's result for a variant; `not reached` if an earlier check ended its trial."""
     if not math.isnan(row["gradient_bound"]):
         return "passed"
     if row["cause"] == Cause.NOT_GATED:
@@ -90,7 +90,7 @@ def bounded(error: float, bound: float) -> str:
 
 
 def warnings(data: RunData, table: pd.DataFrame) -> list[str]:
-    """The variants in which classes can't be learned from the initialisation as it is."""
+    """A warning that names the variants whose initialisation leaves classes that can't be learned."""
     classes = data.run.inputs.classes
     dead = table[table.live_logits < classes]
     if dead.empty:
@@ -103,8 +103,8 @@ def warnings(data: RunData, table: pd.DataFrame) -> list[str]:
     command = f"`{commands.nin(data.run, '--seeds 10', *precision)}`"
     listed = "; ".join(f"{live} of {classes} in {', '.join(names)}" for live, names in sorted(by_count.items()))
     return [
-        f"**Warning: dead logits.** Before any training, from seed {data.run.seed}, only so many classes' scores "
-        f"differ between images: {listed}. A class whose score no image moves gets no gradient. This is no fault of a "
+        f"**Warning: dead logits.** Before any training, from seed {data.run.seed}, only some classes' scores differ "
+        f"between images: {listed}. A class whose score no image moves gets no gradient. This does not touch a "
         f"variant's speed, but a training run may never predict that class; {command} shows how often (`--epochs` and "
         "`--limit` shorten it).",
     ]

@@ -1,4 +1,4 @@
-"""Which variants took effect in part, as a page says it."""
+"""Which variants took effect in part, in the words of a page."""
 
 import math
 
@@ -13,9 +13,9 @@ from bench.core.variants import from_row
 
 
 def missed(data: RunData, variant_id: str, tree: str | None = None) -> list[Share]:
-    """What of a variant that was measured is not wholly as it asks; empty if all is, or nothing was seen.
+    """The shares of a measured variant that are not wholly as it asks; empty if all are, or nothing was recorded.
 
-    `tree` is the code tree of an ab whose trials count; all count without one.
+    With `tree`, a code tree of an ab, only that tree's trials count.
     """
     if tables.outcome(data, variant_id)[0] != "ok":
         return []
@@ -30,7 +30,7 @@ def missed(data: RunData, variant_id: str, tree: str | None = None) -> list[Shar
 
 
 def weights(data: RunData, trials: pd.Series, memory_format: str) -> list[Share]:
-    """How many parameters lie as asked in these trials; empty if they do not record it."""
+    """How many parameters have the memory format in these trials; empty if the trials do not record it."""
     counts = (cell(data.values, name, scope="process") for name in (partial.WEIGHTS_GOT, partial.WEIGHTS_OF))
     got, of = (values.loc[values.trial_id.isin(trials), "value"].median() for values in counts)
     if not (math.isfinite(got) and math.isfinite(of)):
@@ -39,7 +39,7 @@ def weights(data: RunData, trials: pd.Series, memory_format: str) -> list[Share]
 
 
 def words(data: RunData, variant_id: str, tree: str | None = None) -> str:
-    """`26 of 27 image layers' outputs as nhwc, 2 of 3 gradients as nhwc`; empty if all is as asked."""
+    """What is not as asked: `26 of 27 image layers' outputs as nhwc, 2 of 3 gradients as nhwc`; empty if all is."""
     return ", ".join(share.words for share in missed(data, variant_id, tree))
 
 
@@ -51,6 +51,6 @@ def verdict_words(data: RunData, row: Row) -> str:
 
 
 def sentence(data: RunData, variant_id: str) -> list[str]:
-    """What a recommended variant did not do, in a sentence; empty if it did all."""
+    """A sentence on what a recommended variant did not do; empty if it did all."""
     missing = words(data, variant_id)
-    return [f"It took effect **in part**: {missing} (docs/variants.md says what that means)."] if missing else []
+    return [f"It took effect **in part**: {missing} (docs/variants.md explains this)."] if missing else []

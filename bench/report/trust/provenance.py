@@ -12,11 +12,11 @@ from bench.report.page import Page
 from bench.report.words import size
 
 OURS = re.compile(r"python -m bench (run|ab|profile)( |$)")
-"""How the command of a run begins."""
+"""The beginning of a run's command."""
 
 
 def failures_section(page: Page) -> Section:
-    """What went wrong and what could not run, with reasons."""
+    """The trials that failed and the variants that could not run, with reasons."""
     failed = tables.failures(page.data)
     excluded: dict[str, list[str]] = {}
     for variant_id, reason in page.data.excluded.items():
@@ -33,7 +33,7 @@ def failures_section(page: Page) -> Section:
 
 
 def environment_section(page: Page) -> Section:
-    """Machine and software."""
+    """The facts of machine and software."""
     rows = [
         {"": name.replace("_", " "), "value": environment_value(name, value)}
         for name, value in page.data.run.environment.facts().items()
@@ -42,7 +42,7 @@ def environment_section(page: Page) -> Section:
 
 
 def environment_value(name: str, value: object) -> str:
-    """A recorded fact as it is shown."""
+    """A recorded fact as the page shows it."""
     if name.endswith("_bytes"):
         return size(float(value))  # type: ignore[arg-type] # a number by its name
     if name == "cuda_devices":
@@ -53,7 +53,7 @@ def environment_value(name: str, value: object) -> str:
 
 
 def device_words(device: Row) -> str:
-    """A CUDA device with what is known of it."""
+    """A CUDA device with its known facts."""
     known = {name: value for name, value in device.items() if value is not None}
     facts = [size(known["memory_bytes"])]
     if any(known.get("capability", ())):
@@ -70,13 +70,13 @@ def device_words(device: Row) -> str:
 
 
 def repeat_section(page: Page) -> Section:
-    """The command that measures this again, under a name of its own; a warning if bench did not write it so."""
+    """The command that measures this again in a new run; with a warning if bench would not write such a command."""
     run = page.data.run
     stored = run.command
     folder = shell_word(str(page.data.folder))
     again = f"{commands.bench(run, 'report', folder)}   # this page from the stored files"
     if not is_ours(stored):
-        lead = "The run's file has this for its command, which is none that bench writes: read it before you run it."
+        lead = "The run's file has this command, and bench writes no such command: read it before you run it."
         shown = Code([shortened(stored, MOST_OF_A_LINE)], "text")
         return Section("Again", [Paragraph(lead), shown, Code([again], "sh")])
     command = re.sub(r" --run-id[ =]\S+", "", stored)
@@ -88,8 +88,8 @@ def repeat_section(page: Page) -> Section:
 
 
 def is_ours(command: str) -> bool:
-    """Whether it is one call of bench and nothing beside it: its words, quoted as bench quotes them."""
-    words = command.replace("~", "")  # which stands for the user's home, unquoted
+    """Whether a command is one call of bench and nothing else, with its words quoted as bench quotes them."""
+    words = command.replace("~", "")  # bench writes the user's home so, unquoted
     try:
         alike = shlex.join(shlex.split(words)) == words
     except ValueError:  # a quote is left open

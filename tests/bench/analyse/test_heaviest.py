@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.analyse import heaviest, tables
+from bench.analyse import tables
 from bench.analyse.load import RunData, load
+from bench.analyse.tables import heaviest
 from bench.report import pages
 
 BASE = "cpu-default-nchw-eager-b32"

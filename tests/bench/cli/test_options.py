@@ -55,7 +55,11 @@ MEASURED: dict[str, str] = {
     "--resume": "--resume stored", "--allow-changed": "--resume changed --allow-changed",
 }  # fmt: skip
 """An example of each option, behind those that it needs."""
-OWN = {"--preset": "--preset full", "--memory-limit": "--axis batch_size=max --memory-limit 4GiB"}
+OWN = {
+    "--preset": "--preset full",
+    "--finalists": "--finalists 2",
+    "--memory-limit": "--axis batch_size=max --memory-limit 4GiB",
+}
 ADDED = {name: MEASURED[name] for name in ("--variant", "--model", "--data", "--download", "--reports")}
 OPTIONS: dict[str, dict[str, str]] = {
     "run": MEASURED | OWN,

@@ -130,7 +130,7 @@ def test_what_is_told_of_a_served_run() -> None:
     text = "\n".join(serve.lines(Path("results/r"), 6006, [BASE]))
 
     assert "http://127.0.0.1:6006/" in text
-    assert "loaded from the internet by the browser" in text
+    assert "the browser loads its charts and its trace view from the internet" in text
     assert "results/r/traces/VARIANT/trace.json.gz at ui.perfetto.dev" in text
     assert "bench profile results/r adds traces" in "\n".join(serve.lines(Path("results/r"), 6006, []))
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
-from bench.analyse.load import read_frame
+from bench.analyse.frames import read_frame
 from bench.core import text
 from bench.core.header import Header, read_run
 from bench.core.reading import read_rows
@@ -65,8 +65,8 @@ def test_text_of_any_kind_is_read_back_as_it_was_by_both_readers(names: list[str
     with RunFolder.reopen(folder)[0] as opened:
         for number, name in enumerate(names, start=1):
             opened.append_trial(trial(name, number), [sample(name)], [layer(name, name)])
-    warnings: list[str] = []
-    frames = {table.name: read_frame(folder, table, warnings) for table in (SAMPLES, LAYERS, TRIALS)}
+    tables = {table.name: read_frame(folder, table) for table in (SAMPLES, LAYERS, TRIALS)}
+    frames = {name: frame for name, (frame, _) in tables.items()}
 
     assert names == [row["reason"] for row in read_rows(folder, TRIALS)[0]]
     assert names == [row["layer"] for row in read_rows(folder, LAYERS)[0]]
@@ -74,17 +74,16 @@ def test_text_of_any_kind_is_read_back_as_it_was_by_both_readers(names: list[str
     assert names == list(frames["layers.csv"].layer) == list(frames["layers.csv"].kernel)
     assert names == list(frames["samples.csv"].layer) == list(frames["samples.csv"].phase)
     assert 1 + len(names) == (folder / "trials.csv").read_bytes().count(b"\n")  # a record is a line
-    assert warnings == []
+    assert [[], [], []] == [warnings for _, warnings in tables.values()]
 
 
 def test_empty_text_is_read_back_as_empty(folder: Path) -> None:
     with RunFolder.reopen(folder)[0] as opened:
         opened.append_trial(trial(""), [], [layer("0", "")])
 
-    assert (
-        [""] == [row["reason"] for row in read_rows(folder, TRIALS)[0]] == list(read_frame(folder, TRIALS, []).reason)
-    )
-    assert [""] == list(read_frame(folder, LAYERS, []).kernel)
+    assert [""] == [row["reason"] for row in read_rows(folder, TRIALS)[0]]
+    assert [""] == list(read_frame(folder, TRIALS)[0].reason)
+    assert [""] == list(read_frame(folder, LAYERS)[0].kernel)
 
 
 @given(ANY)
@@ -120,7 +119,7 @@ def test_a_record_of_several_lines_that_was_written_before_is_still_read(folder:
         file.write(OLD)
 
     assert ['it said "no",\nand\n\nstopped'] == [row["reason"] for row in read_rows(folder, TRIALS)[0]]
-    assert ['it said "no",\nand\n\nstopped'] == list(read_frame(folder, TRIALS, []).reason)
+    assert ['it said "no",\nand\n\nstopped'] == list(read_frame(folder, TRIALS)[0].reason)
 
 
 @pytest.mark.parametrize("length", [*range(1, len(OLD), 5), *range(OLD.find(b'"'), OLD.rfind(b'"') + 2, 3)])
@@ -129,10 +128,10 @@ def test_a_torn_record_of_several_lines_is_left_out_wherever_it_was_torn(length:
         opened.append_trial(trial('"first"'), [])
     whole = (folder / "trials.csv").read_bytes()
     (folder / "trials.csv").write_bytes(whole + OLD[:length])
-    told: list[str] = []
+    frame, told = read_frame(folder, TRIALS)
 
     assert ['"first"'] == [row["reason"] for row in read_rows(folder, TRIALS)[0]]
-    assert ['"first"'] == list(read_frame(folder, TRIALS, told).reason)
+    assert ['"first"'] == list(frame.reason)
     assert told == ["trials.csv: its last line was torn and is left out"]
     opened, warnings = RunFolder.reopen(folder)
     opened.close()
@@ -165,7 +164,7 @@ def test_an_open_quote_with_rows_behind_it_is_damage_and_costs_no_row(folder: Pa
     with pytest.raises(RecordError, match=r"trials\.csv"):
         read_rows(folder, TRIALS)
     with pytest.raises(RecordError, match=r"trials\.csv"):
-        read_frame(folder, TRIALS, [])
+        read_frame(folder, TRIALS)
     RunFolder.reopen(folder)[0].close()
     assert damaged == path.read_bytes()
 

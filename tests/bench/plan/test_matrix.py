@@ -33,10 +33,11 @@ def test_quick_on_the_cpu_is_the_designs() -> None:
         "cpu-default-nhwc-eager-b32",
         "cpu-default-nhwc-eager-b32-kept",
         "cpu-default-nhwc-inductor-b32-kept",
+        "cpu-default-nchw-eager-b32-hugepages",
+        "cpu-bf16-nchw-eager-b32",
+        "cpu-bf16-nhwc-eager-b32-kept",
     ]
     assert ids(entries, pilot_only=True) == [
-        "cpu-bf16-nchw-eager-b32",
-        "cpu-default-nchw-eager-b32-hugepages",
         "cpu-default-nchw-eager-b32-notebook",
         "cpu-default-nchw-eager-b32-workers",
     ]
@@ -104,7 +105,7 @@ def test_an_axis_replaces_the_presets_value_everywhere() -> None:
 def test_what_an_axis_makes_equal_is_measured_once() -> None:
     entries = matrix("quick", ["cpu"], ["allocator=default", "memory_format=nchw"])
 
-    assert len(ids(entries)) == len(set(ids(entries))) == 3  # baseline, notebook, inductor
+    assert len(ids(entries)) == len(set(ids(entries))) == 4  # baseline, notebook, inductor, bf16
 
 
 def test_named_variants_bring_their_baselines() -> None:
@@ -116,7 +117,7 @@ def test_named_variants_bring_their_baselines() -> None:
 def test_pilot_only_needs_no_baseline_in_the_rounds() -> None:
     entries = matrix("quick", ["cpu"], ["batch_size=16"])
 
-    assert "cpu-bf16-nchw-eager-b16" in ids(entries, pilot_only=True)
+    assert "cpu-default-nchw-eager-b16-workers" in ids(entries, pilot_only=True)
     assert "cpu-default-nchw-eager-b16" in ids(entries)
 
 

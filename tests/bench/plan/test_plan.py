@@ -103,7 +103,7 @@ def test_rounds_have_the_baseline_twice_and_leave_out_what_failed() -> None:
     assert probes[0] == "steps+layers+canary"
     assert names[:2] == [("A", "cpu-default-nchw-eager-b32"), ("A'", "cpu-default-nchw-eager-b32")]
     assert failed not in [v for _, v in names]
-    assert len(names) == 6
+    assert len(names) == 9
     assert "A'" not in [a.name for a in arms(ENTRIES, set(), twice=False)]
 
 
@@ -116,7 +116,7 @@ def test_an_order_comes_from_seed_and_round_and_holds_every_arm_once() -> None:
     }
 
     assert len(set(orders.values())) > 20
-    assert all(set(order) == set(all_arms) and len(order) == 7 for order in orders.values())
+    assert all(set(order) == set(all_arms) and len(order) == 10 for order in orders.values())
     assert orders[0, 1] == tuple(t.arm for t in round_trials(all_arms, 0, 1))
 
 
@@ -125,8 +125,8 @@ def test_over_many_rounds_every_arm_stands_everywhere_alike() -> None:
     first = [round_trials(all_arms, 0, n)[0].arm for n in range(1, 2101)]
     counts = [first.count(arm) for arm in all_arms]
 
-    # 300 expected, binomial deviation 16: within five of them.
-    assert all(220 < count < 380 for count in counts)
+    # 210 expected, binomial deviation 14: within five of them.
+    assert all(140 < count < 280 for count in counts)
 
 
 def test_only_rounds_with_every_arm_are_complete() -> None:

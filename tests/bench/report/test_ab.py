@@ -31,7 +31,7 @@ def test_the_page_names_what_changed_and_how_surely(make_ab: MakeAb, tmp_path: P
     ]  # fmt: skip
     assert "made-up: this tree (bbbb00000000) against main (aaaa00000000)" in text
     told = re.findall(
-        r"^- \*\*SLOWER\*\* default settings, (.*?): .* where the base takes .*, adjusted p < 1e-6\)\.",
+        r"^- \*\*SLOWER\*\* default settings, (.*?): .*, while the base takes .*, adjusted p < 1e-6\)\.",
         text,
         re.MULTILINE,
     )

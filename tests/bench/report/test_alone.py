@@ -62,7 +62,7 @@ def test_some_layers_have_no_sum(run: Path, tmp_path: Path) -> None:
 def test_a_layer_measured_by_half_has_no_time_of_its_own(run: Path, tmp_path: Path) -> None:
     parts = {(layer, "forward", cache): 0.1 for layer in "01" for cache in ("hot", "cold")}
     write(run, parts | {("1", "backward", "hot"): 0.25})
-    table = alone.against_place(pages.write(load(run), tmp_path), BASE, alone.read(load(run)))
+    table = alone.beside_place(pages.write(load(run), tmp_path), BASE, alone.read(load(run)))
 
     assert pytest.approx([0.6, 0.2]) == list(table.in_place)
     assert table.hot.isna().tolist() == [True, False]

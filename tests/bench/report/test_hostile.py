@@ -17,8 +17,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from rich.console import Console
 
-from bench.analyse import heaviest
 from bench.analyse.load import RunData, load
+from bench.analyse.tables import heaviest
 from bench.cli import ends, serve
 from bench.core import text, traces
 from bench.core.progress import RunProgress, say
@@ -182,7 +182,7 @@ def test_a_stranger_s_command_is_text_in_one_line_that_says_so(data: RunData, tm
     blocks = [token for token in tokens(page) if token.type == "fence"]
     [command] = [block for block in blocks if block.info == "text"]
 
-    assert "none that bench writes: read it before you run it" in page
+    assert "bench writes no such command: read it before you run it" in page
     assert command.content == COMMAND.encode("unicode_escape").decode() + "\n"
     assert not any("curl" in block.content for block in blocks if block.info == "sh")
 

@@ -10,17 +10,17 @@ from bench.analyse.ab_cells import stage_of
 from bench.analyse.changes import gate
 from bench.analyse.load import load
 from bench.report.figures import plots_rounds
-from bench.report.trust import noise
+from bench.report.trust import machine
 
 BASE = "cpu-default-nchw-eager-b32"
 MakeRun = Callable[..., Path]
 Steps = Callable[..., dict[tuple[str, str], list[float]]]
-NAMES = {key: measure.name for key, measure in noise.MEASURES.items()}
+NAMES = {key: measure.name for key, measure in machine.MEASURES.items()}
 
 
 def test_noise_shows_both_arms_by_round_and_what_the_machine_did(make_run: MakeRun) -> None:
     data = load(make_run({(BASE, "A"): [9.0, 2.0, 4.0], (BASE, "A'"): [9.0, 2.5, 4.5]}))
-    steps, *panels = plots_rounds.noise(data, [BASE], noise.state(data), NAMES).axes
+    steps, *panels = plots_rounds.noise(data, [BASE], machine.state(data), NAMES).axes
 
     assert [list(line.get_ydata()) for line in steps.lines] == [[2.0, 4.0], [2.5, 4.5]]  # type: ignore[arg-type]
     assert [axes.get_ylabel() for axes in panels] == ["stolen %"]  # made-up trials have no pressure and no GPU

@@ -119,7 +119,7 @@ def test_another_machine_software_or_code_is_refused_unless_allowed_and_then_tol
     run, said = go_on(folder, allow_changed=True)
     assert [told] == run.state.changed
     edit(folder, state__changed=[told])
-    assert [f"gone on with elsewhere: {told}"] == load(folder).warnings
+    assert [f"continued elsewhere: {told}"] == load(folder).warnings
     assert f"warning: the run was begun elsewhere ({told})" in said
 
 

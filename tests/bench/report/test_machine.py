@@ -11,7 +11,7 @@ import pytest
 from bench.analyse.load import load
 from bench.report import pages
 from bench.report.figures import saving
-from bench.report.trust import noise
+from bench.report.trust import machine
 
 BASE = "cpu-default-nchw-eager-b32"
 GPU = "cuda-default-nchw-eager-b128"
@@ -33,7 +33,7 @@ def trials() -> pd.DataFrame:
 
 
 def test_a_row_a_round_without_what_could_not_be_read(trials: pd.DataFrame) -> None:
-    table = noise.by_round(trials)
+    table = machine.by_round(trials)
 
     assert table["against usual"].tolist() == ["-2 %", "+15 %", "+32 %"]
     assert "stolen" not in table
@@ -43,8 +43,8 @@ def test_a_row_a_round_without_what_could_not_be_read(trials: pd.DataFrame) -> N
 
 def test_what_nvml_says_of_an_idle_gpu_is_no_reason() -> None:
     """0x1 is nvmlClocksEventReasonGpuIdle: runs of before it was left out hold it."""
-    assert noise.throttle_words(pd.Series(["0x1", "0x5"])) == "power cap"
-    assert noise.throttle_words(pd.Series(["0x1", ""])) == "nothing"
+    assert machine.throttle_words(pd.Series(["0x1", "0x5"])) == "power cap"
+    assert machine.throttle_words(pd.Series(["0x1", ""])) == "nothing"
 
 
 def test_for_how_long_a_gpu_was_held_back_stands_beside_the_rounds(make_run: MakeRun, tmp_path: Path) -> None:
@@ -53,33 +53,33 @@ def test_for_how_long_a_gpu_was_held_back_stands_beside_the_rounds(make_run: Mak
     page = pages.write(data, tmp_path / "reports").path.read_text()
 
     assert "held by power 25 %, held by heat 0.0 %." in page
-    assert noise.by_round(noise.state(data))["held by power"].tolist() == ["25 %"] * 2
+    assert machine.by_round(machine.state(data))["held by power"].tolist() == ["25 %"] * 2
     assert "*Held by power*" in page
 
 
 def test_what_went_along_with_slow_trials_is_said_and_nothing_else(trials: pd.DataFrame) -> None:
-    assert noise.along_with(trials) == [
+    assert machine.along_with(trials) == [
         "Trials with more waiting for a CPU were slower than usual (rank correlation 1.00, 24 trials)."
     ]
-    assert noise.along_with(trials.head(19)) == []
-    assert noise.along_with(trials.assign(pressure=np.tile([0.1, 0.2], 12))) == []
+    assert machine.along_with(trials.head(19)) == []
+    assert machine.along_with(trials.assign(pressure=np.tile([0.1, 0.2], 12))) == []
 
 
-def test_a_busy_machine_is_told_but_not_of_variants_that_crowd_it_themselves(
+def test_a_busy_machine_is_named_unless_the_variants_crowd_it_themselves(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workers = f"{BASE}-workers"
     data = load(make_run({(BASE, "A"): [1.0] * 4, (workers, "V"): [1.0] * 4}))
-    quiet = noise.state(data).assign(pressure=0.01)
+    quiet = machine.state(data).assign(pressure=0.01)
     crowded = quiet.assign(pressure=quiet.pressure.where(quiet.variant_id == BASE, 0.9))
     shared = quiet.assign(pressure=quiet.pressure.where(quiet.variant_id == workers, 0.2))
-    told = []
+    sentences = []
     for state in (quiet, crowded, shared):
-        monkeypatch.setattr(noise, "state", lambda _, state=state: state)
-        told.append(noise.busy_words(data))
+        monkeypatch.setattr(machine, "state", lambda _, state=state: state)
+        sentences.append(machine.busy_words(data))
 
-    assert told[:2] == [[], []]
-    assert "CPU pressure 20 %" in told[2][0]
+    assert sentences[:2] == [[], []]
+    assert "CPU pressure 20 %" in sentences[2][0]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_busy_machine_is_told_but_not_of_variants_that_crowd_it_themselves(
         ("cuda-default-nchw-eager-b32", {"torch_threads": 8, "cores": 2, "cpu_quota": 2.0}, None),
     ],
 )
-def test_more_threads_than_the_quota_are_told_with_what_to_set(
+def test_more_threads_than_the_quota_are_named_with_what_to_set(
     variant: str,
     facts: dict[str, Any],
     threads: int | None,
@@ -106,12 +106,12 @@ def test_more_threads_than_the_quota_are_told_with_what_to_set(
 ) -> None:
     monkeypatch.setattr(saving, "png", lambda _: b"")  # drawing is slow, and is held by a test of its own
     data = load(make_run({(variant, "A"): [1.0] * 4, (variant, "A'"): [1.0] * 4}, environment=facts))
-    told = noise.quota_words(data)
+    sentences = machine.quota_words(data)
 
-    assert len(told) == (threads is not None)
+    assert len(sentences) == (threads is not None)
     page = pages.write(data, tmp_path / "reports").path.read_text()
     answer = page.partition("## Variants")[0]
-    assert ("container's quota" in answer) == bool(told)
+    assert ("container's quota" in answer) == bool(sentences)
     if threads is not None:
         assert f"PyTorch takes {facts['torch_threads']} threads" in answer
         assert f"--axis threads={threads}, or OMP_NUM_THREADS={threads}." in answer
@@ -119,7 +119,7 @@ def test_more_threads_than_the_quota_are_told_with_what_to_set(
 
 def test_usual_is_against_the_own_arm(make_run: MakeRun) -> None:
     data = load(make_run({(BASE, "A"): [9.0, 1.0, 2.0, 3.0], (BASE, "A'"): [9.0, 4.0, 4.0, 4.0]}))
-    state = noise.state(data)
+    state = machine.state(data)
 
     assert state.usual.tolist() == [0.5, 1.0, 1.5, 1.0, 1.0, 1.0]
     assert state.load.tolist() == [1.0] * 6

@@ -1,0 +1,50 @@
+"""How the candidates of a race stand: from its rounds alone, or from the pilot before there is one."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.analyse.load import RunData, cell, load
+from bench.analyse.ratios import batch_of
+from bench.plan.race import STAGE
+
+
+def ranking(folder: Path) -> list[str]:
+    """The ids of all variants that have a speed, the fastest first."""
+    return list(standing(load(folder)).index)
+
+
+def standing(data: RunData) -> pd.Series:
+    """By variant id the log of its seconds per image over the baselines' of the same round, the fastest first.
+
+    The median over the rounds of the race that the variant was in. Of a variant that was in none, from the pilot. A
+    variant that died in all of its rounds of the race is not there.
+    """
+    walls = cell(data.values, "wall")
+    in_race = relative(data, raced(data))
+    started = data.trials.variant_id[data.trials.stage == STAGE]
+    screened = relative(data, walls[(walls.stage == "pilot") & ~walls.variant_id.isin(started)])
+    return pd.concat([in_race, screened]).sort_values()
+
+
+def raced(data: RunData) -> pd.DataFrame:
+    """The plain steps of the race's trials, one value each."""
+    walls = cell(data.values, "wall")
+    return walls[walls.stage == STAGE]
+
+
+def relative(data: RunData, walls: pd.DataFrame) -> pd.Series:
+    """The logs of seconds per image, less the mean of the baselines of the same device in the same round."""
+    if walls.empty:
+        return pd.Series(dtype=float)
+    variants = walls.variant_id.map(data.variants)
+    batches = walls.variant_id.map(lambda variant_id: batch_of(data, variant_id))
+    logs = walls.assign(
+        log=np.log(walls["value"] / batches),
+        device=[variant.device for variant in variants],
+        is_baseline=[variant.is_baseline for variant in variants],
+    )
+    of_baselines = logs[logs.is_baseline].groupby(["device", "round"])["log"].mean().rename("baseline")
+    joined = logs.join(of_baselines, on=["device", "round"])
+    return (joined["log"] - joined.baseline).dropna().groupby(joined.variant_id, sort=False).median()
