@@ -97,14 +97,14 @@ def measure(work: Workload, store: Store = NOTHING_STORED) -> GateResult:
 def attempt_of(work: Workload, number: int, store: Store = NOTHING_STORED) -> Attempt:
     """What the variant is off by on the weights and images of an attempt, counted from 0."""
     x, y = fixed_batch(work, number)
-    model, own = weighted(work, x, number, store)
+    model, own = model_with_weights(work, x, number, store)
     take_weights(work, model)
     compare = eager_findings if work.eager else numerics_whole.findings
     values, gradients, loss_error = compare(work, model, x, y, store)
     return Attempt(values=values, gradients=gradients, loss_error=loss_error, own_weights=own)
 
 
-def weighted(work: Workload, x: torch.Tensor, number: int, store: Store) -> tuple[nn.Module, bool]:
+def model_with_weights(work: Workload, x: torch.Tensor, number: int, store: Store) -> tuple[nn.Module, bool]:
     """The model on the CPU with the weights of an attempt, and whether they are its own.
 
     Raises NotGatedError if it does not compute the same twice.

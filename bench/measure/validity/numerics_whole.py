@@ -188,7 +188,7 @@ def eager_errors(
         return [astuple(each) for each in errors]
 
     def unpacked(rows: list[tuple[float, dict[str, float]]]) -> list[Errors]:
-        if any(gradients.keys() != exact.result.gradients.keys() for _, gradients in rows):
+        if not rows or any(gradients.keys() != exact.result.gradients.keys() for _, gradients in rows):
             msg = "it has the errors of other parameters"
             raise ValueError(msg)
         return [Errors(*row) for row in rows]

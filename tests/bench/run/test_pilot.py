@@ -11,7 +11,10 @@ from msgspec.structs import replace
 from bench.core.exchange.cause import Cause
 from bench.core.exchange.messages import Reply
 from bench.core.header import read_run
+from bench.core.variants import Variant
+from bench.plan import schedule
 from bench.process import child
+from bench.run.trial import question_of
 from tests.bench.run.runs import BASE, KEPT, LARGEST, Start, declare, execute, resumed, trees, trials
 
 
@@ -96,31 +99,23 @@ def test_a_base_whose_pilot_died_is_tried_again(start: Start, tmp_path: Path, mo
     assert [("base", "error")] * 3 + [("head", "ok")] == [(t["tree"], t["status"]) for t in trials(folder)]
 
 
-def test_the_gate_s_files_are_in_the_scratch_folder_by_code_tree_and_a_resumed_run_begins_without(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folders: set[str | None] = set()
-    real = child.ask
+def test_the_gate_s_files_are_in_the_scratch_folder_by_code_tree(start: Start) -> None:
+    run = start(BASE)
+    folders = []
+    for tree in ("", "head"):
+        arm = schedule.Arm(name="A", variant=Variant(), tree=tree)
+        planned = schedule.Planned(round=0, order=0, arm=arm, stage="pilot", probes=())
+        folders.append(question_of(run, planned, None, 1.0).request.references)
 
-    def noted(*arguments: Any) -> Reply:  # noqa: ANN401
-        folders.add(arguments[0].references)
-        return real(*arguments)
+    assert folders == [str(run.cache / "references"), str(run.cache / "references" / "head")]
 
-    monkeypatch.setattr(child, "ask", noted)
+
+def test_a_resumed_run_begins_without_the_gate_s_files(start: Start, tmp_path: Path) -> None:
     run = start(BASE)
     execute(run)
-    assert folders == {str(run.cache / "references")}
     old = tmp_path / "cache" / "references" / "old.pt"
     old.parent.mkdir(parents=True)
     old.touch()
     resumed(run, tmp_path / "cache").folder.close()
 
     assert not old.exists()
-    assert not [file for file in run.folder.folder.rglob("*") if "references" in file.name]
-
-
-def test_each_code_tree_has_a_folder_of_its_own_for_the_gate_s_files(start: Start, tmp_path: Path) -> None:
-    run = start(BASE)
-    run.trees = trees(tmp_path)
-    arm = next(iter(schedule.arms(run.entries, run.trees)))
-    assert arm
