@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import median
 
 from msgspec.structs import replace
 
@@ -16,9 +17,11 @@ from bench.run.trial import counts_of, take, take_in_lockstep
 
 Flag = Callable[[Path], list[Flagged]]
 """Returns the cells of a run that look changed, from its folder."""
+Decided = Callable[[Path], bool]
+"""Returns whether the verdicts of a run are decided, from its folder."""
 
 
-def take_all(run: Run, flag: Flag | None) -> Ended:
+def take_all(run: Run, flag: Flag | None, decided: Decided | None = None) -> Ended:
     """Takes the rounds that are left, and those that confirm. Returns why they ended."""
     arms = arms_of(run)
     if not run.trees:
@@ -30,7 +33,7 @@ def take_all(run: Run, flag: Flag | None) -> Ended:
     ended_because: Ended = "rounds"
     if flagged is None:
         reserve = schedule.CONFIRM_ROUNDS if flag else 0
-        ended_because = take_stage(run, "measure", arms, run.plan.rounds, reserve)
+        ended_because = take_stage(run, "measure", arms, run.plan.rounds, reserve, decided)
     return confirm(run, arms, flag, ended_because) if flag else ended_because
 
 
@@ -73,7 +76,9 @@ def confirm(run: Run, arms: list[schedule.Arm], flag: Flag, ended_because: Ended
     return take_stage(run, "confirm", [arm for arm in arms if arm.variant.id in variants], schedule.CONFIRM_ROUNDS)
 
 
-def take_stage(run: Run, stage: str, arms: list[schedule.Arm], wanted: int, reserve: int = 0) -> Ended:
+def take_stage(
+    run: Run, stage: str, arms: list[schedule.Arm], wanted: int, reserve: int = 0, decided: Decided | None = None
+) -> Ended:
     """Takes the rounds of a stage that are left, as far as the budget allows. Returns why they ended.
 
     The budget keeps room for `reserve` rounds after them. If two trees are compared and a trial dies, the round of
@@ -84,15 +89,16 @@ def take_stage(run: Run, stage: str, arms: list[schedule.Arm], wanted: int, rese
         return "rounds"
     left, round_s = max(due.values()), sum(run.trial_s(arm.variant) for arm in due)
     fitting = schedule.rounds_that_fit(run.left_s() - reserve * round_s, round_s, left)
-    run.progress.say(
-        f"{fitting} of {left} rounds fit the budget: a round of {len(due)} trials takes about {duration(round_s)}"
-    )
-    predict(run, fitting * round_s)
+    run.progress.say(plan_words(run, stage, fitting, left, round_s, len(due)))
+    if not run.plan.looks:
+        predict(run, fitting * round_s)
     if stage == "confirm" and fitting < left:  # fewer would decide nothing
         return "budget"
     seen_s: list[float] = []
     while due := due_of(run, stage, arms, wanted):
         left = max(due.values())
+        if decided and is_look(run, wanted - left) and decided(run.folder.folder):
+            return "decided"
         if schedule.rounds_that_fit(run.left_s() - reserve * round_s, round_s, left) < 1:
             return "budget"
         began, number = time.monotonic(), 1 + max((t.round for t in run.trials), default=0)
@@ -100,11 +106,37 @@ def take_stage(run: Run, stage: str, arms: list[schedule.Arm], wanted: int, rese
         if all(t.ok for t in run.trials if t.round == number):  # a failed trial says nothing about a round's length
             seen_s.append(time.monotonic() - began)
             round_s = max(seen_s)  # what took long once may do so again
+            tell_disturbance(run, number, seen_s)
         elif run.trees:
             run.progress.say(
                 f"round {number} counts for nothing and is taken again: {schedule.repeats(wanted)} are, at most"
             )
     return "rounds"
+
+
+def plan_words(run: Run, stage: str, fitting: int, left: int, round_s: float, trials: int) -> str:
+    """How many rounds are to come, and how long one takes."""
+    each = f"a round of {trials} trials takes about {duration(round_s)}"
+    if stage == "measure" and run.plan.looks:
+        looks = [str(rounds) for rounds in run.plan.looks.rounds if rounds <= fitting + run.plan.rounds - left]
+        return f"{each}; the rounds end after {', '.join(looks) or 'none'}, as soon as every verdict is decided"
+    return f"{fitting} of {left} rounds fit the budget: {each}"
+
+
+def tell_disturbance(run: Run, number: int, seen_s: Sequence[float]) -> None:
+    """Says that something else used the CPU in a round, and how long the round took compared with the shortest."""
+    trials = [t for t in run.trials if t.round == number and t.duration_s]
+    shares = [max(t.steal_s or 0.0, t.pressure_s or 0.0) / t.duration_s for t in trials]
+    if shares and median(shares) >= schedule.BUSY:
+        run.progress.say(
+            f"something else used the CPU in {median(shares):.0%} of round {number}, which took "
+            f"{duration(seen_s[-1])} (the shortest so far: {duration(min(seen_s))})"
+        )
+
+
+def is_look(run: Run, complete: int) -> bool:
+    """Whether the run may end after this number of complete rounds."""
+    return run.plan.looks is not None and complete in run.plan.looks.rounds
 
 
 def due_of(run: Run, stage: str, arms: list[schedule.Arm], wanted: int) -> dict[schedule.Arm, int]:

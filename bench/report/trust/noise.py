@@ -44,7 +44,12 @@ def section(page: Page) -> Section:
     return Section("How it was measured", blocks)
 
 
-ENDS = {"rounds": "with its last round", "budget": "with its budget", "interrupted": "when it was interrupted"}
+ENDS = {
+    "rounds": "with its last round",
+    "decided": "as soon as every verdict was decided",
+    "budget": "with its budget",
+    "interrupted": "when it was interrupted",
+}
 
 
 def how_words(data: RunData) -> str:
