@@ -17,8 +17,8 @@ are by the clock on the wall:
   the metrics wall and stamped_wall of scope step, in trials that were ok. Not in it: start-up, compiling, first steps,
   warm-up, calibration, loaders alone, whole epochs, memory, the gate and the canary.
 
-`half-width` is that of the log of the winner's interval, compared with its baseline. `not told apart` are the variants
-from which these rounds do not tell the winner apart, as on the page.
+`half-width` is that of the log of the winner's interval, compared with its baseline. `not told apart` are the others
+that may be the fastest, as on the page.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.analyse import tables
+from bench.analyse.best import alike
 from bench.analyse.load import RunData, load
 from bench.core.records import RecordError
 from bench.report.outcome import answer
@@ -118,15 +119,9 @@ def winner_of(data: RunData) -> list[str]:
         return [""] * 5
     cells = steps.set_index("variant_id").loc[best]
     half = 100 * math.log(cells.ratio_hi / cells.ratio_lo) / 2
-    others = [str(v) for v in steps[steps.n > 0].variant_id if v != best]
-    return [best, cells.verdict, ratio_words(cells), "" if math.isnan(half) else f"{half:.1f} %",
-            ", ".join(other for other in others if may_tie(data, best, other))]  # fmt: skip
-
-
-def may_tie(data: RunData, best: str, other: str) -> bool:
-    """Whether the rounds do not tell the winner apart from another variant."""
-    ratio, n = tables.ratio_to(data, best, other)
-    return bool(n) and (not ratio.known or ratio.lo <= 1)
+    may_be_fastest = alike(data, [str(v) for v in steps[steps.n > 0].variant_id])
+    others = ", ".join(v for v in may_be_fastest if v != best)
+    return [best, cells.verdict, ratio_words(cells), "" if math.isnan(half) else f"{half:.1f} %", others]
 
 
 def finalists(data: RunData) -> list[Row]:
