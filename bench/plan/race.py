@@ -41,6 +41,11 @@ def halved(ranked: Iterable[Variant], finalists: int) -> list[Variant]:
     return [variant for field in fields(ranked) for variant in field[: max(finalists, math.ceil(len(field) / 2))]]
 
 
+def cut(ranked: Iterable[Variant], finalists: int) -> list[Variant]:
+    """The finalists of each field. The candidates come with the fastest first."""
+    return [variant for field in fields(ranked) for variant in field[:finalists]]
+
+
 def arms(final_arms: Sequence[Arm], candidates: Sequence[Variant], finalists: int) -> list[Arm]:
     """The arms of a round of the race: the candidates of fields that are not decided, with their baselines."""
     racing = [v for field in fields(candidates) if len(field) > finalists for v in field]

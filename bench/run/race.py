@@ -25,21 +25,32 @@ def take_all(run: Run, ranking: Ranking) -> None:
     run.save(rounds.evened(run.learned, [arm.variant for arm in arms]))
     candidates = [arm.variant for arm in arms if race.is_candidate(arm.variant)]
     while not race.is_over(candidates, finalists):
-        take_round(run, race.arms(arms, candidates, finalists), final_round_s(run, arms, candidates))
-        candidates = race.halved(ranked(candidates, ranking(run.folder.folder)), finalists)
+        racing = race.arms(arms, candidates, finalists)
+        if has_time(run, racing, final_round_s(run, arms, candidates)):
+            rounds.take_round(run, race.trials(racing, run.header.order, next_round(run)), round_s(run, racing), 1)
+            candidates = race.halved(ranked(candidates, ranking(run.folder.folder)), finalists)
+        else:
+            run.progress.say("race: no time for a round of it, so its candidates are ranked as they stand")
+            candidates = race.cut(ranked(candidates, ranking(run.folder.folder)), finalists)
         run.save(replace(run.state, candidates=[variant.id for variant in candidates]))
         run.progress.say(f"race: {len(candidates)} left: {', '.join(variant.id for variant in candidates)}")
     pilot.take_due(run, memory_trials(run))
 
 
-def take_round(run: Run, arms: Sequence[schedule.Arm], final_s: float) -> None:
-    """Takes a round of the race if the budget then still holds rounds that decide; else the ranking stays as it is."""
-    round_s = sum(run.trial_s(arm.variant) for arm in arms)
-    if schedule.rounds_that_fit(run.left_s() - round_s, final_s, schedule.DECIDING_ROUNDS) < schedule.DECIDING_ROUNDS:
-        run.progress.say("race: no time for a round of it, so its candidates are ranked as they stand")
-        return
-    number = 1 + max((trial.round for trial in run.trials), default=0)
-    rounds.take_round(run, race.trials(arms, run.header.order, number), round_s, 1)
+def has_time(run: Run, racing: Sequence[schedule.Arm], final_s: float) -> bool:
+    """Whether the budget holds a round of the race, and then final rounds that decide, of `final_s` seconds each."""
+    left_s = run.left_s() - round_s(run, racing)
+    return schedule.rounds_that_fit(left_s, final_s, schedule.DECIDING_ROUNDS) == schedule.DECIDING_ROUNDS
+
+
+def round_s(run: Run, arms: Sequence[schedule.Arm]) -> float:
+    """Seconds that a round of some arms should take."""
+    return sum(run.trial_s(arm.variant) for arm in arms)
+
+
+def next_round(run: Run) -> int:
+    """The number of a new round."""
+    return 1 + max((trial.round for trial in run.trials), default=0)
 
 
 def final_round_s(run: Run, arms: Sequence[schedule.Arm], candidates: Sequence[Variant]) -> float:

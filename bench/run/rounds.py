@@ -119,7 +119,9 @@ def plan_words(run: Run, stage: str, fitting: int, left: int, round_s: float, tr
     each = f"a round of {trials} trials takes about {duration(round_s)}"
     if stage == "measure" and run.plan.looks:
         looks = [str(rounds) for rounds in run.plan.looks.rounds if rounds <= fitting + run.plan.rounds - left]
-        return f"{each}; the rounds end after {', '.join(looks) or 'none'}, as soon as every verdict is decided"
+        if not looks:
+            return f"{each}; the budget holds {fitting} of them, and a verdict needs {run.plan.looks.rounds[0]}"
+        return f"{each}; the rounds end after {', '.join(looks)}, as soon as every verdict is decided"
     return f"{fitting} of {left} rounds fit the budget: {each}"
 
 
