@@ -22,10 +22,16 @@ def standing(data: RunData) -> pd.Series:
     variant that died in all of its rounds of the race is not there.
     """
     walls = cell(data.values, "wall")
-    raced = relative(data, walls[walls.stage == STAGE])
+    in_race = relative(data, raced(data))
     started = data.trials.variant_id[data.trials.stage == STAGE]
     screened = relative(data, walls[(walls.stage == "pilot") & ~walls.variant_id.isin(started)])
-    return pd.concat([raced, screened]).sort_values()
+    return pd.concat([in_race, screened]).sort_values()
+
+
+def raced(data: RunData) -> pd.DataFrame:
+    """The plain steps of the race's trials, one value each."""
+    walls = cell(data.values, "wall")
+    return walls[walls.stage == STAGE]
 
 
 def relative(data: RunData, walls: pd.DataFrame) -> pd.Series:

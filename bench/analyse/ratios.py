@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analyse.load import RunData
-from bench.analyse.stats import NOTHING, Interval, as_ratio, inverse, shift_interval
+from bench.analyse.stats import NOTHING, Interval, as_ratio, exact_interval, inverse, shift_interval
 from bench.analyse.verdicts import Control
 from bench.core.variants import LARGEST
 
@@ -19,8 +19,16 @@ def controls(data: RunData) -> list[Control]:
 
 def control(data: RunData, variant_id: str, logs: pd.DataFrame) -> Control:
     """How many times as fast A' is as A, from the logs of one variant's steps by round and arm."""
-    ratio = as_ratio(shift_interval(logs["A'"], logs[["A"]]))
+    ratio = shift(data, logs["A'"], logs[["A"]])
     return Control(variant_id=variant_id, device=data.variants[variant_id].device, ratio=ratio, rounds=len(logs))
+
+
+def shift(data: RunData, logs: pd.Series, controls: pd.DataFrame) -> Interval:
+    """How many times as fast an arm is as its controls, from logs of seconds by round, at the level of the plan."""
+    looks = data.run.plan.looks
+    if looks is None:
+        return as_ratio(shift_interval(logs, controls))
+    return as_ratio(exact_interval(logs, controls, looks.error))
 
 
 def ratio_to(data: RunData, variant_id: str, reference_id: str) -> tuple[Interval, int]:
@@ -36,8 +44,8 @@ def ratio_to(data: RunData, variant_id: str, reference_id: str) -> tuple[Interva
     if logs.shape[1] > 1 and reference.shape[1] > 1:
         logs, reference = (arms.mean(axis=1).to_frame() for arms in (logs, reference))
     if logs.shape[1] == 1:
-        return as_ratio(shift_interval(logs.iloc[:, 0], reference)), len(rounds)
-    return inverse(as_ratio(shift_interval(reference.iloc[:, 0], logs))), len(rounds)
+        return shift(data, logs.iloc[:, 0], reference), len(rounds)
+    return inverse(shift(data, reference.iloc[:, 0], logs)), len(rounds)
 
 
 def log_steps(data: RunData, variant_id: str) -> pd.DataFrame:

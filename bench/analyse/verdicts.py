@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from scipy import stats
+
 from bench.analyse.stats import LEAST_ROUNDS, Interval
 
 FASTER, SLOWER, SAME = "FASTER", "SLOWER", "SAME"
@@ -13,8 +15,13 @@ DELTA_CPU = 0.03
 DELTA_CUDA = 0.02
 FEW_ROUNDS = 9
 """The report warns of fewer: at 9, 85 % of runs still show a change of 10 %, under any noise that was simulated."""
-NORMAL_95, NORMAL_80 = 1.960, 0.842
-"""Quantiles of the normal distribution: 97.5 % (an interval's end) and 80 % (power)."""
+ONCE = 0.025
+"""The error at each end of an interval of 95 %."""
+NORMAL_80 = 0.842
+"""The quantile of the normal distribution for a power of 80 %."""
+
+MOST_SHRINKAGE = 2.0
+"""How many times narrower an interval may have to become before the rounds still needed are called unknown."""
 
 
 def delta_of(device: str) -> float:
@@ -44,14 +51,37 @@ def verdict(ratio: Interval, rounds: int, delta: float) -> str:
     return UNDECIDED
 
 
-def smallest_seen(ratio: Interval, delta: float) -> float:
-    """The relative change that four of five runs like this one would have shown: delta and 1.43 half-widths.
+def smallest_seen(ratio: Interval, delta: float, error: float = ONCE) -> float:
+    """The relative change that four of five runs like this one would have shown: delta and about 1.4 half-widths.
 
     If the change is delta and one half-width, the interval's near end falls on delta in the median run, so every other
-    run would miss it. With 0.84 standard errors more, 80 % of runs show it.
+    run would miss it. With 0.84 standard errors more, 80 % of runs show it. `error` is that of each end.
     """
     half_width = (math.log(ratio.hi) - math.log(ratio.lo)) / 2
-    return delta + half_width * (1 + NORMAL_80 / NORMAL_95)
+    return delta + half_width * (1 + NORMAL_80 / float(stats.norm.isf(error)))
+
+
+def more_rounds(ratio: Interval, rounds: int, delta: float) -> int | None:
+    """How many more rounds decide an UNDECIDED ratio in about half of all runs; None if that can't be known.
+
+    Assumes that the estimate stays, and that each half of the interval shrinks with the square root of the rounds.
+    None without an interval, and if four times the rounds would not do: the estimate then lies so close to delta, by
+    half a half-width, that it may as well be on the other side.
+    """
+    if not ratio.known:
+        return None
+    estimate, lo, hi, margin = (*(math.log(value) for value in (ratio.estimate, ratio.lo, ratio.hi)), math.log1p(delta))
+    below, above = estimate - lo, hi - estimate
+    ends = {
+        FASTER: [(below, estimate - margin)],
+        SLOWER: [(above, -margin - estimate)],
+        SAME: [(above, margin - estimate), (below, margin + estimate)],
+    }
+    # Of the three words one at most has room on each of its sides: the one in whose range the estimate lies.
+    shrinkage = [max(half / room for half, room in sides) for sides in ends.values() if all(r > 0 for _, r in sides)]
+    if not shrinkage or shrinkage[0] >= MOST_SHRINKAGE:
+        return None
+    return max(1, math.ceil(rounds * shrinkage[0] ** 2) - rounds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

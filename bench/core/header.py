@@ -37,7 +37,7 @@ Instant = Annotated[datetime, Meta(tz=True)]
 Kind = Literal["run", "ab", "profile"]
 PresetName = Literal["look", "quick", "full"]
 Status = Literal["running", "complete", "interrupted", "failed"]
-Ended = Literal["rounds", "budget", "interrupted", "an error"]
+Ended = Literal["rounds", "decided", "budget", "interrupted", "an error"]
 MemoryLimits = dict[Literal["cpu", "cuda"], Bytes | None]
 """The bytes that a batch may take, by kind of device; None for all that the device has."""
 
@@ -111,6 +111,20 @@ class Flagged(Struct, frozen=True, kw_only=True):
     metric: Literal["wall", "page_faults"] = "wall"
 
 
+class Looks(Struct, frozen=True, kw_only=True):
+    """The rounds after which a run looks at its verdicts, and the error that its intervals allow."""
+
+    rounds: tuple[PositiveCount, ...]
+    """Numbers of complete rounds, ascending. The run ends at the last one in any case."""
+    error: Annotated[float, Meta(gt=0, lt=0.5)]
+    """The chance that one given end of an interval lies on the wrong side of the truth, at any one look.
+
+    An interval's level is 1 - 2 * error. This error comes from the plan alone, so it holds for every interval of the
+    run, at a look or not. A run whose budget ends between two looks keeps it: its last look only moves closer to the
+    one before, and a look that is more like the one before adds less error.
+    """
+
+
 class Plan(Struct, frozen=True, kw_only=True):
     """What the call asked to measure."""
 
@@ -120,6 +134,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     pilot_counts: PilotCounts
     pilot_only: list[VariantId]
     memory_limit_bytes: MemoryLimits
+    looks: Looks | None = None
+    """When the rounds may end; None if their number was given beforehand."""
     finalists: PositiveCount | None = None
     """How many candidates of a device and model the race leaves for the rounds; None if there is no race."""
     lockstep: list[Literal["cpu", "cuda"]] = []

@@ -50,4 +50,5 @@ STEPS = (
     Step(name="training", title="the notebook's training", share=0.2, least_s=20, needs=CUDA | {Need.IMAGES}),
     Step(name="trace", title="a trace", share=0.1, least_s=10),
     Step(name="tests", title="tests of what only a GPU shows", share=0.3, least_s=15, needs=CUDA | {Need.PYTEST}),
+    Step(name="lockstep", title="trials that take turns", share=0.6, least_s=240),
 )

@@ -6,7 +6,6 @@ from bench.core.text import MOST_OF_A_REASON, marked
 from bench.gpu.checks import COLUMNS, Check, Status, tally
 from bench.gpu.plan import Step
 
-LEFT_OUT = "Not measured: whether variants that take turns step by step (in lockstep) vary less here."
 SHOWN = tuple(name for name in COLUMNS if name != "step")
 
 
@@ -19,7 +18,7 @@ def page(steps: Sequence[Step], checks: Sequence[Check], facts: Mapping[str, str
     for step in steps:
         own = [check for check in checks if check.step == step.name]
         lines += [f"## {step.title[0].upper()}{step.title[1:]}", "", *table(own), ""] if own else []
-    return "\n".join([*lines, LEFT_OUT, ""])
+    return "\n".join(lines)
 
 
 def title(facts: Mapping[str, str], *, rehearse: bool) -> str:

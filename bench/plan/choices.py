@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from bench.core.header import Kind, PresetName
+from bench.core.header import Kind, Looks, PresetName
 from bench.core.records import RUN_FILE
 from bench.core.variants import UsageError
+from bench.plan.looks import UNTIL_DECIDED
 from bench.plan.race import FINALISTS
 from bench.plan.schedule import DEFAULT_ROUNDS, ROUNDS
 
@@ -87,8 +88,16 @@ class Choices:
         return cast("PresetName", self.preset)
 
     @property
+    def looks(self) -> Looks | None:
+        """When the rounds may end; None if their number is given, by the call or by its preset."""
+        fixed = self.rounds or self.kind != "run" or (self.preset in ROUNDS and not self.variants)
+        return None if fixed else UNTIL_DECIDED
+
+    @property
     def wanted_rounds(self) -> int:
-        """The rounds that the call asks for, or else the preset's."""
+        """The most rounds: those asked for, else those of the last look, or the preset's."""
+        if self.looks:
+            return self.looks.rounds[-1]
         return self.rounds or (DEFAULT_ROUNDS if self.variants else ROUNDS.get(self.preset, DEFAULT_ROUNDS))
 
     @property

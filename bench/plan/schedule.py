@@ -39,8 +39,8 @@ VERY_SLOW_S, VERY_SLOW_TIMES = 8.0, 4.0
 """A variant is measured in the pilot alone if its step takes at least that long and that many times its baseline's."""
 SHORT_BUDGET_S = 600.0
 """With a shorter budget the pilot is light: whole epochs would take the time that rounds need."""
-DECIDING_ROUNDS = 6
-"""Fewer give no verdict (analyse/stats.py)."""
+DECIDING_ROUNDS = 8
+"""Fewer give no verdict to a run that looks several times (looks.py)."""
 UNSEEN_TRIAL_S = 15.0
 """How long a trial is expected to take before any was measured."""
 

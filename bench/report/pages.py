@@ -10,7 +10,7 @@ from bench.analyse.traces import trace
 from bench.analyse.traces.trace import Trace
 from bench.report.document import Section
 from bench.report.layers import alone, layers, paths, traced
-from bench.report.outcome import answer, compiling, curves, memory, phases, results, sustained, title
+from bench.report.outcome import answer, compiling, curves, memory, phases, race, results, sustained, title
 from bench.report.page import AbPage, Report, TracedPage, written
 from bench.report.sides import ab
 from bench.report.trust import checks, noise, provenance
@@ -19,6 +19,7 @@ SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
     title.of_run,
     answer.section,
     results.variants_section,
+    race.section,
     sustained.section,
     paths.section,
     phases.section,
@@ -72,6 +73,7 @@ def write(data: RunData, out: Path) -> Report:
     traced.write_tables(report)
     for name in ("steps", "layers", "memory", "numerics"):
         report.table(name, getattr(report, name))
+    race.write_table(report)
     sustained.write_table(report)
     alone.write_table(report)
     return written(report, SECTIONS)

@@ -16,9 +16,11 @@ from bench.run.trial import counts_of, take, take_in_lockstep
 
 Flag = Callable[[Path], list[Flagged]]
 """Returns the cells of a run that look changed, from its folder."""
+Decided = Callable[[Path], bool]
+"""Returns whether the verdicts of a run are decided, from its folder."""
 
 
-def take_all(run: Run, flag: Flag | None) -> Ended:
+def take_all(run: Run, flag: Flag | None, decided: Decided | None = None) -> Ended:
     """Takes the rounds that are left, and those that confirm. Returns why they ended."""
     arms = arms_of(run)
     if not run.trees:
@@ -30,7 +32,7 @@ def take_all(run: Run, flag: Flag | None) -> Ended:
     ended_because: Ended = "rounds"
     if flagged is None:
         reserve = schedule.CONFIRM_ROUNDS if flag else 0
-        ended_because = take_stage(run, "measure", arms, run.plan.rounds, reserve)
+        ended_because = take_stage(run, "measure", arms, run.plan.rounds, reserve, decided)
     return confirm(run, arms, flag, ended_because) if flag else ended_because
 
 
@@ -73,7 +75,9 @@ def confirm(run: Run, arms: list[schedule.Arm], flag: Flag, ended_because: Ended
     return take_stage(run, "confirm", [arm for arm in arms if arm.variant.id in variants], schedule.CONFIRM_ROUNDS)
 
 
-def take_stage(run: Run, stage: str, arms: list[schedule.Arm], wanted: int, reserve: int = 0) -> Ended:
+def take_stage(
+    run: Run, stage: str, arms: list[schedule.Arm], wanted: int, reserve: int = 0, decided: Decided | None = None
+) -> Ended:
     """Takes the rounds of a stage that are left, as far as the budget allows. Returns why they ended.
 
     The budget keeps room for `reserve` rounds after them. If two trees are compared and a trial dies, the round of
@@ -93,6 +97,8 @@ def take_stage(run: Run, stage: str, arms: list[schedule.Arm], wanted: int, rese
     seen_s: list[float] = []
     while due := due_of(run, stage, arms, wanted):
         left = max(due.values())
+        if decided and is_look(run, wanted - left) and decided(run.folder.folder):
+            return "decided"
         if schedule.rounds_that_fit(run.left_s() - reserve * round_s, round_s, left) < 1:
             return "budget"
         began, number = time.monotonic(), 1 + max((t.round for t in run.trials), default=0)
@@ -105,6 +111,11 @@ def take_stage(run: Run, stage: str, arms: list[schedule.Arm], wanted: int, rese
                 f"round {number} counts for nothing and is taken again: {schedule.repeats(wanted)} are, at most"
             )
     return "rounds"
+
+
+def is_look(run: Run, complete: int) -> bool:
+    """Whether the run may end after this number of complete rounds."""
+    return run.plan.looks is not None and complete in run.plan.looks.rounds
 
 
 def due_of(run: Run, stage: str, arms: list[schedule.Arm], wanted: int) -> dict[schedule.Arm, int]:

@@ -21,11 +21,13 @@ def execute(
     flag: Callable[[Path], list[Flagged]] | None = None,
     fastest: Callable[[Path], list[str]] | None = None,
     ranking: race.Ranking | None = None,
+    decided: rounds.Decided | None = None,
 ) -> None:
     """Measures what is left of the run: the pilot, then the rounds. The folder is complete after each trial.
 
     `after_pilot` is called once with the folder. `flag` returns the cells that look changed in the rounds; their
-    variants are then measured in fresh rounds. `fastest` returns the fastest variants; those on CUDA get a sustained
+    variants are then measured in fresh rounds. `ranking` returns the variants of a race in their order. `decided` says
+    if the rounds may end at a look. `fastest` returns the fastest variants; those on CUDA get a sustained
     stretch after the rounds. Raises KeyboardInterrupt on Ctrl-C and on SIGTERM, RecordError if a file can't be
     written. After either the run can be resumed.
     """
@@ -35,7 +37,7 @@ def execute(
         after_pilot(run.folder.folder)
         if ranking:
             race.take_all(run, ranking)
-        ended_because = rounds.take_all(run, flag)
+        ended_because = rounds.take_all(run, flag, decided)
         if fastest:
             sustained.take_of_fastest(run, fastest)
         set_status(run, "complete", ended_because, now())

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.analyse.decided import decided
 from bench.analyse.race import ranking
 from bench.cli.calls import entries_of
 from bench.cli.ends import fail, one_line, refused
@@ -33,7 +34,9 @@ def measure(chosen: Choices, resume: str | None) -> Path:
             if chosen.kind == "ab":
                 session.execute(under_way, after_pilot=lambda _: None, flag=flag)
             else:
-                session.execute(under_way, after_pilot=print_estimates, fastest=fastest, ranking=ranking)
+                session.execute(
+                    under_way, after_pilot=print_estimates, fastest=fastest, ranking=ranking, decided=decided
+                )
         except KeyboardInterrupt:
             if folder is None or not folder.is_dir():
                 fail("interrupted before anything was measured", INTERRUPTED)

@@ -20,21 +20,23 @@ END_S = 10.0
 
 def measure(task: Task, to: Recorder) -> None:
     """Take the run within the step's time, and check what its files say."""
-    ended = subprocess.run(command(task), check=False).returncode
+    ended = bench_run(task, RUN_ID, variants(task)[1].id, ROUNDS, task.limit_s - END_S)
     to.check("exit code of bench run", ended, Bounds(lo=0, hi=0), of_gpu=False)
     check_run(task.scratch / "results" / RUN_ID, to)
     pages = (task.scratch / "reports" / RUN_ID / "report.md").is_file()
     to.check("pages of the run", pages, Bounds(lo=1, hi=1), of_gpu=False)
 
 
-def command(task: Task) -> list[str]:
-    """The call of bench run: rounds of the baseline twice and of bf16 + nhwc; in a rehearsal one.
+def bench_run(task: Task, run_id: str, variant_id: str, rounds: int, budget_s: float, *more: str) -> int:
+    """Take a run of the baseline twice and of a variant, in a rehearsal of one round; its exit code."""
+    return subprocess.run([*command(task, run_id, variant_id, rounds, budget_s), *more], check=False).returncode
 
-    A budget of less than ten minutes makes the pilot a light one.
-    """
-    asked = ["--variant", variants(task)[1].id, "--rounds", str(1 if task.rehearse else ROUNDS)]
-    budget = ["--budget", f"{math.floor(max(1.0, task.limit_s - END_S))}s"]
-    places = ["--out", str(task.scratch / "results"), "--reports", str(task.scratch / "reports"), "--run-id", RUN_ID]
+
+def command(task: Task, run_id: str, variant_id: str, rounds: int, budget_s: float) -> list[str]:
+    """The call of bench run. A budget of less than ten minutes makes its pilot a light one."""
+    asked = ["--variant", variant_id, "--rounds", str(1 if task.rehearse else rounds)]
+    budget = ["--budget", f"{math.floor(max(1.0, budget_s))}s"]
+    places = ["--out", str(task.scratch / "results"), "--reports", str(task.scratch / "reports"), "--run-id", run_id]
     return [sys.executable, "-m", "bench", "run", *asked, *budget, *places]
 
 

@@ -18,6 +18,7 @@ def measure(subject: Subject) -> Measured:
     """The samples of steps. A trial without given counts finds out how many steps to take, and returns the counts."""
     work, clock, learns = subject.work, subject.clock, subject.request.counts is None
     samples, state = Samples("steps"), State(work)
+    subject.turn.meanwhile = state.paused
     facts, first_s = first_step(work, clock)
     samples.add("first_step", first_s)
     if slow := too_slow(subject, first_s):

@@ -1,7 +1,9 @@
 """What the machine did while a trial ran: load, stolen time, pressure, switches, and the GPU's clock and heat."""
 
+import contextlib
 import os
 import resource
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +29,14 @@ class State:
         self.began: Violations | None = None
         self.throttled = Samples("steps")
         """The shares of the time in which the GPU was held back. `read` sets them."""
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave out what the machine does within this context: others have their turn."""
+        steal, pressure = steal_s(), pressure_s()
+        yield
+        self.steal_s = plus(self.steal_s, since(steal, steal_s()))
+        self.pressure_s = plus(self.pressure_s, since(pressure, pressure_s()))
 
     def begin(self, clock: Clock) -> None:
         """Note that the timed region begins."""
@@ -97,6 +107,11 @@ def gpu_state(gpu: Gpu) -> dict[str, float | str | None]:
 def since(before: float | None, now: float | None) -> float | None:
     """What was added since; None if either is unknown."""
     return None if before is None or now is None else now - before
+
+
+def plus(one: float | None, other: float | None) -> float | None:
+    """The sum; None if either is unknown."""
+    return None if one is None or other is None else one + other
 
 
 def pressure_s() -> float | None:

@@ -8,7 +8,7 @@ from bench.core.header import Counts
 from bench.measure.clock import Clock
 from bench.measure.samples import Samples
 from bench.measure.timing.stamps import Stamped, Stamper, paths_of, stamped_samples
-from bench.measure.timing.steps import Plain, dispatches, plain_sample, plain_samples
+from bench.measure.timing.steps import Plain, dispatches, plain_sample, plain_samples, take_step
 from bench.measure.validity.paths import enough
 from bench.measure.workload import Workload
 from bench.process.turn import ALONE, Turn
@@ -69,6 +69,8 @@ def in_turn(
     plain, stamped = list[Plain](), list[Stamped]()
     for kind in order(counts.plain, counts.stamped):
         turn.wait()
+        for _ in range(counts.turns if turn.is_shared and counts.iterations > 1 else 0):
+            take_step(work)  # others have filled the caches, which a sample of short steps would feel
         if kind == PLAIN:
             plain.append(plain_sample(work, clock, counts.iterations))
         elif sample := stamper.sample(counts.stamped_iterations):

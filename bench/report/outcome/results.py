@@ -9,7 +9,7 @@ from bench.analyse.labels import label, named
 from bench.analyse.load import RunData
 from bench.analyse.stats import Interval
 from bench.analyse.tables.columns import Row
-from bench.analyse.verdicts import UNDECIDED, delta_of, smallest_seen
+from bench.analyse.verdicts import ONCE, UNDECIDED, delta_of, smallest_seen
 from bench.core.metrics.metric import MetricTable
 from bench.core.metrics.registry import in_table
 from bench.core.progress import duration
@@ -26,8 +26,8 @@ WORDS = (
     "Brackets hold 95 % intervals over rounds. *Times baseline* is the baseline's seconds per image over "
     "the variant's, so above 1 is faster; it is taken within rounds, so it need not be the quotient of the "
     "medians beside it. *CPU* seconds (of all cores together) and minor *page faults* are per step. *Epoch* is "
-    "60,000 images: measured as a whole if it says so, else projected from the rate. Variants of the pilot "
-    "alone were measured once and get no verdict."
+    "60,000 images: measured as a whole if it says so, else projected from the rate. Variants of the "
+    "pilot or the race alone were measured once or a few times, and get no verdict."
 )
 DIED_WORDS = "A variant whose trials died in some *rounds* stays UNDECIDED and is never called the fastest."
 
@@ -87,13 +87,15 @@ def verdict_words(report: Report) -> str:
         f"FASTER and SLOWER: the whole interval lies beyond the change that matters ({deltas}, declared "
         "beforehand); SAME: it lies within; UNDECIDED: neither."
     )
+    looks = report.data.run.plan.looks
+    error = looks.error if looks else ONCE
     undecided = report.steps[report.steps.verdict == UNDECIDED]
     for row in undecided.itertuples():
         ratio = Interval(estimate=row.ratio, lo=row.ratio_lo, hi=row.ratio_hi)
         if ratio.known:
             delta = delta_of(report.data.variants[row.variant_id].device)
             text += (
-                f" For {named(report.data, row.variant_id)} a change of {percent(smallest_seen(ratio, delta))} "
+                f" For {named(report.data, row.variant_id)} a change of {percent(smallest_seen(ratio, delta, error))} "
                 "would have been seen in four runs of five."
             )
     return text

@@ -12,6 +12,7 @@ from bench.core.header import Header
 from bench.core.progress import duration
 from bench.core.text import MOST_OF_A_LINE, marked
 from bench.core.traces import STAGE
+from bench.plan.race import STAGE as RACE
 from bench.report.document import Block, Paragraph, Section, paragraphs
 from bench.report.page import Page
 from bench.report.trust import machine
@@ -43,7 +44,12 @@ def section(page: Page) -> Section:
     return Section("How it was measured", blocks)
 
 
-ENDS = {"rounds": "with its last round", "budget": "with its budget", "interrupted": "when it was interrupted"}
+ENDS = {
+    "rounds": "with its last round",
+    "decided": "as soon as every verdict was decided",
+    "budget": "with its budget",
+    "interrupted": "when it was interrupted",
+}
 
 
 def how_words(data: RunData) -> str:
@@ -54,11 +60,28 @@ def how_words(data: RunData) -> str:
     in_rounds, pilots = len({v for v, _ in arms}), int((trials.stage == "pilot").sum())
     rounds = count_of(len(data.rounds), "complete round")
     return (
-        f"{pilots} trials of the pilot, then {rounds} of {len(arms)} trials: of "
+        f"{pilots} trials of the pilot{race_words(trials)}, then {rounds} of {len(arms)} trials: of "
         f"{in_rounds} variants, baselines twice{more}. The run ended {ended}. "
         f"{len(trials)} trials in all, each a fresh process, in a "
         f"new random order each round (seed {data.run.order}); they took {duration(trials.duration_s.sum())}."
+        f"{lockstep_words(trials)}"
         f"{predicted_words(data.run)}{counts_words(data)}"
+    )
+
+
+def race_words(trials: pd.DataFrame) -> str:
+    """How many rounds the race had; empty without one."""
+    rounds = trials.loc[trials.stage == RACE, "round"].nunique()
+    return f", {count_of(rounds, 'round')} of the race" if rounds else ""
+
+
+def lockstep_words(trials: pd.DataFrame) -> str:
+    """That trials of a round took turns, if any did."""
+    if "in_lockstep" not in trials or not (trials.in_lockstep > 1).any():
+        return ""
+    return (
+        " The processes of a round were alive at once and took turns sample by sample, in a new random order each "
+        "time, while all others were stopped: what the machine did over seconds met all of them."
     )
 
 

@@ -124,6 +124,7 @@ def new_header(
             pilot_counts=PilotCounts(plain=1, stamped=1) if choices.is_look else PilotCounts(plain=3, stamped=2),
             pilot_only=[e.variant.id for e in runnable if e.pilot_only],
             memory_limit_bytes=memory_limits(choices, runnable, described),
+            looks=choices.looks,
             finalists=choices.wanted_finalists,
             lockstep=choices.lockstep_kinds,
         ),

@@ -9,6 +9,7 @@ import pytest
 from bench.core.variants import parse_id
 from bench.gpu.recorder import Outcome, Recorder, Task
 from bench.gpu.steps import rounds
+from bench.gpu.steps.times import variants
 from bench.plan.choices import parse_budget
 from bench.plan.schedule import light
 
@@ -82,7 +83,8 @@ def test_parts_that_do_not_add_up_fail(check: Checked) -> None:
 
 @pytest.mark.parametrize(("rehearse", "device"), [(False, "cuda"), (True, "cpu")])
 def test_the_run_is_asked_for_within_the_step_s_time(rehearse: bool, device: str, tmp_path: Path) -> None:
-    words = rounds.command(Task(step="rounds", rehearse=rehearse, limit_s=300, scratch=tmp_path))
+    task = Task(step="rounds", rehearse=rehearse, limit_s=300, scratch=tmp_path)
+    words = rounds.command(task, "gpu", variants(task)[1].id, 7, 290)
     options = dict(zip(words[4::2], words[5::2], strict=True))
     budget_s = parse_budget(options["--budget"])
 

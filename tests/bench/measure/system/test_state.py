@@ -95,3 +95,18 @@ def test_a_cpu_takes_no_further_steps(fake_work: Workload, clock: FakeClock) -> 
     seen.read(clock, 3)
 
     assert clock.events == []
+
+
+def test_what_the_machine_does_in_others_turns_does_not_count(
+    monkeypatch: pytest.MonkeyPatch, fake_work: Workload, clock: FakeClock
+) -> None:
+    readings = iter([10.0, 11.0, 15.0, 17.0])  # it begins, others begin, others end, it is read
+    monkeypatch.setattr(state, "pressure_s", lambda: next(readings))
+    monkeypatch.setattr(state, "steal_s", lambda: None)
+    watched = state.State(fake_work)
+    with watched.paused():
+        pass
+    read = watched.read(clock, 1)
+
+    assert read.pressure_s == 3.0
+    assert read.steal_s is None

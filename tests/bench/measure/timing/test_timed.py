@@ -11,6 +11,7 @@ from bench.core.header import Counts
 from bench.measure.samples import Samples
 from bench.measure.timing.timed import PLAIN, STAMPED, order, timed_steps
 from bench.measure.workload import Workload
+from bench.process.turn import Turn
 
 TURNS_OF_TIME = 8
 """How often time passes in a step of `fake_work`: in every phase, and twice in the optimizer's."""
@@ -87,3 +88,48 @@ def test_samples_are_numbered_within_their_kind(fake_work: Workload, clock: Any)
     walls = [r for r in timed.plain.rows if r.metric == "wall"]
     assert [r.index for r in walls] == [0, 1, 2]
     assert [r.index for r in timed.stamped.rows if r.metric == "stamped_wall"] == [0, 1, 2, 3, 4]
+
+
+class FakeTurn(Turn):
+    """Notes how many steps were taken before each of its turns."""
+
+    def __init__(self, work: Workload, *, shared: bool) -> None:
+        super().__init__(None)
+        self.shared, self.seen, self.steps = shared, list[int](), 0
+        step = work.trainer.step
+
+        def counted(*batch: Any) -> None:  # noqa: ANN401
+            self.steps += 1
+            step(*batch)
+
+        work.trainer.step = counted  # type: ignore[method-assign, assignment]
+
+    @property
+    def is_shared(self) -> bool:
+        return self.shared
+
+    def wait(self) -> None:
+        self.seen.append(self.steps)
+
+
+@pytest.mark.parametrize(
+    ("shared", "counts", "steps"),
+    [
+        (False, Counts(plain=2, iterations=3), [0, 3]),
+        (True, Counts(plain=2, iterations=3), [0, 4]),  # a step for the caches, then three that are timed
+        (True, Counts(plain=3), [0, 1, 2]),  # a long step feels no cache
+        (True, Counts(plain=2, iterations=4, turns=2), [0, 6]),
+    ],
+)
+def test_each_sample_has_a_turn_of_its_own(
+    shared: bool,
+    counts: Counts,
+    steps: list[int],
+    fake_work: Workload,
+    clock: Any,  # noqa: ANN401
+) -> None:
+    turn = FakeTurn(fake_work, shared=shared)
+    timed = timed_steps(fake_work, clock, counts, turn)
+
+    assert turn.seen == steps
+    assert sum(sample.metric == "wall" for sample in timed.plain.rows) == counts.plain
