@@ -296,11 +296,11 @@ def test_page_faults_that_fresh_rounds_do_not_show_are_no_change(make_ab: MakeAb
 
 
 def test_single_trials_whose_memory_still_grows_are_no_change() -> None:
-    """In the example run one of 27 trials of a variant that keeps its memory had 8,748 faults, the others none."""
+    """In results/example one of 36 trials that keep their memory has 8,748 faults a step, and the others none."""
     rng = np.random.default_rng(0)
     words_of_draws = set()
     for _ in range(200):
-        values = np.where(rng.random((12, 3)) < 1 / 27, 8748.0, 0.0)
+        values = np.where(rng.random((12, 3)) < 1 / 36, 8748.0, 0.0)
         logs = PAGE_FAULTS.logs(pd.DataFrame(values, columns=["A", "A'", "V"]))
         ratio = as_ratio(shift_interval(logs["V"], logs[["A", "A'"]]))
         words_of_draws.add(PAGE_FAULTS.word(ratio, 12, "cpu"))
