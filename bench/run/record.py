@@ -35,6 +35,8 @@ class Trial(Struct, frozen=True, kw_only=True):
     status: Status
     cause: Cause | None
     duration_s: float
+    steal_s: float | None = None
+    pressure_s: float | None = None
     tree: str = ""
 
     @property
