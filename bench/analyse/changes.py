@@ -72,7 +72,8 @@ def changes(data: RunData) -> list[Change]:
         _decided(c, fresh, adjusted[c.key] if c.key in whole and c.flag == declared[c.key] else None) if c.flag else c
         for c in gate(data)
     ]
-    return [_doubted(c, NOISY, "") if data.variants[c.variant_id].device in fresh.noisy else c for c in all_cells]
+    noisy = [c.timed and data.variants[c.variant_id].device in fresh.noisy for c in all_cells]
+    return [_doubted(c, NOISY, "") if n else c for c, n in zip(all_cells, noisy, strict=True)]
 
 
 def exit_code(cells: list[Change], deaths: list[Deaths], *, strict: bool) -> int:
@@ -141,7 +142,7 @@ def _of_variant(data: RunData, variant_id: str, stage: Stage) -> list[Change]:
     all_changes = []
     for key in sorted(cells, key=lambda key: SCOPES.index(key[1])):  # stable: phases and layers keep their order
         change = _judged(key, cells[key], step_s, whole, device)
-        if doubt or noisy:
+        if doubt or (noisy and change.timed):
             change = _doubted(change, UNDECIDED if doubt else NOISY, doubt)
         all_changes.append(change)
     return all_changes

@@ -45,7 +45,7 @@ class Judged:
 
 
 STEP_TIME = Judged(metric="wall", better=FASTER, worse=SLOWER)
-PAGE_FAULTS = Judged(metric="page_faults", added=10_000, delta=0.1, better=FEWER_FAULTS, worse=MORE_FAULTS)
-"""More is worse from 1,000 faults a step and a tenth of the base's on: docs/verdicts.md says what these cost."""
+PAGE_FAULTS = Judged(metric="page_faults", added=5_000, delta=0.1, better=FEWER_FAULTS, worse=MORE_FAULTS)
+"""More is worse from 500 faults a step and a tenth of the base's on: docs/verdicts.md says what these cost."""
 JUDGED = {judged.metric: judged for judged in (STEP_TIME, PAGE_FAULTS)}
 REGRESSIONS = frozenset(judged.worse for judged in JUDGED.values())

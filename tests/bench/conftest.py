@@ -195,7 +195,7 @@ def make_ab(tmp_path: Path) -> MakeRun:
     `extra` are seconds that the head spends more in the forward of a layer, within its steps. `flagged` is what the
     run wrote down before it confirmed (`confirm_extra` the `extra` of those), `failed` the status and reason of pilots
     by (variant id, tree). `faults` are the page faults of a step by arm, which differ by up to 2 between rounds
-    (`confirm_faults` those of fresh rounds).
+    and all come in the last of three samples (`confirm_faults` those of fresh rounds).
     """
 
     def made(
@@ -320,7 +320,9 @@ class TrialWriter:
         ]
         rows += [self._row(trial, n, v, "1") for n, v in self.metrics.get(variant_id, {}).items()]
         if trial["arm"] in self.faults:
-            rows.append(self._row(trial, "page_faults", self.faults[trial["arm"]] + trial["round"] % 3, "1"))
+            mean = self.faults[trial["arm"]] + trial["round"] % 3
+            bursts = enumerate((0.0, 0.0, 3 * mean))
+            rows += [self._row(trial, "page_faults", value, "1") | {"index": index} for index, value in bursts]
         if trial["arm"] == "A":
             rows += [self._row(trial, f"canary_{n}", v, scope="process") for n, v in self.canary.items()]
         if self._layered(variant_id):

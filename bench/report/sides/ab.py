@@ -161,7 +161,7 @@ MEANING = (
     "what that adds to the base's step. FASTER and SLOWER need the whole interval beyond the change that matters (3 % "
     f"of the part on a CPU, 2 % on a GPU, declared beforehand), and {CONFIRM_ROUNDS} fresh rounds that say the same; "
     "SAME: the interval lies within; UNDECIDED: neither. *Page faults* of a step are judged the same way; the change "
-    "that matters is 1,000 of them plus a tenth of the base's. Fresh rounds decide only what was flagged: "
+    "that matters is 500 of them plus a tenth of the base's. Fresh rounds decide only what was flagged: "
     "a second look at the rest would be a second chance. The interval of a confirmed part is two-sided and of this "
     "part alone; the p that decides is one-sided. Every part, judged or not, is in tables/changes.csv."
 )

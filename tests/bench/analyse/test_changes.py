@@ -273,14 +273,14 @@ def test_fewer_page_faults_are_no_regression(make_ab: MakeAb, arms: Steps, fresh
     ("base", "head", "word"),
     [
         (0, 0, SAME),
-        (0, 900, SAME),
-        (0, 1100, MORE_FAULTS),
-        (1100, 0, FEWER_FAULTS),
-        (100_000, 110_000, SAME),  # a tenth, and 1,000 are missing
-        (100_000, 112_000, MORE_FAULTS),
+        (0, 450, SAME),
+        (0, 550, MORE_FAULTS),
+        (550, 0, FEWER_FAULTS),
+        (100_000, 110_000, SAME),  # a tenth, and 500 are missing
+        (100_000, 111_000, MORE_FAULTS),
     ],
 )
-def test_the_page_faults_that_matter_are_1000_and_a_tenth_of_the_bases(
+def test_the_page_faults_that_matter_are_500_and_a_tenth_of_the_bases(
     base: float, head: float, word: str, make_ab: MakeAb, arms: Steps
 ) -> None:
     faults = changes.gate(load(make_ab(arms(12), faults={"A": base, "A'": base, "V": head})))[1]
@@ -306,6 +306,16 @@ def test_single_trials_whose_memory_still_grows_are_no_change() -> None:
         words_of_draws.add(PAGE_FAULTS.word(ratio, 12, "cpu"))
 
     assert words_of_draws <= {SAME, UNDECIDED}
+
+
+def test_times_that_are_too_noisy_take_nothing_from_page_faults(make_ab: MakeAb, arms: Steps, fresh: Steps) -> None:
+    steps, confirm = arms(12), fresh()
+    for values in (steps, confirm):
+        values[BASE, "A'"] = [1.2 * s for s in values[BASE, "A'"]]
+    found = of(make_ab, steps, confirm=confirm, flagged=[FAULTS], faults=few(2002), confirm_faults=few(2002))
+
+    assert [change.verdict for change in found[:2]] == [NOISY, MORE_FAULTS]
+    assert exit_code(found, [], strict=False) == 1
 
 
 def test_page_faults_have_columns_of_their_own_and_no_seconds(make_ab: MakeAb, arms: Steps) -> None:
