@@ -75,7 +75,7 @@ class Choices:
 
     @property
     def keeps_memory(self) -> bool:
-        """Whether the CPU is measured with the allocator that keeps freed memory, as the call names no other."""
+        """Whether the CPU gets the allocator that keeps freed memory: in `ab`, if the call names no allocator."""
         named = bool(self.variants) or any(axis.startswith("allocator=") for axis in self.axes)
         return self.kind == "ab" and not named
 
