@@ -4,7 +4,6 @@ import math
 from dataclasses import replace
 
 import msgspec
-import numpy as np
 import pandas as pd
 
 from bench.analyse import outcomes
@@ -17,15 +16,17 @@ from bench.analyse.ab_cells import (
     Stage,
     complete,
     measured,
-    median_s,
+    median_of,
     stage_of,
+    step_key,
     whole_rounds,
 )
 from bench.analyse.deaths import HEAD, Deaths
+from bench.analyse.judged import JUDGED, REGRESSIONS
 from bench.analyse.load import RunData
 from bench.analyse.stats import LEAST_ROUNDS, LEVEL, holm, p_above
 from bench.analyse.tables.columns import bounded
-from bench.analyse.verdicts import FASTER, INVALID, NOISY, SLOWER, UNDECIDED, delta_of, verdict
+from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED
 from bench.core.header import Flagged
 from bench.plan.schedule import CONFIRM_ROUNDS, DEAD, repeats, tally
 
@@ -36,9 +37,9 @@ REGRESSED, UNSETTLED, INCOMPARABLE, DIES = 1, 3, 4, 5
 
 
 def gate(data: RunData) -> list[Change]:
-    """Every cell by the first rounds: step, phases and layers of each variant in turn.
+    """Every cell by the first rounds: step, page faults, phases and layers of each variant in turn.
 
-    FASTER and SLOWER stand only in `flag`, since only fresh rounds make verdicts of them.
+    The words of a change stand only in `flag`, since only fresh rounds make verdicts of them.
     """
     stage = stage_of(data, "measure")
     all_cells = []
@@ -58,10 +59,10 @@ def flagged(data: RunData) -> list[Flagged]:
 
 
 def changes(data: RunData) -> list[Change]:
-    """Every cell with its verdict; FASTER or SLOWER only if the fresh rounds confirm it by themselves."""
+    """Every cell with its verdict; the word of a change only if the fresh rounds confirm it by themselves."""
     fresh = stage_of(data, "confirm")
     cells = data.run.state.flagged or ()
-    declared: dict[Key, str] = {(c.variant_id, c.scope, c.layer, c.phase): c.flag for c in cells}
+    declared: dict[Key, str] = {(c.variant_id, c.scope, c.layer, c.phase, c.metric): c.flag for c in cells}
     arms = {key: whole_rounds(fresh.cells, key) for key in declared}
     whole = {key for key in declared if len(arms[key]) >= CONFIRM_ROUNDS}
     # What can't be decided stays in the family: leaving it out would make the others look surer.
@@ -71,7 +72,8 @@ def changes(data: RunData) -> list[Change]:
         _decided(c, fresh, adjusted[c.key] if c.key in whole and c.flag == declared[c.key] else None) if c.flag else c
         for c in gate(data)
     ]
-    return [_doubted(c, NOISY, "") if data.variants[c.variant_id].device in fresh.noisy else c for c in all_cells]
+    noisy = [c.timed and data.variants[c.variant_id].device in fresh.noisy for c in all_cells]
+    return [_doubted(c, NOISY, "") if n else c for c, n in zip(all_cells, noisy, strict=True)]
 
 
 def exit_code(cells: list[Change], deaths: list[Deaths], *, strict: bool) -> int:
@@ -79,17 +81,17 @@ def exit_code(cells: list[Change], deaths: list[Deaths], *, strict: bool) -> int
 
     | code | if |
     | --- | --- |
-    | 1 | a cell is SLOWER, confirmed |
+    | 1 | a cell is SLOWER or has MORE FAULTS, confirmed |
     | 5 | else, the head of a variant dies more often than its base |
     | 4 | else, a variant is INVALID, or nothing was measured |
     | 3 | else, with strict: a step is UNDECIDED or noisy, or a flagged cell lacks its fresh rounds |
     | 0 | else |
     """
-    if any(c.verdict == SLOWER for c in cells):
+    if any(c.verdict in REGRESSIONS for c in cells):
         return REGRESSED
     if any(of_variant.more_in_head for of_variant in deaths):
         return DIES
-    steps = [c for c in cells if c.scope == "step"]
+    steps = [c for c in cells if c.of_step]
     if not steps or any(c.verdict == INVALID for c in steps):
         return INCOMPARABLE
     unsettled = [c for c in steps if c.verdict in (UNDECIDED, NOISY)] + [
@@ -102,9 +104,12 @@ def frame(cells: list[Change]) -> pd.DataFrame:
     """changes.csv: a row a cell."""
     rows = [
         {
-            **dict(zip(KEYS, c.key, strict=True)),
-            "base_s": c.base_s,
-            "head_s": c.head_s,
+            "variant_id": c.variant_id,
+            "scope": c.scope,
+            "layer": c.layer,
+            "phase": c.phase,
+            "base_s": c.base if c.timed else math.nan,
+            "head_s": c.head if c.timed else math.nan,
             **bounded("ratio", c.ratio),
             "verdict": c.verdict,
             "confirmed": "" if c.confirmed is None else str(c.confirmed),
@@ -112,6 +117,9 @@ def frame(cells: list[Change]) -> pd.DataFrame:
             "worth": c.worth,
             "n": c.n,
             "reason": c.reason,
+            "metric": c.metric,
+            "base_faults": math.nan if c.timed else c.base,
+            "head_faults": math.nan if c.timed else c.head,
         }
         for c in cells
     ]
@@ -123,18 +131,18 @@ def _of_variant(data: RunData, variant_id: str, stage: Stage) -> list[Change]:
     if reason := _unfit(data, variant_id):
         return [Change(variant_id=variant_id, verdict=INVALID, reason=reason)]
     cells = {key: arms for key, arms in stage.cells.items() if key[0] == variant_id}
-    step = cells.get((variant_id, "step", "", ""), pd.DataFrame()).reindex(columns=[*CONTROLS, HEAD])
+    step = cells.get(step_key(variant_id), pd.DataFrame()).reindex(columns=[*CONTROLS, HEAD])
     whole = len(step.dropna())
     if not whole:
         return [Change(variant_id=variant_id, verdict=INVALID, reason=_nothing_measured(data, variant_id))]
     doubt = _spoilt(data, variant_id)
-    step_s = median_s(step, CONTROLS)
+    step_s = median_of(step, CONTROLS)
     device = data.variants[variant_id].device
-    delta, noisy = delta_of(device), device in stage.noisy
+    noisy = device in stage.noisy
     all_changes = []
     for key in sorted(cells, key=lambda key: SCOPES.index(key[1])):  # stable: phases and layers keep their order
-        change = _judged(key, cells[key], step_s, whole, delta)
-        if doubt or noisy:
+        change = _judged(key, cells[key], step_s, whole, device)
+        if doubt or (noisy and change.timed):
             change = _doubted(change, UNDECIDED if doubt else NOISY, doubt)
         all_changes.append(change)
     return all_changes
@@ -183,12 +191,10 @@ def _nothing_measured(data: RunData, variant_id: str) -> str:
     return "the run ended before a round was complete"
 
 
-def _judged(key: Key, arms: pd.DataFrame, step_s: float, rounds: int, delta: float) -> Change:
-    """A cell with its seconds, its ratio, and the word or flag that the first rounds give it."""
+def _judged(key: Key, arms: pd.DataFrame, step_s: float, rounds: int, device: str) -> Change:
+    """A cell with its values, its ratio, and the word or flag that the first rounds give it."""
     arms = arms.reindex(columns=[*CONTROLS, HEAD])
-    variant_id, scope, layer, phase = key
-    change = Change(variant_id=variant_id, scope=scope, layer=layer, phase=phase)
-    change = measured(change, arms, step_s)
+    change = measured(Change.of(key), arms, step_s)
     if change.n == 0:
         missing = "head" if arms[HEAD].isna().all() else "base"
         return replace(change, reason=f"not in the {missing}")
@@ -198,17 +204,18 @@ def _judged(key: Key, arms: pd.DataFrame, step_s: float, rounds: int, delta: flo
         return replace(change, verdict=UNDECIDED, reason=f"only in {change.n} of {rounds} whole rounds")
     if change.n < LEAST_ROUNDS:
         return replace(change, verdict=UNDECIDED, reason=f"{change.n} rounds, and {LEAST_ROUNDS} are the least")
-    word = verdict(change.ratio, change.n, delta)
-    if word in (FASTER, SLOWER):
+    word = change.judged.word(change.ratio, change.n, device)
+    if word in (change.judged.better, change.judged.worse):
         return replace(change, verdict=UNDECIDED, flag=word)
     return replace(change, verdict=word)
 
 
 def _p_of(data: RunData, key: Key, flag: str, arms: pd.DataFrame) -> float:
     """The p of a flagged cell's fresh rounds, one-sided: whether it changed by more than delta, as its flag says."""
-    sign = 1.0 if flag == SLOWER else -1.0
-    logs = sign * np.log(arms)
-    return p_above(logs[HEAD], logs[CONTROLS], math.log1p(delta_of(data.variants[key[0]].device)))
+    judged = JUDGED[key[4]]
+    sign = 1.0 if flag == judged.worse else -1.0
+    logs = sign * judged.logs(arms)
+    return p_above(logs[HEAD], logs[CONTROLS], judged.log_delta(data.variants[key[0]].device))
 
 
 def _decided(change: Change, fresh: Stage, p: float | None) -> Change:
@@ -216,7 +223,7 @@ def _decided(change: Change, fresh: Stage, p: float | None) -> Change:
     if p is None:
         n = len(complete(fresh.cells.get(change.key)))
         return replace(change, reason=f"looks {change.flag}; {n} of {CONFIRM_ROUNDS} fresh rounds measured it")
-    step_s = median_s(fresh.cells[change.variant_id, "step", "", ""], CONTROLS)
+    step_s = median_of(fresh.cells[step_key(change.variant_id)], CONTROLS)
     fresh_cell = replace(measured(change, fresh.cells[change.key], step_s), p=p)
     worth = abs(fresh_cell.worth) >= LEAST_WORTH or change.scope == "step"
     fresh_cell = replace(fresh_cell, confirmed=worth and p <= 1 - LEVEL)

@@ -21,6 +21,8 @@ from bench.plan.race import STAGE as RACE
 
 Cell = tuple[str, str, str, str, str]
 """A variant's id and the columns of CELL."""
+BURSTS = frozenset({"page_faults"})
+"""Metrics of which a trial of two trees has the mean: most steps of a process that grows have none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,7 @@ def load(folder: Path) -> RunData:
     flagged = {cell.variant_id for cell in run.state.flagged or ()}
     to_confirm = [group for group in groups if {v for v, _ in group} & flagged]
     paths = paths_of(trials, samples)
-    values = trial_values(trials, samples, of_same_models(variants, paths))
+    values = trial_values(trials, samples, of_same_models(variants, paths), BURSTS if run.trees else ())
     values = values[values.stage != STAGE]
     # A setting that did not take effect in one trial may have failed in others, so the variant has no numbers.
     invalid = trials[(trials.status == "invalid") & (trials.stage != STAGE)]

@@ -1,6 +1,6 @@
 """The values of a trial: one for each cell, from its samples; and what follows from them, such as the closure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import pandas as pd
 
@@ -32,18 +32,21 @@ def of_same_models(variants: Mapping[str, Variant], variant_ids: Iterable[str]) 
     return {variant_id for variant_id, variant in variants.items() if variant.model in models}
 
 
-def trial_values(trials: pd.DataFrame, samples: pd.DataFrame, varied: set[str]) -> pd.DataFrame:
-    """The median of each trial's samples of a cell, with the trial's place in the run; of `varied` variants the mean.
+def trial_values(
+    trials: pd.DataFrame, samples: pd.DataFrame, varied: set[str], averaged: Collection[str] = ()
+) -> pd.DataFrame:
+    """The median of each trial's samples of a cell, with the trial's place in the run.
 
-    Means of parts that only some steps have add up to the step; medians don't.
+    Of `varied` variants and `averaged` metrics it is the mean. Means of parts that only some steps have add up to the
+    step; medians don't.
     Samples of trials that have no row, or were not ok, are left out. Layers and phases must be "" if blank.
     """
     ok = trials.loc[trials.status == "ok", PLACE]
-    of_varied = samples.trial_id.isin(ok.trial_id[ok.variant_id.isin(varied)])
+    by_mean = samples.trial_id.isin(ok.trial_id[ok.variant_id.isin(varied)]) | samples.metric.isin(averaged)
     cells = ["trial_id", *CELL]
-    frames = [samples[~of_varied].groupby(cells, observed=True, sort=False)["value"].median().reset_index()]
-    if of_varied.any():
-        frames.append(samples[of_varied].groupby(cells, observed=True, sort=False)["value"].mean().reset_index())
+    frames = [samples[~by_mean].groupby(cells, observed=True, sort=False)["value"].median().reset_index()]
+    if by_mean.any():
+        frames.append(samples[by_mean].groupby(cells, observed=True, sort=False)["value"].mean().reset_index())
     values = pd.concat(frames, ignore_index=True)
     for name in cells:
         values[name] = values[name].astype(str)

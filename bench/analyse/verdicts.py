@@ -8,6 +8,7 @@ from scipy import stats
 from bench.analyse.stats import LEAST_ROUNDS, Interval
 
 FASTER, SLOWER, SAME = "FASTER", "SLOWER", "SAME"
+MORE_FAULTS, FEWER_FAULTS = "MORE FAULTS", "FEWER FAULTS"
 UNDECIDED, NOISY, INVALID = "UNDECIDED", "UNDECIDED (noisy)", "INVALID"
 
 DELTA_CPU = 0.03

@@ -107,7 +107,8 @@ class Flagged(Struct, frozen=True, kw_only=True):
     scope: Literal["step", "phase", "layer"]
     layer: Text
     phase: Word
-    flag: Literal["FASTER", "SLOWER"]
+    flag: Literal["FASTER", "SLOWER", "FEWER FAULTS", "MORE FAULTS"]
+    metric: Literal["wall", "page_faults"] = "wall"
 
 
 class Looks(Struct, frozen=True, kw_only=True):

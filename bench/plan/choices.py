@@ -74,6 +74,12 @@ class Choices:
         return self.device != "all" or bool(self.variants) or any(axis.startswith("device=") for axis in self.axes)
 
     @property
+    def keeps_memory(self) -> bool:
+        """Whether the CPU gets the allocator that keeps freed memory: in `ab`, if the call names no allocator."""
+        named = bool(self.variants) or any(axis.startswith("allocator=") for axis in self.axes)
+        return self.kind == "ab" and not named
+
+    @property
     def known_preset(self) -> PresetName:
         """The preset. Raises UsageError if it is unknown."""
         if self.preset not in get_args(PresetName):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bench.core.axes.allocator import ALLOCATOR, KEPT
 from bench.core.axes.batch_size import CPU_BATCH, CUDA_BATCH, LARGEST
 from bench.core.axes.place import Machine, Place
 from bench.core.variants import DEFAULTS, Variant, VariantError, parse_id, parse_value
@@ -109,6 +110,19 @@ def ab_matrix(
         return _at_one_size([Entry(variant=variant) for variant in variants])
     bases = [preset("quick", device, model)[0] for device in devices]
     return _at_one_size(list(dict.fromkeys(crossed(bases, changes))))
+
+
+def on_kept(entries: Iterable[Entry], machine: Machine) -> list[Entry]:
+    """The entries, those of a CPU with the allocator that keeps freed memory if it can run on the machine.
+
+    With the default one, identical code makes very different numbers of page faults, and its times follow them.
+    """
+    kept = ALLOCATOR.value(KEPT)
+
+    def can(variant: Variant) -> bool:
+        return not variant.on_cuda and not kept.why_not(Place(device=variant.device, machine=machine))
+
+    return [replace(e, variant=replace(e.variant, allocator=KEPT)) if can(e.variant) else e for e in entries]
 
 
 def named(text: str, devices: Sequence[str], model: str) -> Variant:

@@ -194,7 +194,8 @@ def make_ab(tmp_path: Path) -> MakeRun:
 
     `extra` are seconds that the head spends more in the forward of a layer, within its steps. `flagged` is what the
     run wrote down before it confirmed (`confirm_extra` the `extra` of those), `failed` the status and reason of pilots
-    by (variant id, tree).
+    by (variant id, tree). `faults` are the page faults of a step by arm, which differ by up to 2 between rounds
+    and all come in the last of three samples (`confirm_faults` those of fresh rounds).
     """
 
     def made(
@@ -202,20 +203,22 @@ def make_ab(tmp_path: Path) -> MakeRun:
         *,
         confirm: dict[tuple[str, str], Sequence[float]] | None = None,
         extra: dict[str, float] | None = None,
-        flagged: Sequence[tuple[str, str, str, str, str]] | None = None,
+        flagged: Sequence[tuple[str, ...]] | None = None,
         failed: dict[tuple[str, str], tuple[str, str]] | None = None,
         bad: dict[tuple[str, str, int], str] | None = None,
         without: Sequence[tuple[str, str]] = (),
         excluded: dict[str, str] | None = None,
         confirm_extra: dict[str, float] | None = None,
+        faults: dict[str, float] | None = None,
+        confirm_faults: dict[str, float] | None = None,
         name: str = "made-up",
         digests: tuple[str, str] = ("aaaa", "bbbb"),
     ) -> Path:
         ids = list(dict.fromkeys([v for v, _ in steps] + [v for v, _ in failed or {}] + list(excluded or {})))
         entries = [Entry(variant=parse_id(v)) for v in ids]
         counts = {v: {"plain": 3, "iterations": 1, "stamped": 2} for v in ids}
-        keys = ("variant_id", "scope", "layer", "phase", "flag")
-        declared = None if flagged is None else [dict(zip(keys, cell, strict=True)) for cell in flagged]
+        keys = ("variant_id", "scope", "layer", "phase", "flag", "metric")
+        declared = None if flagged is None else [dict(zip(keys, cell, strict=False)) for cell in flagged]
         run = raw_header(entries, arms=[list(key) for key in steps], counts=counts, flagged=declared)
         run |= {"kind": "ab", "preset": None, "command": "python -m bench ab --base main"}
         run["state"] |= {"status": "complete", "ended_because": "rounds", "finished_at": "2026-01-01T00:20:00+00:00"}
@@ -235,6 +238,7 @@ def make_ab(tmp_path: Path) -> MakeRun:
             for stage, first, values in (("measure", 0, steps), ("confirm", rounds, confirm or {})):
                 if stage == "confirm" and confirm_extra is not None:
                     writer.extra = confirm_extra
+                writer.faults = (confirm_faults if stage == "confirm" else faults) or {}
                 for (variant_id, arm), seconds in values.items():
                     for number, step_s in enumerate(seconds, start=first):
                         status = (bad or {}).get((variant_id, arm, number), "ok")
@@ -261,6 +265,7 @@ class TrialWriter:
         self.extra, self.without = extra or {}, without
         """Seconds that arm V spends more in a layer's forward; (arm, layer) that is not there."""
         self.canary: dict[str, float] = {}
+        self.faults: dict[str, float] = {}
 
     def probes(self, variant_id: str) -> str:
         return "steps+layers" if self._layered(variant_id) else "steps"
@@ -314,6 +319,10 @@ class TrialWriter:
             for phase, share in shares.items()
         ]
         rows += [self._row(trial, n, v, "1") for n, v in self.metrics.get(variant_id, {}).items()]
+        if trial["arm"] in self.faults:
+            mean = self.faults[trial["arm"]] + trial["round"] % 3
+            bursts = enumerate((0.0, 0.0, 3 * mean))
+            rows += [self._row(trial, "page_faults", value, "1") | {"index": index} for index, value in bursts]
         if trial["arm"] == "A":
             rows += [self._row(trial, f"canary_{n}", v, scope="process") for n, v in self.canary.items()]
         if self._layered(variant_id):

@@ -6,6 +6,8 @@ from bench.core.axes.axis import Axis, Value, by_name
 from bench.core.axes.place import Place
 
 NEVER_RETURN = "100000000000"  # bytes: far beyond any memory
+KEPT = "kept"
+"""The value with which freed memory stays with the process."""
 LIBRARIES = ("libjemalloc", "libtcmalloc", "libmimalloc")
 """What the files of allocators that take glibc's place are called in a process."""
 
@@ -45,7 +47,7 @@ ALLOCATOR = Axis(
     values=by_name(
         Allocator("default"),
         Allocator(
-            "kept",
+            KEPT,
             variables={"MALLOC_TRIM_THRESHOLD_": NEVER_RETURN, "MALLOC_MMAP_THRESHOLD_": NEVER_RETURN},
             glibc=(2, 0),
             # The heap still grows in the first steps (up to 5 % of NiN's process at batch 32), while the default maps

@@ -7,6 +7,7 @@ from bench.analyse.deaths import Deaths
 from bench.analyse.labels import label
 from bench.analyse.load import RunData
 from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, delta_of, smallest_seen
+from bench.core.axes.allocator import KEPT
 from bench.core.header import Header, Tree
 from bench.core.records import TREES
 from bench.core.text import MOST_OF_A_REASON, code, marked
@@ -18,7 +19,7 @@ from bench.report.page import AbPage
 from bench.report.render import markdown
 from bench.report.trust import effect
 from bench.report.trust.machine import busy_words, quota_words
-from bench.report.words import interval, percent, seconds
+from bench.report.words import count, interval, percent, seconds
 
 
 def title(page: AbPage) -> Section:
@@ -79,12 +80,23 @@ def changed(page: AbPage) -> Bullets:
             items.append(f"**{variant} is INVALID**: {reason}.")
         elif change.flag and not change.confirmed:
             items.append(f"{variant}, {marked(part_of(data, change))}: {change.verdict}: {reason}.")
-        elif change.scope == "step" and change.verdict in (UNDECIDED, NOISY):
+        elif change.of_step and change.verdict in (UNDECIDED, NOISY):
             why = f" ({reason})" if reason else ""
             items.append(f"{variant}, step: {change.verdict}{why}.{seen_words(data, change)}")
-    items += in_part_words(data)
+    items += [*in_part_words(data), *allocator_words(data)]
     items += [death_words(data, deaths) for deaths in page.deaths]
     return Bullets([*items, *(f"**{sentence}**" for sentence in (*quota_words(data), *busy_words(data)))])
+
+
+def allocator_words(data: RunData) -> list[str]:
+    """A sentence if nothing on the CPU was judged with the default allocator."""
+    allocators = {data.variants[v].allocator for v in data.runnable if not data.variants[v].on_cuda}
+    if allocators != {KEPT}:
+        return []
+    return [
+        f"On the CPU the allocator is `{KEPT}`: freed memory stays with the process, so page faults blur no time. "
+        "Ask for the default one with `--axis allocator=default`."
+    ]
 
 
 def in_part_words(data: RunData) -> list[str]:
@@ -108,12 +120,15 @@ def death_words(data: RunData, deaths: Deaths) -> str:
 
 
 def change_words(data: RunData, change: Change) -> str:
-    """A confirmed change: its word, seconds, worth and certainty."""
+    """A confirmed change: its word, both values, its worth and certainty."""
     p = f"p {change.p:.1g}" if change.p >= 1e-6 else "p < 1e-6"
+    part = f"**{change.verdict}** {marked(name_of(data, change.variant_id))}, {marked(part_of(data, change))}:"
+    certainty = f"(confirmed in {change.n} fresh rounds, adjusted {p})"
+    if not change.timed:
+        return f"{part} {count(change.base)} -> {count(change.head)} a step {certainty}."
     return (
-        f"**{change.verdict}** {marked(name_of(data, change.variant_id))}, {marked(part_of(data, change))}: "
-        f"{seconds(change.head_s)}, while the base takes {seconds(change.base_s)}: {bounds(change)} times as fast; "
-        f"{signed(change.worth)} of the step (confirmed in {change.n} fresh rounds, adjusted {p})."
+        f"{part} {seconds(change.head)}, while the base takes {seconds(change.base)}: {bounds(change)} times as fast; "
+        f"{signed(change.worth)} of the step {certainty}."
     )
 
 
@@ -136,7 +151,7 @@ def seen_words(data: RunData, change: Change) -> str:
 
 
 def steps_section(page: AbPage) -> Section:
-    """The step of every variant in both trees."""
+    """The step of every variant in both trees, and its page faults."""
     return Section("Steps", [steps_table(page), Paragraph(MEANING)])
 
 
@@ -145,25 +160,27 @@ MEANING = (
     "with its 95 % interval, so it need not be the quotient of the two medians; below 1 is slower. *Of the step* is "
     "what that adds to the base's step. FASTER and SLOWER need the whole interval beyond the change that matters (3 % "
     f"of the part on a CPU, 2 % on a GPU, declared beforehand), and {CONFIRM_ROUNDS} fresh rounds that say the same; "
-    "SAME: the interval lies within; UNDECIDED: neither. Fresh rounds decide only what was flagged: "
+    "SAME: the interval lies within; UNDECIDED: neither. *Page faults* of a step are judged the same way; the change "
+    "that matters is 500 of them plus a tenth of the base's. Fresh rounds decide only what was flagged: "
     "a second look at the rest would be a second chance. The interval of a confirmed part is two-sided and of this "
     "part alone; the p that decides is one-sided. Every part, judged or not, is in tables/changes.csv."
 )
 
 
 def steps_table(page: AbPage) -> Table:
-    """Base, head, ratio and verdict of every variant's step."""
+    """Base, head, ratio and verdict of every variant's step and page faults."""
     return Table.of(change_cells(page.data, c) for c in page.changes if c.scope == "step")
 
 
 def change_cells(data: RunData, change: Change) -> dict[str, str]:
     """A row of a table: one cell in both trees."""
+    shown = seconds if change.timed else count
     return {
         "variant": name_of(data, change.variant_id),
         "part": part_of(data, change),
-        "base": seconds(change.base_s),
-        "head": seconds(change.head_s),
-        "times as fast": bounds(change),
+        "base": shown(change.base),
+        "head": shown(change.head),
+        "times as fast": bounds(change) if change.timed else "",
         "of the step": signed(change.worth),
         "verdict": change.verdict,
         "rounds": f"{change.n} fresh" if change.confirmed is not None else str(change.n),
@@ -182,7 +199,7 @@ def cells_section(page: AbPage) -> Section:
     data = page.data
     shown = [c for c in page.changes if c.verdict and c.scope != "step"]
     blocks: list[Block] = [Table.of(change_cells(data, c) for c in shown), Paragraph(CELLS_WORDS)]
-    if drawn := [c for c in page.changes if c.verdict and c.n]:
+    if drawn := [c for c in page.changes if c.verdict and c.n and c.timed]:
         blocks.append(figure(data, drawn))
     return Section("Phases and layers", blocks)
 

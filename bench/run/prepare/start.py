@@ -15,7 +15,7 @@ from bench.core.records import RecordError
 from bench.core.variants import UsageError
 from bench.machine.environment import machine
 from bench.plan.choices import Choices
-from bench.plan.matrix import Entry
+from bench.plan.matrix import Entry, on_kept
 from bench.run.folder import RunFolder, already_there, variant_rows
 from bench.run.prepare import trees
 from bench.run.prepare.dry import DryRun
@@ -47,6 +47,7 @@ def begun(choices: Choices, entries: list[Entry], folder: Path, scratch: Path, p
     copied = trees.take(choices.base, scratch) if choices.base else None
     described = environment()
     here = machine(described)
+    entries = on_kept(entries, here) if choices.keeps_memory else entries
     reasons = exclusions(entries, here)
     lines = not_run(missed(entries, choices, here), reasons)
     if choices.kind != "run" and not choices.names_device and here.cuda.unseen:

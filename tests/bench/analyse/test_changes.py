@@ -5,13 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+import pandas as pd
 import pytest
 
 from bench.analyse import changes
 from bench.analyse.ab_cells import Change
 from bench.analyse.changes import exit_code, flagged, frame
+from bench.analyse.judged import PAGE_FAULTS
 from bench.analyse.load import load
-from bench.analyse.verdicts import FASTER, INVALID, NOISY, SAME, SLOWER, UNDECIDED
+from bench.analyse.stats import as_ratio, shift_interval
+from bench.analyse.verdicts import FASTER, FEWER_FAULTS, INVALID, MORE_FAULTS, NOISY, SAME, SLOWER, UNDECIDED
+from bench.core.header import Flagged
 
 BASE = "cpu-default-nchw-eager-b32"
 NHWC = "cpu-default-nhwc-eager-b32"
@@ -19,11 +24,12 @@ MakeAb = Callable[..., Path]
 Steps = Callable[..., dict[tuple[str, str], list[float]]]
 
 
-PLANTED: list[tuple[str, str, str, str, str]] = [
-    (BASE, "step", "", "", SLOWER),
-    (BASE, "phase", "", "forward", SLOWER),
-    (BASE, "layer", "1.0", "forward", SLOWER),
+PLANTED: list[tuple[str, ...]] = [
+    (BASE, "step", "", "", SLOWER, "wall"),
+    (BASE, "phase", "", "forward", SLOWER, "wall"),
+    (BASE, "layer", "1.0", "forward", SLOWER, "wall"),
 ]
+FAULTS = (BASE, "step", "", "", MORE_FAULTS, "page_faults")
 
 
 def words(found: Sequence[Change]) -> dict[str, str]:
@@ -48,9 +54,9 @@ def test_fresh_rounds_confirm_it(make_ab: MakeAb, arms: Steps, fresh: Steps) -> 
     assert {change.verdict for change in confirmed} == {SLOWER}
     assert {change.n for change in confirmed} == {20}
     step, _, layer = confirmed
-    assert [step.base_s, step.head_s] == pytest.approx([1, 1.1], rel=0.02)
+    assert [step.base, step.head] == pytest.approx([1, 1.1], rel=0.02)
     assert step.ratio.hi < 1 / 1.03
-    assert layer.base_s == pytest.approx(0.049, rel=0.02)
+    assert layer.base == pytest.approx(0.049, rel=0.02)
     assert layer.worth == pytest.approx(0.1, rel=0.05)
     assert all(change.p < 1e-4 for change in confirmed)
     assert exit_code(found, [], strict=False) == 1
@@ -228,9 +234,101 @@ def test_every_cell_is_a_row_of_changes_csv(make_ab: MakeAb, arms: Steps, fresh:
 
     assert list(table.columns) == [
         "variant_id", "scope", "layer", "phase", "base_s", "head_s", "ratio", "ratio_lo", "ratio_hi", "verdict",
-        "confirmed", "p", "worth", "n", "reason",
+        "confirmed", "p", "worth", "n", "reason", "metric", "base_faults", "head_faults",
     ]  # fmt: skip
     assert list(table.scope) == ["step"] + ["phase"] * 7 + ["layer"] * 8
     assert list(table.phase[1:8]) == ["data", "h2d", "forward", "loss", "backward", "optimizer", "read"]
     assert list(table.layer[8::2]) == ["0.0", "0.1", "1.0", "between"]
     assert list(table.confirmed).count("True") == 3
+
+
+def few(head: float) -> dict[str, float]:
+    return {"A": 2, "A'": 2, "V": head}
+
+
+def test_a_head_with_2000_page_faults_more_is_a_regression_though_its_times_are_the_same(
+    make_ab: MakeAb, arms: Steps, fresh: Steps
+) -> None:
+    folder = make_ab(arms(12), confirm=fresh(), flagged=[FAULTS], faults=few(2002), confirm_faults=few(2002))
+    found = changes.changes(load(folder))
+    step, faults = found[:2]
+
+    assert [msgspec.structs.astuple(cell) for cell in flagged(load(folder))] == [FAULTS]
+    assert step.verdict == SAME
+    assert (faults.name, faults.verdict, faults.confirmed, faults.n) == ("page faults", MORE_FAULTS, True, 20)
+    assert (faults.base, faults.head) == (3, 2003)
+    assert faults.p < 1e-6
+    assert exit_code(found, [], strict=False) == 1
+
+
+def test_fewer_page_faults_are_no_regression(make_ab: MakeAb, arms: Steps, fresh: Steps) -> None:
+    before, declared = {"A": 5000.0, "A'": 5000.0, "V": 10.0}, [(*FAULTS[:4], FEWER_FAULTS, "page_faults")]
+    found = of(make_ab, arms(12), confirm=fresh(), flagged=declared, faults=before, confirm_faults=before)
+
+    assert (found[1].verdict, found[1].confirmed) == (FEWER_FAULTS, True)
+    assert exit_code(found, [], strict=True) == 0
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "word"),
+    [
+        (0, 0, SAME),
+        (0, 450, SAME),
+        (0, 550, MORE_FAULTS),
+        (550, 0, FEWER_FAULTS),
+        (100_000, 110_000, SAME),  # a tenth, and 500 are missing
+        (100_000, 111_000, MORE_FAULTS),
+    ],
+)
+def test_the_page_faults_that_matter_are_500_and_a_tenth_of_the_bases(
+    base: float, head: float, word: str, make_ab: MakeAb, arms: Steps
+) -> None:
+    faults = changes.gate(load(make_ab(arms(12), faults={"A": base, "A'": base, "V": head})))[1]
+
+    assert (faults.flag or faults.verdict) == word
+
+
+def test_page_faults_that_fresh_rounds_do_not_show_are_no_change(make_ab: MakeAb, arms: Steps, fresh: Steps) -> None:
+    found = of(make_ab, arms(12), confirm=fresh(), flagged=[FAULTS], faults=few(2002), confirm_faults=few(2))
+
+    assert (found[1].verdict, found[1].confirmed) == (UNDECIDED, False)
+    assert exit_code(found, [], strict=True) == 0
+
+
+def test_single_trials_whose_memory_still_grows_are_no_change() -> None:
+    """In results/example one of 36 trials that keep their memory has 8,748 faults a step, and the others none."""
+    rng = np.random.default_rng(0)
+    words_of_draws = set()
+    for _ in range(200):
+        values = np.where(rng.random((12, 3)) < 1 / 36, 8748.0, 0.0)
+        logs = PAGE_FAULTS.logs(pd.DataFrame(values, columns=["A", "A'", "V"]))
+        ratio = as_ratio(shift_interval(logs["V"], logs[["A", "A'"]]))
+        words_of_draws.add(PAGE_FAULTS.word(ratio, 12, "cpu"))
+
+    assert words_of_draws <= {SAME, UNDECIDED}
+
+
+def test_times_that_are_too_noisy_take_nothing_from_page_faults(make_ab: MakeAb, arms: Steps, fresh: Steps) -> None:
+    steps, confirm = arms(12), fresh()
+    for values in (steps, confirm):
+        values[BASE, "A'"] = [1.2 * s for s in values[BASE, "A'"]]
+    found = of(make_ab, steps, confirm=confirm, flagged=[FAULTS], faults=few(2002), confirm_faults=few(2002))
+
+    assert [change.verdict for change in found[:2]] == [NOISY, MORE_FAULTS]
+    assert exit_code(found, [], strict=False) == 1
+
+
+def test_page_faults_have_columns_of_their_own_and_no_seconds(make_ab: MakeAb, arms: Steps) -> None:
+    table = frame(of(make_ab, arms(12), faults=few(2)))
+    by_metric = table.groupby("metric")
+
+    assert table.metric.value_counts()["page_faults"] == 1
+    assert list(by_metric[["base_s", "head_s", "worth"]].count().loc["page_faults"]) == [0, 0, 0]
+    assert list(by_metric[["base_faults", "head_faults"]].count().loc["wall"]) == [0, 0]
+    assert list(table.loc[table.metric == "page_faults", "base_faults"]) == [3]
+
+
+def test_flags_of_an_older_run_are_of_times() -> None:
+    cell = {"variant_id": BASE, "scope": "step", "layer": "", "phase": "", "flag": SLOWER}
+
+    assert msgspec.convert(cell, Flagged).metric == "wall"

@@ -9,7 +9,7 @@ from bench.cli.calls import entries_of
 from bench.core.axes.place import Cuda, Device, Machine
 from bench.core.variants import AXES, Variant, VariantError
 from bench.plan.choices import Choices
-from bench.plan.matrix import ab_matrix, excluded_reason, matrix, preset
+from bench.plan.matrix import ab_matrix, excluded_reason, matrix, on_kept, preset
 from bench.plan.presets import thread_counts
 
 LINUX = Machine(cxx_compiler=True, glibc=(2, 36), huge_pages="madvise", libraries={"tcmalloc": "libt.so"}, cores=2)
@@ -179,6 +179,13 @@ def test_ab_measures_the_variants_asked_for_and_adds_none() -> None:
         "cpu-default-nchw-eager-b4", "cpu-default-nchw-eager-b8",
     ]  # fmt: skip
     assert len(ab_matrix(["cpu", "cuda"], ["device=cpu", "batch_size=8,8"])) == 1
+
+
+def test_freed_memory_is_kept_on_the_cpu_of_a_system_with_glibc_alone() -> None:
+    entries = ab_matrix(["cuda", "cpu"])
+
+    assert ids(on_kept(entries, LINUX)) == ["cuda-default-nchw-eager-b128", "cpu-default-nchw-eager-b32-kept"]
+    assert on_kept(entries, replace(LINUX, glibc=None)) == entries
 
 
 def test_an_id_without_a_model_takes_the_one_that_the_call_names() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from bench.analyse.load import load
 from bench.report import pages
+from bench.report.render import terminal
 from bench.report.sides import ab
 
 BASE = "cpu-default-nchw-eager-b32"
@@ -70,3 +71,47 @@ def test_a_run_that_was_cut_has_a_page_too(rounds: int, make_ab: MakeAb, tmp_pat
     text = pages.write_ab(load(make_ab(arms(rounds, 0.5))), tmp_path).path.read_text()
 
     assert ("step: UNDECIDED (3 rounds, and 6 are the least)" if rounds else "INVALID") in text
+
+
+def faults(head: float) -> dict[str, float]:
+    return {"A": 2, "A'": 2, "V": head}
+
+
+def test_more_page_faults_are_a_line_in_their_own_words_and_counts(
+    make_ab: MakeAb, tmp_path: Path, arms: Steps, fresh: Steps
+) -> None:
+    declared = [(BASE, "step", "", "", "MORE FAULTS", "page_faults")]
+    folder = make_ab(arms(12), confirm=fresh(), flagged=declared, faults=faults(2010), confirm_faults=faults(2010))
+    text = pages.write_ab(load(folder), tmp_path).path.read_text()
+
+    assert re.findall(r"^- \*\*.*", text, re.MULTILINE) == [
+        "- **MORE FAULTS** default settings, page faults: 3 -> 2,010 a step "
+        "(confirmed in 20 fresh rounds, adjusted p < 1e-6)."
+    ]
+    row = next(line for line in text.splitlines() if line.startswith("|") and "page faults" in line)
+    assert [cell.strip() for cell in row.strip("|").split("|")] == [
+        "default settings", "page faults", "3", "2,010", "", "", "MORE FAULTS", "20 fresh",
+    ]  # fmt: skip
+
+
+def test_the_page_and_the_terminal_say_which_allocator_it_judged_on(
+    make_ab: MakeAb, tmp_path: Path, arms: Steps, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = pages.write_ab(load(make_ab(arms(6, variant_id=f"{BASE}-kept"))), tmp_path)
+    terminal.show_ab(page)
+    printed = " ".join(capsys.readouterr().out.split())
+
+    for text in (page.path.read_text(), ab.summary(page)):
+        assert "On the CPU the allocator is `kept`:" in text
+        assert "`--axis allocator=default`" in text
+    assert "On the CPU the allocator is kept:" in printed
+    assert "--axis allocator=default" in printed
+
+
+@pytest.mark.parametrize("ids", [[BASE], [BASE, f"{BASE}-kept"], ["cuda-default-nchw-eager-b32-kept"]])
+def test_who_measures_with_the_default_allocator_is_not_sent_to_it(
+    ids: list[str], make_ab: MakeAb, arms: Steps
+) -> None:
+    steps = {key: values for i in ids for key, values in arms(6, variant_id=i).items()}
+
+    assert ab.allocator_words(load(make_ab(steps))) == []

@@ -85,3 +85,29 @@ def test_a_run_notes_whether_nox_began_it(
         monkeypatch.setenv("NOX_CURRENT_SESSION", session)
 
     assert begin(NONE)[0].header.by_nox is bool(session)
+
+
+GLIBC = NONE | {"libc": "glibc 2.36"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "choices", "allocators"),
+    [
+        (GLIBC, {"kind": "ab"}, {"kept"}),
+        (GLIBC, {"kind": "ab", "axes": ("batch_size=4,8",)}, {"kept"}),
+        (GLIBC, {"kind": "ab", "axes": ("allocator=default",)}, {"default"}),
+        (GLIBC, {"kind": "ab", "axes": ("allocator=default,kept",)}, {"default", "kept"}),
+        (GLIBC, {"kind": "ab", "variants": ("cpu-default-nchw-eager-b8",)}, {"default"}),
+        (GLIBC, {"kind": "profile"}, {"default"}),
+        (NONE | {"libc": "musl 1.2"}, {"kind": "ab"}, {"default"}),
+        (NONE, {"kind": "ab"}, {"default"}),
+    ],
+)
+def test_ab_keeps_freed_memory_if_it_can_and_the_call_names_no_allocator(
+    facts: dict[str, Any], choices: dict[str, Any], allocators: set[str], begin: Callable[..., tuple[Run, str]]
+) -> None:
+    run, _ = begin(facts, base="main" if choices["kind"] == "ab" else None, **choices)
+    rows = read_rows(run.folder.folder, VARIANTS)[0]
+
+    assert {entry.variant.allocator for entry in run.entries} == allocators
+    assert {row["allocator"] for row in rows if row["device"] == "cpu"} == allocators
