@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.analyse.ab_cells import Change
-from bench.analyse.changes import changes
+from bench.analyse.ab.cells import Change
+from bench.analyse.ab.changes import changes
 from bench.analyse.load import load
 from bench.core.header import read_run
 from bench.core.records import RecordError

@@ -242,7 +242,7 @@ def tally(arms: Iterable[tuple[str, str]], trials: Iterable[tuple[int, str, str,
 def repeats(wanted: int) -> int:
     """How many rounds of `ab` may be taken again because a trial died: half of the wanted ones, but at least four.
 
-    Then five deaths can be seen; five in the head and none in the base are a finding (analyse/deaths.py).
+    Then five deaths can be seen; five in the head and none in the base are a finding (analyse/ab/deaths.py).
     """
     return max(4, wanted // 2)
 

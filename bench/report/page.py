@@ -7,9 +7,9 @@ from typing import TypeVar
 
 import pandas as pd
 
-from bench.analyse.ab_cells import Change
+from bench.analyse.ab.cells import Change
+from bench.analyse.ab.deaths import Deaths
 from bench.analyse.compare import Match, Side
-from bench.analyse.deaths import Deaths
 from bench.analyse.load import RunData
 from bench.analyse.traces.trace import Trace
 from bench.core.text import stored

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bench.analyse import changes, deaths, tables
+from bench.analyse import tables
+from bench.analyse.ab import changes, deaths
 from bench.analyse.load import RunData
 from bench.analyse.traces import trace
 from bench.analyse.traces.trace import Trace

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analyse.ab_cells import Change
+from bench.analyse.ab.cells import Change
 from bench.analyse.stats import Interval
 from benchmarks.alarms import cell_words, summary
 from benchmarks.answer import stage_s

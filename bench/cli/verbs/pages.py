@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from bench.analyse import changes, load, tables
+from bench.analyse import load, tables
+from bench.analyse.ab import changes
 from bench.analyse.decided import standing
 from bench.cli.ends import fail, one_line
 from bench.core.exits import NOTHING

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from bench.analyse import changes
+from bench.analyse.ab import changes
 from bench.cli.ends import no_verdict_from_a_crash, one_line
 from bench.cli.verbs.pages import finish, finish_ab, finish_profile
 from bench.core.header import read_run

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bench.analyse.ab_cells import CONTROLS, Change, Stage
-from bench.analyse.deaths import HEAD
+from bench.analyse.ab.cells import CONTROLS, Change, Stage
+from bench.analyse.ab.deaths import HEAD
 from bench.analyse.labels import label
 from bench.analyse.load import RunData, cell
 from bench.report.figures.lettering import lettered

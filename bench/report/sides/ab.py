@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from bench.analyse.ab_cells import Change, stage_of
-from bench.analyse.deaths import Deaths
+from bench.analyse.ab.cells import Change, stage_of
+from bench.analyse.ab.deaths import Deaths
 from bench.analyse.labels import label
 from bench.analyse.load import RunData
 from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, delta_of, smallest_seen

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from bench.analyse import tables
-from bench.analyse.ab_cells import stage_of
+from bench.analyse.ab.cells import stage_of
 from bench.analyse.labels import named
 from bench.analyse.load import RunData, cell
 from bench.analyse.stats import LEAST_ROUNDS

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analyse import changes
-from bench.analyse.ab_cells import Change
-from bench.analyse.changes import exit_code, flagged, frame
-from bench.analyse.judged import PAGE_FAULTS
+from bench.analyse.ab import changes
+from bench.analyse.ab.cells import Change
+from bench.analyse.ab.changes import exit_code, flagged, frame
+from bench.analyse.ab.judged import PAGE_FAULTS
 from bench.analyse.load import load
 from bench.analyse.stats import as_ratio, shift_interval
 from bench.analyse.verdicts import FASTER, FEWER_FAULTS, INVALID, MORE_FAULTS, NOISY, SAME, SLOWER, UNDECIDED

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analyse.changes import exit_code
-from bench.analyse.deaths import DEATHS_LEVEL, Deaths, deaths, p_of
+from bench.analyse.ab.changes import exit_code
+from bench.analyse.ab.deaths import DEATHS_LEVEL, Deaths, deaths, p_of
 from bench.analyse.load import load
 from bench.plan import schedule
 from bench.report import pages

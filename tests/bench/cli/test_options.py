@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 import nin.__main__ as nin_main
-from bench.analyse import changes
+from bench.analyse.ab import changes
 from bench.cli import serve, verbs
 from bench.cli.app import app
 from bench.core.facts import Environment

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.analyse.ab_cells import stage_of
-from bench.analyse.changes import gate
+from bench.analyse.ab.cells import stage_of
+from bench.analyse.ab.changes import gate
 from bench.analyse.load import load
 from bench.report.figures import plots_rounds
 from bench.report.trust import machine

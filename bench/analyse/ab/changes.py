@@ -7,7 +7,7 @@ import msgspec
 import pandas as pd
 
 from bench.analyse import outcomes
-from bench.analyse.ab_cells import (
+from bench.analyse.ab.cells import (
     CONTROLS,
     KEYS,
     SCOPES,
@@ -21,8 +21,8 @@ from bench.analyse.ab_cells import (
     step_key,
     whole_rounds,
 )
-from bench.analyse.deaths import HEAD, Deaths
-from bench.analyse.judged import JUDGED, REGRESSIONS
+from bench.analyse.ab.deaths import HEAD, Deaths
+from bench.analyse.ab.judged import JUDGED, REGRESSIONS
 from bench.analyse.load import RunData
 from bench.analyse.stats import LEAST_ROUNDS, LEVEL, holm, p_above
 from bench.analyse.tables.columns import bounded

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from bench.analyse import ratios
-from bench.analyse.deaths import HEAD
-from bench.analyse.judged import JUDGED, STEP_TIME, Judged
+from bench.analyse.ab.deaths import HEAD
+from bench.analyse.ab.judged import JUDGED, STEP_TIME, Judged
 from bench.analyse.load import RunData
 from bench.analyse.stats import NOTHING, Interval, as_ratio, shift_interval
 from bench.analyse.verdicts import Control
