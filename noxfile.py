@@ -16,6 +16,10 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "typecheck", "tests"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
+AT_ONCE = [  # tests that time nothing and run no trial
+    *(f"tests/bench/{floor}" for floor in ("core", "plan", "machine", "analyse", "report")),
+    *(f"tests/bench/cli/test_{name}.py" for name in ("fuzz", "options")),
+]
 GRACE_S = 20  # what a run gets after Ctrl-C to write down where it is
 
 
@@ -90,8 +94,12 @@ def gpu(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["env"])
 def tests(session: nox.Session) -> None:
-    """Run the tests. Options of pytest go behind `--`."""
-    python(session, "-m", "pytest", *session.posargs)
+    """Run the tests: without options those that time nothing on all cores, then the others one by one."""
+    if session.posargs or os.environ.get("NIN_PYTHON"):
+        python(session, "-m", "pytest", *session.posargs)
+        return
+    python(session, "-m", "pytest", "-p", "no:benchmark", "-n", "auto", *AT_ONCE)
+    python(session, "-m", "pytest", *(f"--ignore={path}" for path in AT_ONCE))
 
 
 @nox.session(venv_backend="none", requires=["env"])

@@ -1,13 +1,30 @@
 """Which arms the rounds do not tell apart from the fastest."""
 
+from collections.abc import Sequence
+
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from bench.analyse.load import RunData
+from bench.analyse.ratios import log_steps
 from bench.analyse.stats import LEAST_ROUNDS, Values
+from bench.analyse.verdicts import ONCE
 
 SHUFFLES = 1999
 """Within-round shuffles that stand for all: p is then known to 0.5 points at 5 %."""
+
+
+def alike(data: RunData, variant_ids: Sequence[str]) -> list[str]:
+    """Those of some variants that the rounds do not tell apart from the fastest of them, at the run's own level."""
+    looks = data.run.plan.looks
+    logs = {variant_id: log_steps(data, variant_id) for variant_id in variant_ids}
+    if not logs:
+        return []
+    frame = pd.concat(logs, axis=1).dropna(how="all")
+    in_set = fastest_set(frame.to_numpy(), looks.error if looks else ONCE)
+    return list(dict.fromkeys(str(variant_id) for (variant_id, _), is_in in zip(frame, in_set, strict=True) if is_in))
 
 
 def fastest_set(logs: ArrayLike, error: float) -> NDArray[np.bool_]:

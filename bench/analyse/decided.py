@@ -1,33 +1,67 @@
 """Whether the rounds of a run have said enough: what is asked at each look."""
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from bench.analyse import tables
-from bench.analyse.load import load
+from bench.analyse.load import RunData, load
+from bench.analyse.stats import Interval
 from bench.analyse.verdicts import NOISY, UNDECIDED, delta_of
 
 OPEN = (UNDECIDED, NOISY)
 
 
-def decided(folder: Path) -> bool:
-    """Whether each variant that is judged has its verdict, and the fastest of a device a ratio as sharp as delta.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leader:
+    """The fastest judged variant of a device, with its ratio to its baseline."""
 
-    A variant whose trials died stays UNDECIDED, so it is not waited for.
-    """
-    data = load(folder)
+    variant_id: str
+    ratio: Interval
+    is_sharp: bool
+    """Whether half of the ratio's interval is no more than the change that matters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How the verdicts of a run stand after some rounds."""
+
+    rounds: int
+    judged: int
+    """How many variants get a verdict. A variant whose trials died is not counted: it stays UNDECIDED."""
+    undecided: int
+    leaders: tuple[Leader, ...]
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether each judged variant has its verdict, and each leader a sharp ratio."""
+        return self.judged > 0 and not self.undecided and all(leader.is_sharp for leader in self.leaders)
+
+
+def decided(folder: Path) -> bool:
+    """Whether the rounds of a run may end."""
+    return standing(load(folder)).is_decided
+
+
+def standing(data: RunData) -> Standing:
+    """How the verdicts of a run stand."""
     steps = tables.steps(data)
     judged = steps[(steps.verdict != "") & ~steps.variant_id.map(lambda v: tables.spoilt(data, v)).astype(bool)]
-    if judged.empty or judged.verdict.isin(OPEN).any():
-        return False
     devices = judged.variant_id.map(lambda v: data.variants[v].device)
-    best = judged.loc[judged.groupby(devices)["images_per_s"].idxmax()]
-    deltas = best.variant_id.map(lambda v: delta_of(data.variants[v].device))
-    return bool((half_widths(best) <= deltas).all())
+    fastest = judged.loc[judged.groupby(devices)["images_per_s"].idxmax()] if len(judged) else judged
+    return Standing(
+        rounds=len(data.rounds),
+        judged=len(judged),
+        undecided=int(judged.verdict.isin(OPEN).sum()),
+        leaders=tuple(leader(data, row) for _, row in fastest.iterrows()),
+    )
 
 
-def half_widths(steps: pd.DataFrame) -> pd.Series:
-    """Half the width of each ratio's interval, as a share of the ratio; endless if there is none."""
-    return ((steps.ratio_hi / steps.ratio_lo) ** 0.5 - 1).fillna(math.inf)
+def leader(data: RunData, row: pd.Series) -> Leader:
+    """The leader of a row of steps.csv."""
+    variant_id = str(row.variant_id)
+    ratio = Interval(estimate=row.ratio, lo=row.ratio_lo, hi=row.ratio_hi)
+    half_width = math.sqrt(ratio.hi / ratio.lo) - 1 if ratio.known else math.inf
+    return Leader(variant_id=variant_id, ratio=ratio, is_sharp=half_width <= delta_of(data.variants[variant_id].device))

@@ -1,6 +1,7 @@
 """The tables of a run: their names, and their columns with units and ranges. reading.py reads them.
 
 History of the schema:
+6 adds in_lockstep to trials.csv, and to run.json the looks and the race. Runs of 5 are read without them.
 5 adds cause to trials.csv. Runs of 3 and 4 get it from the reason (exchange/earlier.py).
 4 adds calls and paths to layers.csv and cudnn_benchmark to variants.csv. Runs of 3 are read without them.
 3 adds gradient_format and kernel to layers.csv, and to run.json what is known of the largest batches.
@@ -22,8 +23,8 @@ from bench.core.exchange.probe import PATTERN
 from bench.core.text import ELLIPSIS, MOST_OF_A_REASON, MOST_SHOWN, shortened, stored
 from bench.core.variants import AXES
 
-SCHEMA_VERSION = 5
-READABLE = (3, 4, SCHEMA_VERSION)
+SCHEMA_VERSION = 6
+READABLE = (3, 4, 5, SCHEMA_VERSION)
 """The schemas that this bench reads."""
 RUN_FILE = "run.json"
 

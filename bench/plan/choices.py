@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from bench.core.header import Kind, PresetName
+from bench.core.header import Kind, Looks, PresetName
 from bench.core.records import RUN_FILE
 from bench.core.variants import UsageError
+from bench.plan.looks import UNTIL_DECIDED
 from bench.plan.race import FINALISTS
 from bench.plan.schedule import DEFAULT_ROUNDS, ROUNDS
 

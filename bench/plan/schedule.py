@@ -41,6 +41,9 @@ SHORT_BUDGET_S = 600.0
 """With a shorter budget the pilot is light: whole epochs would take the time that rounds need."""
 DECIDING_ROUNDS = 8
 """Fewer give no verdict to a run that looks several times (looks.py)."""
+BUSY = 0.05
+"""From this share of the time on, in which a process waits for a CPU or a hypervisor takes it away, something else used
+the machine too."""
 UNSEEN_TRIAL_S = 15.0
 """How long a trial is expected to take before any was measured."""
 

@@ -1,5 +1,6 @@
 """A run in progress: its record, which is saved only here, and the trials that were taken."""
 
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,9 @@ from bench.plan.matrix import Entry
 from bench.process import child
 from bench.run.folder import RunFolder
 
+REFERENCES = "references"
+"""The folder in the scratch folder for what the numerics gate computes once a run."""
+
 
 class Trial(Struct, frozen=True, kw_only=True):
     """A trial that was taken: the fields of its row in trials.csv that decide which trials follow."""
@@ -35,6 +39,8 @@ class Trial(Struct, frozen=True, kw_only=True):
     status: Status
     cause: Cause | None
     duration_s: float
+    steal_s: float | None = None
+    pressure_s: float | None = None
     tree: str = ""
 
     @property
@@ -96,6 +102,11 @@ class Run:
         self.header = replace(self.header, **{name: part})
         self.folder.write_run(self.header)
 
+    @property
+    def references(self) -> Path:
+        """The folder for what the numerics gate computes once a run, with a folder for each code tree."""
+        return self.cache.absolute() / REFERENCES
+
     def left_s(self) -> float:
         """Seconds of the budget that are left; infinite without a budget."""
         budget_s = self.plan.budget_s
@@ -138,4 +149,5 @@ def resume(folder: Path, header: Header, progress: RunProgress, cache: Path) -> 
     # Samples without a trial's row were being written when the run was killed: their id is not used again.
     ids = (str(row["trial_id"]) for row in [*rows, *read_rows(folder, SAMPLES)[0]])
     next_trial = 1 + max((int(trial_id[1:]) for trial_id in ids), default=0)
+    shutil.rmtree(cache / REFERENCES, ignore_errors=True)  # the user's code may be another by now
     return Run(opened, header, entries, progress, cache, trials=[Trial.of(row) for row in rows], next_trial=next_trial)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import median
 
 from msgspec.structs import replace
 
@@ -88,10 +89,9 @@ def take_stage(
         return "rounds"
     left, round_s = max(due.values()), sum(run.trial_s(arm.variant) for arm in due)
     fitting = schedule.rounds_that_fit(run.left_s() - reserve * round_s, round_s, left)
-    run.progress.say(
-        f"{fitting} of {left} rounds fit the budget: a round of {len(due)} trials takes about {duration(round_s)}"
-    )
-    predict(run, fitting * round_s)
+    run.progress.say(plan_words(run, stage, fitting, left, round_s, len(due)))
+    if not run.plan.looks:
+        predict(run, fitting * round_s)
     if stage == "confirm" and fitting < left:  # fewer would decide nothing
         return "budget"
     seen_s: list[float] = []
@@ -106,11 +106,32 @@ def take_stage(
         if all(t.ok for t in run.trials if t.round == number):  # a failed trial says nothing about a round's length
             seen_s.append(time.monotonic() - began)
             round_s = max(seen_s)  # what took long once may do so again
+            tell_disturbance(run, number, seen_s)
         elif run.trees:
             run.progress.say(
                 f"round {number} counts for nothing and is taken again: {schedule.repeats(wanted)} are, at most"
             )
     return "rounds"
+
+
+def plan_words(run: Run, stage: str, fitting: int, left: int, round_s: float, trials: int) -> str:
+    """How many rounds are to come, and how long one takes."""
+    each = f"a round of {trials} trials takes about {duration(round_s)}"
+    if stage == "measure" and run.plan.looks:
+        looks = [str(rounds) for rounds in run.plan.looks.rounds if rounds <= fitting + run.plan.rounds - left]
+        return f"{each}; the rounds end after {', '.join(looks) or 'none'}, as soon as every verdict is decided"
+    return f"{fitting} of {left} rounds fit the budget: {each}"
+
+
+def tell_disturbance(run: Run, number: int, seen_s: Sequence[float]) -> None:
+    """Says that something else used the CPU in a round, and how long the round took compared with the shortest."""
+    trials = [t for t in run.trials if t.round == number and t.duration_s]
+    shares = [max(t.steal_s or 0.0, t.pressure_s or 0.0) / t.duration_s for t in trials]
+    if shares and median(shares) >= schedule.BUSY:
+        run.progress.say(
+            f"something else used the CPU in {median(shares):.0%} of round {number}, which took "
+            f"{duration(seen_s[-1])} (the shortest so far: {duration(min(seen_s))})"
+        )
 
 
 def is_look(run: Run, complete: int) -> bool:

@@ -81,6 +81,7 @@ def question_of(
         hopeless_s=hopeless_s(run, trial),
         memory_limit_bytes=run.plan.limit_bytes(variant),
         trace=trace,
+        references=str(run.references / trial.arm.tree),
     )
     variables = child.environment_of(variant, run.libraries, run.cache)
     question = Question(request=request, variables=variables, limit_s=limit_s, command=run.worker)

@@ -1,14 +1,14 @@
 """The work that `run` and `ab` share: it takes the trials of a run, or those that a stored run still lacks."""
 
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
-from bench.analyse.decided import decided
 from bench.analyse.race import ranking
 from bench.cli.calls import entries_of
 from bench.cli.ends import fail, one_line, refused
-from bench.cli.verbs.pages import fastest, flag, print_estimates
+from bench.cli.verbs.pages import fastest, flag, look, print_estimates
 from bench.core.exits import INTERRUPTED
 from bench.core.progress import RunProgress
 from bench.core.text import shell_word
@@ -35,7 +35,11 @@ def measure(chosen: Choices, resume: str | None) -> Path:
                 session.execute(under_way, after_pilot=lambda _: None, flag=flag)
             else:
                 session.execute(
-                    under_way, after_pilot=print_estimates, fastest=fastest, ranking=ranking, decided=decided
+                    under_way,
+                    after_pilot=print_estimates,
+                    fastest=fastest,
+                    ranking=ranking,
+                    decided=partial(look, progress),
                 )
         except KeyboardInterrupt:
             if folder is None or not folder.is_dir():

@@ -4,19 +4,31 @@ import os
 from pathlib import Path
 
 from bench.analyse import changes, load, tables
+from bench.analyse.decided import standing
 from bench.cli.ends import fail, one_line
 from bench.core.exits import NOTHING
 from bench.core.header import Flagged
+from bench.core.progress import RunProgress
 from bench.report import pages
 from bench.report.outcome import answer
 from bench.report.page import AbPage, TracedPage
 from bench.report.render import tensorboard, terminal
 from bench.report.sides import ab
+from bench.report.words import count_of, interval
 
 
 def print_estimates(folder: Path) -> None:
     """Print the first table, which the pilot alone gives."""
     terminal.show_estimates(load.load(folder))
+
+
+def look(progress: RunProgress, folder: Path) -> bool:
+    """Whether the rounds of a run may end; says how its verdicts stand."""
+    now = standing(load.load(folder))
+    leaders = [f"{v.variant_id} {interval(v.ratio.estimate, v.ratio.lo, v.ratio.hi)} times" for v in now.leaders]
+    said = "every verdict is decided" if not now.undecided else f"{now.undecided} of {now.judged} verdicts are open"
+    progress.say(f"after {count_of(now.rounds, 'round')}, {said}; fastest: {', '.join(leaders) or 'none'} the baseline")
+    return now.is_decided
 
 
 def flag(folder: Path) -> list[Flagged]:

@@ -50,6 +50,8 @@ class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
     trace: Trace | None = None
     turns: Word | None = None
     """The socket at which the worker asks for its turns; None if it takes no turns."""
+    references: Word | None = None
+    """The folder for what the numerics gate computes once for all variants of a code tree; None to store nothing."""
 
 
 class LayerFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,6 +8,7 @@ from bench.measure.failures import reason_of
 from bench.measure.probe import Measured, Subject, Then
 from bench.measure.samples import Samples
 from bench.measure.validity import numerics
+from bench.measure.validity.stored import Store
 
 
 def measure(subject: Subject, so_far: Measured) -> Measured:
@@ -15,10 +16,10 @@ def measure(subject: Subject, so_far: Measured) -> Measured:
 
     If the gate itself fails, what was measured stands.
     """
-    samples = Samples("numerics")
+    samples, store = Samples("numerics"), Store(subject.request.references)
     try:
-        samples.add("live_logits", numerics.live_logits(subject.work))
-        gated = numerics.measure(subject.work)
+        samples.add("live_logits", numerics.live_logits(subject.work, store))
+        gated = numerics.measure(subject.work, store)
     except Exception as error:  # noqa: BLE001 - such as a model that has no float64, or no memory for it
         traceback.print_exc()
         samples.add("not_gated", 1)

@@ -8,7 +8,9 @@ A single rounding can tip a ReLU or a pooling's maximum over, which may be much 
 again with other weights and images, but a wrong calculation does: a variant that misses is tried once more.
 """
 
+import copy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,6 +20,7 @@ from bench.measure.samples import Samples
 from bench.measure.validity import numerics_layers, numerics_whole
 from bench.measure.validity.borders import Passing, visited
 from bench.measure.validity.finding import Finding, worst
+from bench.measure.validity.stored import NOTHING_STORED, Store, fill, model_facts, settings, tensors_of
 from bench.measure.validity.weights import NotGatedError, new_model, unit_variance, without_noise
 from bench.measure.workload import Workload
 from nin.loaders import Batch, make_loader
@@ -71,7 +74,7 @@ class GateResult:
         return samples
 
 
-def measure(work: Workload) -> GateResult:
+def measure(work: Workload, store: Store = NOTHING_STORED) -> GateResult:
     """Errors of a variant with their bounds, and why it is invalid if it is.
 
     It changes the weights: measure nothing after it. Raises NotGatedError if the gate can't judge: a model that does
@@ -79,7 +82,7 @@ def measure(work: Workload) -> GateResult:
     whose baseline misses (a baseline is what the model's code does).
     """
     for number in range(ATTEMPTS):
-        attempt = attempt_of(work, number)
+        attempt = attempt_of(work, number, store)
         if not attempt.wrong:
             break
     if attempt.wrong and work.variant.is_baseline:
@@ -91,28 +94,52 @@ def measure(work: Workload) -> GateResult:
     return GateResult(last=attempt, attempts=number + 1)
 
 
-def attempt_of(work: Workload, number: int) -> Attempt:
+def attempt_of(work: Workload, number: int, store: Store = NOTHING_STORED) -> Attempt:
     """What the variant is off by on the weights and images of an attempt, counted from 0."""
     x, y = fixed_batch(work, number)
-    model = new_model(work)
-    own = not unit_variance(model, x, work.seed + number)
-    if own:
-        model = new_model(work)
-    check_steady(model, x)
+    model, own = model_with_weights(work, x, number, store)
     take_weights(work, model)
-    if not work.eager:
-        scores, gradients, loss_error = numerics_whole.findings(work, model, x, y)
-        return Attempt(values=scores, gradients=gradients, loss_error=loss_error, own_weights=own)
-    reference = numerics_layers.reference_of(model, x, y)
-    if not reference.finite:
-        msg = "float32 does not hold what the model computes from its own weights"
-        raise NotGatedError(msg)
-    yardsticks = numerics_layers.yardsticks(work, model, reference, (x, y))
+    compare = eager_findings if work.eager else numerics_whole.findings
+    values, gradients, loss_error = compare(work, model, x, y, store)
+    return Attempt(values=values, gradients=gradients, loss_error=loss_error, own_weights=own)
+
+
+def model_with_weights(work: Workload, x: torch.Tensor, number: int, store: Store) -> tuple[nn.Module, bool]:
+    """The model on the CPU with the weights of an attempt, and whether they are its own.
+
+    Raises NotGatedError if it does not compute the same twice.
+    """
+    model = new_model(work)
+
+    def compute() -> bool:
+        start = copy.deepcopy(tensors_of(model))
+        own = not unit_variance(model, x, work.seed + number)
+        if own:
+            fill(model, start)
+        check_steady(model, x)
+        return own
+
+    def unpacked(content: dict[str, Any]) -> bool:
+        own = bool(content["own"])
+        fill(model, content["tensors"])
+        return own
+
+    def packed(own: bool) -> dict[str, object]:  # noqa: FBT001 - what `compute` returns
+        return {"own": own, "tensors": tensors_of(model)}
+
+    return model, store.once("weights", [model_facts(work, model), x, number], compute, packed, unpacked)
+
+
+def eager_findings(
+    work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor, store: Store
+) -> tuple[Finding, Finding, float]:
+    """The value and the gradient that are off by the largest shares of their bounds, and the loss's relative error."""
+    reference = numerics_layers.stored_reference(work, model, x, y, store)
+    yardsticks = numerics_layers.stored_yardsticks(work, model, reference, (x, y), store)
     x, y = work.trainer.move(x, y)
     comparison = numerics_layers.compared(work, work.trainer.model, reference, x, y, work.trainer.forward)
     values, gradients = worst(comparison.misses, yardsticks)
-    loss_error = abs(comparison.loss - reference.loss) / abs(reference.loss)
-    return Attempt(values=values, gradients=gradients, loss_error=loss_error, own_weights=own)
+    return values, gradients, abs(comparison.loss - reference.loss) / abs(reference.loss)
 
 
 def fixed_batch(work: Workload, number: int) -> Batch:
@@ -136,14 +163,13 @@ def image_count(batch_size: int, most: int) -> int:
 @torch.no_grad()
 def check_steady(model: nn.Module, x: torch.Tensor) -> None:
     """Raise NotGatedError if a model computes other results from a batch the second time, or with borders."""
-    first, second = model(x), model(x)
+    first = model(x)
     with visited(model, Passing()):
         bordered = model(x)
-    if differ(first, second):
-        msg = "two calculations of a batch differ: it draws at random, or what it computes depends on earlier calls"
-        raise NotGatedError(msg)
     if differ(first, bordered):
         msg = "a layer writes to its input, and the model goes on with that and not with what the layer returns"
+        if differ(first, model(x)):
+            msg = "two calculations of a batch differ: it draws at random, or what it computes depends on earlier calls"
         raise NotGatedError(msg)
     if any(parameter.is_complex() for parameter in model.parameters()):
         msg = "it has complex parameters"
@@ -164,7 +190,7 @@ def take_weights(work: Workload, model: nn.Module) -> None:
     without_noise(work.trainer.model)
 
 
-def live_logits(work: Workload) -> int:
+def live_logits(work: Workload, store: Store = NOTHING_STORED) -> int:
     """The number of classes whose score differs between images, under the initialisation of the model's own code.
 
     A score that no image moves gets no gradient, so its class is not learned: a ReLU after the last convolution leaves
@@ -172,7 +198,11 @@ def live_logits(work: Workload) -> int:
     """
     images = work.inputs.images(work.seed).first(MOST_IMAGES)
     x, _ = next(iter(make_loader("resident", images, len(images), device=torch.device("cpu"))))
-    model = new_model(work).to(work.device)
-    with torch.no_grad(), work.trainer.autocast():
-        scores_NK = model(x.to(work.device)).float()
-    return int((scores_NK.amax(dim=0) > scores_NK.amin(dim=0)).sum())
+    model = new_model(work)
+
+    def compute() -> int:
+        with torch.no_grad(), work.trainer.autocast():
+            scores_NK = model.to(work.device)(x.to(work.device)).float()
+        return int((scores_NK.amax(dim=0) > scores_NK.amin(dim=0)).sum())
+
+    return store.once("logits", [model_facts(work, model), x, settings(work)], compute, int, int)

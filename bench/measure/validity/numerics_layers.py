@@ -10,7 +10,8 @@ import copy
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +21,7 @@ from bench.measure.validity.borders import Border, visited
 from bench.measure.validity.finding import Key, Miss, Yardstick, words
 from bench.measure.validity.numerics_layout import TorchLayersIn
 from bench.measure.validity.rounding import moved, precision_of
+from bench.measure.validity.stored import Store, check_alike, model_facts, settings
 from bench.measure.validity.weights import NotGatedError
 from bench.measure.workload import Workload
 from nin.loaders import Batch
@@ -48,6 +50,12 @@ class Reference:
         """The gradient, rounded to float32."""
         self.gradients[border] = g.detach().float()
         return self.gradients[border].to(g.dtype, copy=True)
+
+    @property
+    def keys(self) -> set[Key]:
+        """What a result is compared with."""
+        borders = {("value", border) for border in self.values} | {("gradient", border) for border in self.gradients}
+        return borders | {("parameter", name) for name in self.parameters}
 
     @property
     def finite(self) -> bool:
@@ -104,6 +112,35 @@ def reference_of(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> Referenc
         _, reference.loss = forward_backward(exact, x.double(), y)
     reference.parameters = {n: p.grad.float() for n, p in exact.named_parameters() if p.grad is not None}
     return reference
+
+
+def stored_reference(work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor, store: Store) -> Reference:
+    """The reference, computed once a run. Raises NotGatedError if float32 does not hold it."""
+    parameters = dict(model.named_parameters())
+
+    def compute() -> Reference:
+        reference = reference_of(model, x, y)
+        if not reference.finite:
+            msg = "float32 does not hold what the model computes from its own weights"
+            raise NotGatedError(msg)
+        return reference
+
+    def packed(reference: Reference) -> dict[str, Any]:
+        borders = {name: as_data(getattr(reference, name)) for name in ("values", "gradients")}
+        return borders | {"parameters": reference.parameters, "loss": reference.loss}
+
+    def unpacked(content: dict[str, Any]) -> Reference:
+        values, gradients = ({Border(*at): t for at, t in content[name].items()} for name in ("values", "gradients"))
+        check_alike(gradients, values)
+        check_alike(content["parameters"], parameters)
+        return Reference(values, gradients, content["parameters"], float(content["loss"]))
+
+    return store.once("layers", [model_facts(work, model), x, y], compute, packed, unpacked)
+
+
+def as_data(by_border: dict[Border, torch.Tensor]) -> dict[tuple[object, ...], torch.Tensor]:
+    """The same tensors, by what a border consists of."""
+    return {astuple(border): tensor for border, tensor in by_border.items()}
 
 
 def forward_backward(
@@ -175,6 +212,29 @@ def yardsticks(work: Workload, model: nn.Module, reference: Reference, batch: Ba
         msg = f"{precision.name} does not hold {words(endless[0])}, not even in plain eager code"
         raise NotGatedError(msg)
     return {key: Yardstick.of(grain / 2, misses_of(key, basic)).widened(misses_of(key, eager)) for key in draws[0]}
+
+
+def stored_yardsticks(
+    work: Workload, model: nn.Module, reference: Reference, batch: Batch, store: Store
+) -> dict[Key, Yardstick]:
+    """The yardsticks, computed once a run for all variants that round alike. Raises NotGatedError as `yardsticks`."""
+
+    def packed(by_key: dict[Key, Yardstick]) -> list[tuple[object, ...]]:
+        places = ((kind, astuple(at) if isinstance(at, Border) else at) for kind, at in by_key)
+        return [(*place, y.distance, y.along) for place, y in zip(places, by_key.values(), strict=True)]
+
+    def unpacked(rows: list[tuple[Any, ...]]) -> dict[Key, Yardstick]:
+        by_key: dict[Key, Yardstick] = {
+            (kind, at if isinstance(at, str) else Border(*at)): Yardstick(float(distance), float(along))
+            for kind, at, distance, along in rows
+        }
+        if by_key.keys() != reference.keys:  # a result without a yardstick is not judged
+            msg = "it has the yardsticks of other results"
+            raise ValueError(msg)
+        return by_key
+
+    depends_on = [model_facts(work, model), *batch, settings(work)]
+    return store.once("yardsticks", depends_on, lambda: yardsticks(work, model, reference, batch), packed, unpacked)
 
 
 def plain(

@@ -14,7 +14,8 @@ import copy
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -23,7 +24,9 @@ from bench.measure.validity.finding import MOST_WIDENED, Finding
 from bench.measure.validity.numerics_layers import DRAWS, MOST_HALVINGS, forward_backward
 from bench.measure.validity.numerics_layout import TorchLayersIn
 from bench.measure.validity.rounding import moved, precision_of
+from bench.measure.validity.stored import NOTHING_STORED, Store, check_alike, model_facts, settings
 from bench.measure.workload import Workload
+from nin.loaders import Batch
 
 MULTIPLE = 8.0
 """A compiled variant may be off by this many times as much as eager code."""
@@ -91,33 +94,109 @@ def without_overflow(
     return result
 
 
-def findings(work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[Finding, Finding, float]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exact:
+    """What float64 computes, and how often the images come in the variant's batch."""
+
+    result: Result
+    repeats: int
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """How far plain eager code is off: its scores, and its gradients by parameter."""
+
+    scores: float
+    gradients: dict[str, float]
+
+    @classmethod
+    def of(cls, result: Result, exact: Result, roundoff: float) -> "Errors":
+        """The errors of a result."""
+        return cls(score_error(result, exact), gradient_errors(result, exact, max(NOTHING, roundoff)))
+
+
+def findings(
+    work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor, store: Store = NOTHING_STORED
+) -> tuple[Finding, Finding, float]:
     """The scores, the gradient that is off by the largest share of its bound, and the loss's relative error.
 
     `model` holds the weights, and is on the CPU; the variant's own model has them already.
     """
-    roundoff = precision_of(work).roundoff
-    double = copy.deepcopy(model).double()
-    exact = result_of(double, x.double(), y)
-    times = repeats(work, double, x.double(), exact)
-    few_images = [eager_result(work, model, x, y, 0.0, 0)]
-    few_images += [eager_result(work, model, x, y, roundoff, seed) for seed in range(DRAWS)]
-    x, y = x.repeat(times, 1, 1, 1), y.repeat(times)
-    with TorchLayersIn(work.trainer.format):
-        full_batch = eager_result(work, model, x, y, 0.0, 0)
+    stored = exact_of(work, model, x, y, store)
+    exact = stored.result
+    few_images, full_batch = eager_errors(work, model, (x, y), stored, store)
+    x, y = x.repeat(stored.repeats, 1, 1, 1), y.repeat(stored.repeats)
     result = without_overflow(work, work.trainer.model, *work.trainer.move(x, y), work.trainer.forward)
-    yardstick = max(LEAST_SCORE_ERROR, *(score_error(eager, exact) for eager in few_images))
-    bound = MULTIPLE * max(yardstick, min(MOST_WIDENED * yardstick, score_error(full_batch, exact)))
-    scores = Finding(what="the scores", many=True, error=score_error(result, exact), bound=bound, by_a_factor=False)
-    own_errors, full_errors, *few_errors = (
-        gradient_errors(each, exact, max(NOTHING, roundoff)) for each in (result, full_batch, *few_images)
-    )
-    bounds = gradient_bounds(few_errors, full_errors, small_ones(exact))
+    yardstick = max(LEAST_SCORE_ERROR, *(errors.scores for errors in few_images))
+    bound = MULTIPLE * max(yardstick, min(MOST_WIDENED * yardstick, full_batch.scores))
+    own = Errors.of(result, exact, precision_of(work).roundoff)
+    scores = Finding(what="the scores", many=True, error=own.scores, bound=bound, by_a_factor=False)
+    bounds = gradient_bounds([errors.gradients for errors in few_images], full_batch.gradients, small_ones(exact))
     gradients = [
         Finding(what=f"gradients of {name}", many=True, error=error, bound=bounds[name], by_a_factor=False)
-        for name, error in own_errors.items()
+        for name, error in own.gradients.items()
     ]
     return scores, max(gradients, key=lambda f: f.share), abs(result.loss - exact.loss) / abs(exact.loss)
+
+
+def exact_of(work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor, store: Store) -> Exact:
+    """What float64 computes, once a run."""
+    parameters = dict(model.named_parameters())
+
+    def compute() -> Exact:
+        double = copy.deepcopy(model).double()
+        exact = result_of(double, x.double(), y)
+        return Exact(result=exact, repeats=repeats(work, double, x.double(), exact))
+
+    def packed(exact: Exact) -> dict[str, object]:
+        result = exact.result
+        return {"scores": result.scores_NK, "loss": result.loss, "gradients": result.gradients, "times": exact.repeats}
+
+    def unpacked(content: dict[str, Any]) -> Exact:
+        check_alike(content["gradients"], parameters)
+        if content["scores"].shape != (len(x), work.inputs.classes):
+            msg = "it has the scores of other images"
+            raise ValueError(msg)
+        result = Result(scores_NK=content["scores"], loss=float(content["loss"]), gradients=content["gradients"])
+        return Exact(result=result, repeats=int(content["times"]))
+
+    depends_on = [model_facts(work, model), x, y, work.variant.batch_size]
+    return store.once("whole", depends_on, compute, packed, unpacked)
+
+
+def eager_errors(
+    work: Workload, model: nn.Module, batch: Batch, exact: Exact, store: Store
+) -> tuple[list[Errors], Errors]:
+    """The errors of plain eager code on the images once, in several draws, and on a full batch in the variant's layout.
+
+    Each is computed once a run for all variants that round alike.
+    """
+    roundoff = precision_of(work).roundoff
+    x, y = batch
+    full_x, full_y = x.repeat(exact.repeats, 1, 1, 1), y.repeat(exact.repeats)
+
+    def few_images() -> list[Errors]:
+        results = [eager_result(work, model, x, y, 0.0, 0)]
+        results += [eager_result(work, model, x, y, roundoff, seed) for seed in range(DRAWS)]
+        return [Errors.of(result, exact.result, roundoff) for result in results]
+
+    def full_batch() -> list[Errors]:
+        with TorchLayersIn(work.trainer.format):
+            return [Errors.of(eager_result(work, model, full_x, full_y, 0.0, 0), exact.result, roundoff)]
+
+    def packed(errors: list[Errors]) -> list[tuple[object, ...]]:
+        return [astuple(each) for each in errors]
+
+    def unpacked(rows: list[tuple[float, dict[str, float]]]) -> list[Errors]:
+        if not rows or any(gradients.keys() != exact.result.gradients.keys() for _, gradients in rows):
+            msg = "it has the errors of other parameters"
+            raise ValueError(msg)
+        return [Errors(*row) for row in rows]
+
+    alike = [model_facts(work, model), x, y, settings(work)]
+    few = store.once("few", alike, few_images, packed, unpacked)
+    full = store.once("full", [alike, exact.repeats, str(work.trainer.format)], full_batch, packed, unpacked)
+    return few, full[0]
 
 
 def gradient_bounds(

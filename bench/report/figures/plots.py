@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from bench.analyse.labels import label
 from bench.analyse.load import RunData, cell
 from bench.analyse.tables import PHASES, batch_of, heaviest
+from bench.plan.race import STAGE as RACE
 from bench.report.figures.lettering import lettered
 
 P = ParamSpec("P")
@@ -73,14 +74,15 @@ def name_rows(axes: Axes, names: list[str]) -> None:
 
 @styled
 def throughput(data: RunData, steps: pd.DataFrame) -> Figure:
-    """Images a second of each variant: one dot a round, and a bar at the median."""
+    """Images a second of each variant: one dot a round, hollow if it has none that counts; and a bar at the median."""
     steps = steps.dropna(subset="images_per_s")
     figure, (axes,) = rows_figure(len(steps))
     walls = cell(data.values, "wall")
     for row, (variant_id, median) in enumerate(zip(steps.variant_id, steps.images_per_s, strict=True)):
         trials = walls[walls.variant_id == variant_id]
         counted = trials[(trials.stage == "measure") & trials["round"].isin(data.rounds)]
-        shown = counted if len(counted) else trials[trials.stage == "pilot"]
+        others = [trials[trials.stage == stage] for stage in (RACE, "pilot")]
+        shown = next((some for some in (counted, *others) if len(some)), counted)
         rates = batch_of(data, variant_id) / shown["value"].to_numpy()
         lifts = np.linspace(-0.22, 0.22, len(rates)) if len(rates) > 1 else np.zeros(1)
         face = DOT if len(counted) else "none"
@@ -88,7 +90,7 @@ def throughput(data: RunData, steps: pd.DataFrame) -> Figure:
         axes.vlines(median, row - 0.32, row + 0.32, color="black", linewidth=1.6, zorder=4)
     name_rows(axes, [label(data, v) for v in steps.variant_id])
     axes.set_xlim(left=0)
-    axes.set_xlabel("images/s (dot: one trial of a round; hollow: the pilot's one trial; bar: median)")
+    axes.set_xlabel("images/s (dot: one trial of a round; hollow: one of the race, or the pilot's; bar: median)")
     return figure
 
 

@@ -5,6 +5,7 @@ import math
 import pandas as pd
 
 from bench.analyse import tables
+from bench.analyse.best import alike
 from bench.analyse.labels import DEFAULT_WORDS, label, named
 from bench.analyse.load import RunData, cell, variant_axes
 from bench.analyse.stats import NOTHING
@@ -246,9 +247,9 @@ def standing(data: RunData, steps: pd.DataFrame, best: str, verdict: str) -> str
             "": "The baseline has no rounds to compare it with, so there is no verdict.",
         }.get(verdict, f"Compared with the baseline the verdict is {verdict}: this is an estimate, not a finding.")
     close = []
-    for other in steps.loc[(steps.n > 0) & (steps.variant_id != best), "variant_id"]:
+    for other in alike(data, list(steps.loc[steps.n > 0, "variant_id"])):
         ratio, n = tables.ratio_to(data, best, other)
-        if n and (not ratio.known or ratio.lo <= 1):
+        if n and other != best:
             times = interval(ratio.estimate, ratio.lo, ratio.hi)
             close.append(f"{named(data, other)} (it is {times} times as fast)")
     if close:

@@ -1,5 +1,6 @@
 """The section with the table of variants: the results of each."""
 
+import math
 from functools import partial
 
 import pandas as pd
@@ -9,7 +10,7 @@ from bench.analyse.labels import label, named
 from bench.analyse.load import RunData
 from bench.analyse.stats import Interval
 from bench.analyse.tables.columns import Row
-from bench.analyse.verdicts import ONCE, UNDECIDED, delta_of, smallest_seen
+from bench.analyse.verdicts import ONCE, UNDECIDED, delta_of, more_rounds, smallest_seen
 from bench.core.metrics.metric import MetricTable
 from bench.core.metrics.registry import in_table
 from bench.core.progress import duration
@@ -20,7 +21,7 @@ from bench.report.figures import plots
 from bench.report.outcome import bound
 from bench.report.page import Report
 from bench.report.trust import effect
-from bench.report.words import percent, seconds
+from bench.report.words import count_of, percent, seconds
 
 WORDS = (
     "Brackets hold 95 % intervals over rounds. *Times baseline* is the baseline's seconds per image over "
@@ -79,6 +80,20 @@ def epoch_words(row: Row) -> str:
     return seconds(row["epoch_s"]) + ", measured" if row["epoch_kind"] == "measured" else duration(row["epoch_s"])
 
 
+def more_words(data: RunData, ratio: Interval, rounds: int, delta: float) -> str:
+    """How many more rounds, and minutes, would probably decide an open verdict; empty if that can't be known."""
+    more, round_s = more_rounds(ratio, rounds, delta), round_seconds(data)
+    if more is None or math.isnan(round_s):
+        return ""
+    return f"; about {count_of(more, 'more round')} ({duration(more * round_s)}) may decide it"
+
+
+def round_seconds(data: RunData) -> float:
+    """The median time from the start of a complete round to the start of the next; NaN with fewer than two."""
+    starts = data.trials[data.trials["round"].isin(data.rounds)].groupby("round")["started_at"].min()
+    return float(pd.to_datetime(starts).sort_values().diff().dt.total_seconds().median())
+
+
 def verdict_words(report: Report) -> str:
     """What the verdicts of this run mean, and which change the undecided variants would have shown."""
     devices = dict.fromkeys(report.data.variants[v].device for v in report.data.runnable)
@@ -96,6 +111,6 @@ def verdict_words(report: Report) -> str:
             delta = delta_of(report.data.variants[row.variant_id].device)
             text += (
                 f" For {named(report.data, row.variant_id)} a change of {percent(smallest_seen(ratio, delta, error))} "
-                "would have been seen in four runs of five."
+                f"would have been seen in four runs of five{more_words(report.data, ratio, row.n, delta)}."
             )
     return text

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from bench.analyse.load import RunData, cell
+from bench.plan.schedule import BUSY
 from bench.report.document import Block, Figure, Fold, Paragraph, Table, paragraphs
 from bench.report.figures import plots_rounds
 from bench.report.words import count, number, percent
@@ -38,8 +39,6 @@ MEASURES = {
 LEAST_CORRELATION, LEAST_TRIALS, CERTAIN = 0.4, 20, 0.001
 """A sentence on what went along with slow trials needs this rank correlation, this many trials, and a lower p."""
 
-BUSY = 0.05
-"""The share of the time from which on something else used the machine too."""
 
 THROTTLE_REASONS = {
     0x2: "clocks set", 0x4: "power cap", 0x8: "hardware slowdown", 0x10: "sync boost",

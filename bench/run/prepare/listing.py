@@ -7,7 +7,7 @@ from bench.core.header import Inputs
 from bench.core.progress import duration
 from bench.core.text import MOST_OF_A_REASON, shortened
 from bench.machine.environment import machine
-from bench.plan import schedule
+from bench.plan import race, schedule
 from bench.plan.choices import Choices, parse_shape
 from bench.plan.matrix import Entry
 from bench.run.prepare.dry import DryRun
@@ -44,13 +44,23 @@ def line_of(entry: Entry, reason: str) -> str:
 
 def length(choices: Choices, runnable: list[Entry], count: int, described: Environment) -> str:
     """The last line: how many variants run, of how many, and how long that may take."""
-    rounds, budget_s = choices.wanted_rounds, choices.budget_s
-    arms = schedule.arms(runnable, set(), twice=not choices.is_look)
-    light = schedule.light(verdicts=not choices.is_look, budget_s=budget_s)
-    trials = len(schedule.pilot(runnable, light=light)) + rounds * len(arms)
-    expected_s = trials * schedule.UNSEEN_TRIAL_S * schedule.patience(described.cpu_quota)
+    most, budget_s = choices.wanted_rounds, choices.budget_s
+    least = choices.looks.rounds[0] if choices.looks else most
+    arms = final_arms(schedule.arms(runnable, set(), twice=not choices.is_look), choices.wanted_finalists)
+    light, raced = schedule.light(verdicts=not choices.is_look, budget_s=budget_s), choices.wanted_finalists is not None
+    trial_s = schedule.UNSEEN_TRIAL_S * schedule.patience(described.cpu_quota)
+    pilot = len(schedule.pilot(runnable, light=light, raced=raced))
+    durations = [duration((pilot + rounds * arms) * trial_s) for rounds in dict.fromkeys((least, most))]
     limit = "" if budget_s is None else f", at most {duration(budget_s)} (--budget)"
     return (
-        f"{len(runnable)} of {count} variants run here; {rounds} rounds of {len(arms)} arms and the pilot "
-        f"are {trials} trials: about {duration(expected_s)} before any is measured{limit}"
+        f"{len(runnable)} of {count} variants run here: a pilot of {pilot} trials, {'a race, ' if raced else ''}then "
+        f"{' to '.join(map(str, dict.fromkeys((least, most))))} rounds of {arms} trials: "
+        f"about {' to '.join(durations)} before any is measured{limit}"
     )
+
+
+def final_arms(arms: list[schedule.Arm], finalists: int | None) -> int:
+    """How many arms a round has, once a race has left its finalists."""
+    candidates = [arm.variant for arm in arms if race.is_candidate(arm.variant)]
+    left = [min(len(field), finalists or len(field)) for field in race.fields(candidates)]
+    return len(arms) - len(candidates) + sum(left)

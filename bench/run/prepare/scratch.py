@@ -1,4 +1,4 @@
-"""The scratch folder of a run, which keeps compiled code and code trees until the run is complete."""
+"""The scratch folder of a run, which keeps compiled code, code trees and the gate's files until the run is complete."""
 
 import contextlib
 import hashlib

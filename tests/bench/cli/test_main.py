@@ -139,4 +139,4 @@ def test_list_tells_the_matrix_and_what_is_excluded() -> None:
     assert code == 0
     assert "cpu-tf32-nhwc-eager-b32-kept" in output
     assert "excluded: TF32 exists on CUDA devices only" in output
-    assert re.search(r"are \d+ trials: about .* before any is measured, at most 20 min", output)
+    assert re.search(r"then 8 to 32 rounds of \d+ trials: about .* before any is measured, at most 20 min", output)

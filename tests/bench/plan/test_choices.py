@@ -27,8 +27,12 @@ def test_a_preset_has_a_budget_of_its_own_and_a_call_may_give_another(preset: st
 
 
 def test_a_preset_has_rounds_of_its_own() -> None:
-    assert [3, 12, 9] == [Choices(preset=preset).wanted_rounds for preset in ("look", "quick", "full")]
-    assert 12 == Choices(preset="look", variants=("cpu",)).wanted_rounds
+    assert [3, 32, 9] == [Choices(preset=preset).wanted_rounds for preset in ("look", "quick", "full")]
+    assert 32 == Choices(preset="look", variants=("cpu",)).wanted_rounds
+    assert [None, (8, 10, 12, 16, 20, 24, 28, 32)] == [
+        looks and looks.rounds for looks in (Choices(rounds=12).looks, Choices().looks)
+    ]
+    assert Choices(kind="ab").looks is None
     assert 20 == Choices(preset="full", rounds=20).wanted_rounds
 
 

@@ -11,7 +11,10 @@ from msgspec.structs import replace
 from bench.core.exchange.cause import Cause
 from bench.core.exchange.messages import Reply
 from bench.core.header import read_run
+from bench.core.variants import Variant
+from bench.plan import schedule
 from bench.process import child
+from bench.run.trial import question_of
 from tests.bench.run.runs import BASE, KEPT, LARGEST, Start, declare, execute, resumed, trees, trials
 
 
@@ -94,3 +97,25 @@ def test_a_base_whose_pilot_died_is_tried_again(start: Start, tmp_path: Path, mo
     folder = execute(start(BASE, trees=trees(tmp_path), rounds=5))
 
     assert [("base", "error")] * 3 + [("head", "ok")] == [(t["tree"], t["status"]) for t in trials(folder)]
+
+
+def test_the_gate_s_files_are_in_the_scratch_folder_by_code_tree(start: Start) -> None:
+    run = start(BASE)
+    folders = []
+    for tree in ("", "head"):
+        arm = schedule.Arm(name="A", variant=Variant(), tree=tree)
+        planned = schedule.Planned(round=0, order=0, arm=arm, stage="pilot", probes=())
+        folders.append(question_of(run, planned, None, 1.0).request.references)
+
+    assert folders == [str(run.cache / "references"), str(run.cache / "references" / "head")]
+
+
+def test_a_resumed_run_begins_without_the_gate_s_files(start: Start, tmp_path: Path) -> None:
+    run = start(BASE)
+    execute(run)
+    old = tmp_path / "cache" / "references" / "old.pt"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    resumed(run, tmp_path / "cache").folder.close()
+
+    assert not old.exists()

@@ -9,6 +9,7 @@ from torch.func import functional_call
 
 from bench.measure.validity import numerics
 from bench.measure.validity.finding import Finding
+from bench.measure.validity.stored import Store
 from bench.measure.validity.weights import NotGatedError
 from bench.measure.workload import Workload
 
@@ -124,7 +125,7 @@ def test_what_rounding_alone_explains_is_not_gated(real_work: MakeWork, monkeypa
     lost = Finding(what="gradients of conv.weight", many=True, error=math.inf, bound=5.0, by_a_factor=False)
     for gradients, start in ((wide, ""), (lost, "gradients of conv.weight differ from float64 by inf")):
         attempt = numerics.Attempt(values=wide, gradients=gradients, loss_error=0.0, own_weights=False)
-        monkeypatch.setattr(numerics, "attempt_of", lambda _work, _number, same=attempt: same)
+        monkeypatch.setattr(numerics, "attempt_of", lambda _work, _number, _store, same=attempt: same)
         monkeypatch.setattr(type(work.variant), "is_baseline", False)
         monkeypatch.setattr(type(work), "eager", False)
         if start:
@@ -138,10 +139,10 @@ def test_what_misses_once_is_tried_again(real_work: MakeWork, monkeypatch: pytes
     calls: list[int] = []
     honest = numerics.attempt_of
 
-    def misses_first(work: Workload, number: int) -> numerics.Attempt:
+    def misses_first(work: Workload, number: int, store: Store) -> numerics.Attempt:
         calls.append(number)
         kink = Finding(what="a kink", error=1.0, bound=0.5, by_a_factor=False)
-        attempt = honest(work, number)
+        attempt = honest(work, number, store)
         return attempt if number else numerics.Attempt(values=kink, gradients=kink, loss_error=0.0, own_weights=False)
 
     monkeypatch.setattr(numerics, "attempt_of", misses_first)
