@@ -278,9 +278,10 @@ def test_a_resumed_run_asks_at_once_if_it_is_at_a_look(
         return real(*arguments, **more)  # type: ignore[arg-type]
 
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(child, "ask", interrupted)
-        take(run, 99)
+        with pytest.raises(KeyboardInterrupt):
+            take(run, 99)
     for number, handler in zip((signal.SIGINT, signal.SIGTERM), handlers, strict=True):
         signal.signal(number, handler)
     folder = run.folder.folder
