@@ -17,8 +17,8 @@ from torch import nn
 
 from bench.core.variants import Variant
 from bench.measure.leaves import leaves as leaves_of
-from bench.measure.validity import numerics
-from bench.measure.validity.weights import NotGatedError
+from bench.measure.validity.gate import numerics
+from bench.measure.validity.gate.weights import NotGatedError
 from bench.measure.workload import Inputs, Workload, build
 
 SIDES = {"inception_v3": 96, "vit_b_16": 224}

@@ -7,8 +7,8 @@ from bench.core.exchange.probe import Probe
 from bench.measure.failures import reason_of
 from bench.measure.probe import Measured, Subject, Then
 from bench.measure.samples import Samples
-from bench.measure.validity import numerics
-from bench.measure.validity.stored import Store
+from bench.measure.validity.gate import numerics
+from bench.measure.validity.gate.stored import Store
 
 
 def measure(subject: Subject, so_far: Measured) -> Measured:

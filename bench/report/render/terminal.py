@@ -19,6 +19,7 @@ from bench.report.sides import ab
 from bench.report.trust import effect
 from bench.report.words import number, percent, seconds
 
+ESTIMATES = "First estimates, from the pilot's one trial each"
 PLAIN_WIDTH = 130
 """The width of a table, in letters, if the output is not a terminal."""
 MOST_OF_AN_ID = 120
@@ -33,8 +34,7 @@ def wide_console() -> Console:
 
 def show_estimates(data: RunData) -> None:
     """Print the table of the pilot: estimates from one trial a variant."""
-    title = "First estimates, from the pilot's one trial each"
-    show_blocks(Section(title, [variants_table(data, tables.steps(data), with_ratio=False)]))
+    show_blocks(Section(ESTIMATES, [variants_table(data, tables.steps(data), with_ratio=False)]))
 
 
 def show(report: Report) -> None:

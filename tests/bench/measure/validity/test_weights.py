@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torchvision.ops import StochasticDepth
 
-from bench.measure.validity.weights import unit_variance, without_noise
+from bench.measure.validity.gate.weights import unit_variance, without_noise
 
 
 def deviations(model: nn.Module, x: torch.Tensor) -> list[float]:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bench.core.axes.precision import PRECISION
-from bench.measure.validity.rounding import moved, precision_of
+from bench.measure.validity.gate.rounding import moved, precision_of
 from bench.measure.workload import Workload
 
 MakeWork = Callable[..., Workload]

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.measure.validity import numerics
-from bench.measure.validity.numerics_layout import TorchLayersIn
+from bench.measure.validity.gate import numerics
+from bench.measure.validity.gate.numerics_layout import TorchLayersIn
 from bench.measure.workload import Workload
 
 MakeWork = Callable[..., Workload]

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from bench.core.exchange.cause import Fault
-from bench.measure.validity import numerics
+from bench.measure.validity.gate import numerics
 from bench.measure.workload import Workload
 from tests.bench.measure import winograd
 

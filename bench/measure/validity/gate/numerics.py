@@ -17,11 +17,11 @@ from torch import nn
 
 from bench.core.exchange.cause import Cause, Fault
 from bench.measure.samples import Samples
-from bench.measure.validity import numerics_layers, numerics_whole
 from bench.measure.validity.borders import Passing, visited
-from bench.measure.validity.finding import Finding, worst
-from bench.measure.validity.stored import NOTHING_STORED, Store, fill, model_facts, settings, tensors_of
-from bench.measure.validity.weights import NotGatedError, new_model, unit_variance, without_noise
+from bench.measure.validity.gate import numerics_layers, numerics_whole
+from bench.measure.validity.gate.finding import Finding, worst
+from bench.measure.validity.gate.stored import NOTHING_STORED, Store, fill, model_facts, settings, tensors_of
+from bench.measure.validity.gate.weights import NotGatedError, new_model, unit_variance, without_noise
 from bench.measure.workload import Workload
 from nin.loaders import Batch, make_loader
 

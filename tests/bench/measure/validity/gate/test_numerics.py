@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch.func import functional_call
 
-from bench.measure.validity import numerics
-from bench.measure.validity.finding import Finding
-from bench.measure.validity.stored import Store
-from bench.measure.validity.weights import NotGatedError
+from bench.measure.validity.gate import numerics
+from bench.measure.validity.gate.finding import Finding
+from bench.measure.validity.gate.stored import Store
+from bench.measure.validity.gate.weights import NotGatedError
 from bench.measure.workload import Workload
 
 MakeWork = Callable[..., Workload]

@@ -10,8 +10,8 @@ from torch import nn
 
 from bench.core.variants import Variant
 from bench.measure import trial
-from bench.measure.validity import numerics, numerics_layers, numerics_whole, stored
-from bench.measure.validity.stored import Store
+from bench.measure.validity.gate import numerics, numerics_layers, numerics_whole, stored
+from bench.measure.validity.gate.stored import Store
 from bench.measure.workload import Inputs, Workload, build
 from tests.bench.measure.asking import request
 

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from bench.measure.system.flags import axes_of
-from bench.measure.validity.rounding import precision_of
+from bench.measure.validity.gate.rounding import precision_of
 from bench.measure.workload import Workload
 
 MOST_BYTES = 2 * 1024**3

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bench.measure.validity.borders import Border
-from bench.measure.validity.finding import Finding, Miss, Yardstick, finding, words
+from bench.measure.validity.gate.finding import Finding, Miss, Yardstick, finding, words
 
 
 def test_a_miss_is_a_distance_and_what_of_it_lies_along_the_reference() -> None:

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from bench.measure.timing.steps import take_step
-from bench.measure.validity import numerics, numerics_whole
 from bench.measure.validity.effects import compile_counters
-from bench.measure.validity.finding import Finding
-from bench.measure.validity.numerics_whole import Result
-from bench.measure.validity.weights import new_model, unit_variance
+from bench.measure.validity.gate import numerics, numerics_whole
+from bench.measure.validity.gate.finding import Finding
+from bench.measure.validity.gate.numerics_whole import Result
+from bench.measure.validity.gate.weights import new_model, unit_variance
 from bench.measure.workload import Workload
 from nin import train
 

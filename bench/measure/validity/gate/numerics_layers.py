@@ -18,11 +18,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from bench.measure.validity.borders import Border, visited
-from bench.measure.validity.finding import Key, Miss, Yardstick, words
-from bench.measure.validity.numerics_layout import TorchLayersIn
-from bench.measure.validity.rounding import moved, precision_of
-from bench.measure.validity.stored import Store, check_alike, model_facts, settings
-from bench.measure.validity.weights import NotGatedError
+from bench.measure.validity.gate.finding import Key, Miss, Yardstick, words
+from bench.measure.validity.gate.numerics_layout import TorchLayersIn
+from bench.measure.validity.gate.rounding import moved, precision_of
+from bench.measure.validity.gate.stored import Store, check_alike, model_facts, settings
+from bench.measure.validity.gate.weights import NotGatedError
 from bench.measure.workload import Workload
 from nin.loaders import Batch
 from nin.train import MEMORY_FORMATS

@@ -20,11 +20,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.measure.validity.finding import MOST_WIDENED, Finding
-from bench.measure.validity.numerics_layers import DRAWS, MOST_HALVINGS, forward_backward
-from bench.measure.validity.numerics_layout import TorchLayersIn
-from bench.measure.validity.rounding import moved, precision_of
-from bench.measure.validity.stored import NOTHING_STORED, Store, check_alike, model_facts, settings
+from bench.measure.validity.gate.finding import MOST_WIDENED, Finding
+from bench.measure.validity.gate.numerics_layers import DRAWS, MOST_HALVINGS, forward_backward
+from bench.measure.validity.gate.numerics_layout import TorchLayersIn
+from bench.measure.validity.gate.rounding import moved, precision_of
+from bench.measure.validity.gate.stored import NOTHING_STORED, Store, check_alike, model_facts, settings
 from bench.measure.workload import Workload
 from nin.loaders import Batch
 
