@@ -123,6 +123,11 @@ def exact_interval(variant: ArrayLike, controls: ArrayLike, error: float) -> Int
     return Interval(estimate=estimate, lo=lo, hi=hi) if lo <= hi else replace(NOTHING, estimate=estimate)
 
 
+def least_rounds(error: float) -> int:
+    """The fewest rounds of which `exact_interval` has bounds."""
+    return math.ceil(-math.log2(error))
+
+
 def z_of_shift(variant: Values, controls: Values, shift: float | Values) -> Values:
     """How many standard deviations the variant's aligned rank sum lies above what `shift` explains.
 

@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from bench.analyse.ab_cells import Change
-from bench.analyse.stats import Interval
+from bench.analyse.stats import Interval, as_ratio, exact_interval
+from bench.analyse.verdicts import DELTA_CPU, verdict
+from benchmarks import looks
 from benchmarks.alarms import cell_words, summary
 from benchmarks.answer import stage_s
 from benchmarks.disturber import lengths_s
@@ -82,3 +84,20 @@ def test_confirmed_words_are_counted_by_run_and_place() -> None:
         {"planted": "10 %", "disturbed": "no", "runs": 4, "exit codes": "0: 2, 1: 2", "step SLOWER": 1,
          "2.0 forward SLOWER": 2, "any SLOWER": 2, "any FASTER": 1}
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("noise", ["normal, sd 2 %", "spoiled", "one arm 5 x"])
+def test_simulated_runs_have_the_verdicts_and_widths_of_their_intervals(noise: str) -> None:
+    """The simulation only asks whether the tests reject a shift, which is faster than to look for the interval."""
+    names = {looks.SLOWER: "SLOWER", looks.FASTER: "FASTER", looks.SAME: "SAME", looks.UNDECIDED: "UNDECIDED"}
+    runs = looks.trials(noise, 5, 12, looks.MIXED, np.random.default_rng(2))
+    variants, controls = looks.cases(runs)
+    words = looks.words(variants, controls, 0.006)
+    ratios = [as_ratio(exact_interval(v, c, 0.006)) for v, c in zip(variants, controls, strict=True)]
+
+    assert [names[word] for word in words] == [verdict(ratio, 12, DELTA_CPU) for ratio in ratios]
+    for run, (logs, of_run) in enumerate(zip(runs, words.reshape(5, -1), strict=True)):
+        fastest = ratios[run * len(of_run) + int(np.argmin(np.median(logs[:, looks.FIRST :], axis=0)))]
+        sharp = math.sqrt(fastest.hi / fastest.lo) - 1 <= DELTA_CPU
+
+        assert looks.is_sharp(logs, of_run, 0.006) == sharp
