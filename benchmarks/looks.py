@@ -199,9 +199,15 @@ def table(only: str, runs: int, seed: int) -> Iterator[str]:
             continue
         r = rates(noise, runs, seed)
         yield (
-            f"| {noise} | {r['false']:.2%} | {r['coverage']:.1%} | {r['rounds, equal']:.1f} | "
-            f"{r['rounds, mixed']:.1f} | {r['same']:.1%} | {r['+5 %']:.1%} | {r['-10 %']:.1%} | {r['half-width']:.1%} |"
+            f"| {noise} | {percent(r['false'], 2)} | {percent(r['coverage'])} | {r['rounds, equal']:.1f} | "
+            f"{r['rounds, mixed']:.1f} | {percent(r['same'])} | {percent(r['+5 %'])} | {percent(r['-10 %'])} | "
+            f"{percent(r['half-width'])} |"
         )
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share in per cent."""
+    return f"{100 * share:.{digits}f} %"
 
 
 def left_out(noise: str, arms: int, gaps: Values, runs: int, seed: int) -> tuple[float, float, float]:
@@ -235,7 +241,7 @@ def fastest_table(only: str, runs: int, seed: int) -> Iterator[str]:
             equal, _, _ = left_out(noise, arms, np.zeros(arms), draws, seed)
             field = 0.01 * np.arange(arms, dtype=np.float64)
             ahead, size, rounds = left_out(noise, arms, field, max(100, draws // 4), seed)
-            yield f"| {noise} | {arms} | {equal:.1%} | {ahead:.1%} | {size:.2f} | {rounds:.1f} |"
+            yield f"| {noise} | {arms} | {percent(equal)} | {percent(ahead)} | {size:.2f} | {rounds:.1f} |"
 
 
 def main() -> None:

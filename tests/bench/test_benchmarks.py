@@ -2,7 +2,9 @@
 
 import itertools
 import math
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -101,3 +103,19 @@ def test_simulated_runs_have_the_verdicts_and_widths_of_their_intervals(noise: s
         sharp = math.sqrt(fastest.hi / fastest.lo) - 1 <= DELTA_CPU
 
         assert looks.is_sharp(logs, of_run, 0.006) == sharp
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "verdicts.md"
+
+
+@pytest.mark.slow
+def test_the_docs_have_the_table_of_runs_that_end_by_looks() -> None:
+    """One row of it, with a tenth of its runs."""
+    tolerances = (0.5, 1.5, 1, 1, 2, 5, 1, 0.3)
+    [shown] = [line for line in DOCS.read_text().splitlines() if line.startswith("| normal, sd 2 % | 0")]
+    measured = list(looks.table("normal, sd 2 %", 300, 2))[-1]
+    cells, expected = (re.findall(r"([\d.]+)(?: %)? \|", line.partition("sd 2 %")[2]) for line in (measured, shown))
+
+    assert len(cells) == 8
+    for tolerance, cell, value in zip(tolerances, map(float, cells), map(float, expected), strict=True):
+        assert cell == pytest.approx(value, abs=tolerance)
