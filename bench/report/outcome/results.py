@@ -6,6 +6,7 @@ from functools import partial
 import pandas as pd
 
 from bench.analyse import tables
+from bench.analyse.decided import is_whole
 from bench.analyse.labels import label, named
 from bench.analyse.load import RunData
 from bench.analyse.stats import Interval
@@ -119,8 +120,9 @@ def verdict_words(report: Report) -> str:
         ratio = Interval(estimate=row.ratio, lo=row.ratio_lo, hi=row.ratio_hi)
         if ratio.known:
             delta = delta_of(report.data.variants[row.variant_id].device)
+            more = more_words(report.data, ratio, row.n, delta) if is_whole(report.data, row.variant_id) else ""
             text += (
                 f" For {named(report.data, row.variant_id)} a change of {percent(smallest_seen(ratio, delta, error))} "
-                f"would have been seen in four runs of five{more_words(report.data, ratio, row.n, delta)}."
+                f"would have been seen in four runs of five{more}."
             )
     return text

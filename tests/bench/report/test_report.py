@@ -104,6 +104,19 @@ def test_a_run_with_looks_says_the_level_of_its_ratios(make_run: MakeRun, tmp_pa
     assert [level in page for page in pages_of] == [True, False]
 
 
+def test_more_rounds_are_advised_unless_a_trial_died(make_run: MakeRun, tmp_path: Path) -> None:
+    """A ratio of 1.028 [1.024, 1.032] is UNDECIDED. With a trial that died it stays so, however many rounds follow."""
+    values = {(BASE, "A"): around(1, 0), (BASE, "A'"): around(1, 3), (KEPT, "V"): around(0.974, 1)}
+    died = {"none": {}, "variant": {(KEPT, "V", 3): "oom"}, "baseline": {(BASE, "A", 3): "oom"}}
+    pages_of = {
+        name: pages.write(load(make_run(values, bad=bad, name=name)), tmp_path / name).path.read_text()
+        for name, bad in died.items()
+    }
+
+    assert all("would have been seen in four runs of five" in page for page in pages_of.values())
+    assert [name for name, page in pages_of.items() if "may decide it" in page] == ["none"]
+
+
 def test_noise_is_said_where_the_verdicts_would_be(make_run: MakeRun, tmp_path: Path) -> None:
     data = load(make_run({(BASE, "A"): around(1, 0), (BASE, "A'"): around(1.3, 3), (KEPT, "V"): around(0.5, 1)}))
 
