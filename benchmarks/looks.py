@@ -4,7 +4,8 @@
     python benchmarks/looks.py --fastest --runs 1000
 
 A run measures the baseline twice (A, A') and four finalists in rounds of random order, until a look of
-`bench.plan.looks` has a verdict for each finalist, or the last look is reached. Trials are drawn, not timed.
+`bench.plan.looks` has a verdict for each finalist and a sharp ratio of the fastest, or the last look is reached
+(bench.analyse.decided). Trials are drawn, not timed.
 *Equal*: all finalists are as fast as the baseline. *Mixed*: two are, one takes 5 % longer, one 10 % less.
 The rates are of runs (false words, rounds) or of finalists (the rest).
 """
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from bench.analyse.best import fastest_set
-from bench.analyse.stats import Values, exact_interval, p_above, p_by_signs, z_of_shift
+from bench.analyse.stats import Values, aligned_ranks, exact_interval, p_above, p_by_signs, z_of_shift
 from bench.analyse.verdicts import DELTA_CPU
 from bench.core.header import Looks
 from bench.plan.looks import UNTIL_DECIDED
@@ -28,9 +29,9 @@ CONTROLS, FIRST = 2, 2
 """The baseline's arms come first; then the finalists, from this column on."""
 EQUAL, MIXED = (0.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.05, -0.10)
 SLOWER, FASTER, SAME, UNDECIDED = 1, -1, 2, 0
-UNCERTAIN = 0.15
-"""If z is further than this from the normal quantile, so is the exact p: twice the furthest that was seen otherwise."""
-INTERVALS = 100
+UNCERTAIN_RANKS, UNCERTAIN_SIGNS = 0.15, 0.6
+"""If z is further than this from the normal quantile, so is the exact p: about twice the furthest seen otherwise."""
+INTERVALS = 50
 """Of how many runs the intervals themselves are computed, for their widths."""
 NOISES = {
     "normal, sd 1 %": 0.01,
@@ -82,23 +83,45 @@ def trials(noise: str, runs: int, rounds: int, effects: tuple[float, ...], rng: 
 
 
 def rejected(variant: Values, controls: Values, shift: Values, error: float) -> NDArray[np.bool_]:
-    """Whether a shift is too low, by the exact test: values (cases, n), (cases, n, k), shifts (cases,)."""
-    z, quantile = z_of_shift(variant, controls, shift[:, None]), stats.norm.isf(error)
-    over: NDArray[np.bool_] = z > quantile
-    for case in np.flatnonzero(np.abs(z - quantile) < UNCERTAIN):
+    """Whether both exact tests reject a shift as too low: values (cases, n), (cases, n, k), shifts (cases,)."""
+    quantile = stats.norm.isf(error)
+    by_ranks = z_of_shift(variant, controls, shift[:, None]) - quantile
+    by_signs = z_of_signs(variant, controls, shift[:, None]) - quantile
+    over: NDArray[np.bool_] = (by_ranks > -UNCERTAIN_RANKS) & (by_signs > -UNCERTAIN_SIGNS)
+    for case in np.flatnonzero(over & (by_ranks < UNCERTAIN_RANKS)):
         over[case] = p_above(variant[case], controls[case], float(shift[case])) <= error
+    for case in np.flatnonzero(over & (by_signs < UNCERTAIN_SIGNS)):
+        over[case] = p_by_signs(variant[case], controls[case], float(shift[case])) <= error
     return over
 
 
-def words(variant: Values, controls: Values, error: float, *, signs: bool) -> NDArray[np.int64]:
-    """The verdict of each case, as its exact interval gives it; with `signs`, SLOWER and FASTER by both tests."""
+def z_of_signs(variant: Values, controls: Values, shift: Values) -> Values:
+    """The normal approximation of `p_by_signs`; shapes as for `z_of_shift`."""
+    ranks = aligned_ranks(variant, controls, shift)
+    own = ranks[..., 0] - ranks.mean(axis=-1)
+    return np.asarray(own.sum(axis=-1) / np.sqrt((own**2).sum(axis=-1)))
+
+
+def words(variant: Values, controls: Values, error: float) -> NDArray[np.int64]:
+    """The verdict of each case, as its exact interval gives it."""
     margin = np.full(len(variant), MARGIN)
     slower, not_faster = (rejected(variant, controls, shift, error) for shift in (margin, -margin))
     faster, not_slower = (rejected(-variant, -controls, shift, error) for shift in (margin, -margin))
-    for beyond, side in ((slower, 1), (faster, -1)) if signs else ():
-        for case in np.flatnonzero(beyond):
-            beyond[case] = p_by_signs(side * variant[case], side * controls[case], MARGIN) <= error
     return np.select([slower, faster, not_faster & not_slower], [SLOWER, FASTER, SAME], UNDECIDED)
+
+
+def is_sharp(logs: Values, word: NDArray[np.int64], error: float) -> bool:
+    """Whether the half-width of the fastest finalist's ratio is at most delta: logs (n, arms), words (finalists,)."""
+    fastest = int(np.argmin(np.median(logs[:, FIRST:], axis=0)))
+    if word[fastest] == SAME:  # its whole interval lies within delta
+        return True
+    variant, controls = logs[:, FIRST + fastest], logs[:, :FIRST]
+    middle = np.array([np.median(variant - controls.mean(axis=1))])
+    ends = ((variant, controls, middle - MARGIN), (-variant, -controls, -middle - MARGIN))
+    if all(rejected(v[None], c[None], shift, error)[0] for v, c, shift in ends):  # cheaper than the interval
+        return True
+    shift = exact_interval(variant, controls, error)
+    return (shift.hi - shift.lo) / 2 <= MARGIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,18 +132,20 @@ class Ended:
     covered: NDArray[np.bool_]
     rounds: NDArray[np.int64]
     half_width: Values
-    """NaN for runs after the first 100."""
+    """NaN for runs after the first 50."""
 
 
-def ended(logs: Values, effects: tuple[float, ...], looks: Looks, *, signs: bool = False) -> Ended:
+def ended(logs: Values, effects: tuple[float, ...], looks: Looks) -> Ended:
     """Let each run go on until its end."""
     shape = (len(logs), len(effects))
     word, covered = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.bool_)
     rounds, half_width = np.zeros(len(logs), dtype=np.int64), np.full(shape, np.nan)
     going = np.arange(len(logs))
     for n in looks.rounds:
-        now = words(*cases(logs[going, :n]), looks.error, signs=signs).reshape(-1, len(effects))
+        now = words(*cases(logs[going, :n]), looks.error).reshape(-1, len(effects))
         ends = (now != UNDECIDED).all(axis=1) | (n == looks.rounds[-1])
+        for run in np.flatnonzero(ends) if n < looks.rounds[-1] else ():
+            ends[run] = is_sharp(logs[going[run], :n], now[run], looks.error)
         stops, going = going[ends], going[~ends]
         word[stops], rounds[stops] = now[ends], n
         if not len(stops):
@@ -145,11 +170,11 @@ def cases(logs: Values) -> tuple[Values, Values]:
     return finalists.reshape(-1, logs.shape[1]), controls.reshape(-1, logs.shape[1], FIRST)
 
 
-def rates(noise: str, runs: int, seed: int, *, signs: bool = False, looks: Looks = UNTIL_DECIDED) -> dict[str, float]:
+def rates(noise: str, runs: int, seed: int, looks: Looks = UNTIL_DECIDED) -> dict[str, float]:
     """What the table shows of one noise."""
     rng = np.random.default_rng([seed, list(NOISES).index(noise)])
-    equal = ended(trials(noise, runs, looks.rounds[-1], EQUAL, rng), EQUAL, looks, signs=signs)
-    mixed = ended(trials(noise, runs, looks.rounds[-1], MIXED, rng), MIXED, looks, signs=signs)
+    equal = ended(trials(noise, runs, looks.rounds[-1], EQUAL, rng), EQUAL, looks)
+    mixed = ended(trials(noise, runs, looks.rounds[-1], MIXED, rng), MIXED, looks)
     return {
         "false": float(np.isin(equal.word, (SLOWER, FASTER)).any(axis=1).mean()),
         "coverage": float(min(*equal.covered.mean(axis=0), *mixed.covered.mean(axis=0))),
@@ -162,7 +187,7 @@ def rates(noise: str, runs: int, seed: int, *, signs: bool = False, looks: Looks
     }
 
 
-def table(only: str, runs: int, seed: int, *, signs: bool) -> Iterator[str]:
+def table(only: str, runs: int, seed: int) -> Iterator[str]:
     """The rows of the table of runs."""
     yield (
         "| noise | false words a run | coverage at the stop | rounds, equal | rounds, mixed | SAME, equal | "
@@ -172,11 +197,17 @@ def table(only: str, runs: int, seed: int, *, signs: bool) -> Iterator[str]:
     for noise in NOISES:
         if only not in noise:
             continue
-        r = rates(noise, runs, seed, signs=signs)
+        r = rates(noise, runs, seed)
         yield (
-            f"| {noise} | {r['false']:.2%} | {r['coverage']:.1%} | {r['rounds, equal']:.1f} | "
-            f"{r['rounds, mixed']:.1f} | {r['same']:.1%} | {r['+5 %']:.1%} | {r['-10 %']:.1%} | {r['half-width']:.1%} |"
+            f"| {noise} | {percent(r['false'], 2)} | {percent(r['coverage'])} | {r['rounds, equal']:.1f} | "
+            f"{r['rounds, mixed']:.1f} | {percent(r['same'])} | {percent(r['+5 %'])} | {percent(r['-10 %'])} | "
+            f"{percent(r['half-width'])} |"
         )
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share in per cent."""
+    return f"{100 * share:.{digits}f} %"
 
 
 def left_out(noise: str, arms: int, gaps: Values, runs: int, seed: int) -> tuple[float, float, float]:
@@ -210,7 +241,7 @@ def fastest_table(only: str, runs: int, seed: int) -> Iterator[str]:
             equal, _, _ = left_out(noise, arms, np.zeros(arms), draws, seed)
             field = 0.01 * np.arange(arms, dtype=np.float64)
             ahead, size, rounds = left_out(noise, arms, field, max(100, draws // 4), seed)
-            yield f"| {noise} | {arms} | {equal:.1%} | {ahead:.1%} | {size:.2f} | {rounds:.1f} |"
+            yield f"| {noise} | {arms} | {percent(equal)} | {percent(ahead)} | {size:.2f} | {rounds:.1f} |"
 
 
 def main() -> None:
@@ -220,10 +251,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", metavar="WORD", help="only noises whose name has it")
     parser.add_argument("--fastest", action="store_true", help="the set of the fastest instead of the verdicts")
-    parser.add_argument("--signs", action="store_true", help="SLOWER and FASTER must pass the test by signs as well")
     chosen = parser.parse_args()
-    asked = (chosen.only, chosen.runs, chosen.seed)
-    for row in fastest_table(*asked) if chosen.fastest else table(*asked, signs=chosen.signs):
+    rows = fastest_table if chosen.fastest else table
+    for row in rows(chosen.only, chosen.runs, chosen.seed):
         print(row, flush=True)
 
 

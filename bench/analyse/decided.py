@@ -16,7 +16,7 @@ OPEN = (UNDECIDED, NOISY)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leader:
-    """The fastest judged variant of a device, with its ratio to its baseline."""
+    """The fastest judged variant of a device and model, with its ratio to its baseline."""
 
     variant_id: str
     ratio: Interval
@@ -30,14 +30,15 @@ class Standing:
 
     rounds: int
     judged: int
-    """How many variants get a verdict. A variant whose trials died is not counted: it stays UNDECIDED."""
+    """How many variants get a verdict. If a trial of a variant or of its baseline died, the variant is not counted:
+    it stays UNDECIDED."""
     undecided: int
     leaders: tuple[Leader, ...]
 
     @property
     def is_decided(self) -> bool:
-        """Whether each judged variant has its verdict, and each leader a sharp ratio."""
-        return self.judged > 0 and not self.undecided and all(leader.is_sharp for leader in self.leaders)
+        """Whether each judged variant has its verdict, and each leader a sharp ratio; so also if none is judged."""
+        return not self.undecided and all(leader.is_sharp for leader in self.leaders)
 
 
 def decided(folder: Path) -> bool:
@@ -48,15 +49,23 @@ def decided(folder: Path) -> bool:
 def standing(data: RunData) -> Standing:
     """How the verdicts of a run stand."""
     steps = tables.steps(data)
-    judged = steps[(steps.verdict != "") & ~steps.variant_id.map(lambda v: tables.spoilt(data, v)).astype(bool)]
-    devices = judged.variant_id.map(lambda v: data.variants[v].device)
-    fastest = judged.loc[judged.groupby(devices)["images_per_s"].idxmax()] if len(judged) else judged
+    whole = steps.variant_id.map(lambda v: is_whole(data, v)).astype(bool)
+    judged = steps[(steps.verdict != "") & whole]
+    rated = judged.dropna(subset="images_per_s")  # an INVALID variant has no speed
+    places = [(data.variants[v].device, data.variants[v].model) for v in rated.variant_id]
+    fastest = rated.assign(place=places).sort_values("images_per_s", ascending=False).drop_duplicates("place")
     return Standing(
         rounds=len(data.rounds),
         judged=len(judged),
         undecided=int(judged.verdict.isin(OPEN).sum()),
         leaders=tuple(leader(data, row) for _, row in fastest.iterrows()),
     )
+
+
+def is_whole(data: RunData, variant_id: str) -> bool:
+    """Whether no trial of a variant or of its baseline died in a complete round."""
+    compared = filter(None, (variant_id, tables.baseline_of(data, variant_id)))
+    return not any(tables.spoilt(data, v) for v in compared)
 
 
 def leader(data: RunData, row: pd.Series) -> Leader:

@@ -123,13 +123,18 @@ def exact_interval(variant: ArrayLike, controls: ArrayLike, error: float) -> Int
     return Interval(estimate=estimate, lo=lo, hi=hi) if lo <= hi else replace(NOTHING, estimate=estimate)
 
 
+def least_rounds(error: float) -> int:
+    """The fewest rounds of which `exact_interval` has bounds."""
+    return math.ceil(-math.log2(error))
+
+
 def z_of_shift(variant: Values, controls: Values, shift: float | Values) -> Values:
     """How many standard deviations the variant's aligned rank sum lies above what `shift` explains.
 
     Shapes (..., n) and (..., n, k); `shift` must broadcast to (..., n). Returns one z for each of the leading axes,
     0 if all values tie.
     """
-    ranks = _aligned_ranks(variant, controls, shift)
+    ranks = aligned_ranks(variant, controls, shift)
     above = ranks[..., 0].sum(axis=-1) - ranks.mean(axis=-1).sum(axis=-1)
     deviation = np.sqrt(ranks.var(axis=-1).sum(axis=-1))
     return np.divide(above, deviation, out=np.zeros_like(above), where=deviation > 0)  # type: ignore[no-any-return]
@@ -141,7 +146,7 @@ def p_above(variant: ArrayLike, controls: ArrayLike, shift: float) -> float:
     One-sided and exact, by convolution over rounds: under the null each round's ranks are the variant's with
     equal chance. Shapes (n,) and (n, k).
     """
-    ranks = _aligned_ranks(np.asarray(variant, dtype=np.float64), np.asarray(controls, dtype=np.float64), shift)
+    ranks = aligned_ranks(np.asarray(variant, dtype=np.float64), np.asarray(controls, dtype=np.float64), shift)
     doubled = np.rint(2 * ranks).astype(np.int64)  # mid-ranks are halves
     over_least = doubled - doubled.min(axis=1, keepdims=True)
     distribution: Values = np.zeros(over_least.max(axis=1).sum() + 1)
@@ -162,7 +167,7 @@ def p_by_signs(variant: ArrayLike, controls: ArrayLike, shift: float) -> float:
     exact over all signs by convolution; it is at least 2 ** -n. Skewed noise breaks its assumption, uneven noise
     breaks that of `p_above`: what both reject, neither explains.
     """
-    ranks = _aligned_ranks(np.asarray(variant, dtype=np.float64), np.asarray(controls, dtype=np.float64), shift)
+    ranks = aligned_ranks(np.asarray(variant, dtype=np.float64), np.asarray(controls, dtype=np.float64), shift)
     deviations = ranks[:, 0] - ranks.mean(axis=1)
     steps = np.rint(2 * ranks.shape[1] * deviations).astype(np.int64)  # mid-ranks are halves, means are thirds of them
     distribution: Values = np.ones(1)
@@ -189,7 +194,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _aligned_ranks(variant: Values, controls: Values, shift: float | Values) -> Values:
+def aligned_ranks(variant: Values, controls: Values, shift: float | Values) -> Values:
     """Mid-ranks among the values of all rounds, each less its round's median, shape (..., n, 1 + k).
 
     Column 0 is the variant's, less `shift`.

@@ -2,14 +2,18 @@
 
 import itertools
 import math
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from bench.analyse.ab.cells import Change
-from bench.analyse.stats import Interval
+from bench.analyse.stats import Interval, as_ratio, exact_interval
+from bench.analyse.verdicts import DELTA_CPU, verdict
+from benchmarks import looks
 from benchmarks.alarms import cell_words, summary
 from benchmarks.answer import stage_s
 from benchmarks.disturber import lengths_s
@@ -82,3 +86,36 @@ def test_confirmed_words_are_counted_by_run_and_place() -> None:
         {"planted": "10 %", "disturbed": "no", "runs": 4, "exit codes": "0: 2, 1: 2", "step SLOWER": 1,
          "2.0 forward SLOWER": 2, "any SLOWER": 2, "any FASTER": 1}
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("noise", ["normal, sd 2 %", "spoiled", "one arm 5 x"])
+def test_simulated_runs_have_the_verdicts_and_widths_of_their_intervals(noise: str) -> None:
+    """The simulation only asks whether the tests reject a shift, which is faster than to look for the interval."""
+    names = {looks.SLOWER: "SLOWER", looks.FASTER: "FASTER", looks.SAME: "SAME", looks.UNDECIDED: "UNDECIDED"}
+    runs = looks.trials(noise, 5, 12, looks.MIXED, np.random.default_rng(2))
+    variants, controls = looks.cases(runs)
+    words = looks.words(variants, controls, 0.006)
+    ratios = [as_ratio(exact_interval(v, c, 0.006)) for v, c in zip(variants, controls, strict=True)]
+
+    assert [names[word] for word in words] == [verdict(ratio, 12, DELTA_CPU) for ratio in ratios]
+    for run, (logs, of_run) in enumerate(zip(runs, words.reshape(5, -1), strict=True)):
+        fastest = ratios[run * len(of_run) + int(np.argmin(np.median(logs[:, looks.FIRST :], axis=0)))]
+        sharp = math.sqrt(fastest.hi / fastest.lo) - 1 <= DELTA_CPU
+
+        assert looks.is_sharp(logs, of_run, 0.006) == sharp
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "verdicts.md"
+
+
+@pytest.mark.slow
+def test_the_docs_have_the_table_of_runs_that_end_by_looks() -> None:
+    """One row of it, with a tenth of its runs."""
+    tolerances = (0.5, 1.5, 1, 1, 2, 5, 1, 0.3)
+    [shown] = [line for line in DOCS.read_text().splitlines() if line.startswith("| normal, sd 2 % | 0")]
+    measured = list(looks.table("normal, sd 2 %", 300, 2))[-1]
+    cells, expected = (re.findall(r"([\d.]+)(?: %)? \|", line.partition("sd 2 %")[2]) for line in (measured, shown))
+
+    assert len(cells) == 8
+    for tolerance, cell, value in zip(tolerances, map(float, cells), map(float, expected), strict=True):
+        assert cell == pytest.approx(value, abs=tolerance)

@@ -26,9 +26,13 @@ def print_estimates(folder: Path) -> None:
 def look(progress: RunProgress, folder: Path) -> bool:
     """Whether the rounds of a run may end; says how its verdicts stand."""
     now = standing(load.load(folder))
-    leaders = [f"{v.variant_id} {interval(v.ratio.estimate, v.ratio.lo, v.ratio.hi)} times" for v in now.leaders]
-    said = "every verdict is decided" if not now.undecided else f"{now.undecided} of {now.judged} verdicts are open"
-    progress.say(f"after {count_of(now.rounds, 'round')}, {said}; fastest: {', '.join(leaders) or 'none'} the baseline")
+    said = f"{now.undecided} of {now.judged} verdicts are open" if now.undecided else "every verdict is decided"
+    fastest = [
+        f"; fastest: {v.variant_id} {interval(v.ratio.estimate, v.ratio.lo, v.ratio.hi)} times its baseline"
+        f"{'' if v.is_sharp else ' (not sharp yet)'}"
+        for v in now.leaders
+    ]
+    progress.say(f"after {count_of(now.rounds, 'round')}, {said}{''.join(fastest)}")
     return now.is_decided
 
 

@@ -6,6 +6,7 @@ from functools import partial
 import pandas as pd
 
 from bench.analyse import tables
+from bench.analyse.decided import is_whole
 from bench.analyse.labels import label, named
 from bench.analyse.load import RunData
 from bench.analyse.stats import Interval
@@ -24,11 +25,15 @@ from bench.report.trust import effect
 from bench.report.words import count_of, percent, seconds
 
 WORDS = (
-    "Brackets hold 95 % intervals over rounds. *Times baseline* is the baseline's seconds per image over "
+    "Brackets hold 95 % intervals over rounds{of_looks}. *Times baseline* is the baseline's seconds per image over "
     "the variant's, so above 1 is faster; it is taken within rounds, so it need not be the quotient of the "
     "medians beside it. *CPU* seconds (of all cores together) and minor *page faults* are per step. *Epoch* is "
     "60,000 images: measured as a whole if it says so, else projected from the rate. Variants of the "
     "pilot or the race alone were measured once or a few times, and get no verdict."
+)
+OF_LOOKS = (
+    ", those of *times baseline* {level}: the run looked at them several times, and all its looks together err as "
+    "seldom as one at 95 %"
 )
 DIED_WORDS = "A variant whose trials died in some *rounds* stays UNDECIDED and is never called the fastest."
 
@@ -49,7 +54,7 @@ def variants_section(report: Report) -> Section:
         }
         for row in steps.to_dict("records")
     ]
-    blocks: list[Block] = [Table.of(rows), Paragraph(WORDS)]
+    blocks: list[Block] = [Table.of(rows), Paragraph(table_words(data))]
     if report.data.run.plan.verdicts:
         blocks.append(Paragraph(verdict_words(report)))
     if any(tables.spoilt(data, v) for v in steps.variant_id):
@@ -65,6 +70,12 @@ def variants_section(report: Report) -> Section:
             Fold("Ids", [Paragraph("; ".join(ids) + ".")]),
         ],
     )
+
+
+def table_words(data: RunData) -> str:
+    """What the columns of the table hold, and how sure its intervals are."""
+    looks = data.run.plan.looks
+    return WORDS.format(of_looks=OF_LOOKS.format(level=f"{100 * (1 - 2 * looks.error):.1f} %") if looks else "")
 
 
 def in_part_words(data: RunData, steps: pd.DataFrame) -> list[str]:
@@ -109,8 +120,9 @@ def verdict_words(report: Report) -> str:
         ratio = Interval(estimate=row.ratio, lo=row.ratio_lo, hi=row.ratio_hi)
         if ratio.known:
             delta = delta_of(report.data.variants[row.variant_id].device)
+            more = more_words(report.data, ratio, row.n, delta) if is_whole(report.data, row.variant_id) else ""
             text += (
                 f" For {named(report.data, row.variant_id)} a change of {percent(smallest_seen(ratio, delta, error))} "
-                f"would have been seen in four runs of five{more_words(report.data, ratio, row.n, delta)}."
+                f"would have been seen in four runs of five{more}."
             )
     return text

@@ -6,7 +6,7 @@ from bench.analyse import tables
 from bench.analyse.ab.cells import stage_of
 from bench.analyse.labels import named
 from bench.analyse.load import RunData, cell
-from bench.analyse.stats import LEAST_ROUNDS
+from bench.analyse.stats import LEAST_ROUNDS, least_rounds
 from bench.analyse.verdicts import FEW_ROUNDS, Control
 from bench.core.header import Header
 from bench.core.progress import duration
@@ -28,8 +28,8 @@ def section(page: Page) -> Section:
     """How the run was measured, how far identical code differed, and the machine's state by round."""
     data = page.data
     blocks: list[Block] = [Paragraph(how_words(data))]
-    if data.run.plan.verdicts and 0 < len(data.rounds) < FEW_ROUNDS:
-        few = f"**Only {count_of(len(data.rounds), 'round')}: {few_words(len(data.rounds))}**"
+    if data.run.plan.verdicts and data.rounds and (lack := few_words(data)):
+        few = f"**Only {count_of(len(data.rounds), 'round')}: {lack}**"
         blocks.append(Paragraph(f"{few} Give the run more time (--rounds, --budget)."))
     controls = tables.controls(data)
     for control in controls:
@@ -119,11 +119,15 @@ def walls_of(data: RunData, control: Control, rounds: list[int]) -> pd.Series:
     return walls.loc[walls.arm.isin(("A", "A'")), "value"]
 
 
-def few_words(rounds: int) -> str:
-    """What such a small number of rounds may not show."""
-    if rounds < LEAST_ROUNDS:
-        return f"under {LEAST_ROUNDS} no verdict is given."
-    return "a change of 10 % may go undecided."
+def few_words(data: RunData) -> str:
+    """What such a small number of rounds may not show; empty if there are enough, or if every verdict is decided."""
+    looks, rounds = data.run.plan.looks, len(data.rounds)
+    least = least_rounds(looks.error) if looks else LEAST_ROUNDS
+    if rounds < least:
+        return f"under {least} no verdict is given."
+    if rounds < FEW_ROUNDS and data.run.state.ended_because != "decided":
+        return "a change of 10 % may go undecided."
+    return ""
 
 
 def control_sentence(control: Control, walls: pd.Series, name: str) -> str:

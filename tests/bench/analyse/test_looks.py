@@ -9,17 +9,19 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from bench.analyse.stats import (
-    LEAST_ROUNDS,
     NOTHING,
     Interval,
     exact_interval,
+    least_rounds,
     p_above,
     p_by_signs,
+    p_of_shift,
     shift_interval,
     z_of_shift,
 )
 from bench.analyse.verdicts import more_rounds
-from bench.plan.looks import UNTIL_DECIDED, fixed
+from bench.plan.looks import UNTIL_DECIDED
+from bench.plan.schedule import DECIDING_ROUNDS
 
 ONCE = 0.025
 """The error of one end of a single interval of 95 %: what all looks together may have."""
@@ -67,15 +69,13 @@ def test_a_run_that_its_budget_ends_between_looks_errs_no_more(end: int) -> None
     assert chance_at_any(brownian(end, 50_000), taken, UNTIL_DECIDED.error) <= ONCE
 
 
-def test_the_next_look() -> None:
+def test_the_first_look_is_the_first_that_can_decide() -> None:
+    """A run takes its last look in any case, so the plan must hold it."""
     looks = UNTIL_DECIDED
 
     assert list(looks.rounds) == sorted(set(looks.rounds))
-    assert looks.rounds[0] == LEAST_ROUNDS
-    assert [looks.next_after(n) for n in (0, 5, 6, 11, 24, 27, 28, 40)] == [6, 6, 8, 12, 28, 28, None, None]
-    assert fixed(9).next_after(0) == 9
-    assert fixed(9).next_after(9) is None
-    assert fixed(9).error == ONCE
+    assert looks.rounds[0] == DECIDING_ROUNDS == least_rounds(looks.error)
+    assert 2.0**-DECIDING_ROUNDS <= looks.error < 2.0 ** -(DECIDING_ROUNDS - 1)
 
 
 def draws_of(noise: str, runs: int, rounds: int) -> Values:
@@ -103,34 +103,50 @@ def test_aligned_ranks_keep_the_error_over_all_looks(noise: str) -> None:
     assert (errs_at_any_look(logs, ONCE) > most(ONCE, 3000)).all()
 
 
-@pytest.mark.parametrize("rounds", [6, 8])
+@pytest.mark.parametrize("rounds", [8, 10])
 @pytest.mark.parametrize("noise", ["normal", "spoiled"])
 def test_few_rounds_keep_the_error_exactly(noise: str, rounds: int) -> None:
     """The truth lies beyond an end if its exact p is at most the error."""
-    p = np.array([p_above(logs[:, 0], logs[:, 1:], 0.0) for logs in draws_of(noise, 3000, rounds)])
+    p = np.array([p_of_shift(logs[:, 0], logs[:, 1:], 0.0) for logs in draws_of(noise, 2000, rounds)])
 
     for error in (UNTIL_DECIDED.error, ONCE):
-        assert (p <= error).mean() <= most(error, 3000)
+        assert (p <= error).mean() <= most(error, 2000)
+
+
+def ranks_by_hand(logs: Values, shift: float) -> Values:
+    """Mid-ranks among all rounds' values, each less its round's median: (rounds, arms)."""
+    moved = logs - np.array([shift] + [0.0] * (logs.shape[1] - 1))
+    aligned = np.round(moved - np.median(moved, axis=1, keepdims=True), 12)
+    return np.asarray(stats.rankdata(aligned).reshape(logs.shape))
 
 
 def p_by_enumeration(logs: Values, shift: float) -> float:
     """The share of all ways to call one of each round's values the variant's that rank as high, or higher."""
-    moved = logs - np.array([shift] + [0.0] * (logs.shape[1] - 1))
-    aligned = np.round(moved - np.median(moved, axis=1, keepdims=True), 12)
-    ranks = stats.rankdata(aligned).reshape(logs.shape)
+    ranks = ranks_by_hand(logs, shift)
     sums = [sum(choice) for choice in itertools.product(*ranks)]
     return float(np.mean([s >= ranks[:, 0].sum() for s in sums]))
 
 
-@pytest.mark.parametrize(("rounds", "arms"), [(4, 3), (6, 3), (6, 2), (8, 2)])
+def p_by_all_signs(logs: Values, shift: float) -> float:
+    """The share of all signs of the variant's deviations from its rounds' mean ranks that sum as high, or higher."""
+    ranks = ranks_by_hand(logs, shift)
+    own = ranks[:, 0] - ranks.mean(axis=1)
+    sums = np.array(list(itertools.product((-1, 1), repeat=len(own)))) @ np.abs(own)
+    return float(np.mean(sums >= own.sum() - 1e-9))
+
+
+@pytest.mark.parametrize(("rounds", "arms"), [(5, 3), (6, 3), (6, 2), (8, 2)])
 def test_the_ends_of_an_exact_interval_are_those_of_enumeration(rounds: int, arms: int) -> None:
+    """Beyond an end both tests reject the shift. Within it one at least does not."""
     rng = np.random.default_rng(rounds)
     for _ in range(5):
         logs = rng.normal(0, 0.02, (rounds, arms))
         shift = exact_interval(logs[:, 0], logs[:, 1:], 0.05)
-
-        assert p_by_enumeration(logs, shift.lo - 1e-5) <= 0.05 < p_by_enumeration(logs, shift.lo + 1e-5)
-        assert p_by_enumeration(-logs, -shift.hi - 1e-5) <= 0.05 < p_by_enumeration(-logs, -shift.hi + 1e-5)
+        for side, end in ((1, shift.lo), (-1, -shift.hi)):
+            beyond, within = (
+                max(p(side * logs, end + by) for p in (p_by_enumeration, p_by_all_signs)) for by in (-1e-5, 1e-5)
+            )
+            assert beyond <= 0.05 < within
         assert p_above(logs[:, 0], logs[:, 1:], 0.01) == pytest.approx(p_by_enumeration(logs, 0.01), abs=1e-12)
 
 
@@ -139,47 +155,45 @@ def test_p_by_signs_is_that_of_enumeration(arms: int) -> None:
     rng = np.random.default_rng(arms)
     for shift in (-0.02, 0.0, 0.02):
         logs = rng.normal(0, 0.02, (7, arms))
-        moved = logs - np.array([shift] + [0.0] * (arms - 1))
-        ranks = stats.rankdata(np.round(moved - np.median(moved, axis=1, keepdims=True), 12)).reshape(logs.shape)
-        own = ranks[:, 0] - ranks.mean(axis=1)
-        sums = [np.dot(signs, np.abs(own)) for signs in itertools.product((-1, 1), repeat=7)]
-        exact = np.mean(np.array(sums) >= own.sum() - 1e-9)
 
-        assert p_by_signs(logs[:, 0], logs[:, 1:], shift) == pytest.approx(exact, abs=1e-12)
+        assert p_by_signs(logs[:, 0], logs[:, 1:], shift) == pytest.approx(p_by_all_signs(logs, shift), abs=1e-12)
 
 
-def test_signs_keep_the_error_if_the_variant_is_five_times_as_noisy() -> None:
-    """The test by ranks does not: it takes the three arms of a round for alike."""
-    logs = draws_of("normal", 3000, 12) * np.array([5, 1, 1])
-    by_signs, by_ranks = (
-        np.mean([p_of(draw[:, 0], draw[:, 1:], 0.0) <= ONCE for draw in logs]) for p_of in (p_by_signs, p_above)
+def test_an_interval_keeps_the_error_also_if_the_variant_is_five_times_as_noisy() -> None:
+    """The test by ranks alone does not: it takes the three arms of a round for alike."""
+    logs = draws_of("normal", 2000, 12) * np.array([5, 1, 1])
+    by_both, by_ranks = (
+        np.mean([p_of(draw[:, 0], draw[:, 1:], 0.0) <= ONCE for draw in logs]) for p_of in (p_of_shift, p_above)
     )
 
-    assert by_signs <= most(ONCE, 3000) < by_ranks
+    assert by_both <= most(ONCE, 2000) < by_ranks
 
 
 def test_a_smaller_error_gives_a_wider_interval() -> None:
-    for logs in draws_of("spoiled", 20, 12):
+    for logs in draws_of("spoiled", 8, 12):
         shifts = [exact_interval(logs[:, 0], logs[:, 1:], error) for error in (0.1, 0.025, 0.006, 0.001)]
         for narrow, wide in itertools.pairwise(shifts):
             assert wide.lo <= narrow.lo <= narrow.estimate <= narrow.hi <= wide.hi
 
 
-def test_at_95_percent_it_is_nearly_the_interval_by_the_normal_approximation() -> None:
-    for logs in draws_of("normal", 20, 20):
-        exact, approximate = (
-            f(logs[:, 0], logs[:, 1:]) for f in (lambda v, c: exact_interval(v, c, ONCE), shift_interval)
-        )
+def test_at_95_percent_it_is_a_little_wider_than_by_ranks_alone() -> None:
+    """By ranks and the normal approximation, which holds at 20 rounds."""
+    times_as_wide = []
+    for logs in draws_of("normal", 12, 20):
+        exact = exact_interval(logs[:, 0], logs[:, 1:], ONCE)
+        by_ranks = shift_interval(logs[:, 0], logs[:, 1:])
+        times_as_wide.append((exact.hi - exact.lo) / (by_ranks.hi - by_ranks.lo))
 
-        assert exact.estimate == approximate.estimate
-        assert exact.hi - exact.lo == pytest.approx(approximate.hi - approximate.lo, rel=0.1)
+        assert exact.estimate == by_ranks.estimate
+    assert min(times_as_wide) > 0.95
+    assert np.mean(times_as_wide) < 1.15
 
 
 def test_an_exact_interval_without_bounds() -> None:
-    """Of 4 rounds against 2 controls the smallest p is 3**-4 = 1.2 %, of 7 against one 2**-7 = 0.8 %."""
+    """The smallest p by signs is 2**-n, however many controls: 1.6 % of 6 rounds, 0.8 % of 7, 0.4 % of 8."""
     logs = draws_of("normal", 1, 8)[0]
-    cases = ((4, 2, 0.012, False), (4, 2, 0.0125, True), (7, 1, 0.006, False), (8, 1, 0.006, True))
-    for rounds, controls, error, known in cases:
+    cases = ((6, 2, 0.0155, False), (6, 2, 0.0157, True), (7, 1, 0.006, False), (7, 2, 0.006, False))
+    for rounds, controls, error, known in (*cases, (8, 1, 0.006, True), (8, 2, 0.006, True)):
         shift = exact_interval(logs[:rounds, 0], logs[:rounds, 1 : 1 + controls], error)
 
         assert shift.known is known

@@ -1,14 +1,20 @@
 """The page of a run as a whole: its sections in order, and what it says of made-up numbers."""
 
+import dataclasses
 import json
 import os
 import re
 from pathlib import Path
 
+import pytest
+from msgspec import structs
+
 from bench.analyse import tables
 from bench.analyse.load import RunData, load
+from bench.core.header import Ended
 from bench.report import pages
 from bench.report.outcome import answer
+from bench.report.trust import noise
 from tests.bench.report.made_up import BASE, BEST, BF16, KEPT, MakeRun, around
 
 GOLDEN = Path(__file__).parent / "golden.md"
@@ -66,6 +72,49 @@ def test_few_rounds_are_warned_of(make_run: MakeRun, tmp_path: Path) -> None:
     data = load(make_run({(BASE, "A"): [1.0] * 8, (BASE, "A'"): [1.0] * 8, (KEPT, "V"): [0.5] * 8}))
 
     assert "**Only 7 rounds: a change of 10 % may go undecided.**" in pages.write(data, tmp_path).path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("rounds", "ended_because", "words"),
+    [
+        (7, "budget", "under 8 no verdict is given."),
+        (8, "budget", "a change of 10 % may go undecided."),
+        (8, "decided", ""),
+        (10, "budget", ""),
+    ],
+)
+def test_a_run_with_looks_is_warned_of_fewer_rounds_than_its_first(
+    rounds: int, ended_because: Ended, words: str, make_run: MakeRun
+) -> None:
+    values = [1.0] * (rounds + 1)
+    data = load(make_run({(BASE, "A"): values, (BASE, "A'"): values}, looks={"rounds": [8, 10], "error": 0.006}))
+    state = structs.replace(data.run.state, ended_because=ended_because)
+
+    assert noise.few_words(dataclasses.replace(data, run=structs.replace(data.run, state=state))) == words
+
+
+def test_a_run_with_looks_says_the_level_of_its_ratios(make_run: MakeRun, tmp_path: Path) -> None:
+    values = {(BASE, "A"): around(1, 0), (BASE, "A'"): around(1, 3), (KEPT, "V"): around(0.5, 1)}
+    level = "those of *times baseline* 98.8 %"
+    pages_of = [
+        pages.write(load(make_run(values, looks=looks, name=name)), tmp_path / name).path.read_text()
+        for name, looks in (("with", {"rounds": [8, 10], "error": 0.006}), ("without", None))
+    ]
+
+    assert [level in page for page in pages_of] == [True, False]
+
+
+def test_more_rounds_are_advised_unless_a_trial_died(make_run: MakeRun, tmp_path: Path) -> None:
+    """A ratio of 1.028 [1.024, 1.032] is UNDECIDED. With a trial that died it stays so, however many rounds follow."""
+    values = {(BASE, "A"): around(1, 0), (BASE, "A'"): around(1, 3), (KEPT, "V"): around(0.974, 1)}
+    died = {"none": {}, "variant": {(KEPT, "V", 3): "oom"}, "baseline": {(BASE, "A", 3): "oom"}}
+    pages_of = {
+        name: pages.write(load(make_run(values, bad=bad, name=name)), tmp_path / name).path.read_text()
+        for name, bad in died.items()
+    }
+
+    assert all("would have been seen in four runs of five" in page for page in pages_of.values())
+    assert [name for name, page in pages_of.items() if "may decide it" in page] == ["none"]
 
 
 def test_noise_is_said_where_the_verdicts_would_be(make_run: MakeRun, tmp_path: Path) -> None:

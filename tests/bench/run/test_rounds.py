@@ -7,9 +7,9 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
-from bench.core.header import Flagged, read_run
+from bench.core.header import Flagged, Looks, read_run
 from bench.plan import schedule
 from bench.process import child
 from bench.run import session
@@ -216,3 +216,87 @@ def test_two_trees_take_turns_variant_by_variant(start: Start, tmp_path: Path) -
 
     assert [t["in_lockstep"] for t in first] == [3] * 6
     assert [len({t["variant_id"] for t in first[at : at + 3]}) for at in (0, 3)] == [1, 1]
+
+
+LOOKS = Looks(rounds=(8, 10, 12), error=0.006)
+
+
+def complete(folder: Path) -> int:
+    """How many rounds are complete: as many trials as the first."""
+    rounds = by_round([t for t in trials(folder) if t["stage"] == "measure"])
+    return sum(len(of_round) == len(rounds[0]) for of_round in rounds)
+
+
+def take(run: Run, ends_at: int) -> list[int]:
+    """Takes a run that is decided from a number of rounds on. Returns after how many rounds it asked."""
+    asked: list[int] = []
+
+    def decided(folder: Path) -> bool:
+        asked.append(complete(folder))
+        return asked[-1] >= ends_at
+
+    session.execute(run, after_pilot=lambda _: None, decided=decided)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("ends_at", "asked", "rounds", "because"),
+    [
+        (1, [8], 8, "decided"),
+        (9, [8, 10], 10, "decided"),
+        (99, [8, 10], 12, "rounds"),  # after the last one, whatever it would say
+    ],
+)
+def test_a_run_asks_at_its_looks_whether_it_may_end(
+    ends_at: int, asked: list[int], rounds: int, because: str, start: Start
+) -> None:
+    run = start(BASE, KEPT, looks=asdict(LOOKS), rounds=12)
+
+    assert take(run, ends_at) == asked
+    assert complete(run.folder.folder) == rounds
+    state = read_run(run.folder.folder).state
+    assert (state.status, state.ended_because) == ("complete", because)
+
+
+def test_a_run_with_a_given_number_of_rounds_never_asks(start: Start) -> None:
+    run = start(BASE, rounds=10)
+
+    assert take(run, 1) == []
+    assert complete(run.folder.folder) == 10
+
+
+@pytest.mark.parametrize(("taken", "asked"), [(8, [8]), (9, [10])])
+def test_a_resumed_run_asks_at_once_if_it_is_at_a_look(
+    taken: int, asked: list[int], start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was interrupted in a round, which counts for nothing."""
+    run, real = start(BASE, looks=asdict(LOOKS), rounds=12), child.ask
+
+    def interrupted(*arguments: object, **more: object) -> object:
+        if sum(trial.stage == "measure" for trial in run.trials) == 2 * taken + 1:
+            raise KeyboardInterrupt
+        return real(*arguments, **more)  # type: ignore[arg-type]
+
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with monkeypatch.context() as patch:
+        patch.setattr(child, "ask", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            take(run, 99)
+    for number, handler in zip((signal.SIGINT, signal.SIGTERM), handlers, strict=True):
+        signal.signal(number, handler)
+    folder = run.folder.folder
+
+    assert complete(folder) == taken
+    assert take(resumed(run, folder / "cache"), 1) == asked
+    assert complete(folder) == asked[0]
+    assert read_run(folder).state.ended_because == "decided"
+
+
+def test_a_budget_may_end_the_rounds_between_two_looks(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = start(BASE, looks=asdict(LOOKS), rounds=12, budget_s=10_000.0)
+    real = Run.left_s
+    monkeypatch.setattr(Run, "left_s", lambda run: 0.0 if complete(run.folder.folder) == 9 else real(run))
+
+    assert take(run, 99) == [8]
+    assert complete(run.folder.folder) == 9
+    assert read_run(run.folder.folder).state.ended_because == "budget"
