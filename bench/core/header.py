@@ -5,7 +5,6 @@ write, or a program or library to load.
 """
 
 import math
-import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +15,7 @@ from msgspec.structs import replace
 
 from bench.core.facts import Bytes, Count, Environment, Positive, PositiveCount, Text, Word
 from bench.core.migrations.run_json import migrated
+from bench.core.reading import value_at
 from bench.core.records import (
     READABLE,
     RUN_FILE,
@@ -117,11 +117,9 @@ class Looks(Struct, frozen=True, kw_only=True):
     rounds: tuple[PositiveCount, ...]
     """Numbers of complete rounds, ascending. The run ends at the last one in any case."""
     error: Annotated[float, Meta(gt=0, lt=0.5)]
-    """The chance that one given end of an interval lies on the wrong side of the truth, at any one look.
+    """The chance at any one look that a given end of an interval lies on the wrong side of the truth.
 
-    An interval's level is 1 - 2 * error. This error comes from the plan alone, so it holds for every interval of the
-    run, at a look or not. A run whose budget ends between two looks keeps it: its last look only moves closer to the
-    one before, and a look that is more like the one before adds less error.
+    It holds for every interval of the run, at a look or not. If the budget ends between two looks, it stays.
     """
 
 
@@ -269,21 +267,9 @@ def decoded(raw: object, path: Path) -> Header:
     except msgspec.ValidationError as error:
         expected, _, place = str(error).partition(" - at `")
         keys = place.strip("`").removeprefix("$").lstrip(".")
-        value, wanted = found_words(_value_at(raw, keys)), shortened(expected, MOST_OF_A_REASON)
+        value, wanted = found_words(value_at(raw, keys)), shortened(expected, MOST_OF_A_REASON)
         msg = f"{path}: {keys or 'the file'}: found {value}: {wanted}"
         raise RecordError(msg) from error
-
-
-def _value_at(raw: object, keys: str) -> object:
-    """The value at a key such as `plan.arms[0][1]`; for a value somewhere in a table, the table."""
-    for key, index in re.findall(r"([^.\[\]]+)|\[([^\]]+)\]", keys):
-        if isinstance(raw, dict) and key in raw:
-            raw = raw[key]
-        elif isinstance(raw, list) and index.isdecimal():
-            raw = raw[int(index)]
-        else:
-            break
-    return raw
 
 
 def check_known(header: Header, folder: Path, known: set[str]) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -118,3 +119,15 @@ def _begin_of_last(content: bytes, end: int) -> int:
         is_open ^= bool(content.count(b'"', before, end) % 2)
         end = before
     return end
+
+
+def value_at(raw: object, keys: str) -> object:
+    """The value at a key such as `plan.arms[0][1]`; for a value somewhere in a table, the table."""
+    for key, index in re.findall(r"([^.\[\]]+)|\[([^\]]+)\]", keys):
+        if isinstance(raw, dict) and key in raw:
+            raw = raw[key]
+        elif isinstance(raw, list) and index.isdecimal():
+            raw = raw[int(index)]
+        else:
+            break
+    return raw

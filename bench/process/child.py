@@ -19,6 +19,8 @@ from bench.process.kept import Kept
 
 WORKER = (sys.executable, "-m", "bench.measure.worker")
 
+LONGEST_FOLDER, SHORT_FOLDER = 70, "/tmp"  # noqa: S108 - only the folder of a folder of our own
+"""A socket's path may have 104 characters (107 on Linux), with what is added to the folder for temporary files."""
 LAST_LINES = 3
 """How many lines of a worker's log its reason quotes."""
 
@@ -92,7 +94,9 @@ def ask(
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
     """A folder for the files of one worker, which is removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="nin-bench-") as files:
+    usual = tempfile.gettempdir()
+    folder = SHORT_FOLDER if len(usual) > LONGEST_FOLDER and Path(SHORT_FOLDER).is_dir() else usual
+    with tempfile.TemporaryDirectory(prefix="nin-bench-", dir=folder) as files:
         yield Path(files)
 
 

@@ -139,3 +139,14 @@ def alive(folder: Path) -> list[int]:
             if f"NIN_STRAYS={folder}\0".encode() in path.read_bytes():
                 pids.append(int(path.parent.name))
     return pids
+
+
+def test_a_long_name_of_the_folder_for_temporary_files_is_no_hindrance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A socket's path has at most 107 characters on Linux (unix(7))."""
+    long = tmp_path / ("x" * 120)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+
+    assert [answer.reply.ok for answer in ask([question(tmp_path), question(tmp_path)], 1)] == [True, True]

@@ -10,7 +10,6 @@ again with other weights and images, but a wrong calculation does: a variant tha
 
 import copy
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
@@ -20,7 +19,7 @@ from bench.measure.samples import Samples
 from bench.measure.validity.borders import Passing, visited
 from bench.measure.validity.gate import numerics_layers, numerics_whole
 from bench.measure.validity.gate.finding import Finding, worst
-from bench.measure.validity.gate.stored import NOTHING_STORED, Store, fill, model_facts, settings, tensors_of
+from bench.measure.validity.gate.stored import NOTHING_STORED, Content, Store, fill, model_facts, settings, tensors_of
 from bench.measure.validity.gate.weights import NotGatedError, new_model, unit_variance, without_noise
 from bench.measure.workload import Workload
 from nin.loaders import Batch, make_loader
@@ -119,7 +118,7 @@ def model_with_weights(work: Workload, x: torch.Tensor, number: int, store: Stor
         check_steady(model, x)
         return own
 
-    def unpacked(content: dict[str, Any]) -> bool:
+    def unpacked(content: Content) -> bool:
         own = bool(content["own"])
         fill(model, content["tensors"])
         return own

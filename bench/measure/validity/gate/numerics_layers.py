@@ -21,7 +21,7 @@ from bench.measure.validity.borders import Border, visited
 from bench.measure.validity.gate.finding import Key, Miss, Yardstick, words
 from bench.measure.validity.gate.numerics_layout import TorchLayersIn
 from bench.measure.validity.gate.rounding import moved, precision_of
-from bench.measure.validity.gate.stored import Store, check_alike, model_facts, settings
+from bench.measure.validity.gate.stored import Content, Store, check_alike, model_facts, settings
 from bench.measure.validity.gate.weights import NotGatedError
 from bench.measure.workload import Workload
 from nin.loaders import Batch
@@ -125,11 +125,11 @@ def stored_reference(work: Workload, model: nn.Module, x: torch.Tensor, y: torch
             raise NotGatedError(msg)
         return reference
 
-    def packed(reference: Reference) -> dict[str, Any]:
+    def packed(reference: Reference) -> Content:
         borders = {name: as_data(getattr(reference, name)) for name in ("values", "gradients")}
         return borders | {"parameters": reference.parameters, "loss": reference.loss}
 
-    def unpacked(content: dict[str, Any]) -> Reference:
+    def unpacked(content: Content) -> Reference:
         values, gradients = ({Border(*at): t for at, t in content[name].items()} for name in ("values", "gradients"))
         check_alike(gradients, values)
         check_alike(content["parameters"], parameters)

@@ -15,7 +15,6 @@ import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import astuple, dataclass, replace
-from typing import Any
 
 import torch
 from torch import nn
@@ -24,7 +23,7 @@ from bench.measure.validity.gate.finding import MOST_WIDENED, Finding
 from bench.measure.validity.gate.numerics_layers import DRAWS, MOST_HALVINGS, forward_backward
 from bench.measure.validity.gate.numerics_layout import TorchLayersIn
 from bench.measure.validity.gate.rounding import moved, precision_of
-from bench.measure.validity.gate.stored import NOTHING_STORED, Store, check_alike, model_facts, settings
+from bench.measure.validity.gate.stored import NOTHING_STORED, Content, Store, check_alike, model_facts, settings
 from bench.measure.workload import Workload
 from nin.loaders import Batch
 
@@ -152,7 +151,7 @@ def exact_of(work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor,
         result = exact.result
         return {"scores": result.scores_NK, "loss": result.loss, "gradients": result.gradients, "times": exact.repeats}
 
-    def unpacked(content: dict[str, Any]) -> Exact:
+    def unpacked(content: Content) -> Exact:
         check_alike(content["gradients"], parameters)
         if content["scores"].shape != (len(x), work.inputs.classes):
             msg = "it has the scores of other images"

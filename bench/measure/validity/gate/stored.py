@@ -25,6 +25,8 @@ MOST_BYTES = 2 * 1024**3
 """The bytes of all files of a folder together: what would be more is not written."""
 
 T = TypeVar("T")
+Content = dict[str, Any]
+"""The data of a file: tensors, numbers and text by name."""
 
 
 class Store:
