@@ -39,9 +39,10 @@ def test_a_rehearsal_runs_every_step_and_packs_it(tmp_path: Path) -> None:
     assert set(statuses.values()) == {"ok", "rehearsed", "skipped"}
     assert {row["check"] for row in rows if row["status"] == "ok"} == {
         "parameter", "gradient", "optimizer", "exit code of bench run", "trials that were not ok", "pages of the run",
-        "traces", "pytest came to its end",
+        "traces", "pytest came to its end", "exit code of bench run, in lockstep",
+        "exit code of bench run, one after the other",
     }  # fmt: skip
-    assert (out / "summary.md").read_text().startswith("# Rehearsal on the CPU: nothing is said of any GPU\n")
+    assert (out / "summary.md").read_text().startswith("# Rehearsal on the CPU: this says nothing about a GPU\n")
     assert {p.name for p in out.iterdir()} == {"checks.csv", "log.txt", "run.tar.gz", "summary.md", "trace.json.gz"}
     with tarfile.open(out / "run.tar.gz") as archive:
         archive.extractall(tmp_path / "unpacked", filter="data")

@@ -28,6 +28,7 @@ def test_each_way_is_a_run_of_its_own(
     def taken(_: Task, run_id: str, variant_id: str, asked: int, budget_s: float, *more: str) -> int:
         calls.append((run_id, variant_id, asked, budget_s, more))
         steps = [1.0, 1.01, 1.0, 1.02] if run_id == "lockstep" else [1.0]
+        # The first is the pilot's. The logs of the others are 0.00995, 0 and 0.0198: a standard deviation of 0.0099.
         make_run({(BASE, "A"): steps, (BASE, "A'"): [1.0] * len(steps)}, name=run_id)
         return 0
 
@@ -39,7 +40,7 @@ def test_each_way_is_a_run_of_its_own(
         ("lockstep", BASE, 10, 150.0, ("--lockstep",)),
         ("no-lockstep", BASE, 10, 150.0, ("--no-lockstep",)),
     ]
-    assert checks["in lockstep: spread of identical code over 4 rounds"] == ("ok", 0.0096)
+    assert checks["in lockstep: spread of identical code over 3 rounds"] == ("ok", 0.0099)
     assert (
         next(status for name, (status, _) in checks.items() if name.startswith("one after the other: spr")) == "skipped"
     )
