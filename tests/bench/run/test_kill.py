@@ -34,7 +34,7 @@ def test_twenty_kills_lose_nothing_and_count_nothing_twice(start: Start, tmp_pat
     while kills < KILLS and read_run(folder).state.status != "complete":
         process = subprocess.Popen(command, env=variables, cwd=tmp_path)
         try:
-            process.wait(chance.uniform(0.8, 3.0))
+            process.wait(chance.uniform(0.6, 1.6))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait()
