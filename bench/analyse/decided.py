@@ -12,6 +12,8 @@ from bench.analyse.stats import Interval
 from bench.analyse.verdicts import NOISY, UNDECIDED, delta_of
 
 OPEN = (UNDECIDED, NOISY)
+ENOUGH_OF_GAIN = 0.25
+"""A gain that is known to within this share of itself needs no more rounds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +23,7 @@ class Leader:
     variant_id: str
     ratio: Interval
     is_sharp: bool
-    """Whether half of the ratio's interval is no more than the change that matters."""
+    """Whether half of the interval (in logs) is no more than the change that matters, or than a quarter of the gain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ def standing(data: RunData) -> Standing:
     """How the verdicts of a run stand."""
     steps = tables.steps(data)
     whole = steps.variant_id.map(lambda v: is_whole(data, v)).astype(bool)
-    judged = steps[(steps.verdict != "") & whole]
+    judged = steps[(steps.verdict != "") & whole & steps.variant_id.map(lambda v: is_awaited(data, v)).astype(bool)]
     rated = judged.dropna(subset="images_per_s")  # an INVALID variant has no speed
     places = [(data.variants[v].device, data.variants[v].model) for v in rated.variant_id]
     fastest = rated.assign(place=places).sort_values("images_per_s", ascending=False).drop_duplicates("place")
@@ -60,6 +62,12 @@ def standing(data: RunData) -> Standing:
         undecided=int(judged.verdict.isin(OPEN).sum()),
         leaders=tuple(leader(data, row) for _, row in fastest.iterrows()),
     )
+
+
+def is_awaited(data: RunData, variant_id: str) -> bool:
+    """Whether the rounds wait for a variant's verdict: after a race only for the candidates that it left."""
+    left = data.run.state.candidates
+    return left is None or variant_id in left
 
 
 def is_whole(data: RunData, variant_id: str) -> bool:
@@ -72,5 +80,6 @@ def leader(data: RunData, row: pd.Series) -> Leader:
     """The leader of a row of steps.csv."""
     variant_id = str(row.variant_id)
     ratio = Interval(estimate=row.ratio, lo=row.ratio_lo, hi=row.ratio_hi)
-    half_width = math.sqrt(ratio.hi / ratio.lo) - 1 if ratio.known else math.inf
-    return Leader(variant_id=variant_id, ratio=ratio, is_sharp=half_width <= delta_of(data.variants[variant_id].device))
+    half_width = math.log(ratio.hi / ratio.lo) / 2 if ratio.known else math.inf
+    enough = max(math.log1p(delta_of(data.variants[variant_id].device)), abs(math.log(ratio.estimate)) * ENOUGH_OF_GAIN)
+    return Leader(variant_id=variant_id, ratio=ratio, is_sharp=half_width <= enough)
