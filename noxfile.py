@@ -16,8 +16,8 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "typecheck", "tests"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-AT_ONCE = [  # tests that time nothing and run no trial
-    *(f"tests/bench/{floor}" for floor in ("core", "plan", "machine", "analyse", "report")),
+AT_ONCE = [  # tests whose outcome does not depend on how fast the machine is
+    *(f"tests/bench/{floor}" for floor in ("core", "plan", "machine", "run", "analyse", "report", "gpu")),
     *(f"tests/bench/cli/test_{name}.py" for name in ("fuzz", "options")),
 ]
 GRACE_S = 20  # what a run gets after Ctrl-C to write down where it is

@@ -111,7 +111,10 @@ def words(variant: Values, controls: Values, error: float) -> NDArray[np.int64]:
 
 
 def is_sharp(logs: Values, word: NDArray[np.int64], error: float) -> bool:
-    """Whether the half-width of the fastest finalist's ratio is at most delta: logs (n, arms), words (finalists,)."""
+    """Whether the half-width of the fastest finalist's ratio is at most delta: logs (n, arms), words (finalists,).
+
+    A real run also ends if it is at most a quarter of the gain. With the effects here that is less than delta.
+    """
     fastest = int(np.argmin(np.median(logs[:, FIRST:], axis=0)))
     if word[fastest] == SAME:  # its whole interval lies within delta
         return True

@@ -77,13 +77,26 @@ def test_under_eight_rounds_there_is_no_verdict(rounds: int, word: str, make_run
 
 
 def test_they_go_on_if_the_fastest_has_a_wide_ratio(make_run: MakeRun) -> None:
-    """Of trials that vary by 5 %, eight rounds show that half the time is FASTER, but not to 3 %."""
-    folder = make_run(steps(8, 0.05, kept=0.5, nhwc=2.0), looks=LOOKS)
+    """Of trials that vary by 5 %, eight rounds show that a gain of 25 % is FASTER, but not to a quarter of it."""
+    folder = make_run(steps(8, 0.05, kept=0.8, nhwc=2.0), looks=LOOKS)
     now = standing(load(folder))
 
     assert now.undecided == 0
     assert [(v.variant_id, v.is_sharp) for v in now.leaders] == [(KEPT, False)]
     assert not decided(folder)
+
+
+def test_a_large_gain_need_not_be_known_as_sharply(make_run: MakeRun) -> None:
+    """The same trials: twice as fast is known to within a quarter of that gain."""
+    assert decided(make_run(steps(8, 0.05, kept=0.5, nhwc=2.0), looks=LOOKS))
+
+
+def test_after_a_race_only_those_that_it_left_are_waited_for(make_run: MakeRun) -> None:
+    seconds = steps(8, 0.01, kept=0.8, nhwc=1.03)
+
+    assert words(make_run(seconds, looks=LOOKS))[NHWC] == UNDECIDED
+    assert not decided(make_run(seconds, looks=LOOKS, name="waits"))
+    assert decided(make_run(seconds, looks=LOOKS, candidates=[KEPT], name="raced"))
 
 
 def test_the_ratio_of_a_slower_variant_need_not_be_sharp(make_run: MakeRun) -> None:
@@ -94,7 +107,7 @@ def test_the_ratio_of_a_slower_variant_need_not_be_sharp(make_run: MakeRun) -> N
 
 def test_a_device_has_a_leader_and_a_delta_of_its_own(make_run: MakeRun) -> None:
     """The same seconds on both, of an interval between the 2 % of CUDA and a CPU's 3 %."""
-    on_cpu = steps(8, 0.012, kept=0.5)
+    on_cpu = steps(8, 0.012, kept=0.93)
     on_gpu = {({BASE: GPU, KEPT: GPU_NHWC}[v], arm): values for (v, arm), values in on_cpu.items()}
     now = standing(load(make_run(on_cpu | on_gpu, looks=LOOKS)))
 

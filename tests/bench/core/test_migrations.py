@@ -29,7 +29,7 @@ FOUR: dict[str, Any] = {
     "environment": {"torch": "2.14.1"}, "trees": None, "order_seed": 5, "by_nox": True,
     "changed": ["cores was 2, is 4"],
 }  # fmt: skip
-"""As a bench of schema 4 wrote it (results/example has such a file)."""
+"""As a bench of schema 4 wrote it (results/example-in-sequence has such a file)."""
 PLAN = Plan(
     rounds=12, budget_s=1200.0, verdicts=True, pilot_counts=PilotCounts(plain=3, stamped=2), pilot_only=[],
     memory_limit_bytes=LIMITS,
