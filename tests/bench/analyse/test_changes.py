@@ -296,7 +296,7 @@ def test_page_faults_that_fresh_rounds_do_not_show_are_no_change(make_ab: MakeAb
 
 
 def test_single_trials_whose_memory_still_grows_are_no_change() -> None:
-    """In results/example-in-sequence one of 36 trials that keep their memory has 8,748 faults a step, and the others none."""
+    """In results/example-in-sequence one of 36 trials with kept memory has 8,748 faults a step, the others none."""
     rng = np.random.default_rng(0)
     words_of_draws = set()
     for _ in range(200):
