@@ -27,7 +27,7 @@ def take_all(run: Run, ranking: Ranking) -> None:
     while not race.is_over(candidates, finalists):
         racing = race.arms(arms, candidates, finalists)
         if has_time(run, racing, final_round_s(run, arms, candidates)):
-            rounds.take_round(run, race.trials(racing, run.header.order, next_round(run)), round_s(run, racing), 1)
+            rounds.take_round(run, race.trials(racing, run.header.order, run.next_round), round_s(run, racing), 1)
             candidates = race.halved(ranked(candidates, ranking(run.folder.folder)), finalists)
         else:
             run.progress.say("race: no time for a round of it, so its candidates are ranked as they stand")
@@ -46,11 +46,6 @@ def has_time(run: Run, racing: Sequence[schedule.Arm], final_s: float) -> bool:
 def round_s(run: Run, arms: Sequence[schedule.Arm]) -> float:
     """Seconds that a round of some arms should take."""
     return sum(run.trial_s(arm.variant) for arm in arms)
-
-
-def next_round(run: Run) -> int:
-    """The number of a new round."""
-    return 1 + max((trial.round for trial in run.trials), default=0)
 
 
 def final_round_s(run: Run, arms: Sequence[schedule.Arm], candidates: Sequence[Variant]) -> float:

@@ -82,6 +82,11 @@ class Run:
     next_trial: int = 1
 
     @property
+    def next_round(self) -> int:
+        """The number of a new round."""
+        return 1 + max((trial.round for trial in self.trials), default=0)
+
+    @property
     def plan(self) -> Plan:
         """What is to be measured."""
         return self.header.plan

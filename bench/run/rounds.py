@@ -101,7 +101,7 @@ def take_stage(
             return "decided"
         if schedule.rounds_that_fit(run.left_s() - reserve * round_s, round_s, left) < 1:
             return "budget"
-        began, number = time.monotonic(), 1 + max((t.round for t in run.trials), default=0)
+        began, number = time.monotonic(), run.next_round
         take_round(run, schedule.round_trials(list(due), run.header.order, number, stage), round_s, left)
         if all(t.ok for t in run.trials if t.round == number):  # a failed trial says nothing about a round's length
             seen_s.append(time.monotonic() - began)

@@ -34,7 +34,7 @@ from bench.report.figures import saving
 from bench.run.prepare import reopen
 from bench.run.prepare.inputs import find_inputs
 
-MUTATIONS = int(os.environ.get("NIN_FUZZ", "200"))
+MUTATIONS = int(os.environ.get("NIN_FUZZ", "300"))
 SEED = int(os.environ.get("NIN_FUZZ_SEED", "0"))
 CODES = {0, 2, 4}
 BASE = "cpu-default-nchw-eager-b32"
