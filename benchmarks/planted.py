@@ -12,7 +12,7 @@ from torch.nn.utils import parametrizations, parametrize, rnn, weight_norm
 from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 
 from bench.core.traces import BETWEEN, Owner
-from bench.measure.leaves import tensors
+from bench.tasks.nest import tensors
 
 SHAPE = (2, 4, 4, 4)
 
@@ -157,7 +157,7 @@ class Twins(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The input."""
-        return cast("Tensor", self.right(self.plant.at(BETWEEN, self.left(x))))
+        return cast("Tensor", self.right(self.plant.at("part", self.left(x))))
 
 
 class Block(nn.Module):
@@ -170,8 +170,36 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The input."""
-        x = self.b(self.plant.at(BETWEEN, self.a(x)))
-        return self.plant.at(BETWEEN, x) if self.tail else x
+        x = self.b(self.plant.at("part", self.a(x)))
+        return self.plant.at("part", x) if self.tail else x
+
+
+class Attention(nn.Module):
+    """Functional code between two layers, as that of attention: what comes first goes in three ways to what follows."""
+
+    def __init__(self, plant: Plant) -> None:
+        super().__init__()
+        self.plant = plant
+        self.qkv, self.out = plant.layer("part.attention.qkv"), plant.layer("part.attention.out")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A tensor of the input's shape."""
+        q, k, v = self.qkv(x).repeat(1, 3, 1, 1).chunk(3, dim=1)
+        return cast("Tensor", self.out(self.plant.at("part.attention", (q * k).softmax(dim=-1) * v)))
+
+
+class Residual(nn.Module):
+    """A block of a transformer: code of its own before and after a module that has code of its own."""
+
+    def __init__(self, plant: Plant) -> None:
+        super().__init__()
+        self.plant, self.attention = plant, Attention(plant)
+        self.mlp = nn.Sequential(plant.layer("part.mlp.0"), nn.Identity())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A tensor of the input's shape."""
+        x = x + self.attention(self.plant.at("part", x))
+        return self.plant.at("part", x + self.mlp(x))
 
 
 class ByName(nn.Module):
@@ -183,7 +211,7 @@ class ByName(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The input."""
-        return cast("Tensor", self.layer(x=self.plant.at(BETWEEN, x)))
+        return cast("Tensor", self.layer(x=self.plant.at("part", x)))
 
 
 class Waiting(nn.Module):
@@ -255,7 +283,7 @@ def checkpoint_case(name: str, *, tail: bool, reentrant: bool, around: Callable[
     """A block under a checkpoint, which computes all of it again in backward."""
     return Case(
         name=name, part=lambda plant: Block(plant, tail=tail), spot="part.b", around=around,
-        calls={BETWEEN: 3 if tail else 2}, again={"part.a": 1, "part.b": 1, BETWEEN: 2 if tail else 1},
+        calls={"part": 2 if tail else 1}, again={"part.a": 1, "part.b": 1, "part": 2 if tail else 1},
         use=lambda part, x: cast("Tensor", checkpoint(part, x, use_reentrant=reentrant)),
     )  # fmt: skip
 
@@ -267,7 +295,9 @@ CASES = [
                     around=lambda: set_checkpoint_early_stop(False)),
     checkpoint_case("checkpoint, reentrant", tail=False, reentrant=True),
     checkpoint_case("checkpoint, reentrant, functional end", tail=True, reentrant=True),
-    Case(name="keyword arguments only", part=ByName, spot="part.layer", calls={BETWEEN: 2}),
+    Case(name="keyword arguments only", part=ByName, spot="part.layer", calls={"part": 1}),
+    Case(name="code of a module around its layers", part=Residual, spot="part.attention",
+         calls={"part": 2, "part.attention.qkv": 1, "part.attention.out": 1, "part.mlp.0": 1}),
     returning("a tuple", lambda x: (x, 1), lambda y: y[0]),
     returning("a dict of lists", lambda x: {"a": [x]}, lambda y: y["a"][0]),
     returning("a named tuple", lambda x: Pair(x, x), lambda y: y.one),
@@ -278,7 +308,7 @@ CASES = [
     Case(name="called three times", part=lambda p: p.layer("part"), use=lambda part, x: part(part(part(x))),
          calls={"part": 3}),
     Case(name="shared by two parents, and one never called", part=Twins, spot="part.left.0",
-         calls={"part.left.0": 2, "part.unused": 0, BETWEEN: 2}),
+         calls={"part.left.0": 2, "part.unused": 0, "part": 1}),
     Case(name="parametrized", part=parametrized),
     Case(name="weight norm", part=lambda p: parametrizations.weight_norm(p.slowed(convolution(), "part"))),
     Case(name="weight norm, old", part=lambda p: p.slowed(weight_norm(convolution()), "part")),

@@ -19,6 +19,7 @@ from bench.analyse.stats import LEAST_ROUNDS, LEVEL, NOTHING, Interval
 from bench.core.facts import Environment
 from bench.core.metrics.metric import MetricTable
 from bench.core.metrics.registry import in_table
+from bench.core.phases import PHASES
 from bench.core.records import RecordError
 
 CANARIES = ("convolution", "matmul", "copy")
@@ -185,8 +186,8 @@ def steps(runs: Sequence[Side], variants: Sequence[Match]) -> pd.DataFrame:
                 continue
             of_run = run.steps.set_index("variant_id").loc[variant_id]
             row = {"variant": match.name, "run": run.name, "variant_id": variant_id, "n": of_run["n"]}
-            row |= {"images_per_s": of_run.images_per_s} | tables.bounded("step_s", bounds_of(of_run, "step_s"))
-            row |= {f"{phase}_s": of_run[f"{phase}_s"] for phase in tables.PHASES}
+            row |= {"items_per_s": of_run.items_per_s} | tables.bounded("step_s", bounds_of(of_run, "step_s"))
+            row |= {f"{phase}_s": of_run[f"{phase}_s"] for phase in PHASES}
             reference = match.ids[0]
             if reference is not None and run is not runs[0]:
                 ratio = unpaired_ratio(log_rounds(runs[0], reference), log_rounds(run, variant_id))

@@ -53,9 +53,9 @@ def standing(data: RunData) -> Standing:
     steps = tables.steps(data)
     whole = steps.variant_id.map(lambda v: is_whole(data, v)).astype(bool)
     judged = steps[(steps.verdict != "") & whole & steps.variant_id.map(lambda v: is_awaited(data, v)).astype(bool)]
-    rated = judged.dropna(subset="images_per_s")  # an INVALID variant has no speed
+    rated = judged.dropna(subset="items_per_s")  # an INVALID variant has no speed
     places = [(data.variants[v].device, data.variants[v].model) for v in rated.variant_id]
-    fastest = rated.assign(place=places).sort_values("images_per_s", ascending=False).drop_duplicates("place")
+    fastest = rated.assign(place=places).sort_values("items_per_s", ascending=False).drop_duplicates("place")
     return Standing(
         rounds=len(data.rounds),
         judged=len(judged),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analyse.load import RunData, cell, load
-from bench.analyse.ratios import batch_of
+from bench.analyse.ratios import items_of
 from bench.plan.race import STAGE
 
 
@@ -39,7 +39,7 @@ def relative(data: RunData, walls: pd.DataFrame) -> pd.Series:
     if walls.empty:
         return pd.Series(dtype=float)
     variants = walls.variant_id.map(data.variants)
-    batches = walls.variant_id.map(lambda variant_id: batch_of(data, variant_id))
+    batches = walls.variant_id.map(lambda variant_id: items_of(data, variant_id))
     logs = walls.assign(
         log=np.log(walls["value"] / batches),
         device=[variant.device for variant in variants],

@@ -1,6 +1,7 @@
 """How many times as fast one variant is as another, within rounds; and whether identical code comes out the same."""
 
 import math
+from statistics import fmean
 
 import numpy as np
 import pandas as pd
@@ -49,15 +50,34 @@ def ratio_to(data: RunData, variant_id: str, reference_id: str) -> tuple[Interva
 
 
 def log_steps(data: RunData, variant_id: str) -> pd.DataFrame:
-    """Logs of seconds per image: a row a complete round that has every arm, a column an arm."""
+    """Logs of seconds per item: a row a complete round that has every arm, a column an arm."""
     arms = data.steps.get(variant_id, pd.DataFrame()).dropna()
-    return pd.DataFrame(np.log(arms / batch_of(data, variant_id)))
+    return pd.DataFrame(np.log(arms / items_of(data, variant_id)))
 
 
 def batch_of(data: RunData, variant_id: str) -> float:
     """The images in a step of a variant; NaN for `max` if the largest batch is not known."""
     size = data.variants[variant_id].batch_size
     return float(data.run.learned.largest.get(variant_id, math.nan) if size == LARGEST else size)
+
+
+def items_of(data: RunData, variant_id: str) -> float:
+    """The items in a step of a variant, such as images or tokens; earlier runs have images, as many as the batch.
+
+    Variants of one model have the same mean for each of a batch, whichever batches their own trials came to.
+    """
+    counted = [
+        items.count / batch_of(data, other)
+        for other, items in data.run.learned.items.items()
+        if other in data.variants and data.variants[other].model == data.variants[variant_id].model
+    ]
+    return batch_of(data, variant_id) * (fmean(counted) if counted else 1.0)
+
+
+def unit_of(data: RunData) -> str:
+    """What a step of the run's variants works through, such as images; items if they differ."""
+    units = {items.unit for items in data.run.learned.items.values()} or {"images"}
+    return units.pop() if len(units) == 1 else "items"
 
 
 def baseline_of(data: RunData, variant_id: str) -> str | None:

@@ -31,6 +31,7 @@ from bench.cli.options import (
     Seed,
     Shape,
     StoredRun,
+    Task,
     VariantIds,
 )
 from bench.cli.serve import DEFAULT_PORT, HOST
@@ -58,6 +59,7 @@ def run(
     seed: Seed = None,
     order_seed: OrderSeed = None,
     model: Model = "nin",
+    task: Task = None,
     input_: Shape = None,
     classes: Classes = 10,
     data: Data = None,
@@ -75,9 +77,9 @@ def run(
     check(context)
     chosen = Choices(
         preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
-        rounds=rounds, budget=budget, seed=seed, order_seed=order_seed, model=model, shape=input_, classes=classes,
-        data=data, download=download, memory_limit=memory_limit, finalists=finalists, lockstep=lockstep,
-        out=out, run_id=run_id, allow_changed=allow_changed,
+        rounds=rounds, budget=budget, seed=seed, order_seed=order_seed, model=model, task=task, shape=input_,
+        classes=classes, data=data, download=download, memory_limit=memory_limit, finalists=finalists,
+        lockstep=lockstep, out=out, run_id=run_id, allow_changed=allow_changed,
     )  # fmt: skip
     places(None if resume else out, reports)
     verbs.run.run(chosen, resume, reports)
@@ -103,6 +105,7 @@ def ab(
     seed: Seed = None,
     order_seed: OrderSeed = None,
     model: Model = "nin",
+    task: Task = None,
     input_: Shape = None,
     classes: Classes = 10,
     data: Data = None,
@@ -125,8 +128,8 @@ def ab(
         fail("ab needs --base REF: a commit, branch or tag of this folder's git repository, or a folder")
     chosen = Choices(
         device=device, axes=tuple(axis or ()), variants=tuple(variant or ()), rounds=rounds, budget=budget,
-        seed=seed, order_seed=order_seed, model=model, shape=input_, classes=classes, data=data, download=download,
-        lockstep=lockstep, out=out, run_id=run_id, base=base, kind="ab", allow_changed=allow_changed,
+        seed=seed, order_seed=order_seed, model=model, task=task, shape=input_, classes=classes, data=data,
+        download=download, lockstep=lockstep, out=out, run_id=run_id, base=base, kind="ab", allow_changed=allow_changed,
     )  # fmt: skip
     places(None if resume else out, reports)
     with no_verdict_from_a_crash():
@@ -178,6 +181,7 @@ def profile(
     device: Device = "all",
     seed: Seed = None,
     model: Model = "nin",
+    task: Task = None,
     input_: Shape = None,
     classes: Classes = 10,
     data: Data = None,
@@ -189,7 +193,7 @@ def profile(
     """Trace some steps of each variant, for TensorBoard and Perfetto, apart from any timed trial."""
     check(context)
     chosen = Choices(
-        device=device, variants=tuple(variant or ()), seed=seed, model=model, shape=input_, classes=classes,
+        device=device, variants=tuple(variant or ()), seed=seed, model=model, task=task, shape=input_, classes=classes,
         data=data, download=download, out=out, run_id=run_id, kind="profile",
     )  # fmt: skip
     places(None if run else out, reports)
@@ -220,12 +224,13 @@ def micro(
         str | None, typer.Option(help="A variant's id.", show_default="the run's first baseline")
     ] = None,
     model: Model = "nin",
+    task: Task = None,
     data: Data = None,
     download: Download = False,
     reports: Reports = REPORTS,
 ) -> None:
     """Measure each layer alone with pytest-benchmark, to compare with a run. pytest's own options are passed on."""
-    chosen = Choices(model=model, data=data, download=download)
+    chosen = Choices(model=model, task=task, data=data, download=download)
     raise typer.Exit(verbs.micro.run(chosen, run, variant, list(context.args), reports))
 
 
@@ -257,6 +262,7 @@ def list_(
     rounds: Rounds = None,
     budget: Budget = None,
     model: Model = "nin",
+    task: Task = None,
     input_: Shape = None,
     classes: Classes = 10,
 ) -> None:
@@ -264,6 +270,6 @@ def list_(
     check(context)
     chosen = Choices(
         preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
-        rounds=rounds, budget=budget, model=model, shape=input_, classes=classes,
+        rounds=rounds, budget=budget, model=model, task=task, shape=input_, classes=classes,
     )  # fmt: skip
     verbs.listing.run(chosen)

@@ -30,8 +30,16 @@ def entries_of(chosen: Choices) -> list[Entry]:
     """The matrix that the options ask for."""
     devices = list(ALL_DEVICES) if chosen.device == "all" else [chosen.device]
     if chosen.kind != "run":
-        return ab_matrix(devices, chosen.axes, chosen.variants, chosen.model)
-    return matrix(chosen.preset, devices, chosen.axes, chosen.variants, chosen.model, usable_cores())
+        return ab_matrix(devices, chosen.axes, chosen.variants, chosen.trained)
+    return matrix(
+        chosen.preset,
+        devices,
+        chosen.axes,
+        chosen.variants,
+        chosen.trained,
+        usable_cores(),
+        of_task=chosen.task is not None,
+    )
 
 
 def stored(run: str | None) -> Path:

@@ -8,11 +8,13 @@ import typer
 from bench.core.variants import UsageError
 
 WITH_RESUME = frozenset(
-    {"--budget", "--rounds", "--out", "--reports", "--data", "--download", "--model", "--axis", "--allow-changed",
-     "--strict"}
+    {"--budget", "--rounds", "--out", "--reports", "--data", "--download", "--model", "--task", "--axis",
+     "--allow-changed", "--strict"}
 )  # fmt: skip
 """The options that --resume allows; the run keeps all others from its start."""
-WITH_RUN = frozenset({"--variant", "--steps", "--model", "--data", "--download", "--out", "--reports", "--port"})
+WITH_RUN = frozenset(
+    {"--variant", "--steps", "--model", "--task", "--data", "--download", "--out", "--reports", "--port"}
+)
 """The options that a stored run allows; it keeps all others from its start."""
 
 
@@ -37,6 +39,11 @@ RULES = (
     Rule(option="--allow-changed", needs=frozenset({"--resume"}), why="a new run has nothing to differ from"),
     Rule(option="--classes", needs=frozenset({"--input"}), why="Fashion-MNIST has 10"),
     Rule(option="--input", never=frozenset({"--data", "--download"}), why="random images replace the data"),
+    Rule(
+        option="--task",
+        never=frozenset({"--model", "--input", "--classes", "--data", "--download"}),
+        why="a task makes its own model and batches",
+    ),
     Rule(option="--data", never=frozenset({"--download"}), why="data is not downloaded to a named folder"),
     Rule(option="RUN", only=WITH_RUN, why="a stored run keeps its options from its start"),
 )

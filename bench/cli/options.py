@@ -51,6 +51,12 @@ Lockstep = Annotated[
     ),
 ]
 Model = Annotated[str, typer.Option(help="nin, torchvision.models:NAME or package.module:factory.")]
+Task = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="package.module:make, which returns a task: model, batches and loss of your own."
+    ),
+]
 Shape = Annotated[
     str | None,
     typer.Option("--input", help="CxHxW: use seeded random images of this shape instead of Fashion-MNIST."),

@@ -47,7 +47,8 @@ class Data(Struct, frozen=True, kw_only=True):
 
     name: Word
     is_subset: bool
-    train_images: PositiveCount
+    train_images: PositiveCount | None
+    """None if a task makes its own batches."""
 
 
 class Inputs(Struct, frozen=True, kw_only=True):
@@ -56,6 +57,17 @@ class Inputs(Struct, frozen=True, kw_only=True):
     folder: Word | None
     shape: tuple[PositiveCount, PositiveCount, PositiveCount] | None
     classes: PositiveCount
+    task: bool = False
+    """Whether the variants' models are tasks, which make their own batches."""
+
+
+class Items(Struct, frozen=True, kw_only=True):
+    """What a step works through."""
+
+    count: Positive
+    """The mean of the steps that were taken."""
+    unit: Word
+    """images, tokens, samples, ..."""
 
 
 class PilotCounts(Struct, frozen=True, kw_only=True):
@@ -153,6 +165,8 @@ class Learned(Struct, frozen=True, kw_only=True):
     peak_bytes: dict[VariantId, Bytes] = {}
     """The peak memory that a trial of steps takes on the variant's device."""
     counts: dict[VariantId, Counts] = {}
+    items: dict[VariantId, Items] = {}
+    """The items of a step; those of an earlier run are images, as many as the batch."""
     tried: dict[VariantId, list[tuple[PositiveCount, Bytes | None]]] = {}
     """The batch sizes that were tried, each with its peak memory in bytes; None if it did not fit."""
     largest: dict[VariantId, PositiveCount] = {}

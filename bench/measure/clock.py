@@ -149,8 +149,8 @@ class Timeline:
 
     @property
     def owner(self) -> Any:  # noqa: ANN401
-        """Whose time it is now."""
-        return self._stamps[-1][0]
+        """Whose time it is now; None before the first stamp."""
+        return self._stamps[-1][0] if self._stamps else None
 
     @property
     def waiting(self) -> bool:

@@ -6,6 +6,7 @@ from bench.core.exchange.cause import MOST_LETTERS, Cause, Fault
 from bench.core.home import without_home
 from bench.measure.workload import UnsupportedError
 from bench.tasks.factory import ModelError
+from bench.tasks.task import TaskError
 from nin.data import DataError
 
 INDEX_WORDS = ("canUse32BitIndexMath", "integer out of range", "INT_MAX", "must be positive, but got N=-")
@@ -20,6 +21,7 @@ CAUSE_OF: dict[type[Exception], Cause] = {
     MemoryError: Cause.OUT_OF_MEMORY,
     DataError: Cause.DATA_ERROR,
     ModelError: Cause.MODEL_ERROR,
+    TaskError: Cause.MODEL_ERROR,
 }
 GAVE_UP = "FailOnRecompileLimitHit"
 """The name of an error of torch._dynamo.exc, which eager code does not load."""

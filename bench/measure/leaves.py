@@ -1,7 +1,6 @@
-"""The layers of a model: its leaf modules by name, and the tensors that go in and come out."""
+"""The layers of a model by name: its leaf modules, and the modules around them that have code of their own."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -9,38 +8,64 @@ from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizat
 
 from bench.core.traces import RESERVED
 
-DEEPEST = 5
-"""How many objects deep `tensors` looks."""
 PARAMETRIZATIONS = "parametrizations"
 """The child that torch.nn.utils.parametrize gives a module, to make its parameters from others."""
 
 
-def paths(model: nn.Module) -> dict[nn.Module, list[str]]:
-    """The attribute paths of each leaf, in the model's order. A model without children has the path `.`.
+def walk(model: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """Every module with each of its attribute paths, a module before its children. What is within a leaf is left out.
 
-    A module whose only child makes its parameters (torch.nn.utils.parametrize) is a leaf, and so is a part that
-    torch.jit runs whole, without calling its children.
+    The model itself has an empty path.
     """
-    by_leaf: dict[nn.Module, list[str]] = {}
+    yield path, model
+    for name, child in children_of(model).items():
+        yield from walk(child, f"{path}.{name}" if path else name)
 
-    def visit(module: nn.Module, path: str) -> None:
-        # Not named_children: it leaves out the second name of a module.
-        children = {name: child for name, child in module._modules.items() if child is not None}  # noqa: SLF001
-        if is_parametrized(module):
-            children.pop(PARAMETRIZATIONS)
-        if not children or isinstance(module, torch.jit.ScriptModule):
-            by_leaf.setdefault(module, []).append(path or ".")
-            return
-        for name, child in children.items():
-            visit(child, f"{path}.{name}" if path else name)
 
-    visit(model, "")
-    return by_leaf
+def children_of(module: nn.Module) -> dict[str, nn.Module]:
+    """The children that a module may call, by name. What torch.jit runs whole calls none.
+
+    A child that only makes the module's parameters (torch.nn.utils.parametrize) is none of them.
+    """
+    if isinstance(module, torch.jit.ScriptModule):
+        return {}
+    made = PARAMETRIZATIONS if is_parametrized(module) else ""
+    # Not named_children: it leaves out the second name of a module.
+    children = module._modules.items()  # noqa: SLF001
+    return {name: child for name, child in children if child is not None and name != made}
+
+
+def paths(model: nn.Module) -> dict[nn.Module, list[str]]:
+    """The attribute paths of each layer, in the model's order, a module before those within it.
+
+    Layers are the leaves, and every module around them whose forward does more than call its children. The model itself
+    is none, unless it is a leaf, with the path `.`: what runs in its forward outside of all layers is `between`.
+    """
+    by_module: dict[nn.Module, list[str]] = {}
+    for path, module in walk(model):
+        if is_leaf(module) or (path and has_code(module)):
+            by_module.setdefault(module, []).append(path or ".")
+    return by_module
+
+
+def tree(model: nn.Module) -> dict[str, nn.Module]:
+    """The layers, each once, by name: its first path, with a dot in front if that path is a name of our own."""
+    return {named(names[0]): module for module, names in paths(model).items()}
 
 
 def leaves(model: nn.Module) -> dict[str, nn.Module]:
-    """The leaf modules, each once, by name: its first path, with a dot in front if that path is a name of our own."""
-    return {named(names[0]): module for module, names in paths(model).items()}
+    """The layers that are leaves, by name."""
+    return {name: module for name, module in tree(model).items() if is_leaf(module)}
+
+
+def is_leaf(module: nn.Module) -> bool:
+    """Whether a module calls no other."""
+    return not children_of(module)
+
+
+def has_code(module: nn.Module) -> bool:
+    """Whether a module's forward may do more than call its children in a row."""
+    return type(module).forward not in (nn.Sequential.forward, nn.Module.forward)
 
 
 def named(path: str) -> str:
@@ -56,31 +81,3 @@ def block_of(path: str) -> str:
 def type_of(leaf: nn.Module) -> str:
     """The name of a leaf's type, as it was before anything was parametrized."""
     return str(type_before_parametrizations(leaf).__name__)
-
-
-def tensors(value: object, depth: int = DEEPEST, seen: set[int] | None = None) -> Iterator[torch.Tensor]:
-    """The tensors in a module's input or output, also within tuples, lists, mappings and other objects.
-
-    `seen` holds the ids of the objects looked into already: objects may hold each other.
-    """
-    if isinstance(value, torch.Tensor):
-        yield value
-        return
-    seen = set() if seen is None else seen
-    if depth and id(value) not in seen:
-        seen.add(id(value))
-        for item in _contents(value):
-            yield from tensors(item, depth - 1, seen)
-
-
-def _contents(value: object) -> list[object]:
-    """What a value holds; nothing for a module, which has tensors of its own."""
-    if isinstance(value, (tuple, list)):
-        return list(value)
-    if isinstance(value, Mapping):
-        return list(value.values())
-    if isinstance(value, (nn.Module, type)):
-        return []
-    if is_dataclass(value):
-        return [getattr(value, field.name, None) for field in fields(value)]
-    return list(getattr(value, "__dict__", {}).values())

@@ -8,7 +8,7 @@ from typing import Any
 from bench.core.exchange.cause import Fault, Status
 from bench.core.exchange.messages import LayerFacts, MachineState, Request
 from bench.core.exchange.probe import Probe
-from bench.core.header import Counts
+from bench.core.header import Counts, Items
 from bench.measure.clock import Clock
 from bench.measure.samples import Samples
 from bench.measure.workload import Workload
@@ -35,6 +35,8 @@ class Measured:
     state: MachineState = field(default_factory=MachineState)
     counts: Counts | None = None
     """How many steps were taken, if any were timed."""
+    items: Items | None = None
+    """The items of a step, if any were timed."""
     peak_bytes: int | None = None
     """The memory of the device that the process took at its peak; None if not known."""
     step_s: float = math.nan

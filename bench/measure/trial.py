@@ -74,6 +74,7 @@ def reply_of(result: Measured, once_s: float) -> Reply:
         layers=tuple(result.layers),
         state=result.state,
         counts=result.counts,
+        items=result.items,
         peak_bytes=result.peak_bytes,
         once_s=once_s,
     )

@@ -1,21 +1,26 @@
 """What a trial trains: the model, the batches and the trainer of one variant."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Sampler
+import torch.nn.functional as F
+from torch.utils.data import DataLoader
 
 from bench.core.axes.axis import SetBy
 from bench.core.exchange.cause import Cause
 from bench.core.variants import AXES, DEFAULTS, Variant
 from bench.measure.system.flags import set_flags
+from bench.tasks.batches import Batches, endless_loader
+from bench.tasks.declared import make_model, make_task
 from bench.tasks.factory import build_model
+from bench.tasks.task import Task
+from bench.tasks.trainer import TaskTrainer
 from nin import data
-from nin.loaders import Batch, Loader, make_loader
-from nin.train import Setup, Trainer
+from nin.loaders import Loader, make_loader
+from nin.train import Mark, Setup, Trainer, no_mark
 
 SETTINGS = tuple(name for name, axis in AXES.items() if axis.set_by is SetBy.TRAINER)
 """The axes that are choices of a trainer."""
@@ -31,12 +36,14 @@ class UnsupportedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What is fed to the model: Fashion-MNIST from a folder, or seeded random images of a shape."""
+    """What is fed to the model: Fashion-MNIST from a folder, seeded random images of a shape, or a task's batches."""
 
     folder: str | None = None
     """None means the subset inside the package."""
     shape: tuple[int, int, int] | None = None
     classes: int = data.CLASSES
+    task: bool = False
+    """Whether the variant's model is a task, which makes its own batches."""
 
     def images(self, seed: int) -> data.Images:
         """The train images."""
@@ -50,19 +57,47 @@ class Inputs:
 
 @dataclass(slots=True, kw_only=True)
 class Workload:
-    """A trainer and an endless stream of its batches."""
+    """A trainer and an endless stream of what its steps take."""
 
-    trainer: Trainer
-    batches: Iterator[Batch]
+    trainer: Any
+    """nin's Trainer, or a TaskTrainer: what is measured of both is alike, and an older tree's may lack some of it."""
+    batches: Iterator[tuple[Any, ...]]
+    """What each step takes: images and labels, or a task's batches, of which a step may take several."""
     variant: Variant
-    loader: Loader
+    loader: Any
+    """What the batches come from."""
     inputs: Inputs
     seed: int
+    task: Task | None = None
+    """The declared task; None for an image classifier."""
 
     @property
     def device(self) -> torch.device:
         """Where the model is."""
-        return self.trainer.setup.device
+        device: torch.device = self.trainer.setup.device
+        return device
+
+    @property
+    def items(self) -> float:
+        """The mean items of the steps so far."""
+        return self.batches.items if isinstance(self.batches, Batches) else float(self.variant.batch_size)
+
+    @property
+    def unit(self) -> str:
+        """What the items are."""
+        return self.task.unit if self.task else "images"
+
+    def step(self, batch: Sequence[Any], mark: Mark = no_mark) -> None:
+        """Train on what one step takes; `mark` is called with the name of each phase as it begins."""
+        self.trainer.step(*batch, mark=mark)
+
+    def loss(self, model: Any, *batch: Any) -> torch.Tensor:  # noqa: ANN401 - the model as it is, or compiled
+        """The loss of what one step takes, on the device."""
+        if self.task is None:
+            x, y = batch
+            return F.cross_entropy(model(x), y)
+        losses = [self.task.loss(model, each) for each in batch]
+        return sum(losses[1:], start=losses[0]) / len(losses)
 
     @property
     def eager(self) -> bool:
@@ -83,7 +118,8 @@ class Workload:
     @property
     def queues(self) -> bool:
         """Whether the host can give a whole step, its batch included, to a device that is busy with something else."""
-        return self.device.type == "cuda" and not self.waits and self.variant.loads_on_device
+        on_device = self.variant.loads_on_device and self.task is None
+        return self.device.type == "cuda" and not self.waits and on_device
 
     @property
     def workers(self) -> int:
@@ -101,7 +137,9 @@ class Workload:
         return float(self.scaler.get_scale()) if self.scaler else 1.0
 
     def whole_loader(self) -> Loader:
-        """A loader of all train images, the last partial batch included."""
+        """A loader of all train images, the last partial batch included. Raises UnsupportedError for a task."""
+        if self.task:
+            raise UnsupportedError(Cause.UNSUPPORTED_SETTING, "a task says nothing of an epoch")
         variant, images = self.variant, self.inputs.images(self.seed)
         return make_loader(variant.loader, images, int(variant.batch_size), device=self.device, seed=self.seed)
 
@@ -121,6 +159,15 @@ def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
     if variant.threads is not None:
         torch.set_num_threads(variant.threads)
     set_flags(variant)
+    if variant.compiled:
+        from torch._dynamo import config  # noqa: PLC0415 - slow, and eager does without
+
+        config.fail_on_recompile_limit_hit = True  # else torch goes on eagerly, and only a log says so
+    return (of_task if inputs.task else of_images)(variant, inputs, seed, device)
+
+
+def of_images(variant: Variant, inputs: Inputs, seed: int, device: torch.device) -> Workload:
+    """The workload of an image classifier."""
     images = inputs.images(seed)
     torch.manual_seed(seed)
     model = build_model(variant.model, images.pixels_NCHW.shape[1], inputs.classes)
@@ -130,12 +177,24 @@ def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
         msg = f"a batch of {variant.batch_size} is more than the {len(images)} train images there are"
         raise UnsupportedError(Cause.BATCH_BEYOND_DATA, msg)
     model.train()
-    if variant.compiled:
-        from torch._dynamo import config  # noqa: PLC0415 - slow, and eager does without
-
-        config.fail_on_recompile_limit_hit = True  # else torch goes on eagerly, and only a log says so
     return Workload(
         trainer=Trainer(model, setup), batches=endless(loader), variant=variant, loader=loader, inputs=inputs, seed=seed
+    )
+
+
+def of_task(variant: Variant, inputs: Inputs, seed: int, device: torch.device) -> Workload:
+    """The workload of a declared task."""
+    torch.manual_seed(seed)
+    task = make_task(variant.model)
+    model = make_model(task, variant.model)
+    if variant.loader != DEFAULTS["loader"]:
+        raise UnsupportedError(Cause.UNSUPPORTED_SETTING, "the task makes its own batches")
+    trainer = TaskTrainer(task, model, setup_of(variant, device), variant.model)
+    if trainer.own_optimizer and variant.optimizer != DEFAULTS["optimizer"]:
+        raise UnsupportedError(Cause.UNSUPPORTED_SETTING, "the task makes its own optimizer")
+    batches = Batches(task, int(variant.batch_size), variant.model)
+    return Workload(
+        trainer=trainer, batches=batches, variant=variant, loader=batches.source, inputs=inputs, seed=seed, task=task
     )
 
 
@@ -151,41 +210,9 @@ def setup_of(variant: Variant, device: torch.device) -> Setup:
     return Setup(device=device, **{name: getattr(variant, name) for name in SETTINGS if name in known})
 
 
-def endless(loader: Loader) -> Iterator[Batch]:
-    """The loader's batches, epoch after epoch; workers go on across an epoch's end.
-
-    A DataLoader's workers stop at the end of an epoch, and the next one begins with an empty queue. That can take a
-    tenth of the subset's short epochs, and next to nothing of the epochs of 60,000 images that a report is about.
-    """
+def endless(loader: Loader) -> Iterator[tuple[Any, ...]]:
+    """The loader's batches, epoch after epoch; workers go on across an epoch's end."""
     if isinstance(loader, DataLoader) and loader.num_workers and loader.batch_sampler is not None:
         yield from endless_loader(loader, loader.batch_sampler)
     while True:
         yield from loader
-
-
-def endless_loader(loader: DataLoader[Any], batches: Iterable[list[int]]) -> DataLoader[Any]:
-    """A loader of the same batches, in the same order, in one epoch that never ends."""
-    return DataLoader(
-        loader.dataset,
-        batch_sampler=EndlessBatches(batches),
-        num_workers=loader.num_workers,
-        collate_fn=loader.collate_fn,
-        pin_memory=loader.pin_memory,
-        timeout=loader.timeout,
-        worker_init_fn=loader.worker_init_fn,
-        multiprocessing_context=loader.multiprocessing_context,
-        generator=loader.generator,
-        prefetch_factor=loader.prefetch_factor,
-        persistent_workers=loader.persistent_workers,
-    )
-
-
-class EndlessBatches(Sampler[list[int]]):
-    """The indices of each batch, epoch after epoch."""
-
-    def __init__(self, batches: Iterable[list[int]]) -> None:
-        self.batches = batches
-
-    def __iter__(self) -> Iterator[list[int]]:
-        while True:
-            yield from self.batches

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.measure.leaves import leaves, tensors
+from bench.measure.leaves import leaves
 from bench.measure.timing.steps import take_step
 from bench.measure.workload import Workload
+from bench.tasks.nest import tensors
 
 DEFAULT_CACHE_BYTES = 64 * 2**20
 """The size assumed for a last cache of unknown size."""

@@ -35,6 +35,8 @@ class Choices:
     order_seed: int | None = None
     """Seed of the order of trials alone."""
     model: str = "nin"
+    task: str | None = None
+    """What is trained instead of a model with images."""
     shape: str | None = None
     classes: int = DATA_CLASSES
     data: str | None = None
@@ -52,6 +54,11 @@ class Choices:
     """The verb that measures."""
     allow_changed: bool = False
     """Whether a run may be resumed on another machine, or with other software or code."""
+
+    @property
+    def trained(self) -> str:
+        """The value of the axis model: the task's name if there is one. `package.module` is a module that is a task."""
+        return self.model if self.task is None else self.task if ":" in self.task else f"{self.task}:"
 
     @property
     def budget_s(self) -> float | None:

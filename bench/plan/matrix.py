@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 from bench.core.axes.allocator import ALLOCATOR, KEPT
 from bench.core.axes.batch_size import CPU_BATCH, CUDA_BATCH, LARGEST
+from bench.core.axes.model import with_settings
 from bench.core.axes.place import Machine, Place
 from bench.core.variants import DEFAULTS, Variant, VariantError, parse_id, parse_value
 from bench.plan.presets import PRESETS, cpu_changes, cuda_changes
@@ -44,14 +46,14 @@ def with_axes(entries: Iterable[Entry], axes: Mapping[str, Sequence[str | int | 
 
 def crossed(entries: Iterable[Entry], axes: Mapping[str, Sequence[str | int | None]]) -> list[Entry]:
     """Every entry at every value of the given axes, and nothing else."""
-    product = list(entries)
+    crossing = list(entries)
     for name, values in axes.items():
-        product = [
+        crossing = [
             replace(entry, variant=replace(entry.variant, **{name: value}))  # type: ignore[arg-type]
             for value in values
-            for entry in product
+            for entry in crossing
         ]
-    return product
+    return crossing
 
 
 def with_baselines(entries: Iterable[Entry]) -> list[Entry]:
@@ -83,17 +85,20 @@ def matrix(
     variant_ids: Sequence[str] = (),
     model: str = "nin",
     cores: int = 1,
+    *,
+    of_task: bool = False,
 ) -> list[Entry]:
     """The entries of a run: the named variants and their baselines, or a preset at the values of the axes.
 
-    An axis reads NAME=VALUE,VALUE. Raises VariantError if something is unknown.
+    An axis reads NAME=VALUE,VALUE. A task makes its own batches, so it has a preset's variants without those of other
+    loaders. Raises VariantError if something is unknown.
     """
     changes = changes_of(axes, devices, model)
     devices = [str(device) for device in changes.pop("device", devices)]
     if variant_ids:
         return with_baselines([Entry(variant=named(text, devices, model)) for text in variant_ids])
     entries = [entry for device in devices for entry in preset(preset_name, device, model, cores)]
-    return with_axes(entries, changes)
+    return with_axes([e for e in entries if not (of_task and e.variant.loader != DEFAULTS["loader"])], changes)
 
 
 def ab_matrix(
@@ -150,6 +155,8 @@ def _at_one_size(entries: list[Entry]) -> list[Entry]:
     return entries
 
 
+OF_TASK = "task."
+"""The beginning of an axis that is a parameter of the user's own factory."""
 ALL_DEVICES = ("cuda", "cpu")
 """The faster kind first: a short budget cuts off the last."""
 
@@ -157,7 +164,11 @@ ALL_DEVICES = ("cuda", "cpu")
 def changes_of(axes: Sequence[str], devices: Sequence[str], model: str) -> dict[str, list[str | int | None]]:
     """The values of each axis that a call names. Raises VariantError if the call names an axis twice."""
     changes: dict[str, list[str | int | None]] = {}
-    for name, values in map(parse_axis, axes):
+    settings = dict(parse_setting(axis) for axis in axes if axis.startswith(OF_TASK))
+    if settings and ":" not in model:
+        msg = f"--axis {OF_TASK}{next(iter(settings))} needs --task: it is a parameter of the task's factory"
+        raise VariantError(msg)
+    for name, values in map(parse_axis, (axis for axis in axes if not axis.startswith(OF_TASK))):
         if name in changes:
             msg = f"--axis {name} is given twice: give its values in one, {name}=VALUE,VALUE"
             raise VariantError(msg)
@@ -166,7 +177,20 @@ def changes_of(axes: Sequence[str], devices: Sequence[str], model: str) -> dict[
         if name in changes and other:
             msg = f"--axis {name} can't go with --{name}: name the {name} in one of them"
             raise VariantError(msg)
+    if settings:
+        changes["model"] = [
+            parse_value("model", with_settings(model, list(each))) for each in product(*settings.values())
+        ]
     return changes
+
+
+def parse_setting(text: str) -> tuple[str, list[str]]:
+    """The name of a factory's parameter in `task.NAME=VALUE,VALUE`, and each `NAME=VALUE`. Raises VariantError."""
+    name, equals, values = text.removeprefix(OF_TASK).partition("=")
+    if not equals or not values or not name.isidentifier():
+        msg = f"--axis reads {OF_TASK}NAME=VALUE,VALUE, got {text!r}"
+        raise VariantError(msg)
+    return name, [f"{name}={value}" for value in values.split(",")]
 
 
 def parse_axis(text: str) -> tuple[str, list[str | int | None]]:

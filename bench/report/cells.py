@@ -44,11 +44,11 @@ def estimate(metric: Metric, row: Row) -> str:
     return FORMATS[metric.kind](row[metric.in_table], math.nan, math.nan)
 
 
-def of_page(metrics: Iterable[Metric], row: Row) -> dict[str, str]:
-    """The cells, by heading, of the metrics that have a heading on the page."""
-    return {metric.page: with_bounds(metric, row) for metric in metrics if metric.page}
+def of_page(metrics: Iterable[Metric], row: Row, unit: str) -> dict[str, str]:
+    """The cells, by heading, of the metrics that have a heading on the page; `unit` is what a step works through."""
+    return {metric.page.format(unit=unit): with_bounds(metric, row) for metric in metrics if metric.page}
 
 
-def of_terminal(metrics: Iterable[Metric], row: Row) -> dict[str, str]:
+def of_terminal(metrics: Iterable[Metric], row: Row, unit: str) -> dict[str, str]:
     """The cells, by heading, of the metrics that have a heading in the terminal."""
-    return {metric.terminal: estimate(metric, row) for metric in metrics if metric.terminal}
+    return {metric.terminal.format(unit=unit): estimate(metric, row) for metric in metrics if metric.terminal}

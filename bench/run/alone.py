@@ -42,7 +42,7 @@ def measure(choices: Choices, run: Path, variant_id: str | None, options: Sequen
     progress = RunProgress(Console())
     here = check_same(header, run, progress)
     variant = chosen(run, variant_id)
-    check_models([variant], {choices.model})
+    check_models([variant], {choices.trained})
     header = replace(header, inputs=inputs_again(choices, header, progress))
     variables = child.environment_of(variant, here.libraries, scratch_of(run))
     # The suite has settings of its own: those of the rootdir are for the project's tests.

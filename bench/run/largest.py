@@ -10,6 +10,8 @@ from bench.plan import fit, schedule
 from bench.run.record import Run
 from bench.run.trial import take
 
+MOST_OF_TASK = 2**20
+"""The largest batch that is tried of a task, which does not say how much data there is."""
 TOO_LARGE = (Cause.OUT_OF_MEMORY, Cause.BEYOND_INDEX, Cause.KILLED)
 """The causes of a batch that does not fit; the kernel kills a process that takes more memory than there is."""
 
@@ -19,7 +21,7 @@ def find(run: Run, trial: schedule.Planned) -> None:
     variant = trial.arm.variant
     search = fit.Search(
         start=CUDA_BATCH if variant.on_cuda else CPU_BATCH,
-        cap=run.header.data.train_images,
+        cap=run.header.data.train_images or MOST_OF_TASK,
         limit_bytes=run.plan.limit_bytes(variant),
         tried=dict(run.learned.tried.get(variant.id, [])),
     )

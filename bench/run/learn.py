@@ -43,6 +43,7 @@ def from_steps(learned: Learned, variant: Variant, reply: Reply, duration_s: flo
         step_s=learned.step_s | {variant.id: step_s},
         trial_s=longest(learned.trial_s, variant.id, again_s),
         counts=learned.counts | {variant.id: reply.counts},
+        items=learned.items | ({} if reply.items is None else {variant.id: reply.items}),
         peak_bytes=learned.peak_bytes | ({} if reply.peak_bytes is None else {variant.id: reply.peak_bytes}),
     )
 

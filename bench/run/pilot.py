@@ -55,7 +55,7 @@ def piloted(trial: schedule.Planned, taken: Sequence[Trial]) -> bool:
     return len(seen) >= tries or any(status not in schedule.DEAD for status in seen)
 
 
-def worth_piloting(trial: schedule.Planned, taken: Sequence[Trial], learned: Learned, train_images: int) -> bool:
+def worth_piloting(trial: schedule.Planned, taken: Sequence[Trial], learned: Learned, train_images: int | None) -> bool:
     """Whether a trial makes sense: steps once the batch size is known, others if the steps ran and are fast."""
     variant, step_s = trial.arm.variant, learned.step_s.get(trial.arm.variant.id, 0.0)
     if schedule.is_hopeless(variant, given_up(taken)):
@@ -66,6 +66,8 @@ def worth_piloting(trial: schedule.Planned, taken: Sequence[Trial], learned: Lea
         return False
     if {Probe.MEMORY, Probe.SUSTAINED}.intersection(trial.probes):
         return step_s <= schedule.MEMORY_STEP_S
+    if train_images is None:  # a task says nothing of an epoch
+        return False
     epoch_s = train_images * step_s / int(learned.largest.get(variant.id, variant.batch_size))
     return schedule.passes(variant) * epoch_s <= schedule.EPOCHS_LIMIT_S
 

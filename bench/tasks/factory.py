@@ -1,12 +1,12 @@
 """Models by name: how one is made, and what it must be to be measured layer by layer."""
 
-import importlib
 import sys
 from typing import Any
 
 import torch
 from torch import nn
 
+from bench.tasks.find import FindError, find, made
 from nin.model import NiN
 
 
@@ -17,21 +17,18 @@ class ModelError(Exception):
 def build_model(name: str, in_channels: int, num_classes: int) -> nn.Module:
     """The model of the axis `model`: nin, torchvision.models:NAME or package.module:factory.
 
-    A factory is called as factory(in_channels, num_classes). torchvision's take num_classes and
-    three channels: grey images are shown to them on all three. Raises ModelError if the model can't be made, or if its
+    A factory gets those of in_channels and num_classes that it takes. torchvision's take num_classes and three
+    channels: grey images are shown to them on all three. Raises ModelError if the model can't be made, or if its
     layers can't be measured.
     """
     if name == "nin":
         return NiN(in_channels, num_classes)
-    factory = find(name)
     try:
         model = (torchvision_model if name.startswith("torchvision.models:") else own_model)(
-            factory, name, in_channels, num_classes
+            name, in_channels, num_classes
         )
-    except ModelError:
-        raise
-    except Exception as error:
-        msg = f"model {name}: its factory failed: {type(error).__name__}: {error}"
+    except FindError as error:
+        msg = f"model {name}: {error}"
         raise ModelError(msg) from error
     if unfit := why_unfit(model):
         msg = f"model {name}: {unfit}"
@@ -39,37 +36,27 @@ def build_model(name: str, in_channels: int, num_classes: int) -> nn.Module:
     return model
 
 
-def find(name: str) -> Any:  # noqa: ANN401 - any object of a module
-    """The object that a model's name stands for. Raises ModelError if there is none."""
-    module_name, _, attribute = name.partition(":")
-    try:
-        return getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        msg = f"model {name}: {error}"
-        raise ModelError(msg) from error
-    except Exception as error:
-        msg = f"model {name}: importing {module_name} failed: {type(error).__name__}: {error}"
-        raise ModelError(msg) from error
+def own_model(name: str, in_channels: int, num_classes: int) -> Any:  # noqa: ANN401 - of the user's code
+    """What the user's own factory returns."""
+    if isinstance(find(name), nn.Module) or not callable(find(name)):
+        msg = "it is not a function: name one that returns the model, factory(in_channels, num_classes)"
+        raise FindError(msg)
+    return made(name, {"in_channels": in_channels, "num_classes": num_classes})
 
 
-def own_model(factory: Any, name: str, in_channels: int, num_classes: int) -> Any:  # noqa: ANN401 - of the user's code
-    """The model that the user's own factory makes."""
-    if isinstance(factory, nn.Module) or not callable(factory):
-        msg = f"model {name}: it is not a function: name one that returns the model, factory(in_channels, num_classes)"
-        raise ModelError(msg)
-    return factory(in_channels, num_classes)
-
-
-def torchvision_model(factory: Any, name: str, in_channels: int, num_classes: int) -> nn.Module:  # noqa: ANN401
+def torchvision_model(name: str, in_channels: int, num_classes: int) -> nn.Module:
     """A model of torchvision's, with grey images repeated on three channels."""
     if in_channels not in (1, 3):
         msg = f"model {name} takes images of 3 channels (or 1, repeated), got {in_channels}"
         raise ModelError(msg)
     # With auxiliary heads these two return more than class scores in training.
     heads = name.endswith((":googlenet", ":inception_v3"))
-    model: nn.Module = factory(
-        num_classes=num_classes, **({"aux_logits": False, "init_weights": True} if heads else {})
-    )
+    factory, more = find(name), {"aux_logits": False, "init_weights": True} if heads else {}
+    try:
+        model: nn.Module = factory(num_classes=num_classes, **more)
+    except Exception as error:
+        msg = f"its factory failed: {type(error).__name__}: {error}"
+        raise FindError(msg) from error
     if in_channels == 1:
         model.register_forward_pre_hook(_on_three_channels)
     return model

@@ -1,8 +1,8 @@
 """The tables of a report, in base units; a value that was not measured is empty (NaN)."""
 
 from bench.analyse.outcomes import not_gated, outcome, rounds_words, spoilt, step_trials
-from bench.analyse.ratios import baseline_of, batch_of, controls, ratio_to
-from bench.analyse.tables.columns import PHASES, bounded
+from bench.analyse.ratios import baseline_of, batch_of, controls, items_of, ratio_to, unit_of
+from bench.analyse.tables.columns import bounded
 from bench.analyse.tables.failures_table import failures, stamps
 from bench.analyse.tables.layers_table import layers
 from bench.analyse.tables.memory_table import memory
@@ -11,12 +11,12 @@ from bench.analyse.tables.steps_table import EPOCH_IMAGES, steps
 
 __all__ = [
     "EPOCH_IMAGES",
-    "PHASES",
     "baseline_of",
     "batch_of",
     "bounded",
     "controls",
     "failures",
+    "items_of",
     "layers",
     "memory",
     "not_gated",
@@ -28,4 +28,5 @@ __all__ = [
     "stamps",
     "step_trials",
     "steps",
+    "unit_of",
 ]

@@ -7,9 +7,9 @@ from bench.analyse.stats import Interval
 from bench.core.metrics.metric import Metric, MetricTable, Source
 from bench.core.metrics.registry import in_table
 from bench.core.metrics.sample import Scope
+from bench.core.phases import PHASES
 
 Row = dict[str, Any]
-PHASES = ("data", "h2d", "forward", "loss", "backward", "scaler", "optimizer", "read")
 
 
 def bounded(name: str, interval: Interval) -> Row:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from bench.analyse.load import RunData, cell
 from bench.analyse.outcomes import outcome, spoilt
-from bench.analyse.ratios import baseline_of, batch_of, controls, ratio_to
+from bench.analyse.ratios import baseline_of, controls, items_of, ratio_to, unit_of
 from bench.analyse.stats import NOTHING, Interval
 from bench.analyse.tables.columns import Row, bounded, metric_columns
 from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, delta_of, verdict
@@ -24,26 +24,28 @@ def steps(data: RunData) -> pd.DataFrame:
 def step_row(data: RunData, variant_id: str, noisy: set[str]) -> Row:
     """What a step of a variant costs, and how it compares with its baseline."""
     step_s = data.spread(variant_id, "wall").estimate
-    images_per_s = batch_of(data, variant_id) / step_s
+    items_per_s = items_of(data, variant_id) / step_s
     baseline = baseline_of(data, variant_id)
     ratio, n = ratio_to(data, variant_id, baseline) if baseline else (NOTHING, 0)
     return (
-        {"variant_id": variant_id, "images_per_s": images_per_s}
+        {"variant_id": variant_id, "items_per_s": items_per_s, "unit": unit_of(data)}
         | metric_columns(data, variant_id, MetricTable.STEPS)
         | first_steps(data, variant_id, step_s)
-        | epoch(data, variant_id, images_per_s)
+        | epoch(data, variant_id, items_per_s)
         | bounded("ratio", ratio)
         | {"verdict": word(data, variant_id, ratio, n, noisy), "n": len(data.steps.get(variant_id, ()))}
     )
 
 
-def epoch(data: RunData, variant_id: str, images_per_s: float) -> Row:
+def epoch(data: RunData, variant_id: str, items_per_s: float) -> Row:
     """Seconds of an epoch of 60,000 images, measured whole or projected from the rate, and which; blank if unknown."""
     whole = data.spread(variant_id, "epoch", "process").estimate
     images = data.spread(variant_id, "epoch_images", "process").estimate
+    if data.run.inputs.task:
+        return {"epoch_s": math.nan, "epoch_kind": ""}
     if images == EPOCH_IMAGES:
         return {"epoch_s": whole, "epoch_kind": "measured"}
-    return {"epoch_s": EPOCH_IMAGES / images_per_s, "epoch_kind": "" if math.isnan(images_per_s) else "projected"}
+    return {"epoch_s": EPOCH_IMAGES / items_per_s, "epoch_kind": "" if math.isnan(items_per_s) else "projected"}
 
 
 def word(data: RunData, variant_id: str, ratio: Interval, n: int, noisy: set[str]) -> str:

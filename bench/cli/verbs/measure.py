@@ -55,5 +55,6 @@ def measure(chosen: Choices, resume: str | None) -> Path:
 
 def model_again(chosen: Choices) -> str:
     """The options that name the user's own model again: --resume needs them."""
-    named = [f" --model {chosen.model}"] if chosen.model != DEFAULTS["model"] else []
-    return "".join([*named, *(f" --axis {axis}" for axis in chosen.axes if axis.startswith("model="))])
+    option = "--model" if chosen.task is None else "--task"
+    named = [f" {option} {chosen.trained}"] if chosen.trained != DEFAULTS["model"] else []
+    return "".join([*named, *(f" --axis {axis}" for axis in chosen.axes if axis.startswith(("model=", "task.")))])

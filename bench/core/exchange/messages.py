@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from bench.core.exchange.cause import Cause, Status
 from bench.core.exchange.probe import Probe
 from bench.core.facts import Bytes, Count, Environment, Name, Number, PositiveCount, Text, Word
-from bench.core.header import Counts, Inputs, PilotCounts, Seconds, Seed
+from bench.core.header import Counts, Inputs, Items, PilotCounts, Seconds, Seed
 from bench.core.metrics.sample import Sample
 
 
@@ -100,6 +100,8 @@ class Reply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     state: MachineState = MachineState()
     counts: Counts | None = None
     """How many steps it took; None if it timed none."""
+    items: Items | None = None
+    """The items of a step; None if it timed no steps."""
     peak_bytes: Bytes | None = None
     """The peak memory that it took on the device; None if it timed no steps, or if that is unknown."""
     once_s: Seconds = 0.0

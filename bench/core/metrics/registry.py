@@ -15,8 +15,8 @@ METRICS: dict[str, Metric] = {
     for metric in (
         # What a variant is judged by.
         Metric(
-            name="images_per_s", kind=N, source=Source.VARIANT, table=STEPS, better=MORE,
-            page="images/s", terminal="images/s", board="images a second",
+            name="items_per_s", kind=N, source=Source.VARIANT, table=STEPS, better=MORE,
+            page="{unit}/s", terminal="{unit}/s", board="items a second",
         ),
         Metric(
             name="wall", kind=S, table=STEPS, column="step_s", bounds=True, by_phase=True, better=LESS,

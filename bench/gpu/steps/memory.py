@@ -3,7 +3,6 @@
 import math
 
 import torch
-from torch.nn import functional as F
 
 from bench.core.variants import Variant
 from bench.gpu.checks import Bounds
@@ -47,9 +46,9 @@ def held_by_forward(work: Workload) -> float:
         return math.nan
     torch.cuda.synchronize(work.device)
     before = torch.cuda.memory_allocated(work.device)
-    x, y = work.trainer.move(*next(work.batches))
+    batch = work.trainer.move(*next(work.batches))
     with work.trainer.autocast():
-        loss = F.cross_entropy(work.trainer.model(x), y)
+        loss = work.loss(work.trainer.model, *batch)
     torch.cuda.synchronize(work.device)
     held = torch.cuda.memory_allocated(work.device) - before
     del loss

@@ -50,7 +50,7 @@ def check_run(folder: Path, to: Recorder) -> None:
     for row in steps.itertuples():
         if not math.isnan(row.closure):
             to.check(f"{row.variant_id}: sum of parts over plain step", row.closure, WHOLE)
-        to.fact(f"{row.variant_id}: images/s", number(row.images_per_s))
+        to.fact(f"{row.variant_id}: {row.unit}/s", number(row.items_per_s))
         if row.verdict:
             to.fact(f"{row.variant_id}: verdict, times the baseline", verdict_words(row))
     for control in tables.controls(data):

@@ -1,6 +1,6 @@
 """What one step really called: the heaviest operator or kernel of each leaf, and how often tensors changed layout."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +13,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from bench.core.exchange.probe import Probe
 from bench.core.traces import owner_of
 from bench.measure.clock import HostClock
-from bench.measure.leaves import tensors
 from bench.measure.probe import Measured, Subject, Then
 from bench.measure.probes.trace import Ranges
 from bench.measure.samples import Samples
@@ -21,6 +20,7 @@ from bench.measure.timing.layers import stamped
 from bench.measure.timing.steps import take_step
 from bench.measure.validity.verify import format_of
 from bench.measure.workload import Workload
+from bench.tasks.nest import tensors
 from nin.train import MEMORY_FORMATS
 
 COPIES = (torch.ops.aten.clone, torch.ops.aten._to_copy, torch.ops.aten.copy_)  # noqa: SLF001 - its public name
@@ -58,30 +58,26 @@ def forward_events(work: Workload) -> list[FunctionEvent]:
     if work.device.type == "cuda":
         activities.append(ProfilerActivity.CUDA)
     model, ranges = work.trainer.model, Ranges(HostClock())  # nobody reads its stamps
-    x, _ = work.trainer.move(*next(work.batches))
+    batch = work.trainer.move(*next(work.batches))
     with profile(activities=activities) as profiler, work.trainer.autocast(), stamped(model, ranges, ranges.leave):
         ranges.enter(("", "forward"))
-        model(x)
+        work.loss(model, *batch)
         ranges.enter(("", "end"))
     return list(profiler.events())
 
 
 def heaviest(events: list[FunctionEvent]) -> dict[str, str]:
-    """By leaf, the name of what took most of its forward: a kernel if a device ran any, else an operator by itself."""
-    name_by_leaf: dict[str, str] = {}
+    """By layer, the name of what took most of its forward: a kernel if a device ran any, else an operator by itself."""
+    times, on_device = defaultdict[str, Counter[str]](Counter), defaultdict[str, Counter[str]](Counter)
     for event in events:
         layer, phase = owner_of(event.name) or ("", "")
-        if layer and phase == "forward" and layer not in name_by_leaf:
-            times: Counter[str] = Counter()
-            on_device: Counter[str] = Counter()
+        if layer and phase == "forward":
             for inner in within(event):
                 if inner.name.startswith(OPERATORS):  # the profiler adds marks of its own
-                    times[inner.name] += inner.self_cpu_time_total
+                    times[layer][inner.name] += inner.self_cpu_time_total
                 for kernel in inner.kernels:
-                    on_device[kernel.name] += kernel.duration
-            if top := (on_device or times).most_common(1):
-                name_by_leaf[layer] = top[0][0]
-    return name_by_leaf
+                    on_device[layer][kernel.name] += kernel.duration
+    return {layer: (on_device[layer] or own).most_common(1)[0][0] for layer, own in times.items() if own}
 
 
 def within(event: FunctionEvent) -> Iterator[FunctionEvent]:

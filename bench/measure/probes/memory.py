@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
 from bench.core.exchange.probe import Probe
 from bench.core.traces import BETWEEN
-from bench.measure.leaves import leaves
+from bench.measure.leaves import tree
 from bench.measure.probe import First, Measured, Subject
 from bench.measure.samples import Samples
 from bench.measure.system.nvml import Gpu
@@ -102,12 +101,12 @@ def saved_bytes(work: Workload) -> dict[str, int]:
     """Bytes that one forward saves for backward, by the layer that saved a storage first.
 
     The bytes are exact: autograd's saved-tensor hooks see every storage. Each counts once; those of parameters and
-    buffers don't count. What functional code and the loss save is the row `between`. Every leaf has an entry.
+    buffers don't count. What the loss saves, and code outside of all layers, is the row `between`.
     """
     model = work.trainer.model
     own = {t.untyped_storage().data_ptr() for t in (*model.parameters(), *model.buffers())}
-    by_layer: dict[str, int] = defaultdict(int, dict.fromkeys(leaves(model), 0))
-    owner = [BETWEEN]
+    by_layer: dict[str, int] = defaultdict(int, dict.fromkeys(tree(model), 0))
+    owners = [BETWEEN]
     seen: dict[int, torch.Tensor] = {}  # holds every tensor, so that no address is used twice
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
@@ -115,24 +114,26 @@ def saved_bytes(work: Workload) -> dict[str, int]:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in own and storage.data_ptr() not in seen:
             seen[storage.data_ptr()] = tensor
-            by_layer[owner[0]] += storage.nbytes()
+            by_layer[owners[-1]] += storage.nbytes()
         return tensor
 
-    def set_owner(path: str) -> None:
-        owner[0] = path
-
     handles = []
-    for path, leaf in leaves(model).items():
-        handles.append(leaf.register_forward_pre_hook(lambda _m, _x, path=path: set_owner(path)))
-        handles.append(leaf.register_forward_hook(lambda _m, _x, _y: set_owner(BETWEEN)))
-    x, y = work.trainer.move(*next(work.batches))
+    for path, module in tree(model).items():
+        handles.append(module.register_forward_pre_hook(lambda _m, _x, path=path: owners.append(path)))
+        handles.append(module.register_forward_hook(lambda _m, _x, _y: drop_last(owners)))
+    batch = work.trainer.move(*next(work.batches))
     try:
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t), work.trainer.autocast():
-            F.cross_entropy(model(x), y)
+            work.loss(model, *batch)
     finally:
         for handle in handles:
             handle.remove()
     return dict(by_layer)
+
+
+def drop_last(owners: list[str]) -> None:
+    """Drop the last owner. A hook may not return what `pop` does: it would replace the layer's output."""
+    owners.pop()
 
 
 def allocated_peak_bytes(work: Workload) -> int:

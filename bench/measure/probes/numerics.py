@@ -18,7 +18,8 @@ def measure(subject: Subject, so_far: Measured) -> Measured:
     """
     samples, store = Samples("numerics"), Store(subject.request.references)
     try:
-        samples.add("live_logits", numerics.live_logits(subject.work, store))
+        if subject.work.task is None:
+            samples.add("live_logits", numerics.live_logits(subject.work, store))
         gated = numerics.measure(subject.work, store)
     except Exception as error:  # noqa: BLE001 - such as a model that has no float64, or no memory for it
         traceback.print_exc()

@@ -2,7 +2,7 @@
 
 from bench.core.exchange.cause import Cause, Fault
 from bench.core.exchange.probe import Probe
-from bench.core.header import Counts
+from bench.core.header import Counts, Items
 from bench.measure.probe import First, Measured, Subject
 from bench.measure.probes.memory import process_peak_bytes
 from bench.measure.samples import Samples
@@ -44,6 +44,7 @@ def measure(subject: Subject) -> Measured:
         layers=facts,
         state=machine,
         counts=timed.counts,
+        items=Items(count=work.items, unit=work.unit),
         step_s=timed.step_s,
         peak_bytes=process_peak_bytes(work.device),
     )

@@ -132,8 +132,7 @@ def traced_step(work: Workload, clock: Clock) -> Ranges:
     clock.sync()
     with stamped(work.trainer.model, timeline, timeline.leave) if work.eager else nullcontext():
         timeline.enter(("", "data"))
-        x, y = next(work.batches)
-        work.trainer.step(x, y, mark=lambda phase: timeline.enter(("", phase)))
+        work.step(next(work.batches), mark=lambda phase: timeline.enter(("", phase)))
         timeline.enter(("", "end"))
     clock.sync()
     return timeline

@@ -1,17 +1,18 @@
-"""Forward and backward time of each leaf module, for any model, by stamps at its borders.
+"""Forward and backward time of each module, for any model, by stamps at its borders.
 
-A stamp says whose time begins (`clock.Timeline`). In forward, hooks before and after each leaf stamp.
-In backward, prehooks on nodes of autograd stamp. One is on the node that made a leaf's output: autograd
-calls it as that leaf's backward begins. The other is on the node that made the leaf's input, if no leaf
-made it: autograd calls it as functional code between leaves begins. So a leaf's backward runs until the
-next border and includes the gradients of its parameters. What a checkpoint computes again in backward
-counts as its layers' backward too. Module backward hooks would not do: they fire too early for the first
-layer and fail on in-place layers (pytorch issues 100528 and 61519).
+A stamp says whose time begins (`clock.Timeline`). Time belongs to the innermost module whose code runs. In forward,
+hooks before and after each module stamp. In backward, prehooks on nodes of autograd stamp. One is on the node that
+made a module's output: autograd calls it as the backward of that module's last code begins. The other is on the node
+that made a module's input, if no module returned it: the code around the module made it, and its backward begins there.
+So a module's backward runs until the next border and includes the gradients of its parameters. What a checkpoint
+computes again in backward counts as its layers' backward too. Module backward hooks would not do: they fire too early
+for the first layer and fail on in-place layers (pytorch issues 100528 and 61519).
 """
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,30 +20,42 @@ from torch import nn
 
 from bench.core.traces import Owner
 from bench.measure.clock import Clock, Timeline
-from bench.measure.leaves import leaves, tensors
+from bench.measure.leaves import tree
+from bench.tasks.nest import tensors
 
 CALIBRATION_LAYERS = 50
 CALIBRATION_PASSES = 20
 QUEUED_STAMPS = 200
 NOBODY: Owner = ("", "backward")
-"""The owner of what runs in backward outside of every leaf."""
+"""The owner of what runs in backward outside of every module."""
 MARK = "nin-bench"
 """The key in the metadata of an autograd node that stamps already."""
 SLOWEST_STAMP_S = 50e-6
 """The most that recording an event takes the host."""
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A module whose forward is under way."""
+
+    path: str
+    made_input: set[Any]
+    """The nodes that made its input, before an in-place layer replaces them."""
+    before: Owner
+    """Whose time it was before."""
+
+
 class Stamps:
-    """The hooks of one step: they stamp the borders of its leaves on a timeline.
+    """The hooks of one step: they stamp the borders of its modules on a timeline.
 
     A checkpoint computes its layers again within the backward of some node. Each then stamps as its own backward.
     """
 
     def __init__(self, timeline: Timeline, leave: Callable[[], None] | None) -> None:
         self.timeline, self.leave = timeline, leave
-        self.made_input: set[object] = set()  # of the leaf under way, before an in-place layer replaces them
+        self.frames: list[Frame] = []
         self.interrupted: Owner = NOBODY  # whose backward waits while layers are computed again
-        self.tail: int | None = None  # the stamp after the last such leaf: its time may be the interrupted's
+        self.tail: int | None = None  # the stamp after the last such layer: its time may be the interrupted's
 
     def watch(self, node: Any, owner: Owner) -> None:  # noqa: ANN401 - autograd's
         """Have autograd stamp when it reaches a node, for the first owner that asks.
@@ -66,30 +79,37 @@ class Stamps:
             self.timeline.give(self.tail, self.interrupted)
             self.tail = None
 
+    def around(self, phase: str) -> Owner:
+        """The innermost module under way, in a phase."""
+        return self.frames[-1].path if self.frames else "", phase
+
     def before(self, path: str, inputs: object) -> None:
-        """Stamp, as a leaf begins."""
-        self.made_input = {x.grad_fn for x in tensors(inputs) if x.grad_fn is not None}
-        for node in self.made_input:
-            self.watch(node, NOBODY)
+        """Stamp, as a module begins."""
+        made_input = {x.grad_fn for x in tensors(inputs) if x.grad_fn is not None}
+        for node in made_input:
+            self.watch(node, self.around("backward"))
         phase = "backward" if recomputes() else "forward"
-        if phase == "backward" and self.tail is None:
+        if phase == "backward" and not self.frames and self.tail is None:
             self.interrupted = self.timeline.owner
         self.tail = None
+        self.frames.append(Frame(path, made_input, self.timeline.owner or ("", "forward")))
         self.timeline.enter((path, phase))
 
     def after(self, path: str, output: object) -> None:
-        """Stamp, as a leaf ends. It has no output if its checkpoint stopped it, which by then had all it needed."""
+        """Stamp, as a module ends. It has no output if its checkpoint stopped it, which by then had all it needed."""
+        frame = self.frames.pop()
         if not recomputes():
-            self.timeline.enter(("", "forward"))
+            self.timeline.enter(frame.before)
+        elif self.frames:
+            self.timeline.enter(self.around("backward"))
         elif output is None:
             self.timeline.enter(self.interrupted)
         else:
             self.tail = self.timeline.stamps
             self.timeline.enter(NOBODY)
         for y in tensors(output):
-            if y.grad_fn is not None and y.grad_fn not in self.made_input:
+            if y.grad_fn is not None and y.grad_fn not in frame.made_input:
                 self.watch(y.grad_fn, (path, "backward"))
-        self.made_input = set()
 
 
 def recomputes() -> bool:
@@ -99,21 +119,21 @@ def recomputes() -> bool:
 
 @contextmanager
 def stamped(model: nn.Module, timeline: Timeline, leave: Callable[[], None] | None = None) -> Iterator[None]:
-    """Within, every forward and backward of the model stamps the borders of its leaves.
+    """Within, every forward and backward of the model stamps the borders of its modules.
 
-    A leaf that passes its input on (a Dropout in eval mode, an Identity) has no backward of its own. The user's hooks
-    on a leaf count as the leaf's time, so ours run before and after them.
+    A module that passes its input on (a Dropout in eval mode, an Identity) has no backward of its own. The user's hooks
+    on a module count as its time, so ours run before and after them.
     `leave`, if given, is called when the autograd node ends whose prehook stamped.
     """
     stamps, handles = Stamps(timeline, leave), []
-    for path, leaf in leaves(model).items():
+    for path, module in tree(model).items():
         handles += [
-            leaf.register_forward_pre_hook(
+            module.register_forward_pre_hook(
                 lambda _m, x, more, path=path: stamps.before(path, (*x, *more.values())),
                 prepend=True,
                 with_kwargs=True,
             ),
-            leaf.register_forward_hook(lambda _m, _x, y, path=path: stamps.after(path, y), always_call=True),
+            module.register_forward_hook(lambda _m, _x, y, path=path: stamps.after(path, y), always_call=True),
         ]
     try:
         yield

@@ -6,13 +6,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from statistics import mean
 
+from bench.core.phases import PHASES
 from bench.core.traces import BETWEEN
 from bench.measure.clock import Clock, Timeline
-from bench.measure.leaves import leaves
+from bench.measure.leaves import tree
 from bench.measure.samples import Samples
 from bench.measure.timing.layers import queued_stamp_cost_s, stamp_cost_s, stamped
 from bench.measure.workload import Workload
-from nin.train import PHASES
 
 BACKLOG = 1.5
 """The device is held for this multiple of the host's time for a stamped step from an idle start."""
@@ -100,8 +100,7 @@ def timed_stamps(work: Workload, clock: Clock, backlog_s: float) -> tuple[Timeli
     start = clock.host_s()
     with stamped(work.trainer.model, timeline) if work.eager else nullcontext():
         timeline.enter(("", "data"))
-        x, y = next(work.batches)
-        work.trainer.step(x, y, mark=lambda phase: timeline.enter(("", phase)))
+        work.step(next(work.batches), mark=lambda phase: timeline.enter(("", phase)))
         timeline.enter(("", "end"))
     host_s, held = clock.host_s() - start, timeline.waiting
     clock.sync()
@@ -137,8 +136,8 @@ def paths_of(samples: Sequence[Stamped]) -> set[tuple[Part, ...]]:
 
 
 def parts_of(work: Workload, samples: Sequence[Stamped]) -> list[Part]:
-    """Every leaf of an eager variant's model, forward and backward, and whatever else some step ran."""
-    in_model = [(layer, phase) for layer in leaves(work.trainer.model) for phase in ("forward", "backward")]
+    """Every module of an eager variant's model, forward and backward, and whatever else some step ran."""
+    in_model = [(layer, phase) for layer in tree(work.trainer.model) for phase in ("forward", "backward")]
     return [*(in_model if work.eager else []), *(part for sample in samples for part in sample.seconds)]
 
 

@@ -1,17 +1,28 @@
 """Whether a model answers as it must and can be trained, before anything is measured."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 import torch.nn.functional as F
 
 from bench.measure.workload import Workload
+from bench.tasks.declared import check_loss
 from bench.tasks.factory import ModelError
+from bench.tasks.nest import tensors
+from bench.tasks.task import TaskError
 
 
 def try_once(work: Workload) -> None:
     """Raise ModelError if the model does not answer two images with a score of each class, or has no backward.
 
+    Of a task, raise TaskError if one batch can't be trained.
+
     It leaves gradients and changes running statistics, so call it in a process that measures nothing.
     """
+    if work.task:
+        try_task(work)
+        return
     x_NCHW, y_N = next(work.batches)
     x_NCHW, name = x_NCHW[:2].to(work.device), work.variant.model
     try:
@@ -36,6 +47,44 @@ def try_once(work: Workload) -> None:
     if all(parameter.grad is None for parameter in work.trainer.model.parameters()):
         msg = f"model {name} hands no gradient to its parameters: nothing could be trained"
         raise ModelError(msg)
+
+
+def try_task(work: Workload) -> None:
+    """Raise TaskError if one step's batches of a task can't be trained."""
+    name, batch = work.variant.model, next(work.batches)
+    if not any(True for _ in tensors(batch)):
+        msg = f"task {name}: a batch has no tensor: it is {type(batch[0]).__name__}"
+        raise TaskError(msg)
+    if not work.items > 0:
+        msg = f"task {name}: items(batch) counts {work.items:g} {work.unit}"
+        raise TaskError(msg)
+    with failing_as(f"task {name}: loss(model, batch) fails on {shapes(batch[0])}"):
+        loss = work.task.loss(work.trainer.model, work.trainer.move(*batch)[0])  # type: ignore[union-attr]
+    check_loss(loss, name)
+    with failing_as(f"task {name}: the backward pass fails"):
+        loss.backward()
+    if all(parameter.grad is None for parameter in work.trainer.model.parameters()):
+        msg = f"task {name}: the loss hands no gradient to the model's parameters: nothing could be trained"
+        raise TaskError(msg)
+    with failing_as(f"task {name}: a step fails"):
+        work.trainer.step(*next(work.batches))
+
+
+@contextmanager
+def failing_as(lead: str) -> Iterator[None]:
+    """Raises TaskError with the error within, after `lead`. No memory stays what it is."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, TaskError):
+        raise
+    except Exception as error:
+        msg = f"{lead}: {type(error).__name__}: {error}"
+        raise TaskError(msg) from error
+
+
+def shapes(batch: object) -> str:
+    """The shapes of a batch's tensors, in words."""
+    return ", ".join("x".join(map(str, x.shape)) or "a number" for x in tensors(batch))
 
 
 def why_no_scores(scores: object, expected: tuple[int, int]) -> str:

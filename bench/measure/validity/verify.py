@@ -14,12 +14,13 @@ from bench.core.axes.allocator import ALLOCATOR, LIBRARIES
 from bench.core.exchange.cause import Cause, Fault, fault
 from bench.core.exchange.messages import LayerFacts
 from bench.core.variants import Variant
-from bench.measure.leaves import block_of, leaves, named, paths, tensors, type_of
+from bench.measure.leaves import block_of, is_leaf, named, paths, tree, type_of
 from bench.measure.samples import Samples
 from bench.measure.system.flags import wrong_flag
 from bench.measure.timing.layers import recomputes
 from bench.measure.validity.effects import compile_counters
 from bench.measure.workload import Workload
+from bench.tasks.nest import tensors
 from nin.train import MEMORY_FORMATS
 
 HUGE_PAGE_KIBIBYTES = 2048
@@ -27,7 +28,7 @@ HUGE_PAGE_KIBIBYTES = 2048
 
 @contextmanager
 def observed(model: nn.Module) -> Iterator[list[LayerFacts]]:
-    """The facts of each leaf, from its calls and its first output within; the list is filled at the end."""
+    """The facts of each layer, from its calls and its first output within; the list is filled at the end."""
     facts = {fact.layer: fact for fact in unobserved(model)}
     gradient_formats: dict[str, str] = {}
 
@@ -50,7 +51,7 @@ def observed(model: nn.Module) -> Iterator[list[LayerFacts]]:
                 y.register_hook(lambda gradient: note_gradient(path, gradient))
 
     handles = [
-        leaf.register_forward_hook(lambda _m, _x, y, path=path: note(path, y)) for path, leaf in leaves(model).items()
+        module.register_forward_hook(lambda _m, _x, y, path=path: note(path, y)) for path, module in tree(model).items()
     ]
     complete: list[LayerFacts] = []
     try:
@@ -62,20 +63,20 @@ def observed(model: nn.Module) -> Iterator[list[LayerFacts]]:
 
 
 def unobserved(model: nn.Module) -> list[LayerFacts]:
-    """What is known of the leaves of a model before it is called."""
+    """What is known of the layers of a model before it is called. The parameters of a leaf's children are its own."""
     return [
         LayerFacts(
             layer=named(own[0]),
             block=block_of(own[0]),
-            type=type_of(leaf),
+            type=type_of(module),
             output_shape="",
-            parameters=sum(p.numel() for p in leaf.parameters()),
+            parameters=sum(p.numel() for p in module.parameters(recurse=is_leaf(module))),
             memory_format="",
             dtype="",
             calls=0,
             paths=", ".join(own) if len(own) > 1 else "",
         )
-        for leaf, own in paths(model).items()
+        for module, own in paths(model).items()
     ]
 
 

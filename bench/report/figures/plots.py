@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 from bench.analyse.labels import label
 from bench.analyse.load import RunData, cell
-from bench.analyse.tables import PHASES, batch_of, heaviest
+from bench.analyse.tables import heaviest, items_of, unit_of
+from bench.core.phases import PHASES
 from bench.plan.race import STAGE as RACE
 from bench.report.figures.lettering import lettered
 
@@ -20,7 +21,8 @@ P = ParamSpec("P")
 
 COLOURS = {
     "data": "#E69F00", "h2d": "#F0E442", "forward": "#56B4E9", "loss": "#009E73",
-    "backward": "#0072B2", "scaler": "#000000", "optimizer": "#D55E00", "read": "#CC79A7",
+    "backward": "#0072B2", "scaler": "#000000", "clip": "#882255", "optimizer": "#D55E00", "after_step": "#999933",
+    "read": "#CC79A7",
 }  # fmt: skip
 FORWARD, BACKWARD, GREY, DOT = "#56B4E9", "#0072B2", "#999999", "#D55E00"
 MEMORY_PARTS = {
@@ -75,22 +77,23 @@ def name_rows(axes: Axes, names: list[str]) -> None:
 @styled
 def throughput(data: RunData, steps: pd.DataFrame) -> Figure:
     """Images a second of each variant: one dot a round, hollow if it has none that counts; and a bar at the median."""
-    steps = steps.dropna(subset="images_per_s")
+    steps = steps.dropna(subset="items_per_s")
     figure, (axes,) = rows_figure(len(steps))
     walls = cell(data.values, "wall")
-    for row, (variant_id, median) in enumerate(zip(steps.variant_id, steps.images_per_s, strict=True)):
+    for row, (variant_id, median) in enumerate(zip(steps.variant_id, steps.items_per_s, strict=True)):
         trials = walls[walls.variant_id == variant_id]
         counted = trials[(trials.stage == "measure") & trials["round"].isin(data.rounds)]
         others = [trials[trials.stage == stage] for stage in (RACE, "pilot")]
         shown = next((some for some in (counted, *others) if len(some)), counted)
-        rates = batch_of(data, variant_id) / shown["value"].to_numpy()
+        rates = items_of(data, variant_id) / shown["value"].to_numpy()
         lifts = np.linspace(-0.22, 0.22, len(rates)) if len(rates) > 1 else np.zeros(1)
         face = DOT if len(counted) else "none"
         axes.scatter(rates, row + lifts, s=14, facecolors=face, edgecolors=DOT, linewidths=0.8, zorder=3)
         axes.vlines(median, row - 0.32, row + 0.32, color="black", linewidth=1.6, zorder=4)
     name_rows(axes, [label(data, v) for v in steps.variant_id])
     axes.set_xlim(left=0)
-    axes.set_xlabel("images/s (dot: one trial of a round; hollow: one of the race, or the pilot's; bar: median)")
+    unit = unit_of(data)
+    axes.set_xlabel(f"{unit}/s (dot: one trial of a round; hollow: one of the race, or the pilot's; bar: median)")
     return figure
 
 
@@ -192,10 +195,10 @@ def curves(steps: pd.DataFrame, families: dict[str, list[str]], at: Callable[[st
     ):
         family = rows.loc[members]
         sizes = [at(v) for v in members]
-        images = family.images_per_s * family.step_s  # of one step
-        bounds = [family.images_per_s - images / family.step_s_hi, images / family.step_s_lo - family.images_per_s]
+        images = family.items_per_s * family.step_s  # of one step
+        bounds = [family.items_per_s - images / family.step_s_hi, images / family.step_s_lo - family.items_per_s]
         axes.errorbar(
-            sizes, family.images_per_s, yerr=np.nan_to_num(np.array(bounds)).clip(min=0), marker=marker, color=colour,
+            sizes, family.items_per_s, yerr=np.nan_to_num(np.array(bounds)).clip(min=0), marker=marker, color=colour,
             linewidth=1.2, elinewidth=0.8, capsize=2, label=lettered(name),
         )  # fmt: skip
     ticks = sorted({at(v) for members in families.values() for v in members})
@@ -204,6 +207,6 @@ def curves(steps: pd.DataFrame, families: dict[str, list[str]], at: Callable[[st
     axes.minorticks_off()
     axes.set_ylim(bottom=0)
     axes.set_xlabel(axis)
-    axes.set_ylabel("images/s (bars: 95 %)")
+    axes.set_ylabel(f"{steps.unit.iloc[0]}/s (bars: 95 %)")
     axes.legend()
     return figure

@@ -40,7 +40,7 @@ def throughput(runs: Sequence[Side], matches: Sequence[Match]) -> Figure:
     figure, axes = grouped(matches, len(runs))
     rates: list[float] = []
     for index, run in enumerate(runs):
-        medians = run.steps.set_index("variant_id").images_per_s
+        medians = run.steps.set_index("variant_id").items_per_s
         for row, match in enumerate(matches):
             variant_id = match.ids[index]
             if variant_id is None:

@@ -63,13 +63,13 @@ def of_group(data: RunData, steps: pd.DataFrame) -> list[Block]:
         ratio, n = tables.ratio_to(data, best, reference) if reference else (NOTHING, 0)
         if n:
             parts.append(f"{interval(ratio.estimate, ratio.lo, ratio.hi)} times {name} ({count_of(n, 'round')})")
-    text = f"Fastest: **{named(data, best)}** trains {number(row.images_per_s)} images/s"
+    text = f"Fastest: **{named(data, best)}** trains {number(row.items_per_s)} {tables.unit_of(data)}/s"
     sentences = [
         f"{text}: {' and '.join(parts)}." if parts else f"{text}.",
         standing(data, steps, best, row.verdict),
         *effect.sentence(data, best),
         *not_gated_words(data, best),
-        *died_words(data, steps, row.images_per_s),
+        *died_words(data, steps, row.items_per_s),
         *invalid_words(data, steps),
         *beyond_words(data, steps, best),
     ]
@@ -109,26 +109,26 @@ def beyond_words(data: RunData, steps: pd.DataFrame, best: str) -> list[str]:
 
     Then one on the fastest of all batch sizes, if it is faster than the answer.
     """
-    counted = steps[(steps.n > 0) & (steps.images_per_s > 0)].set_index("variant_id")
-    sentences = []
+    counted = steps[(steps.n > 0) & (steps.items_per_s > 0)].set_index("variant_id")
+    sentences, unit = [], tables.unit_of(data)
     beside: dict[float, list[str]] = {}
     for v in counted.index:
         if tables.batch_of(data, v) != tables.batch_of(data, best) and notebook_of(data, v) in counted.index:
             beside.setdefault(tables.batch_of(data, v), []).append(str(v))
     for size, members in sorted(beside.items()):
-        top = str(counted.images_per_s[members].idxmax())
+        top = str(counted.items_per_s[members].idxmax())
         ratio, n = tables.ratio_to(data, top, str(notebook_of(data, top)))
         if n:
             gain = interval(ratio.estimate, ratio.lo, ratio.hi)
-            name, rate = named(data, top, but="batch_size"), number(counted.images_per_s[top])
+            name, rate = named(data, top, but="batch_size"), number(counted.items_per_s[top])
             sentences.append(
-                f"At batch {size:.0f} the fastest is {name}: {rate} images/s, {gain} times the notebook's loop at that "
+                f"At batch {size:.0f} the fastest is {name}: {rate} {unit}/s, {gain} times the notebook's loop at that "
                 f"batch ({count_of(n, 'round')})."
             )
-    faster = counted.images_per_s[counted.images_per_s > counted.images_per_s[best]]
+    faster = counted.items_per_s[counted.items_per_s > counted.items_per_s[best]]
     if len(faster):
         top = str(faster.idxmax())
-        sentences.append(f"Faster yet, but another recipe: {named(data, top)}, {number(faster[top])} images/s.")
+        sentences.append(f"Faster yet, but another recipe: {named(data, top)}, {number(faster[top])} {unit}/s.")
     return sentences
 
 
@@ -141,19 +141,19 @@ def faster_in_pilot(data: RunData, steps: pd.DataFrame, best: str) -> list[Block
         return []
     pilots = cell(data.values, "wall")
     pilots = pilots[pilots.stage == "pilot"].drop_duplicates("variant_id", keep="last").set_index("variant_id")["value"]
-    rates = {v: tables.batch_of(data, v) / pilots[v] for v in steps.variant_id[steps.n == 0] if v in pilots.index}
+    rates = {v: tables.items_of(data, v) / pilots[v] for v in steps.variant_id[steps.n == 0] if v in pilots.index}
     rates = {v: rate for v, rate in rates.items() if tables.outcome(data, v)[0] == "ok"}
     if best not in pilots.index or not rates:
         return []
-    own, top = tables.batch_of(data, best) / pilots[best], max(rates, key=lambda v: rates[v])
+    own, top = tables.items_of(data, best) / pilots[best], max(rates, key=lambda v: rates[v])
     if rates[top] <= own:
         return []
-    axes, changed = variant_axes(data, best), variant_axes(data, top)
+    axes, changed, unit = variant_axes(data, best), variant_axes(data, top), tables.unit_of(data)
     both = from_row(axes | {name: value for name, value in changed.items() if value != DEFAULT_WORDS[name]})
     in_part = f", and it took effect in part ({missing})" if (missing := effect.words(data, top)) else ""
     coarser = ", and it computes more coarsely (see below)" if PRECISION.value(both.precision).autocast else ""
     words = (
-        f"**In the pilot {named(data, top)} was faster**: {number(rates[top])} images/s, this one {number(own)}, each "
+        f"**In the pilot {named(data, top)} was faster**: {number(rates[top])} {unit}/s, this one {number(own)}, each "
         f"in one trial. That gives no verdict{coarser}{in_part}. This measures it in rounds, together with the "
         "fastest's own settings:"
     )
@@ -205,7 +205,7 @@ def noise_words(data: RunData, best: str) -> list[str]:
 
 
 def fastest(data: RunData, steps: pd.DataFrame) -> str | None:
-    """The variant with the most images a second of those that were ok in every complete round; None if there is none.
+    """The variant with the most items a second of those that were ok in every complete round; None if there is none.
 
     A variant whose trials died does not count: the trials that are left may be the lucky ones.
     If some batch sizes have the notebook's loop, only variants of these sizes count.
@@ -214,16 +214,16 @@ def fastest(data: RunData, steps: pd.DataFrame) -> str | None:
     counted = steps[(steps.n > 0) & sound]
     beside = counted[[notebook_of(data, v) in set(counted.variant_id) for v in counted.variant_id]]
     counted = counted if beside.empty else beside
-    return None if counted.empty else str(counted.loc[counted.images_per_s.idxmax(), "variant_id"])
+    return None if counted.empty else str(counted.loc[counted.items_per_s.idxmax(), "variant_id"])
 
 
 def died_words(data: RunData, steps: pd.DataFrame, best: float | None) -> list[str]:
     """A sentence for each variant that would be the answer if its trials had not died."""
     return [
         f"{label(data, row.variant_id)} is not recommended: it was ok in {row.n} of {len(data.rounds)} rounds "
-        f"({number(row.images_per_s)} images/s in those)."
+        f"({number(row.items_per_s)} {tables.unit_of(data)}/s in those)."
         for row in steps[steps.n > 0].itertuples()
-        if tables.spoilt(data, row.variant_id) and (best is None or row.images_per_s > best)
+        if tables.spoilt(data, row.variant_id) and (best is None or row.items_per_s > best)
     ]
 
 
@@ -273,7 +273,7 @@ def first_and_fastest(data: RunData, steps: pd.DataFrame) -> list[str]:
 def families(data: RunData, steps: pd.DataFrame, axis: str) -> dict[str, list[str]]:
     """The ids of variants that differ only in one axis, in its order, by their label; only if there are several."""
     by_axes: dict[str, list[str]] = {}
-    for variant_id in steps.dropna(subset="images_per_s").variant_id:
+    for variant_id in steps.dropna(subset="items_per_s").variant_id:
         by_axes.setdefault(str(variant_axes(data, variant_id) | {axis: ""}), []).append(variant_id)
     return {
         label(data, members[0], but=axis): sorted(members, key=lambda v: place(data, v, axis))

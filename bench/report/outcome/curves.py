@@ -17,15 +17,15 @@ NEAR = 0.8
 
 
 def loaders_section(report: Report) -> Section | None:
-    """Images a second of the loader alone, of the step alone, and of both together; nothing if none was measured."""
+    """Items a second of the loader alone, of the step alone, and of both together; nothing if none was measured."""
     data = report.data
     rows = []
     for row in report.steps.to_dict("records"):
         v = row["variant_id"]
-        batch = tables.batch_of(data, v)
-        alone = {name: batch / data.spread(v, name).estimate for name in ("loader_alone", "compute_alone")}
+        items = tables.items_of(data, v)
+        alone = {name: items / data.spread(v, name).estimate for name in ("loader_alone", "compute_alone")}
         if not math.isnan(alone["loader_alone"]):
-            rows.append({"variant": label(data, v), "rate": row["images_per_s"], "times": times(row)} | alone)
+            rows.append({"variant": label(data, v), "rate": row["items_per_s"], "times": times(row)} | alone)
     if not rows:
         return None
     shown = [
@@ -68,9 +68,13 @@ def threads_section(report: Report) -> Section | None:
     if not families:
         return None
     draw = partial(plots.curves, report.steps, families, lambda v: answer.place(data, v, "threads"), "threads")
-    rates = report.steps.set_index("variant_id").images_per_s
+    rates = report.steps.set_index("variant_id").items_per_s
     rows = [
-        {"variant": label(data, v), "threads": count(answer.place(data, v, "threads")), "images/s": number(rates[v])}
+        {
+            "variant": label(data, v),
+            "threads": count(answer.place(data, v, "threads")),
+            f"{tables.unit_of(data)}/s": number(rates[v]),
+        }
         | {"slow convolutions": slow_words(report, v)}
         for members in families.values()
         for v in members
@@ -80,7 +84,7 @@ def threads_section(report: Report) -> Section | None:
         [
             Table.of(rows),
             Paragraph("*Slow convolutions* are those that did not run in oneDNN."),
-            Figure("threads", draw, "images a second by threads"),
+            Figure("threads", draw, f"{tables.unit_of(data)} a second by threads"),
         ],
     )
 
@@ -114,7 +118,7 @@ def batch_section(report: Report) -> Section | None:
     blocks: list[Block] = [Paragraph(sentence) for sentence in sentences if sentence]
     if families:
         draw = partial(plots.curves, report.steps, families, lambda v: tables.batch_of(data, v), "images a batch")
-        blocks.append(Figure("batches", draw, "images a second by batch size"))
+        blocks.append(Figure("batches", draw, f"{tables.unit_of(data)} a second by batch size"))
     return Section("Batch size", blocks) if blocks else None
 
 

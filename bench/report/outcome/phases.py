@@ -3,8 +3,8 @@
 import math
 from functools import partial
 
-from bench.analyse import tables
 from bench.analyse.labels import label
+from bench.core.phases import PHASES
 from bench.report.document import Figure, Paragraph, Section, Table, paragraphs
 from bench.report.figures import plots
 from bench.report.outcome import advice, bound
@@ -30,7 +30,7 @@ def section(report: Report) -> Section | None:
         return Section(TITLE, fault_words) if fault_words else None
     rows = []
     for row in shown.to_dict("records"):
-        phases = {p: row[f"{p}_s"] for p in tables.PHASES if not math.isnan(row[f"{p}_s"])}
+        phases = {p: row[f"{p}_s"] for p in PHASES if not math.isnan(row[f"{p}_s"])}
         total = sum(phases.values())
         shares = {phase: percent(value / total) for phase, value in phases.items()}
         if not math.isnan(row["launch_gaps_s"]):

@@ -46,9 +46,9 @@ def variants_section(report: Report) -> Section:
     rows = [
         {
             "variant": label(data, row["variant_id"]),
-            **cells.of_page(judged, row),
+            **cells.of_page(judged, row, row["unit"]),
             "verdict": effect.verdict_words(data, row),
-            **cells.of_page(explained, row),
+            **cells.of_page(explained, row, row["unit"]),
             "epoch": epoch_words(row),
             "rounds": tables.rounds_words(data, row["variant_id"], row["n"]),
         }
@@ -66,7 +66,11 @@ def variants_section(report: Report) -> Section:
         "Variants",
         [
             *blocks,
-            Figure("throughput", partial(plots.throughput, data, steps), "images a second, one dot a trial"),
+            Figure(
+                "throughput",
+                partial(plots.throughput, data, steps),
+                f"{tables.unit_of(data)} a second, one dot a trial",
+            ),
             Fold("Ids", [Paragraph("; ".join(ids) + ".")]),
         ],
     )

@@ -25,14 +25,15 @@ def section(report: Report) -> Section | None:
     frame = table(report.data, report.steps)
     if frame.empty:
         return None
+    unit = tables.unit_of(report.data)
     rows = [
         {
             "variant": label(report.data, row["variant_id"]),
-            "images/s": number(row["images_per_s"]),
-            "images/s, sustained": number(row["sustained_images_per_s"]),
+            f"{unit}/s": number(row["items_per_s"]),
+            f"{unit}/s, sustained": number(row["sustained_items_per_s"]),
             "change": signed_percent(row["change"]),
             "J a step": number(row["energy_j"]),
-            "images a J": number(row["images_per_j"]),
+            f"{unit} a J": number(row["items_per_j"]),
         }
         for row in frame.to_dict("records")
     ]
@@ -50,15 +51,15 @@ def table(data: RunData, steps: pd.DataFrame) -> pd.DataFrame:
     """sustained.csv: a row a variant that had a sustained stretch; its energy is NaN if NVML reported none."""
     metrics = {"sustained_begin_s": "sustained_begin", "sustained_s": "sustained", "energy_j": "energy"}
     rows = [
-        {"variant_id": row.variant_id, "images_per_s": row.images_per_s, "batch": tables.batch_of(data, row.variant_id)}
+        {"variant_id": row.variant_id, "items_per_s": row.items_per_s, "items": tables.items_of(data, row.variant_id)}
         | {name: data.spread(row.variant_id, metric, "process").estimate for name, metric in metrics.items()}
         for row in steps.itertuples()
     ]
     frame = pd.DataFrame(rows).dropna(subset="sustained_s")
     return frame.assign(
-        sustained_images_per_s=frame.batch / frame.sustained_s,
+        sustained_items_per_s=frame["items"] / frame.sustained_s,
         change=frame.sustained_begin_s / frame.sustained_s - 1,
-        images_per_j=frame.batch / frame.energy_j,
+        items_per_j=frame["items"] / frame.energy_j,
     )
 
 

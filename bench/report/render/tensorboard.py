@@ -146,12 +146,12 @@ def metrics(page: TracedPage) -> pd.DataFrame:
         return table.dropna(subset="step_s").reindex(columns=names)
     walls = page.data.traced[(page.data.traced.metric == "wall") & (page.data.traced.scope == "step")]
     step_s = walls.groupby("variant_id", sort=False)["value"].median()
-    rates = {v: tables.batch_of(page.data, v) / seconds for v, seconds in step_s.items()}
-    return pd.DataFrame({"step_s": step_s, "images_per_s": pd.Series(rates)}).reindex(columns=names)
+    rates = {v: tables.items_of(page.data, v) / seconds for v, seconds in step_s.items()}
+    return pd.DataFrame({"step_s": step_s, "items_per_s": pd.Series(rates)}).reindex(columns=names)
 
 
 def scalars(data: RunData, variant_id: str) -> Iterator[tuple[str, int, float]]:
-    """Tag, step and value: loss and seconds of each plain step before the trace, and images a second of each round."""
+    """Tag, step and value: loss and seconds of each plain step before the trace, and items a second of each round."""
     samples = data.traced[(data.traced.variant_id == variant_id) & (data.traced.scope == "step")]
     for metric, tag in (("loss", "step/loss"), ("wall", "step/seconds")):
         values = samples[samples.metric == metric].sort_values("index")
@@ -160,7 +160,7 @@ def scalars(data: RunData, variant_id: str) -> Iterator[tuple[str, int, float]]:
     walls = cell(data.measured, "wall")
     by_round = walls[walls.variant_id == variant_id].groupby("round")["value"].mean()
     for number, value in by_round.items():
-        yield "round/images_per_s", int(number), tables.batch_of(data, variant_id) / float(value)
+        yield "round/items_per_s", int(number), tables.items_of(data, variant_id) / float(value)
 
 
 def write_document(document: Document, folder: Path) -> None:

@@ -70,7 +70,7 @@ def cells_of(data: RunData, row: Row, *, with_ratio: bool) -> dict[str, str]:
     So a step on a CPU shows what the host does, one on a GPU what the device does.
     """
     system_share = row["cpu_system_s"] / (row["cpu_system_s"] + row["cpu_user_s"])
-    texts = cells.of_terminal(in_table(MetricTable.STEPS), row) | {"system CPU": percent(system_share)}
+    texts = cells.of_terminal(in_table(MetricTable.STEPS), row, row["unit"]) | {"system CPU": percent(system_share)}
     if with_ratio:
         texts["times baseline"] = cells.with_bounds(metric("ratio"), row)
         texts["verdict"] = effect.verdict_words(data, row)
@@ -114,7 +114,7 @@ def show_compare(page: ComparePage) -> None:
     names = distinct([run.name for run in page.runs])
     rows = []
     for match, name in zip(page.shared, distinct([match.name for match in page.shared], MOST_OF_AN_ID), strict=True):
-        by_run = page.steps[page.steps.variant == match.name].set_index("run").images_per_s
+        by_run = page.steps[page.steps.variant == match.name].set_index("run").items_per_s
         rates = (number(by_run[run.name]) if run.name in by_run.index else "" for run in page.runs)
         rows.append([escaped(name), *rates])
     table = Table([Column("variant"), *(Column(escaped(name), "right") for name in names)], rows)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analyse import compare, tables
+from bench.analyse import compare
 from bench.analyse.compare import Match
+from bench.core.phases import PHASES
 from bench.core.text import marked
 from bench.report.document import Block, Figure, Paragraph, Section, Table
 from bench.report.figures import plots_runs
@@ -48,9 +49,9 @@ def throughput_section(page: ComparePage) -> Section:
 def rate_words(cells: Any) -> str:  # noqa: ANN401 - a row of the steps table
     """Images a second with the bounds of their median over rounds."""
     if math.isnan(cells.step_s_lo):
-        return number(cells.images_per_s)
-    lo, hi = (cells.images_per_s * cells.step_s / bound for bound in (cells.step_s_hi, cells.step_s_lo))
-    return f"{number(cells.images_per_s)} [{number(lo)}, {number(hi)}]"
+        return number(cells.items_per_s)
+    lo, hi = (cells.items_per_s * cells.step_s / bound for bound in (cells.step_s_hi, cells.step_s_lo))
+    return f"{number(cells.items_per_s)} [{number(lo)}, {number(hi)}]"
 
 
 def shown(ratio: Any) -> str:  # noqa: ANN401 - an Interval
@@ -61,7 +62,7 @@ def shown(ratio: Any) -> str:  # noqa: ANN401 - an Interval
 def shown_in_full(page: ComparePage) -> list[Match]:
     """The variants shown in full: the first that all runs have, and of those the fastest in the first run."""
     whole = [match for match in page.shared if all(match.ids)] or page.shared
-    rates = page.first.steps.set_index("variant_id").images_per_s
+    rates = page.first.steps.set_index("variant_id").items_per_s
     best = max(whole, key=lambda match: rates[match.ids[0]])
     return list(dict.fromkeys([whole[0], best]))
 
@@ -71,7 +72,7 @@ def phases_section(page: ComparePage) -> Section | None:
     blocks: list[Block] = []
     for match in shown_in_full(page):
         runs = page.steps[page.steps.variant == match.name].dropna(subset="forward_s").set_index("run")
-        phases = [p for p in tables.PHASES if runs[f"{p}_s"].notna().any()]
+        phases = [p for p in PHASES if runs[f"{p}_s"].notna().any()]
         rows = []
         for run in runs.index:
             rows.append({"": run} | {phase: seconds(runs.loc[run, f"{phase}_s"]) for phase in phases})

@@ -12,6 +12,9 @@ from nin.files import RANDOM_IMAGES, DataError, find, stored
 
 def find_inputs(choices: Choices) -> tuple[Inputs, Data]:
     """The data of the trials, and how run.json describes it. Raises UsageError if the data is missing."""
+    if choices.task is not None:
+        inputs = Inputs(folder=None, shape=None, classes=DATA_CLASSES, task=True)
+        return inputs, Data(name=f"the batches of {choices.task}", is_subset=False, train_images=None)
     if choices.shape is not None:
         name = f"seeded random images of {choices.shape}"
         inputs = Inputs(folder=None, shape=parse_shape(choices.shape), classes=choices.classes)

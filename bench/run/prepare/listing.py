@@ -29,7 +29,7 @@ def describe(choices: Choices, entries: list[Entry]) -> str:
 def dry_run_of_list(choices: Choices, described: Environment) -> DryRun:
     """A DryRun for `list`. It needs no data: the data's images have the subset's shape."""
     shape = None if choices.shape is None else parse_shape(choices.shape)
-    inputs = Inputs(folder=None, shape=shape, classes=choices.classes)
+    inputs = Inputs(folder=None, shape=shape, classes=choices.classes, task=choices.task is not None)
     return DryRun(inputs=inputs, seed=choices.weights_seed, environment=described, cache=Path())
 
 

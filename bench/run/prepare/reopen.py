@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from bench.core.axes.model import without_settings
 from bench.core.facts import Environment
 from bench.core.header import Header, Inputs, read_run
 from bench.core.home import without_home
@@ -111,19 +112,20 @@ def opened(choices: Choices, header: Header, folder: Path, progress: RunProgress
 def named_models(choices: Choices) -> set[str]:
     """The models that a call names."""
     by_axis = [parse_axis(axis)[1] for axis in choices.axes]
-    return {choices.model, *(str(value) for values in by_axis for value in values)}
+    return {choices.trained, *(str(value) for values in by_axis for value in values)}
 
 
 def check_models(variants: list[Variant], named: set[str]) -> None:
     """Raises UsageError if the run has a model of the user's own code that this call does not name, or the reverse."""
-    own = {variant.model for variant in variants if variant.is_own_model}
-    if foreign := sorted(named - {variant.model for variant in variants} - {"nin"}):
+    own = {without_settings(variant.model) for variant in variants if variant.is_own_model}
+    named = {without_settings(name) for name in named}
+    if foreign := sorted(named - {without_settings(variant.model) for variant in variants} - {"nin"}):
         msg = f"the run has no model {foreign[0]}: take back --model, or the axis, that names it"
         raise UsageError(msg)
     if missing := sorted(own - named):
         msg = (
             f"the run has the model {found_words(missing[0])}, which is code: name it again, "
-            "by --model or --axis model=..., so that it is imported"
+            "by --task, --model or --axis model=..., so that it is imported"
         )
         raise UsageError(msg)
 
@@ -134,6 +136,8 @@ def inputs_again(choices: Choices, header: Header, progress: RunProgress) -> Inp
         if choices.data or choices.download:
             msg = "the run was begun with random images (--input): take back --data and --download"
             raise UsageError(msg)
+        return header.inputs
+    if header.inputs.task:
         return header.inputs
     inputs, data = find_inputs(choices)
     if (data.is_subset, data.train_images) != (header.data.is_subset, header.data.train_images):

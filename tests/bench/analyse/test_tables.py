@@ -40,7 +40,7 @@ def steps(make_run: MakeRun) -> pd.DataFrame:
 def test_throughput_is_the_batch_over_the_step(steps: pd.DataFrame) -> None:
     row = steps.loc[KEPT]
 
-    assert row.images_per_s == pytest.approx(32 / row.step_s)
+    assert row.items_per_s == pytest.approx(32 / row.step_s)
     assert row.step_s_lo < 1.0 < row.step_s_hi
     assert row.epoch_s == pytest.approx(60_000 / 32 * row.step_s)
     assert row.epoch_kind == "projected"
@@ -58,7 +58,7 @@ def test_ratio_and_verdict_are_against_the_baseline(steps: pd.DataFrame) -> None
 def test_what_was_measured_in_the_pilot_alone_has_no_bounds_and_no_verdict(steps: pd.DataFrame) -> None:
     row = steps.loc[BF16]
 
-    assert (row.images_per_s, row.n, row.verdict) == (2.0, 0, "")
+    assert (row.items_per_s, row.n, row.verdict) == (2.0, 0, "")
     assert math.isnan(row.step_s_lo)
     assert math.isnan(row.ratio)
 
@@ -106,7 +106,7 @@ def test_an_invalid_variant_has_no_speed(make_run: MakeRun) -> None:
     row = tables.steps(data).set_index("variant_id").loc[KEPT]
 
     assert row.verdict == "INVALID"
-    assert math.isnan(row.images_per_s)
+    assert math.isnan(row.items_per_s)
     assert tables.outcome(data, KEPT) == ("invalid", "kept took no effect")
     assert tables.failures(data).iloc[0].trials == "1 of 1"
 

@@ -162,7 +162,7 @@ def test_tensorboard_s_own_tabs_have_our_numbers(served: Board) -> None:
     assert all(1.5 < value < 3.5 for _, _, value in scalars)  # ln 10 = 2.30
     assert "step/seconds" in served.get("scalars/tags")[RUN]
     assert "memory_format" in {info["name"] for info in experiment["hparamInfos"]}
-    assert "variant/images_per_s" in {info["name"]["tag"] for info in experiment["metricInfos"]}
+    assert "variant/items_per_s" in {info["name"]["tag"] for info in experiment["metricInfos"]}
     assert any("What the profiler saw" in tag for tag in served.get("text/tags")["report"])
     assert "memory-trace" in served.get("images/tags")["report"]
 

@@ -13,10 +13,11 @@ from torch.utils.checkpoint import checkpoint
 
 from bench.core.traces import BETWEEN, Owner
 from bench.measure.clock import HostClock, Timeline
-from bench.measure.leaves import leaves, paths, tensors, type_of
+from bench.measure.leaves import leaves, paths, type_of
 from bench.measure.probes import trace
 from bench.measure.timing.layers import stamped
 from bench.measure.validity.verify import observed
+from bench.tasks.nest import tensors
 from benchmarks.attribution import PHASES, step_of
 from benchmarks.planted import CASES, SHAPE, Case, Plant
 
@@ -36,7 +37,7 @@ def test_each_row_is_its_own_waits_and_nothing_else(case: Case, clock: Any) -> N
         found = step_of(model, clock)
 
     assert {row: s for row, s in found.items() if s} == {r: s for r, s in case.expected(plant.delays_s).items() if s}
-    assert {layer for layer, _ in found} <= {*case.spots(), BETWEEN, "part.1"}
+    assert {layer for layer, _ in found} <= {*case.spots(), BETWEEN, "part.1", "part.mlp.1"}
 
 
 class Checkpointed(nn.Module):

@@ -95,7 +95,7 @@ def on_cuda(monkeypatch: pytest.MonkeyPatch, asked: list[str], real_work: MakeWo
             asked.append("step")
             step(*arguments, **options)
 
-        work.trainer.step = noted  # type: ignore[method-assign]
+        work.trainer.step = noted
         monkeypatch.setattr(Workload, "device", CUDA)
         return work
 

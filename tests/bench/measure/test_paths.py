@@ -94,7 +94,7 @@ def branching(fake_work: Workload, clock: Any) -> MakeWork:  # noqa: ANN401
             y.backward()
             mark("read")
 
-        fake_work.trainer.step = step  # type: ignore[method-assign, assignment]
+        fake_work.trainer.step = step
         fake_work.trainer.model = model
         fake_work.batches = cast("Any", itertools.repeat((None, None)))
         return fake_work

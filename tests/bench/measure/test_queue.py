@@ -202,14 +202,14 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         work.loader = cast("Any", loader)
         work.batches = endless(work.loader)
         step, batch = work.trainer.step, work.trainer.move(torch.zeros(1, 1, 8, 8), torch.zeros(1).long())
-        work.trainer.move = lambda _x, _y: batch  # type: ignore[method-assign, assignment]
+        work.trainer.move = lambda _x, _y: batch
 
         def slow(x: torch.Tensor, y: torch.Tensor, mark: Mark = no_mark) -> None:
             ends = time.perf_counter() + step_s
             step(x, y, mark)
             time.sleep(max(0, ends - time.perf_counter()))
 
-        work.trainer.step = slow  # type: ignore[method-assign]
+        work.trainer.step = slow
         made.append(work)
         return work
 

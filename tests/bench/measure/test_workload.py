@@ -34,7 +34,7 @@ def test_torchvisions_models_take_grey_images(real_work: MakeWork) -> None:
     work = real_work(shape=(1, 64, 64), batch_size=2, model="torchvision.models:resnet18")
     work.trainer.step(*next(work.batches))
 
-    assert work.trainer.model.fc.out_features == 10  # type: ignore[union-attr]
+    assert work.trainer.model.fc.out_features == 10
     assert work.trainer.images == 2
 
 

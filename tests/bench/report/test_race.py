@@ -41,7 +41,7 @@ def test_the_page_says_how_it_was_measured_and_gives_who_dropped_out_no_verdict(
     assert "## The race" in text
     assert "2 rounds of the race, then 2 complete rounds of 4 trials" in text
     assert "took turns sample by sample" in text
-    assert steps.images_per_s[FIVE[0]] == pytest.approx(32 / 0.9, rel=1e-4)
+    assert steps.items_per_s[FIVE[0]] == pytest.approx(32 / 0.9, rel=1e-4)
     assert steps.ratio.isna()[FIVE[:3]].all()
     assert list(steps.verdict[FIVE[:3]]) == ["", "", ""]
     assert list(steps.n[FIVE]) == [0, 0, 0, 2, 2]

@@ -49,7 +49,7 @@ def test_rates_of_rounds_and_stretch_stand_side_by_side_with_the_energy(make_run
         "bf16": ["25,600", "25,600", "0 %", "", ""],
     }
     table = pd.read_csv(tmp_path / "reports" / "made-up" / "tables" / "sustained.csv").set_index("variant_id")
-    assert table.images_per_j.dropna().to_dict() == {GPU: 32.0}
+    assert table.items_per_j.dropna().to_dict() == {GPU: 32.0}
 
 
 def test_without_a_stretch_there_is_no_table(make_run: MakeRun, tmp_path: Path) -> None:

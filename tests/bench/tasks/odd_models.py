@@ -52,7 +52,17 @@ def untrained(in_channels: int, num_classes: int) -> nn.Module:  # noqa: ARG001 
 
 
 def without_arguments() -> nn.Module:
-    """Its signature is another."""
+    """It takes nothing, and is called so."""
+    return plain(1, 10)
+
+
+def of_classes(num_classes: int, depth: int = 1) -> nn.Module:  # noqa: ARG001 - a factory's signature
+    """It takes one of the two, by name."""
+    return plain(1, num_classes)
+
+
+def of_sizes(width: int, depth: int, heads: int) -> nn.Module:  # noqa: ARG001
+    """It takes what nobody gives."""
     return plain(1, 10)
 
 

@@ -27,7 +27,8 @@ ODD = {
     "partly_frozen": "0 is in eval mode",
     "lazy": "1.weight has no shape yet (a lazy layer): show the model a batch in its factory, or give the sizes",
     "untrained": "it has no parameter to train",
-    "without_arguments": "its factory failed: TypeError: without_arguments() takes 0 positional arguments but 2 were",
+    "of_sizes": "its factory needs width, depth, heads, and only in_channels and num_classes can be given. Name one "
+    "that gives the rest: def make(in_channels, num_classes): return of_sizes(width=..., depth=..., heads=...)",
     "nothing": "the factory must return an nn.Module, got NoneType",
     "MODEL": "it is not a function: name one that returns the model, factory(in_channels, num_classes)",
     "no_such": "module 'odd_models' has no attribute 'no_such'",
@@ -69,7 +70,10 @@ def test_a_scripted_model_hides_its_layers() -> None:
     assert why_unfit(model) == "it is scripted, which hides its layers: return the plain model"
 
 
-@pytest.mark.parametrize("name", ["nin", "odd_models:plain", "torchvision.models:resnet18"])
+@pytest.mark.parametrize(
+    "name",
+    ["nin", "odd_models:plain", "odd_models:without_arguments", "odd_models:of_classes", "torchvision.models:resnet18"],
+)
 def test_a_plain_model_is_fit(name: str) -> None:
     assert why_unfit(build_model(name, 1, 10)) == ""
 

@@ -18,11 +18,14 @@ from bench.core.exchange.cause import Cause, Fault
 from bench.measure.samples import Samples
 from bench.measure.validity.borders import Passing, visited
 from bench.measure.validity.gate import numerics_layers, numerics_whole
+from bench.measure.validity.gate.calculation import Batch, Loss, returned
 from bench.measure.validity.gate.finding import Finding, worst
 from bench.measure.validity.gate.stored import NOTHING_STORED, Content, Store, fill, model_facts, settings, tensors_of
 from bench.measure.validity.gate.weights import NotGatedError, new_model, unit_variance, without_noise
 from bench.measure.workload import Workload
-from nin.loaders import Batch, make_loader
+from bench.tasks.batches import Batches
+from bench.tasks.nest import tensors
+from nin.loaders import make_loader
 
 MOST_NOISE = 1e-3
 """The share by which two calculations of one batch may differ; a model with a larger difference is taken for random."""
@@ -95,15 +98,15 @@ def measure(work: Workload, store: Store = NOTHING_STORED) -> GateResult:
 
 def attempt_of(work: Workload, number: int, store: Store = NOTHING_STORED) -> Attempt:
     """What the variant is off by on the weights and images of an attempt, counted from 0."""
-    x, y = fixed_batch(work, number)
-    model, own = model_with_weights(work, x, number, store)
+    batch = fixed_batch(work, number)
+    model, own = model_with_weights(work, batch, number, store)
     take_weights(work, model)
     compare = eager_findings if work.eager else numerics_whole.findings
-    values, gradients, loss_error = compare(work, model, x, y, store)
+    values, gradients, loss_error = compare(work, model, batch, store)
     return Attempt(values=values, gradients=gradients, loss_error=loss_error, own_weights=own)
 
 
-def model_with_weights(work: Workload, x: torch.Tensor, number: int, store: Store) -> tuple[nn.Module, bool]:
+def model_with_weights(work: Workload, batch: Batch, number: int, store: Store) -> tuple[nn.Module, bool]:
     """The model on the CPU with the weights of an attempt, and whether they are its own.
 
     Raises NotGatedError if it does not compute the same twice.
@@ -112,10 +115,10 @@ def model_with_weights(work: Workload, x: torch.Tensor, number: int, store: Stor
 
     def compute() -> bool:
         start = copy.deepcopy(tensors_of(model))
-        own = not unit_variance(model, x, work.seed + number)
+        own = not unit_variance(model, lambda: work.loss(model, *batch), work.seed + number)
         if own:
             fill(model, start)
-        check_steady(model, x)
+        check_steady(work.loss, model, batch)
         return own
 
     def unpacked(content: Content) -> bool:
@@ -126,23 +129,28 @@ def model_with_weights(work: Workload, x: torch.Tensor, number: int, store: Stor
     def packed(own: bool) -> dict[str, object]:  # noqa: FBT001 - what `compute` returns
         return {"own": own, "tensors": tensors_of(model)}
 
-    return model, store.once("weights", [model_facts(work, model), x, number], compute, packed, unpacked)
+    return model, store.once("weights", [model_facts(work, model), *tensors(batch), number], compute, packed, unpacked)
 
 
-def eager_findings(
-    work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor, store: Store
-) -> tuple[Finding, Finding, float]:
+def eager_findings(work: Workload, model: nn.Module, batch: Batch, store: Store) -> tuple[Finding, Finding, float]:
     """The value and the gradient that are off by the largest shares of their bounds, and the loss's relative error."""
-    reference = numerics_layers.stored_reference(work, model, x, y, store)
-    yardsticks = numerics_layers.stored_yardsticks(work, model, reference, (x, y), store)
-    x, y = work.trainer.move(x, y)
-    comparison = numerics_layers.compared(work, work.trainer.model, reference, x, y, work.trainer.forward)
+    reference = numerics_layers.stored_reference(work, model, batch, store)
+    yardsticks = numerics_layers.stored_yardsticks(work, model, reference, batch, store)
+    moved = work.trainer.move(*batch)
+    comparison = numerics_layers.compared(work, work.trainer.model, reference, moved, work.trainer.forward)
     values, gradients = worst(comparison.misses, yardsticks)
     return values, gradients, abs(comparison.loss - reference.loss) / abs(reference.loss)
 
 
 def fixed_batch(work: Workload, number: int) -> Batch:
-    """The images of an attempt, on the CPU: the first of the data for attempt 0, the next for attempt 1."""
+    """What one step takes in an attempt, on the CPU: the first of the data for attempt 0, the next for attempt 1.
+
+    Of a task it is one batch, of an eager variant a small one.
+    """
+    if work.task:
+        size = int(work.variant.batch_size)
+        of_task = Batches(work.task, min(size, LAYERED_IMAGES) if work.eager else size, work.variant.model)
+        return [next(of_task)[:1] for _ in range(number + 1)][-1]
     images = work.inputs.images(work.seed)
     most = LAYERED_IMAGES if work.eager else MOST_IMAGES
     count = image_count(int(work.variant.batch_size), min(most, len(images) // ATTEMPTS))
@@ -160,14 +168,20 @@ def image_count(batch_size: int, most: int) -> int:
 
 
 @torch.no_grad()
-def check_steady(model: nn.Module, x: torch.Tensor) -> None:
+def check_steady(loss: Loss, model: nn.Module, batch: Batch) -> None:
     """Raise NotGatedError if a model computes other results from a batch the second time, or with borders."""
-    first = model(x)
+
+    def results() -> torch.Tensor:
+        with returned(model) as outputs:
+            value = loss(model, *batch)
+        return torch.cat([x.double().flatten() for x in (*outputs, value)])
+
+    first = results()
     with visited(model, Passing()):
-        bordered = model(x)
+        bordered = results()
     if differ(first, bordered):
         msg = "a layer writes to its input, and the model goes on with that and not with what the layer returns"
-        if differ(first, model(x)):
+        if differ(first, results()):
             msg = "two calculations of a batch differ: it draws at random, or what it computes depends on earlier calls"
         raise NotGatedError(msg)
     if any(parameter.is_complex() for parameter in model.parameters()):

@@ -8,23 +8,21 @@ other code in the default one. So a layer of the model's own that is wrong in th
 
 import copy
 import math
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from bench.measure.validity.borders import Border, visited
+from bench.measure.validity.gate.calculation import Batch, Loss, forward_backward, in_double, on_device
 from bench.measure.validity.gate.finding import Key, Miss, Yardstick, words
 from bench.measure.validity.gate.numerics_layout import TorchLayersIn
 from bench.measure.validity.gate.rounding import moved, precision_of
 from bench.measure.validity.gate.stored import Content, Store, check_alike, model_facts, settings
 from bench.measure.validity.gate.weights import NotGatedError
 from bench.measure.workload import Workload
-from nin.loaders import Batch
+from bench.tasks.nest import tensors
 from nin.train import MEMORY_FORMATS
 
 DRAWS = 2
@@ -105,21 +103,21 @@ class Comparison:
                 self.misses["parameter", name] = Miss.of(gradient, exact, self.scale)
 
 
-def reference_of(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> Reference:
+def reference_of(loss: Loss, model: nn.Module, batch: Batch) -> Reference:
     """What float64 has at each border, and its gradients of parameters, in float32."""
     exact, reference = copy.deepcopy(model).double(), Reference()
     with visited(exact, reference):
-        _, reference.loss = forward_backward(exact, x.double(), y)
+        _, reference.loss = forward_backward(loss, exact, in_double(batch))
     reference.parameters = {n: p.grad.float() for n, p in exact.named_parameters() if p.grad is not None}
     return reference
 
 
-def stored_reference(work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor, store: Store) -> Reference:
+def stored_reference(work: Workload, model: nn.Module, batch: Batch, store: Store) -> Reference:
     """The reference, computed once a run. Raises NotGatedError if float32 does not hold it."""
     parameters = dict(model.named_parameters())
 
     def compute() -> Reference:
-        reference = reference_of(model, x, y)
+        reference = reference_of(work.loss, model, batch)
         if not reference.finite:
             msg = "float32 does not hold what the model computes from its own weights"
             raise NotGatedError(msg)
@@ -135,7 +133,7 @@ def stored_reference(work: Workload, model: nn.Module, x: torch.Tensor, y: torch
         check_alike(content["parameters"], parameters)
         return Reference(values, gradients, content["parameters"], float(content["loss"]))
 
-    return store.once("layers", [model_facts(work, model), x, y], compute, packed, unpacked)
+    return store.once("layers", [model_facts(work, model), *tensors(batch)], compute, packed, unpacked)
 
 
 def as_data(by_border: dict[Border, torch.Tensor]) -> dict[tuple[object, ...], torch.Tensor]:
@@ -143,31 +141,14 @@ def as_data(by_border: dict[Border, torch.Tensor]) -> dict[tuple[object, ...], t
     return {astuple(border): tensor for border, tensor in by_border.items()}
 
 
-def forward_backward(
-    model: nn.Module,
-    x: torch.Tensor,
-    y: torch.Tensor,
-    forward: Callable[[torch.Tensor], torch.Tensor] | None = None,
-    context: AbstractContextManager[object] | None = None,
-    scale: float = 1.0,
-) -> tuple[torch.Tensor, float]:
-    """Scores (N, K) and loss of a batch, forward under a context; leaves the scaled gradients in the parameters."""
-    model.zero_grad(set_to_none=True)
-    with context or nullcontext():
-        scores_NK = (model if forward is None else forward)(x)
-        loss = F.cross_entropy(scores_NK, y)
-    (loss * scale).backward()
-    return scores_NK.detach(), float(loss.detach())
-
-
-def drawn(model: nn.Module, reference: Reference, batch: Batch, grain: float, seed: int) -> dict[Key, Miss]:
+def drawn(loss: Loss, model: nn.Module, reference: Reference, batch: Batch, grain: float, seed: int) -> dict[Key, Miss]:
     """How far each result moves in float32 if all that a layer is given, weights too, moves by a grain."""
     other, comparison = copy.deepcopy(model), Comparison(reference, grain=grain, seed=seed)
     with torch.no_grad():
         for parameter in other.parameters():
             moved(parameter, grain, comparison.generator)
     with visited(other, comparison):
-        forward_backward(other, *batch)
+        forward_backward(loss, other, batch)
     comparison.compare_parameters(other)
     return comparison.misses
 
@@ -176,9 +157,8 @@ def compared(
     work: Workload,
     model: nn.Module,
     reference: Reference,
-    x: torch.Tensor,
-    y: torch.Tensor,
-    forward: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    batch: Batch,
+    forward: Any = None,  # noqa: ANN401 - the model as it is, or compiled
 ) -> Comparison:
     """A model's results in the variant's precision, compared with the reference.
 
@@ -188,7 +168,7 @@ def compared(
     for _ in range(MOST_HALVINGS):
         comparison = Comparison(reference, scale=scale)
         with visited(model, comparison):
-            _, comparison.loss = forward_backward(model, x, y, forward, work.trainer.autocast(), scale)
+            _, comparison.loss = forward_backward(work.loss, model, batch, forward, work.trainer.autocast(), scale)
         comparison.compare_parameters(model)
         model.zero_grad(set_to_none=True)
         if scale == 1 or all(math.isfinite(miss.distance) for miss in comparison.misses.values()):
@@ -205,7 +185,7 @@ def yardsticks(work: Workload, model: nn.Module, reference: Reference, batch: Ba
     precision = precision_of(work)
     grain, coarse = precision.grain, precision.own_kernels
     device = work.device if coarse else torch.device("cpu")
-    draws = [drawn(model, reference, batch, grain, seed) for seed in range(DRAWS)]
+    draws = [drawn(work.loss, model, reference, batch, grain, seed) for seed in range(DRAWS)]
     eager = [plain(work, model, reference, batch, device, layout) for layout in MEMORY_FORMATS.values()]
     basic = [*draws, eager[0]] if coarse else draws
     if endless := [key for misses in basic for key, miss in misses.items() if not math.isfinite(miss.distance)]:
@@ -233,7 +213,7 @@ def stored_yardsticks(
             raise ValueError(msg)
         return by_key
 
-    depends_on = [model_facts(work, model), *batch, settings(work)]
+    depends_on = [model_facts(work, model), *tensors(batch), settings(work)]
     return store.once("yardsticks", depends_on, lambda: yardsticks(work, model, reference, batch), packed, unpacked)
 
 
@@ -247,8 +227,7 @@ def plain(
 ) -> dict[Key, Miss]:
     """How far plain eager code of the variant's precision is off, torch's own layers computing in a layout."""
     with TorchLayersIn(layout):
-        x, y = (tensor.to(device) for tensor in batch)
-        return compared(work, copy.deepcopy(model).to(device), reference, x, y).misses
+        return compared(work, copy.deepcopy(model).to(device), reference, on_device(batch, device)).misses
 
 
 def misses_of(key: Key, calculations: list[dict[Key, Miss]]) -> list[Miss]:

@@ -12,20 +12,21 @@ nor the mean loss nor its gradients.
 
 import copy
 import math
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import astuple, dataclass, replace
+from typing import Any
 
 import torch
 from torch import nn
 
+from bench.measure.validity.gate.calculation import Batch, Loss, forward_backward, in_double, on_device
 from bench.measure.validity.gate.finding import MOST_WIDENED, Finding
-from bench.measure.validity.gate.numerics_layers import DRAWS, MOST_HALVINGS, forward_backward
+from bench.measure.validity.gate.numerics_layers import DRAWS, MOST_HALVINGS
 from bench.measure.validity.gate.numerics_layout import TorchLayersIn
-from bench.measure.validity.gate.rounding import moved, precision_of
+from bench.measure.validity.gate.rounding import moved, moved_floats, precision_of
 from bench.measure.validity.gate.stored import NOTHING_STORED, Content, Store, check_alike, model_facts, settings
 from bench.measure.workload import Workload
-from nin.loaders import Batch
+from bench.tasks.nest import changed, tensors
 
 MULTIPLE = 8.0
 """A compiled variant may be off by this many times as much as eager code."""
@@ -51,15 +52,15 @@ class Result:
 
 
 def result_of(
+    loss: Loss,
     model: nn.Module,
-    x: torch.Tensor,
-    y: torch.Tensor,
-    forward: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    batch: Batch,
+    forward: Any = None,  # noqa: ANN401 - the model as it is, or compiled
     context: AbstractContextManager[object] | None = None,
     scale: float = 1.0,
 ) -> Result:
     """Scores, loss and gradients of a batch under a context; `scale` multiplies the loss for backward alone."""
-    scores_NK, loss = forward_backward(model, x, y, forward, context, scale)
+    scores_NK, loss_of_batch = forward_backward(loss, model, batch, forward, context, scale)
     scores_NK = scores_NK.to("cpu", torch.float64)
     gradients = {
         name: p.grad.detach().to("cpu", torch.float64) / scale
@@ -67,15 +68,14 @@ def result_of(
         if p.grad is not None
     }
     model.zero_grad(set_to_none=True)
-    return Result(scores_NK=scores_NK, loss=loss, gradients=gradients)
+    return Result(scores_NK=scores_NK, loss=loss_of_batch, gradients=gradients)
 
 
 def without_overflow(
     work: Workload,
     model: nn.Module,
-    x: torch.Tensor,
-    y: torch.Tensor,
-    forward: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    batch: Batch,
+    forward: Any = None,  # noqa: ANN401 - the model as it is, or compiled
 ) -> Result:
     """Scores, loss and gradients under the variant's autocast.
 
@@ -86,7 +86,7 @@ def without_overflow(
         for _ in range(GRAPH_CALLS if work.variant.replays and forward else 1):
             if work.variant.replays:
                 torch.compiler.cudagraph_mark_step_begin()
-            result = result_of(model, x, y, forward, work.trainer.autocast(), scale)
+            result = result_of(work.loss, model, batch, forward, work.trainer.autocast(), scale)
         if scale == 1 or all(bool(g.isfinite().all()) for g in result.gradients.values()):
             break
         scale = max(1.0, scale / 2)
@@ -115,17 +115,17 @@ class Errors:
 
 
 def findings(
-    work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor, store: Store = NOTHING_STORED
+    work: Workload, model: nn.Module, batch: Batch, store: Store = NOTHING_STORED
 ) -> tuple[Finding, Finding, float]:
     """The scores, the gradient that is off by the largest share of its bound, and the loss's relative error.
 
     `model` holds the weights, and is on the CPU; the variant's own model has them already.
     """
-    stored = exact_of(work, model, x, y, store)
+    stored = exact_of(work, model, batch, store)
     exact = stored.result
-    few_images, full_batch = eager_errors(work, model, (x, y), stored, store)
-    x, y = x.repeat(stored.repeats, 1, 1, 1), y.repeat(stored.repeats)
-    result = without_overflow(work, work.trainer.model, *work.trainer.move(x, y), work.trainer.forward)
+    few_images, full_batch = eager_errors(work, model, batch, stored, store)
+    full = work.trainer.move(*repeated(batch, stored.repeats))
+    result = without_overflow(work, work.trainer.model, full, work.trainer.forward)
     yardstick = max(LEAST_SCORE_ERROR, *(errors.scores for errors in few_images))
     bound = MULTIPLE * max(yardstick, min(MOST_WIDENED * yardstick, full_batch.scores))
     own = Errors.of(result, exact, precision_of(work).roundoff)
@@ -138,14 +138,14 @@ def findings(
     return scores, max(gradients, key=lambda f: f.share), abs(result.loss - exact.loss) / abs(exact.loss)
 
 
-def exact_of(work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor, store: Store) -> Exact:
+def exact_of(work: Workload, model: nn.Module, batch: Batch, store: Store) -> Exact:
     """What float64 computes, once a run."""
     parameters = dict(model.named_parameters())
 
     def compute() -> Exact:
         double = copy.deepcopy(model).double()
-        exact = result_of(double, x.double(), y)
-        return Exact(result=exact, repeats=repeats(work, double, x.double(), exact))
+        exact = result_of(work.loss, double, in_double(batch))
+        return Exact(result=exact, repeats=repeats(work, double, in_double(batch), exact))
 
     def packed(exact: Exact) -> dict[str, object]:
         result = exact.result
@@ -153,13 +153,13 @@ def exact_of(work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor,
 
     def unpacked(content: Content) -> Exact:
         check_alike(content["gradients"], parameters)
-        if content["scores"].shape != (len(x), work.inputs.classes):
+        if work.task is None and content["scores"].shape != (len(batch[0]), work.inputs.classes):
             msg = "it has the scores of other images"
             raise ValueError(msg)
         result = Result(scores_NK=content["scores"], loss=float(content["loss"]), gradients=content["gradients"])
         return Exact(result=result, repeats=int(content["times"]))
 
-    depends_on = [model_facts(work, model), x, y, work.variant.batch_size]
+    depends_on = [model_facts(work, model), *tensors(batch), work.variant.batch_size]
     return store.once("whole", depends_on, compute, packed, unpacked)
 
 
@@ -171,17 +171,16 @@ def eager_errors(
     Each is computed once a run for all variants that round alike.
     """
     roundoff = precision_of(work).roundoff
-    x, y = batch
-    full_x, full_y = x.repeat(exact.repeats, 1, 1, 1), y.repeat(exact.repeats)
 
     def few_images() -> list[Errors]:
-        results = [eager_result(work, model, x, y, 0.0, 0)]
-        results += [eager_result(work, model, x, y, roundoff, seed) for seed in range(DRAWS)]
+        results = [eager_result(work, model, batch, 0.0, 0)]
+        results += [eager_result(work, model, batch, roundoff, seed) for seed in range(DRAWS)]
         return [Errors.of(result, exact.result, roundoff) for result in results]
 
     def full_batch() -> list[Errors]:
         with TorchLayersIn(work.trainer.format):
-            return [Errors.of(eager_result(work, model, full_x, full_y, 0.0, 0), exact.result, roundoff)]
+            result = eager_result(work, model, repeated(batch, exact.repeats), 0.0, 0)
+            return [Errors.of(result, exact.result, roundoff)]
 
     def packed(errors: list[Errors]) -> list[tuple[object, ...]]:
         return [astuple(each) for each in errors]
@@ -192,7 +191,7 @@ def eager_errors(
             raise ValueError(msg)
         return [Errors(*row) for row in rows]
 
-    alike = [model_facts(work, model), x, y, settings(work)]
+    alike = [model_facts(work, model), *tensors(batch), settings(work)]
     few = store.once("few", alike, few_images, packed, unpacked)
     full = store.once("full", [alike, exact.repeats, str(work.trainer.format)], full_batch, packed, unpacked)
     return few, full[0]
@@ -220,28 +219,40 @@ def small_ones(exact: Result) -> set[str]:
     return {name for name, norm in norms.items() if norm < SMALL * total}
 
 
-def eager_result(work: Workload, model: nn.Module, x: torch.Tensor, y: torch.Tensor, share: float, seed: int) -> Result:
+def eager_result(work: Workload, model: nn.Module, batch: Batch, share: float, seed: int) -> Result:
     """What eager code of the same precision computes in the default layout, weights and images moved by a share."""
     other, generator = copy.deepcopy(model), torch.Generator().manual_seed(seed)
     if share:
         with torch.no_grad():
             for parameter in other.parameters():
                 moved(parameter, share, generator)
-        x = moved(x.clone(), share, generator)
-    return without_overflow(work, other.to(work.device), x.to(work.device), y.to(work.device))
+        batch = [changed(each, lambda x: moved_floats(x, share, generator)) for each in batch]
+    return without_overflow(work, other.to(work.device), on_device(batch, work.device))
 
 
 @torch.no_grad()
-def repeats(work: Workload, double: nn.Module, x: torch.Tensor, exact: Result) -> int:
+def repeats(work: Workload, double: nn.Module, batch: Batch, exact: Result) -> int:
     """How often the images come in the variant's batch: as often as fills it.
 
-    Once if no number of times fills it, or if a model's score depends on how often an image is in the batch.
+    Once if no number of times fills it, or if a model's score depends on how often an image is in the batch. A task's
+    batch fills it already.
     """
+    if work.task:
+        return 1
+    x = batch[0]
     times, rest = divmod(int(work.variant.batch_size), len(x))
     if rest or times == 1:
         return 1
     twice = replace(exact, scores_NK=double(x.repeat(2, 1, 1, 1)))
     return times if score_error(twice, exact) <= MOST_MOVED else 1
+
+
+def repeated(batch: Batch, times: int) -> Batch:
+    """The images and labels of a batch several times; any batch once."""
+    if times == 1:
+        return batch
+    x, y = batch
+    return x.repeat(times, 1, 1, 1), y.repeat(times)
 
 
 def score_error(result: Result, exact: Result) -> float:

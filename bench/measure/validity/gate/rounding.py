@@ -16,3 +16,8 @@ def moved(tensor: torch.Tensor, grain: float, generator: torch.Generator) -> tor
     """The tensor, changed in place: each number moves at random by at most a share `grain` of itself."""
     shares = torch.empty(tensor.shape, dtype=tensor.dtype).uniform_(-grain, grain, generator=generator)
     return tensor.add_(shares.to(tensor.device).mul_(tensor))
+
+
+def moved_floats(x: torch.Tensor, grain: float, generator: torch.Generator) -> torch.Tensor:
+    """A copy of a float tensor that is moved by a grain; any other tensor as it is."""
+    return moved(x.clone(), grain, generator) if x.is_floating_point() else x

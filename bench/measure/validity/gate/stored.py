@@ -143,16 +143,23 @@ def check_alike(tensors: Mapping[Any, torch.Tensor], expected: Mapping[Any, torc
 
 def model_facts(work: Workload, model: nn.Module) -> list[object]:
     """What decides all that a model computes in float64, but its images: its name, code, seed, weights and buffers."""
-    code = sorted({file for module in model.modules() for file in own_files(type(module))})
-    return [torch.__version__, work.variant.model, work.inputs.classes, work.seed, code, tensors_of(model)]
+    code = {file for module in model.modules() for file in own_files(type(module))}
+    code |= set(file_of(work.variant.model.partition(":")[0]))  # a task's loss
+    return [torch.__version__, work.variant.model, work.inputs.classes, work.seed, sorted(code), tensors_of(model)]
 
 
 def own_files(kind: type) -> Iterable[Path]:
     """The files of a class and its bases that are not torch's and have any."""
     for base in kind.__mro__:
-        file = getattr(sys.modules.get(base.__module__), "__file__", None)
-        if file and not base.__module__.startswith("torch.") and Path(file).is_file():
-            yield Path(file)
+        if not base.__module__.startswith("torch."):
+            yield from file_of(base.__module__)
+
+
+def file_of(module: str) -> Iterable[Path]:
+    """The file of an imported module, if it has one."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file and Path(file).is_file():
+        yield Path(file)
 
 
 def settings(work: Workload) -> list[object]:

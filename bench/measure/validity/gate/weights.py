@@ -1,11 +1,13 @@
 """Weights on which two calculations can be compared: none dead, none exploding, nothing drawn at random."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import nn
 
 from bench.measure.workload import Workload
+from bench.tasks.declared import make_model
 from bench.tasks.factory import build_model
 
 LEAST_DEVIATION = 1e-20
@@ -18,6 +20,8 @@ class NotGatedError(Exception):
 def new_model(work: Workload) -> nn.Module:
     """The variant's model on the CPU, as its code initialises it from the run's seed; no layer draws at random."""
     torch.manual_seed(work.seed)
+    if work.task:
+        return without_noise(make_model(work.task, work.variant.model))
     channels = work.inputs.images(work.seed).pixels_NCHW.shape[1]
     return without_noise(build_model(work.variant.model, channels, work.inputs.classes).train())
 
@@ -36,12 +40,12 @@ def without_noise(model: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-def unit_variance(model: nn.Module, x: torch.Tensor, seed: int) -> bool:
+def unit_variance(model: nn.Module, run: Callable[[], torch.Tensor], seed: int) -> bool:
     """Give convolutions and linear layers weights whose outputs on a batch have variance 1, and zero biases.
 
-    He's weights (arXiv 1502.01852) are divided by the deviation of their outputs (Mishkin and Matas, arXiv 1511.06422),
-    layer by layer in the order of the calls. Returns whether that worked for all layers: it does not for one whose
-    output is constant or not finite.
+    `run` has the model compute the batch. He's weights (arXiv 1502.01852) are divided by the deviation of their outputs
+    (Mishkin and Matas, arXiv 1511.06422), layer by layer in the order of the calls. Returns whether that worked for all
+    layers: it does not for one whose output is constant or not finite.
     """
     torch.manual_seed(seed)
     layers = [m for m in model.modules() if _is_plain(m)]
@@ -64,11 +68,11 @@ def unit_variance(model: nn.Module, x: torch.Tensor, seed: int) -> bool:
 
     handles = [module.register_forward_hook(scale) for module in layers]
     try:
-        scores_NK = model(x)
+        result = run()
     finally:
         for handle in handles:
             handle.remove()
-    return all(scaled.values()) and bool(scores_NK.isfinite().all())
+    return all(scaled.values()) and bool(result.isfinite().all())
 
 
 def _is_plain(module: nn.Module) -> bool:

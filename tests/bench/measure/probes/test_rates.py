@@ -41,7 +41,7 @@ def test_a_whole_epoch_has_every_image_and_the_first_is_apart(
         clock.pass_s(1.0)
         step(x, y)
 
-    work.trainer.step = counting  # type: ignore[method-assign, assignment]
+    work.trainer.step = counting
     found = epoch.whole_epochs(work, cast("Clock", clock), 2)
 
     assert seen == (4 if replays else 3) * [*[100] * 10, 24]

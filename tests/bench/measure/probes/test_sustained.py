@@ -26,7 +26,7 @@ def slowing(fake_work: Workload, clock: Any) -> Callable[..., Workload]:  # noqa
     def made(fast_for_s: float = float("inf")) -> Workload:
         fake_work.trainer.setup = Setup(device=torch.device("cuda"))
         fake_work.variant = Variant(device="cuda", batch_size=128)
-        fake_work.trainer.step = lambda *_x, **_m: clock.pass_s(  # type: ignore[method-assign]
+        fake_work.trainer.step = lambda *_x, **_m: clock.pass_s(
             (FAST_S if clock.now_s < fast_for_s else SLOW_S) - 0.5
         )  # conftest: 0.5 s for the batch
         return fake_work
@@ -108,7 +108,7 @@ def test_the_device_is_waited_for_around_each_group_and_never_within(
         clock.events.append("step")
         take(*arguments, **options)
 
-    work.trainer.step = noted  # type: ignore[method-assign]
+    work.trainer.step = noted
     sustained.groups(work, clock, 3, 0.06)
 
     assert clock.events == ["sync", "step", "step", "step", "sync", "step", "step", "step", "sync"]

@@ -118,7 +118,7 @@ def test_a_step_that_the_device_came_to_too_early_is_taken_again(queued: MakeWor
         clock.host += next(slow, 0)
         step(*arguments, **options)
 
-    work.trainer.step = sometimes_slow  # type: ignore[method-assign]
+    work.trainer.step = sometimes_slow
     found = timed_steps(work, clock, Counts(plain=1, stamped=3)).stamped
 
     assert layers_us(found) == {5.0}
@@ -134,7 +134,7 @@ def test_a_step_that_waits_unasked_is_stamped_from_an_idle_start_and_says_so(que
         step(*arguments, **options)
         clock.sync()
 
-    work.trainer.step = waits  # type: ignore[method-assign]
+    work.trainer.step = waits
     found = timed_steps(work, clock, Counts(plain=1, stamped=3)).stamped
 
     assert layers_us(found) == {50.0}

@@ -83,7 +83,7 @@ def test_how_many_steps_a_trial_takes(
     fake_work: Workload,
     clock: Any,  # noqa: ANN401
 ) -> None:
-    fake_work.trainer.step = lambda *_x, **_m: clock.pass_s(step_s - 0.5)  # type: ignore[method-assign] # 0.5: data
+    fake_work.trainer.step = lambda *_x, **_m: clock.pass_s(step_s - 0.5)
 
     assert calibrate(fake_work, clock, first_s, plain=3, stamped=1) == expected
 
@@ -103,7 +103,7 @@ def test_a_gpu_is_warmed_up_for_half_a_second_of_steps_whatever_the_count(
         seen.append(clock.now_s)
         clock.pass_s(step_s - 0.5)  # 0.5: data
 
-    fake_work.trainer.step = step  # type: ignore[method-assign]
+    fake_work.trainer.step = step
     warm_up(fake_work, clock, Counts(warmup=2, iterations=iterations))
     assert len(seen) == 2  # on the CPU by count alone
     clock.now_s = 0.0
@@ -118,7 +118,7 @@ def test_a_gpu_is_warmed_up_for_half_a_second_of_steps_whatever_the_count(
 
 def test_a_first_step_that_wakes_a_gpu_is_no_measure_of_the_next(fake_work: Workload, clock: Any) -> None:  # noqa: ANN401
     fake_work.trainer.setup = Setup(device=torch.device("cuda"))
-    fake_work.trainer.step = lambda *_x, **_m: clock.pass_s(0.02 - 0.5)  # type: ignore[method-assign]
+    fake_work.trainer.step = lambda *_x, **_m: clock.pass_s(0.02 - 0.5)
 
     assert calibrate(fake_work, clock, 9.0, plain=3, stamped=1).iterations == 5
 

@@ -102,7 +102,7 @@ class FakeTurn(Turn):
             self.steps += 1
             step(*batch)
 
-        work.trainer.step = counted  # type: ignore[method-assign, assignment]
+        work.trainer.step = counted
 
     @property
     def is_shared(self) -> bool:

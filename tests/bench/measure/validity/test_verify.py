@@ -113,7 +113,7 @@ def test_weights_that_all_lie_in_the_other_layout_are_found(real_work: MakeWork)
     told = []
     for conv in convs:
         told.append((verify.before_steps(work), verify.weights(work).words))
-        conv.weight = nn.Parameter(conv.weight.detach().contiguous())  # type: ignore[operator]
+        conv.weight = nn.Parameter(conv.weight.detach().contiguous())
 
     assert told == [("", f"{got} of 3 weights as nhwc") for got in (3, 2, 1)]
     assert verify.before_steps(work) == "none of 3 weights as nhwc"

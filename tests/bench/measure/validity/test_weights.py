@@ -25,7 +25,7 @@ def test_each_layer_s_output_has_variance_1_and_no_bias() -> None:
     model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 1), nn.Flatten(), nn.Linear(4 * 36, 10))
     x = torch.rand(16, 3, 8, 8)
 
-    assert unit_variance(model, x, seed=0)
+    assert unit_variance(model, lambda: model(x), seed=0)
     assert deviations(model, x) == pytest.approx([1, 1, 1], rel=1e-4)
     assert not any(bool(p.any()) for name, p in model.named_parameters() if name.endswith("bias"))
 
@@ -38,7 +38,7 @@ def test_a_thousand_layers_neither_die_nor_explode() -> None:
         nn.init.kaiming_normal_(weight, nonlinearity="relu")
 
     assert not model(x).isfinite().all()
-    assert unit_variance(model, x, seed=0)
+    assert unit_variance(model, lambda: model(x), seed=0)
     assert deviations(model, x) == pytest.approx([1] * 1000, rel=1e-2)
 
 
@@ -47,7 +47,7 @@ def test_a_shared_layer_is_scaled_at_its_first_call_and_a_tied_weight_once() -> 
     tied.weight = shared.weight
     model, x = nn.Sequential(shared, shared, tied), torch.rand(32, 8)
 
-    assert unit_variance(model, x, seed=0)
+    assert unit_variance(model, lambda: model(x), seed=0)
     assert float(shared(x).detach().std()) == pytest.approx(1, rel=1e-4)
 
 
@@ -56,14 +56,15 @@ def test_a_dead_layer_is_told_of() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x * 0
 
-    assert not unit_variance(nn.Sequential(nn.Linear(4, 4), Zero(), nn.Linear(4, 4)), torch.rand(2, 4), seed=0)
+    model, x = nn.Sequential(nn.Linear(4, 4), Zero(), nn.Linear(4, 4)), torch.rand(2, 4)
+    assert not unit_variance(model, lambda: model(x), seed=0)
 
 
 def test_a_weight_that_is_computed_from_others_is_left_alone() -> None:
     layer = torch.nn.utils.parametrizations.weight_norm(nn.Linear(4, 4))
     before = layer.weight.detach().clone()
 
-    assert unit_variance(nn.Sequential(layer), torch.rand(8, 4), seed=0)
+    assert unit_variance(layer, lambda: layer(torch.rand(8, 4)), seed=0)
     assert torch.equal(layer.weight, before)
 
 

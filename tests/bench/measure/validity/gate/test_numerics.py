@@ -64,7 +64,7 @@ def test_a_hundredth_is_detected_in_half_precision_too(precision: str, real_work
 def test_what_is_wrong_between_layers_is_detected(real_work: MakeWork) -> None:
     """As a residual that is added wrongly, which no layer's own output shows."""
     work = real_work(batch_size=8, precision="fp32", model="tests_models:residual", shape=(1, 28, 28))
-    work.trainer.model.share = 1.01  # type: ignore[assignment]
+    work.trainer.model.share = 1.01
 
     assert reason_of(numerics.measure(work)).startswith("the input of pool ")
 

@@ -32,17 +32,28 @@ def result(score: float = 1.0, **gradients: list[float]) -> Result:
 def compiled(work: Workload, forward: Forward = lambda model, x: model(x)) -> Workload:
     """The work with another forward than its model's, as a compiled variant has."""
     model = work.trainer.model
-    work.trainer.forward = lambda x: forward(model, x)
+    work.trainer.forward = Calling(lambda x: forward(model, x))
     return work
+
+
+class Calling(nn.Module):
+    """What calls a function, as a compiled model calls its code."""
+
+    def __init__(self, call: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.call = call
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.call(x)
 
 
 def gate_forward(work: Workload) -> tuple[Finding, Finding]:
     """The gate's findings on the scores and the gradients of a compiled variant."""
     model = new_model(work)
-    x, y = numerics.fixed_batch(work, 0)
-    assert unit_variance(model, x, 0)
+    batch = numerics.fixed_batch(work, 0)
+    assert unit_variance(model, lambda: work.loss(model, *batch), 0)
     numerics.take_weights(work, model)
-    return numerics_whole.findings(work, model, x, y)[:2]
+    return numerics_whole.findings(work, model, batch)[:2]
 
 
 def test_errors_are_norms_over_norms() -> None:
@@ -68,10 +79,11 @@ def test_a_gradient_that_is_missing_zero_or_no_number_is_beyond_every_bound() ->
 
 
 def test_repeating_the_images_changes_neither_scores_nor_loss_nor_gradients(real_work: MakeWork) -> None:
-    model = new_model(real_work(batch_size=8, model="tests_models:normalised", shape=(1, 28, 28))).double()
+    work = real_work(batch_size=8, model="tests_models:normalised", shape=(1, 28, 28))
+    model = new_model(work).double()
     x, y = torch.rand(8, 1, 28, 28, dtype=torch.float64), torch.arange(8)
-    once = numerics_whole.result_of(model, x, y)
-    often = numerics_whole.result_of(model, x.repeat(5, 1, 1, 1), y.repeat(5))
+    once = numerics_whole.result_of(work.loss, model, (x, y))
+    often = numerics_whole.result_of(work.loss, model, numerics_whole.repeated((x, y), 5))
 
     torch.testing.assert_close(often.scores_NK, once.scores_NK.repeat(5, 1), rtol=1e-10, atol=1e-10)
     assert often.loss == pytest.approx(once.loss, rel=1e-10)
@@ -105,9 +117,8 @@ def test_a_compiled_variant_s_lost_gradient_is_detected_in_half_precision(real_w
     work = compiled(work)
     work.trainer.model.get_parameter("conv.weight").register_hook(torch.zeros_like)
     model = new_model(work)
-    x, y = numerics.fixed_batch(work, 0)
     numerics.take_weights(work, model)
-    _, gradients, _ = numerics_whole.findings(work, model, x, y)
+    _, gradients, _ = numerics_whole.findings(work, model, numerics.fixed_batch(work, 0))
 
     assert (gradients.what, gradients.share) == ("gradients of conv.weight", math.inf)
 
