@@ -19,8 +19,8 @@ from bench.analyse.stats import LEAST_ROUNDS, LEVEL, NOTHING, Interval
 from bench.core.facts import Environment
 from bench.core.metrics.metric import MetricTable
 from bench.core.metrics.registry import in_table
-from bench.core.phases import PHASES
 from bench.core.records import RecordError
+from bench.core.traces import PHASES
 
 CANARIES = ("convolution", "matmul", "copy")
 CANARIES_ON_DEVICE = 4

@@ -16,6 +16,8 @@ SNAPSHOT = "memory.pickle"
 """The CUDA allocator's history over one step, one per variant."""
 FUSION = "fusion.json"
 """The layers that each kernel of a compiled variant covers, one file per variant."""
+PHASES = ("data", "h2d", "forward", "loss", "backward", "scaler", "clip", "optimizer", "after_step", "read")
+"""The phases of a step, in the order in which it begins them; a step has those that it needs."""
 LAYER, PHASE = "layer", "phase"
 BETWEEN = "between"
 """The row for what runs outside of every leaf."""

@@ -7,7 +7,7 @@ from bench.analyse.stats import Interval
 from bench.core.metrics.metric import Metric, MetricTable, Source
 from bench.core.metrics.registry import in_table
 from bench.core.metrics.sample import Scope
-from bench.core.phases import PHASES
+from bench.core.traces import PHASES
 
 Row = dict[str, Any]
 

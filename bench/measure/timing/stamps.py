@@ -6,8 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from statistics import mean
 
-from bench.core.phases import PHASES
-from bench.core.traces import BETWEEN
+from bench.core.traces import BETWEEN, PHASES
 from bench.measure.clock import Clock, Timeline
 from bench.measure.leaves import tree
 from bench.measure.samples import Samples

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from bench.analyse.labels import label
 from bench.analyse.load import RunData, cell
 from bench.analyse.tables import heaviest, items_of, unit_of
-from bench.core.phases import PHASES
+from bench.core.traces import PHASES
 from bench.plan.race import STAGE as RACE
 from bench.report.figures.lettering import lettered
 

@@ -4,7 +4,7 @@ import math
 from functools import partial
 
 from bench.analyse.labels import label
-from bench.core.phases import PHASES
+from bench.core.traces import PHASES
 from bench.report.document import Figure, Paragraph, Section, Table, paragraphs
 from bench.report.figures import plots
 from bench.report.outcome import advice, bound

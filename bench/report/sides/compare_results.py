@@ -8,8 +8,8 @@ import pandas as pd
 
 from bench.analyse import compare
 from bench.analyse.compare import Match
-from bench.core.phases import PHASES
 from bench.core.text import marked
+from bench.core.traces import PHASES
 from bench.report.document import Block, Figure, Paragraph, Section, Table
 from bench.report.figures import plots_runs
 from bench.report.layers.layers import NEEDS_BOUNDS

@@ -73,7 +73,9 @@ def test_a_model_that_is_code_is_imported_only_where_the_call_names_it(
 ) -> None:
     folder = make_run({(OURS, "A"): [1.0, 1.1]})
     here()
-    with pytest.raises(UsageError, match=r"the run has the model 'ours:net', which is code: name it again, by --model"):
+    with pytest.raises(
+        UsageError, match=r"the run has the model 'ours:net', which is code: name it again, by --task, --model"
+    ):
         go_on(folder)
 
     assert go_on(folder, model="ours:net")[0].entries[0].variant.id == OURS
@@ -223,4 +225,4 @@ def test_layers_alone_are_fed_by_what_the_call_finds(
     monkeypatch.setattr(alone, "call", call)
     alone.measure(Choices(), folder, None, ())
 
-    assert '--inputs={"folder":null,"shape":null,"classes":10}' in called[0]
+    assert '--inputs={"folder":null,"shape":null,"classes":10,"task":false}' in called[0]
