@@ -20,7 +20,6 @@ from bench.core.facts import Environment
 from bench.core.metrics.metric import MetricTable
 from bench.core.metrics.registry import in_table
 from bench.core.records import RecordError
-from bench.core.traces import PHASES
 
 CANARIES = ("convolution", "matmul", "copy")
 CANARIES_ON_DEVICE = 4
@@ -187,7 +186,7 @@ def steps(runs: Sequence[Side], variants: Sequence[Match]) -> pd.DataFrame:
             of_run = run.steps.set_index("variant_id").loc[variant_id]
             row = {"variant": match.name, "run": run.name, "variant_id": variant_id, "n": of_run["n"]}
             row |= {"items_per_s": of_run.items_per_s} | tables.bounded("step_s", bounds_of(of_run, "step_s"))
-            row |= {f"{phase}_s": of_run[f"{phase}_s"] for phase in PHASES}
+            row |= {f"{phase}_s": of_run[f"{phase}_s"] for phase in tables.phases_of(run.data)}
             reference = match.ids[0]
             if reference is not None and run is not runs[0]:
                 ratio = unpaired_ratio(log_rounds(runs[0], reference), log_rounds(run, variant_id))

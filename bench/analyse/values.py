@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 import pandas as pd
 
 from bench.core.metrics.registry import metric
+from bench.core.traces import PHASES
 from bench.core.variants import Variant
 
 CELL = ["metric", "scope", "layer", "phase"]
@@ -70,14 +71,17 @@ def closures(values: pd.DataFrame) -> pd.DataFrame:
     """The closure of each trial, as values of the metric `closure`.
 
     The sum of its parts over its plain step. The parts are the layers and `between` if layers were measured, else
-    forward and backward; the other phases; and the launch gaps if they are known.
+    forward and backward; the other phases; and the launch gaps if they are known. A step with phases of its own has
+    its layers within them: then the phases alone are the parts.
     """
     walls = values[values.metric == "wall"]
     phases = walls[walls.scope == "phase"]
-    layered = set(walls.loc[walls.scope == "layer", "trial_id"])
+    named = set(phases.loc[~phases.phase.isin(PHASES), "trial_id"])
+    layers = walls[(walls.scope == "layer") & ~walls.trial_id.isin(named)]
+    layered = set(layers.trial_id)
     inside = phases.trial_id.isin(layered) & phases.phase.isin(("forward", "backward"))
     gaps = values[(values.metric == "launch_gaps") & (values.scope == "step")]
-    parts = pd.concat([walls[walls.scope == "layer"], phases[~inside], gaps])
+    parts = pd.concat([layers, phases[~inside], gaps])
     plain = walls[walls.scope == "step"].set_index(PLACE)["value"]
     return _values_of("closure", parts.groupby(PLACE)["value"].sum() / plain)
 

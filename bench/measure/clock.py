@@ -137,11 +137,20 @@ class Timeline:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
+        self.phase = ""
+        """The phase under way, whatever layer has the time."""
         self._stamps: list[tuple[Any, Any]] = []
+        self._phases: list[str] = []
+
+    def begin(self, phase: str) -> None:
+        """From now on the step is in a phase, and the time is no layer's."""
+        self.phase = phase
+        self.enter(("", phase))
 
     def enter(self, owner: Any) -> None:  # noqa: ANN401 - a phase's name, or a layer with its phase
         """From now on the time is `owner`'s."""
         self._stamps.append((owner, self.clock.mark()))
+        self._phases.append(self.phase)
 
     def give(self, stamp: int, owner: Any) -> None:  # noqa: ANN401
         """Give the time that began at a stamp (by its number, from 0) to another `owner`."""
@@ -172,9 +181,16 @@ class Timeline:
 
         The last stamp only ends the one before it: its owner gets nothing for it.
         """
+        return self._summed([owner for owner, _ in self._stamps])
+
+    def phase_seconds(self) -> dict[str, float]:
+        """Seconds of each phase, whichever layers had the time in it. Call after `clock.sync`."""
+        return self._summed(self._phases)
+
+    def _summed(self, keys: list[Any]) -> dict[Any, float]:
         total: dict[Any, float] = {}
-        for (owner, start), (_, end) in zip(self._stamps, self._stamps[1:], strict=False):
-            total[owner] = total.get(owner, 0.0) + self.clock.elapsed_s(start, end)
+        for key, (_, start), (_, end) in zip(keys, self._stamps, self._stamps[1:], strict=False):
+            total[key] = total.get(key, 0.0) + self.clock.elapsed_s(start, end)
         return total
 
     def wall_s(self) -> float:
@@ -184,4 +200,4 @@ class Timeline:
     def give_back(self) -> None:
         """Give the clock its stamps back. Nothing can be read after that."""
         self.clock.give_back(stamp for _, stamp in self._stamps)
-        self._stamps = []
+        self._stamps, self._phases = [], []

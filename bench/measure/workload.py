@@ -1,5 +1,6 @@
 """What a trial trains: the model, the batches and the trainer of one variant."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 from torch.utils.data import DataLoader
 
 from bench.core.axes.axis import SetBy
@@ -16,9 +18,11 @@ from bench.measure.system.flags import set_flags
 from bench.tasks.batches import Batches, endless_loader
 from bench.tasks.declared import make_model, make_task
 from bench.tasks.factory import build_model
-from bench.tasks.task import Task
+from bench.tasks.own_step import Pulled, StepTrainer
+from bench.tasks.task import Task, owns_step
 from bench.tasks.trainer import TaskTrainer
 from nin import data
+from nin.choices import PRECISIONS
 from nin.loaders import Loader, make_loader
 from nin.train import Mark, Setup, Trainer, no_mark
 
@@ -69,7 +73,9 @@ class Workload:
     inputs: Inputs
     seed: int
     task: Task | None = None
-    """The declared task; None for an image classifier."""
+    """The task; None for an image classifier."""
+    pulled: Pulled | None = None
+    """What a task's own step pulls its batches from; None if the harness hands them to the step."""
 
     @property
     def device(self) -> torch.device:
@@ -80,7 +86,14 @@ class Workload:
     @property
     def items(self) -> float:
         """The mean items of the steps so far."""
+        if self.pulled:
+            return self.pulled.batches.counted / max(1, self.trainer.steps)
         return self.batches.items if isinstance(self.batches, Batches) else float(self.variant.batch_size)
+
+    @property
+    def owns_step(self) -> bool:
+        """Whether the task calls backward and its optimizers itself."""
+        return self.pulled is not None
 
     @property
     def unit(self) -> str:
@@ -189,6 +202,8 @@ def of_task(variant: Variant, inputs: Inputs, seed: int, device: torch.device) -
     model = make_model(task, variant.model)
     if variant.loader != DEFAULTS["loader"]:
         raise UnsupportedError(Cause.UNSUPPORTED_SETTING, "the task makes its own batches")
+    if owns_step(task):
+        return of_own_step(task, model, variant, inputs, seed, device)
     trainer = TaskTrainer(task, model, setup_of(variant, device), variant.model)
     if trainer.own_optimizer and variant.optimizer != DEFAULTS["optimizer"]:
         raise UnsupportedError(Cause.UNSUPPORTED_SETTING, "the task makes its own optimizer")
@@ -196,6 +211,26 @@ def of_task(variant: Variant, inputs: Inputs, seed: int, device: torch.device) -
     return Workload(
         trainer=trainer, batches=batches, variant=variant, loader=batches.source, inputs=inputs, seed=seed, task=task
     )
+
+
+OWNED = ("compile_mode", "optimizer", "sync")
+"""The axes that a task's own step decides."""
+
+
+def of_own_step(
+    task: Task, model: nn.Module, variant: Variant, inputs: Inputs, seed: int, device: torch.device
+) -> Workload:
+    """The workload of a task with a step of its own. What the step decides itself is as the task has it."""
+    owned = [name for name in OWNED if getattr(variant, name) != DEFAULTS[name]]
+    owned += ["precision"] if PRECISIONS[variant.precision].autocast else []
+    if owned:
+        raise UnsupportedError(Cause.UNSUPPORTED_SETTING, f"the task's own step decides its {owned[0]}")
+    trainer = StepTrainer(task, model, setup_of(variant, device), variant.model)
+    pulled = Pulled(Batches(task, int(variant.batch_size), variant.model), trainer.placed, trainer.phases)
+    return Workload(
+        trainer=trainer, batches=itertools.repeat((pulled,)), variant=variant, loader=None, inputs=inputs, seed=seed,
+        task=task, pulled=pulled,
+    )  # fmt: skip
 
 
 def setup_of(variant: Variant, device: torch.device) -> Setup:

@@ -19,20 +19,22 @@ class Batches:
         """The user's own iterable."""
         self.begun = 1
         """How often the batches were begun."""
-        self._counted = self._steps = 0
+        self.counted = 0
+        """The items of all batches so far."""
+        self._steps = 0
         self._stream = self._endless()
 
     @property
     def items(self) -> float:
         """The mean items of a step so far."""
-        return self._counted / max(1, self._steps)
+        return self.counted / max(1, self._steps)
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         return self
 
     def __next__(self) -> tuple[Any, ...]:
         taken = tuple(next(self._stream) for _ in range(self.task.accumulate))
-        self._counted += sum(item_count(self.task, batch) for batch in taken)
+        self.counted += sum(item_count(self.task, batch) for batch in taken)
         self._steps += 1
         return taken
 

@@ -20,7 +20,8 @@ def make_task(name: str) -> Task:
 def make_model(task: Task, name: str) -> nn.Module:
     """A task's model. Raises TaskError if it can't be made, or can't be measured."""
     try:
-        model = task.model()
+        several = getattr(task, "models", None)
+        model: nn.Module = nn.ModuleDict(several()) if several else task.model()
     except Exception as error:
         msg = f"task {name}: model() failed: {type(error).__name__}: {error}"
         raise TaskError(msg) from error

@@ -6,8 +6,11 @@ from typing import Any
 import torch
 from torch import nn, optim
 
-REQUIRED = {"model": "model()", "batches": "batches(batch_size)", "loss": "loss(model, batch)"}
-"""The parts that every task has, with how each is called."""
+MODEL, BATCHES = {"model": "model()"}, {"batches": "batches(batch_size)"}
+REQUIRED = MODEL | BATCHES | {"loss": "loss(model, batch)"}
+"""The parts that a task has, with how each is called."""
+OWN_STEP, MODELS = {"step": "step(batches, phase)"}, {"models": "models()"}
+"""What it may have in place of `loss` and `model`: a step that calls backward and optimizers itself, several models."""
 SETTINGS = ("unit", "accumulate", "clip")
 OPTIONAL = ("optimizer", "items", "after_step", "to_device")
 
@@ -75,15 +78,25 @@ def understood(source: object, name: str) -> Task:
     if isinstance(getattr(source, "model", None), nn.Module):
         msg = f"task {name}: model is a model: make it a function that returns a new one"
         raise TaskError(msg)
-    missing = [
-        call for part, call in REQUIRED.items() if not callable(getattr(source, part, None)) or lacks(source, part)
-    ]
+    missing = [call for part, call in required_of(source).items() if lacks(source, part)]
     if missing:
         msg = f"task {name}: {type(source).__name__} has no {' and no '.join(missing)}"
         raise TaskError(msg)
     task = source if isinstance(source, Task) else adapted(source)
     check_settings(task, name)
     return task
+
+
+def owns_step(source: object) -> bool:
+    """Whether a task calls backward and its optimizers itself."""
+    return callable(getattr(source, "step", None))
+
+
+def required_of(source: object) -> dict[str, str]:
+    """The parts that an object must have to be a task, with how each is called."""
+    if not owns_step(source):
+        return REQUIRED
+    return (MODELS if callable(getattr(source, "models", None)) else MODEL) | BATCHES | OWN_STEP
 
 
 def lacks(source: object, part: str) -> bool:
@@ -94,7 +107,7 @@ def lacks(source: object, part: str) -> bool:
 def adapted(source: object) -> Task:
     """A task with the parts of any other object, and the defaults of those that it lacks."""
     task = Task()
-    for part in (*REQUIRED, *SETTINGS, *OPTIONAL):
+    for part in (*REQUIRED, *OWN_STEP, *MODELS, *SETTINGS, *OPTIONAL):
         if hasattr(source, part):
             setattr(task, part, getattr(source, part))
     return task

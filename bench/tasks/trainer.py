@@ -16,7 +16,37 @@ IMAGE_DIMS = 4
 """Tensors of so many dimensions have a memory format."""
 
 
-class TaskTrainer:
+class Placing:
+    """Puts what a step takes on the device of a setup, images in its memory format."""
+
+    def __init__(self, task: Task, setup: Setup) -> None:
+        """Sets torch's process-wide flags as the setup asks."""
+        self.task, self.setup = task, setup
+        self.format = MEMORY_FORMATS[setup.memory_format]
+        set_precision(setup.precision)
+        torch.backends.cudnn.benchmark = setup.cudnn_benchmark == "on"
+
+    def move(self, *batches: Any) -> tuple[Any, ...]:  # noqa: ANN401
+        """The batches on the device, their images in the memory format."""
+        return tuple(self.placed(batch) for batch in batches)
+
+    def placed(self, batch: Any) -> Any:  # noqa: ANN401
+        """A batch on the device: as the task moves it, or with each tensor moved."""
+        own = self.task.to_device(batch, self.setup.device)
+        return changed(batch if own is None else own, self._moved)
+
+    def _moved(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.to(self.setup.device, non_blocking=True)
+        images = x.dim() == IMAGE_DIMS and x.is_floating_point()
+        return x.contiguous(memory_format=self.format) if images else x
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """The context of forward and loss: autocast in the precision's type, if it has one."""
+        dtype = PRECISIONS[self.setup.precision].autocast
+        return torch.autocast(self.setup.device.type, dtype=getattr(torch, dtype)) if dtype else nullcontext()
+
+
+class TaskTrainer(Placing):
     """A task in training under one setup. It has the parts of nin's Trainer that are measured.
 
     A step takes as many batches as the task accumulates. torch's flags are process-wide, so a process holds one.
@@ -24,11 +54,8 @@ class TaskTrainer:
 
     def __init__(self, task: Task, model: nn.Module, setup: Setup, name: str = "") -> None:
         """Moves the model to the setup's device and format. Raises TaskError if the task's optimizer is none."""
-        self.task, self.setup = task, setup
-        self.format = MEMORY_FORMATS[setup.memory_format]
+        super().__init__(task, setup)
         self.model = model.to(setup.device).to(memory_format=self.format)
-        set_precision(setup.precision)
-        torch.backends.cudnn.benchmark = setup.cudnn_benchmark == "on"
         self.forward: Any = compiled(self.model, setup.compile_mode)
         own = task.optimizer(self.model.parameters())
         self.own_optimizer = own is not None
@@ -49,24 +76,6 @@ class TaskTrainer:
     def optimizer_steps(self) -> int:
         """How often the optimizer changed the weights: fewer times than steps if the GradScaler skipped some."""
         return self.optimized
-
-    def move(self, *batches: Any) -> tuple[Any, ...]:  # noqa: ANN401
-        """The batches on the device, their images in the memory format."""
-        return tuple(self._moved(batch) for batch in batches)
-
-    def _moved(self, batch: Any) -> Any:  # noqa: ANN401
-        own = self.task.to_device(batch, self.setup.device)
-        return changed(batch if own is None else own, self._placed)
-
-    def _placed(self, x: torch.Tensor) -> torch.Tensor:
-        x = x.to(self.setup.device, non_blocking=True)
-        images = x.dim() == IMAGE_DIMS and x.is_floating_point()
-        return x.contiguous(memory_format=self.format) if images else x
-
-    def autocast(self) -> AbstractContextManager[object]:
-        """The context of forward and loss: autocast in the precision's type, if it has one."""
-        dtype = PRECISIONS[self.setup.precision].autocast
-        return torch.autocast(self.setup.device.type, dtype=getattr(torch, dtype)) if dtype else nullcontext()
 
     def step(self, *batches: Any, mark: Mark = no_mark) -> None:  # noqa: ANN401
         """Train on the batches, and give the optimizer their mean loss's gradients once."""

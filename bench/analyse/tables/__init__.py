@@ -2,7 +2,7 @@
 
 from bench.analyse.outcomes import not_gated, outcome, rounds_words, spoilt, step_trials
 from bench.analyse.ratios import baseline_of, batch_of, controls, items_of, ratio_to, unit_of
-from bench.analyse.tables.columns import bounded
+from bench.analyse.tables.columns import bounded, phases_of
 from bench.analyse.tables.failures_table import failures, stamps
 from bench.analyse.tables.layers_table import layers
 from bench.analyse.tables.memory_table import memory
@@ -22,6 +22,7 @@ __all__ = [
     "not_gated",
     "numerics",
     "outcome",
+    "phases_of",
     "ratio_to",
     "rounds_words",
     "spoilt",

@@ -24,10 +24,16 @@ def metric_columns(data: RunData, variant_id: str, table: MetricTable) -> Row:
         if metric.source is not Source.VARIANT:
             row |= _columns(metric, metric.in_table, data.spread(variant_id, metric.name, metric.scope))
         if metric.by_phase:
-            for phase in PHASES:
+            for phase in phases_of(data):
                 interval = data.spread(variant_id, metric.name, Scope.PHASE, phase=phase)
                 row |= _columns(metric, phase + metric.kind.suffix, interval)
     return row
+
+
+def phases_of(data: RunData) -> list[str]:
+    """The phases of a step in their order, then those that only a task's own step has."""
+    walls = data.values[(data.values.scope == Scope.PHASE) & (data.values.metric == "wall")]
+    return list(dict.fromkeys([*PHASES, *walls.phase]))
 
 
 def _columns(metric: Metric, name: str, interval: Interval) -> Row:

@@ -100,8 +100,9 @@ def process_peak_bytes(device: torch.device) -> int | None:
 def saved_bytes(work: Workload) -> dict[str, int]:
     """Bytes that one forward saves for backward, by the layer that saved a storage first.
 
-    The bytes are exact: autograd's saved-tensor hooks see every storage. Each counts once; those of parameters and
-    buffers don't count. What the loss saves, and code outside of all layers, is the row `between`.
+    Of a task's own step they are those of all its forwards. The bytes are exact: autograd's saved-tensor hooks see
+    every storage. Each counts once; those of parameters and buffers don't count. What the loss saves, and code outside
+    of all layers, is the row `between`.
     """
     model = work.trainer.model
     own = {t.untyped_storage().data_ptr() for t in (*model.parameters(), *model.buffers())}
@@ -121,10 +122,13 @@ def saved_bytes(work: Workload) -> dict[str, int]:
     for path, module in tree(model).items():
         handles.append(module.register_forward_pre_hook(lambda _m, _x, path=path: owners.append(path)))
         handles.append(module.register_forward_hook(lambda _m, _x, _y: drop_last(owners)))
-    batch = work.trainer.move(*next(work.batches))
+    batch = next(work.batches)
     try:
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t), work.trainer.autocast():
-            work.loss(model, *batch)
+            if work.owns_step:
+                work.step(batch)
+            else:
+                work.loss(model, *work.trainer.move(*batch))
     finally:
         for handle in handles:
             handle.remove()

@@ -131,9 +131,9 @@ def traced_step(work: Workload, clock: Clock) -> Ranges:
     timeline = Ranges(clock)
     clock.sync()
     with stamped(work.trainer.model, timeline, timeline.leave) if work.eager else nullcontext():
-        timeline.enter(("", "data"))
-        work.step(next(work.batches), mark=lambda phase: timeline.enter(("", phase)))
-        timeline.enter(("", "end"))
+        timeline.begin("data")
+        work.step(next(work.batches), mark=timeline.begin)
+        timeline.begin("end")
     clock.sync()
     return timeline
 

@@ -29,6 +29,8 @@ class Stamped:
     stamps: float
     seconds: dict[Part, float]
     """The seconds of each part."""
+    phases: dict[str, float]
+    """The seconds of each phase, whichever layers had the time in it."""
     paths: set[tuple[Part, ...]]
     """The parts in the order of their turns, for each path that a step took."""
 
@@ -36,13 +38,17 @@ class Stamped:
 def stamped_sample(group: Sequence[Timeline]) -> Stamped:
     """The sample of some steps."""
     seconds: dict[Part, float] = defaultdict(float)
+    phases: dict[str, float] = defaultdict(float)
     for timeline in group:
+        for phase, phase_s in timeline.phase_seconds().items():
+            phases[phase] += phase_s / len(group)
         for part, part_s in timeline.seconds().items():
             seconds[part] += part_s / len(group)
     return Stamped(
         wall_s=mean(timeline.wall_s() for timeline in group),
         stamps=mean(timeline.stamps for timeline in group),
         seconds=dict(seconds),
+        phases=dict(phases),
         paths={timeline.path for timeline in group},
     )
 
@@ -98,9 +104,9 @@ def timed_stamps(work: Workload, clock: Clock, backlog_s: float) -> tuple[Timeli
         clock.hold(backlog_s)
     start = clock.host_s()
     with stamped(work.trainer.model, timeline) if work.eager else nullcontext():
-        timeline.enter(("", "data"))
-        work.step(next(work.batches), mark=lambda phase: timeline.enter(("", phase)))
-        timeline.enter(("", "end"))
+        timeline.begin("data")
+        work.step(next(work.batches), mark=timeline.begin)
+        timeline.begin("end")
     host_s, held = clock.host_s() - start, timeline.waiting
     clock.sync()
     return timeline, host_s, held
@@ -121,7 +127,8 @@ def stamped_samples(
         if backlog_s:
             phases.add("backlog", backlog_s, index=index)
         layers.add("stamps", sample.stamps, index=index)
-        add_parts(work, every | sample.seconds, index, phases, layers)
+        named = sample.phases if work.owns_step else {}
+        add_parts(work, every | sample.seconds, named, index, phases, layers)
     if work.eager and samples:
         layers.add("step_paths", len(paths_of(samples)))
     if work.eager:
@@ -140,15 +147,20 @@ def parts_of(work: Workload, samples: Sequence[Stamped]) -> list[Part]:
     return [*(in_model if work.eager else []), *(part for sample in samples for part in sample.seconds)]
 
 
-def add_parts(work: Workload, seconds: dict[Part, float], index: int, phases: Samples, layers: Samples) -> None:
-    """Add the seconds of each phase and each layer in a stamped sample."""
+def add_parts(
+    work: Workload, seconds: dict[Part, float], named: dict[str, float], index: int, phases: Samples, layers: Samples
+) -> None:
+    """Add the seconds of each phase and each layer in a stamped sample.
+
+    A task's own step has phases of its own, `named`: their sum is the step, and layers are within them.
+    """
     by_phase: dict[str, float] = defaultdict(float)
     for (layer, phase), part_s in seconds.items():
         by_phase[phase] += part_s
         if work.eager and (layer or phase in ("forward", "backward")):
             layers.add("wall", part_s, layer=layer or BETWEEN, phase=phase, index=index)
-    for phase in filter(by_phase.__contains__, PHASES):
-        phases.add("wall", by_phase[phase], phase=phase, index=index)
+    for phase in named or filter(by_phase.__contains__, PHASES):
+        phases.add("wall", (named or by_phase)[phase], phase=phase, index=index)
 
 
 def stamp_costs(work: Workload, clock: Clock) -> Samples:

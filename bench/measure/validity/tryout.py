@@ -51,6 +51,9 @@ def try_once(work: Workload) -> None:
 
 def try_task(work: Workload) -> None:
     """Raise TaskError if one step's batches of a task can't be trained."""
+    if work.owns_step:
+        try_own_step(work)
+        return
     name, batch = work.variant.model, next(work.batches)
     if not any(True for _ in tensors(batch)):
         msg = f"task {name}: a batch has no tensor: it is {type(batch[0]).__name__}"
@@ -68,6 +71,20 @@ def try_task(work: Workload) -> None:
         raise TaskError(msg)
     with failing_as(f"task {name}: a step fails"):
         work.trainer.step(*next(work.batches))
+
+
+def try_own_step(work: Workload) -> None:
+    """Raise TaskError if a task's own step fails, pulls no batch, or changes no parameter."""
+    name, parameters = work.variant.model, list(work.trainer.model.parameters())
+    before = [p.detach().clone() for p in parameters]
+    with failing_as(f"task {name}: step(batches) fails"):
+        work.step(next(work.batches), mark=lambda _phase: None)
+    if work.items <= 0:
+        msg = f"task {name}: step(batches) pulled {work.items:g} {work.unit}: it must call next(batches)"
+        raise TaskError(msg)
+    if all(torch.equal(old, new) for old, new in zip(before, parameters, strict=True)):
+        msg = f"task {name}: step(batches) changed no parameter of model(): did it train another model?"
+        raise TaskError(msg)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from itertools import cycle
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 
 from bench.analyse.labels import label
 from bench.analyse.load import RunData, cell
-from bench.analyse.tables import heaviest, items_of, unit_of
+from bench.analyse.tables import heaviest, items_of, phases_of, unit_of
 from bench.core.traces import PHASES
 from bench.plan.race import STAGE as RACE
 from bench.report.figures.lettering import lettered
@@ -25,6 +26,8 @@ COLOURS = {
     "read": "#CC79A7",
 }  # fmt: skip
 FORWARD, BACKWARD, GREY, DOT = "#56B4E9", "#0072B2", "#999999", "#D55E00"
+MORE_COLOURS = ("#117733", "#44AA99", "#AA4499", "#DDCC77", "#661100")
+"""For phases that only a task has."""
 MEMORY_PARTS = {
     "parameter_bytes": ("parameters", "#0072B2"),
     "gradient_bytes": ("gradients", "#56B4E9"),
@@ -103,13 +106,15 @@ def phases(data: RunData, steps: pd.DataFrame) -> Figure:
 
     A bar that is far longer than the others is cut, with its seconds at the edge.
     """
-    steps = steps.dropna(subset="forward_s")
+    names = phases_of(data)
+    steps = steps.dropna(subset=[f"{phase}_s" for phase in names], how="all")
     figure, (axes,) = rows_figure(len(steps))
     left = np.zeros(len(steps))
-    parts = [phase for phase in PHASES if steps[f"{phase}_s"].notna().any()]
+    colours = dict(zip(names[len(PHASES) :], cycle([FORWARD, BACKWARD, *MORE_COLOURS]), strict=False)) | COLOURS
+    parts = [phase for phase in names if steps[f"{phase}_s"].notna().any()]
     for phase in parts:
         seconds = steps[f"{phase}_s"].fillna(0).to_numpy()
-        axes.barh(range(len(steps)), seconds, left=left, height=0.7, color=COLOURS[phase], label=phase)
+        axes.barh(range(len(steps)), seconds, left=left, height=0.7, color=colours[phase], label=phase)
         left += seconds
     if steps.launch_gaps_s.notna().any():
         gaps = steps.launch_gaps_s.fillna(0).to_numpy()

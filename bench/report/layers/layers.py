@@ -6,7 +6,7 @@ import pandas as pd
 
 from bench.analyse import tables
 from bench.analyse.labels import label, named
-from bench.analyse.tables import heaviest
+from bench.analyse.tables import heaviest, repeated
 from bench.analyse.tables.columns import Row
 from bench.core.text import code, marked
 from bench.report.document import Block, Figure, Paragraph, Section, Table, paragraphs
@@ -35,11 +35,11 @@ GAP_WORDS = (
 
 LAYER_WORDS = (
     "*Forward* and *backward* are medians over rounds with 95 % intervals; a layer's backward includes the "
-    "gradients of its parameters, and what a checkpoint computes again. `between` is what runs outside of every "
-    "leaf: functional code, and in backward the loss. *Share* is of the stamped step. *Saved* are bytes kept for "
-    "backward; a shared storage counts once, for the layer that saved it first. *Kernel* took most of a layer's "
-    "forward, in one step of the pilot: the operator on a CPU, the device's kernel on CUDA. Bounds are shown "
-    "for layers of 0.5 % or more."
+    "gradients of its parameters, and what a checkpoint computes again. A module that holds others has a row for its "
+    "own code. `between` is what runs outside of every layer, and in backward the loss. *Share* is of the stamped "
+    "step. *Saved* are bytes kept for backward; a shared storage counts once, for the layer that saved it first. "
+    "*Kernel* took most of a layer's forward, in one step of the pilot: the operator on a CPU, the device's kernel on "
+    "CUDA. Bounds are shown for layers of 0.5 % or more."
 )
 
 
@@ -72,6 +72,9 @@ def of_variant(report: Report, variant_id: str) -> Section:
     rows = report.layers[report.layers.variant_id == variant_id]
     top = rows.dropna(subset="share_of_step").nlargest(3, "share_of_step")
     top_words = ", ".join(f"{code(r.layer)} {marked(r.type)} {percent(r.share_of_step)}" for r in top.itertuples())
+    folded = repeated.folded(rows)
+    if len(folded) < len(rows):
+        return of_blocks(report, variant_id, folded, top_words)
     shown = heaviest.limited(rows, heaviest.layers_of(rows, [variant_id]))
     left_out = len(rows) - len(shown) + 1 if len(shown) < len(rows) else 0
     more = f" This table and the figure leave out {left_out:,}, summed in the row `(others)`." if left_out else ""
@@ -79,6 +82,26 @@ def of_variant(report: Report, variant_id: str) -> Section:
     words = f"The heaviest: {top_words}. Every layer of every eager variant is in tables/layers.csv.{more}"
     table = Table.of(cells.to_dict("records"))
     return Section(named(report.data, variant_id), [Paragraph(words), table], level=3)
+
+
+def of_blocks(report: Report, variant_id: str, folded: pd.DataFrame, top_words: str) -> Section:
+    """The layers of a variant whose model repeats blocks: a row for each layer of such a block."""
+    shown = heaviest.limited(folded, heaviest.layers_of(folded, [variant_id]))
+    cells = [layer_cells(row) | block_cells(row) for row in shown.to_dict("records")]
+    words = (
+        f"The heaviest: {top_words}. A row with `*` sums up the same layer of several blocks; *each* is the median of "
+        "one of them, forward and backward together, with the least and the most. Each layer of every eager variant is "
+        "in tables/layers.csv."
+    )
+    return Section(named(report.data, variant_id), [Paragraph(words), Table.of(cells)], level=3)
+
+
+def block_cells(row: Row) -> dict[str, object]:
+    """How many blocks a row sums up, and what one of them takes; empty for a layer that is alone."""
+    blocks = row.get("blocks")
+    if not blocks or not blocks > 1:
+        return {"blocks": "", "each": ""}
+    return {"blocks": f"{blocks:.0f}", "each": spread_seconds(row["each_s"], row["each_lo"], row["each_hi"])}
 
 
 def difference_words(report: Report, chosen: list[str]) -> list[str]:

@@ -3,8 +3,8 @@
 import math
 from functools import partial
 
+from bench.analyse import tables
 from bench.analyse.labels import label
-from bench.core.traces import PHASES
 from bench.report.document import Figure, Paragraph, Section, Table, paragraphs
 from bench.report.figures import plots
 from bench.report.outcome import advice, bound
@@ -22,7 +22,8 @@ PHASE_WORDS = (
 def section(report: Report) -> Section | None:
     """Where a step goes, by phase; and what the page faults cost."""
     data, steps = report.data, report.steps
-    shown = steps.dropna(subset="forward_s")
+    names = tables.phases_of(data)
+    shown = steps.dropna(subset=[f"{phase}_s" for phase in names], how="all")
     if (shown.n > 0).any():
         shown = shown[shown.n > 0]  # one trial of the pilot is too noisy to split
     fault_words = paragraphs(advice.page_fault_sentences(data, steps))
@@ -30,7 +31,7 @@ def section(report: Report) -> Section | None:
         return Section(TITLE, fault_words) if fault_words else None
     rows = []
     for row in shown.to_dict("records"):
-        phases = {p: row[f"{p}_s"] for p in PHASES if not math.isnan(row[f"{p}_s"])}
+        phases = {p: row[f"{p}_s"] for p in names if not math.isnan(row[f"{p}_s"])}
         total = sum(phases.values())
         shares = {phase: percent(value / total) for phase, value in phases.items()}
         if not math.isnan(row["launch_gaps_s"]):

@@ -6,10 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analyse import compare
+from bench.analyse import compare, tables
 from bench.analyse.compare import Match
 from bench.core.text import marked
-from bench.core.traces import PHASES
 from bench.report.document import Block, Figure, Paragraph, Section, Table
 from bench.report.figures import plots_runs
 from bench.report.layers.layers import NEEDS_BOUNDS
@@ -71,8 +70,10 @@ def phases_section(page: ComparePage) -> Section | None:
     """Where a step goes in each run, and how many times as fast as in the first."""
     blocks: list[Block] = []
     for match in shown_in_full(page):
-        runs = page.steps[page.steps.variant == match.name].dropna(subset="forward_s").set_index("run")
-        phases = [p for p in PHASES if runs[f"{p}_s"].notna().any()]
+        names = dict.fromkeys(phase for run in page.runs for phase in tables.phases_of(run.data))
+        columns = [f"{phase}_s" for phase in names]
+        runs = page.steps[page.steps.variant == match.name].dropna(subset=columns, how="all").set_index("run")
+        phases = [phase for phase in names if runs[f"{phase}_s"].notna().any()]
         rows = []
         for run in runs.index:
             rows.append({"": run} | {phase: seconds(runs.loc[run, f"{phase}_s"]) for phase in phases})

@@ -83,6 +83,9 @@ def measure(work: Workload, store: Store = NOTHING_STORED) -> GateResult:
     not compute the same twice, that has no numbers in float32, that amplifies rounding to the size of its scores, or
     whose baseline misses (a baseline is what the model's code does).
     """
+    if work.owns_step:
+        msg = "a task's own step is not compared with float64: only a declared loss can be computed in both"
+        raise NotGatedError(msg)
     for number in range(ATTEMPTS):
         attempt = attempt_of(work, number, store)
         if not attempt.wrong:

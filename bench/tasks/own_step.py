@@ -1,0 +1,190 @@
+"""A task with a step of its own, which calls backward and its optimizers itself: how it is called and observed."""
+
+import inspect
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import nn, optim
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+from bench.tasks.batches import Batches
+from bench.tasks.task import Task, TaskError
+from bench.tasks.trainer import Placing
+from nin.train import Mark, Setup, no_mark
+
+OTHER = "other"
+"""The phase of what is in none with a name."""
+ARGUMENTS = ("batches", "phase", "device")
+"""What a step may take, by name."""
+
+
+class Phases:
+    """The phases of one step at a time: each ends with what began it, and then the one around it goes on."""
+
+    def __init__(self) -> None:
+        self.mark: Mark = no_mark
+        self.names: list[str] = []
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        """Within, the step is in a phase of this name."""
+        self.names.append(name)
+        self.mark(name)
+        try:
+            yield
+        finally:
+            self.names.pop()
+            self.mark(self.names[-1] if self.names else OTHER)
+
+
+class Pulled:
+    """The batches that a step pulls, on the device; how many it pulls is its own choice."""
+
+    def __init__(self, batches: Batches, place: Callable[[Any], Any], phases: Phases) -> None:
+        self.batches, self.place, self.phases = batches, place, phases
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:  # noqa: ANN401
+        with self.phases("data"):
+            [batch] = next(self.batches)
+        with self.phases("h2d"):
+            return self.place(batch)
+
+
+class StepTrainer(Placing):
+    """A task's own step under one setup. It has the parts of nin's Trainer that any step has.
+
+    While a step is marked, torch's own hooks say when a model, a backward or an optimizer runs, unless the step names
+    its phases itself.
+    """
+
+    scaler: None = None
+
+    def __init__(self, task: Task, model: nn.Module, setup: Setup, name: str) -> None:
+        """Raises TaskError if the step takes something that it can't get."""
+        super().__init__(task, setup)
+        self.model = self.forward = model.to(setup.device).to(memory_format=self.format)
+        self.phases, self.steps = Phases(), 0
+        self.loss_sum: torch.Tensor | float = 0.0
+        self._optimizers: dict[optim.Optimizer, str] = {}
+        step: Any = task.step  # type: ignore[attr-defined]
+        self._taken = arguments_of(step, name)
+        self._step = step
+
+    @property
+    def optimizer(self) -> SimpleNamespace:
+        """The state of all optimizers that have run in marked steps."""
+        return SimpleNamespace(state=dict(itertools.chain(*(o.state.items() for o in self._optimizers))))
+
+    def step(self, batches: Pulled, mark: Mark = no_mark) -> None:
+        """Call the step once. If it returns its loss, that is added to the sum."""
+        self.phases.mark = mark
+        with nullcontext() if mark is no_mark else self._observed():
+            mark(OTHER)
+            offered = {"batches": batches, "phase": self.phases, "device": self.setup.device}
+            result = self._step(**{name: offered[name] for name in self._taken})
+        self.phases.mark = no_mark
+        if isinstance(result, torch.Tensor | float) and (isinstance(result, float) or result.numel() == 1):
+            self.loss_sum = self.loss_sum + (result.detach() if isinstance(result, torch.Tensor) else result)
+        self.steps += 1
+
+    @contextmanager
+    def _observed(self) -> Iterator[None]:
+        """Within, backward, optimizers and whole models are phases, unless the step names phases itself."""
+        named = "phase" in self._taken
+        with ExitStack() as stack:
+            if not named:
+                for model in roots(self.model):
+                    stack.enter_context(self._around_calls(model))
+            stack.enter_context(self._around_backward(named=named))
+            stack.enter_context(self._around_optimizers(named=named))
+            yield
+
+    @contextmanager
+    def _around_calls(self, model: nn.Module) -> Iterator[None]:
+        entered: list[Any] = []
+
+        def before(*_: object) -> None:
+            entered.append(self.phases("forward"))
+            entered[-1].__enter__()
+
+        def after(*_: object) -> None:
+            entered.pop().__exit__(None, None, None)
+
+        handles = [
+            model.register_forward_pre_hook(before, prepend=True),
+            model.register_forward_hook(after, always_call=True),
+        ]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    @contextmanager
+    def _around_backward(self, *, named: bool) -> Iterator[None]:
+        """Within, `Tensor.backward` ends in the phase in which it began: layers have the time meanwhile."""
+        honest = torch.Tensor.backward
+
+        def backward(*args: Any, **more: Any) -> None:  # noqa: ANN401
+            around = self.phases.names[-1] if self.phases.names else OTHER
+            with self.phases(around if named else "backward"):
+                honest(*args, **more)
+
+        torch.Tensor.backward = backward  # type: ignore[method-assign, assignment]
+        try:
+            yield
+        finally:
+            torch.Tensor.backward = honest  # type: ignore[method-assign]
+
+    @contextmanager
+    def _around_optimizers(self, *, named: bool) -> Iterator[None]:
+        entered: list[Any] = []
+
+        def before(optimizer: optim.Optimizer, *_: object) -> None:
+            name = self._optimizers.setdefault(optimizer, f"optimizer {self._owner(optimizer)}".rstrip())
+            entered.append(nullcontext() if named else self.phases(name))
+            entered[-1].__enter__()
+
+        def after(*_: object) -> None:
+            entered.pop().__exit__(None, None, None)
+
+        handles = [register_optimizer_step_pre_hook(before), register_optimizer_step_post_hook(after)]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _owner(self, optimizer: optim.Optimizer) -> str:
+        """The name of the model whose parameters an optimizer has; its number if the task has one model."""
+        own = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        if isinstance(self.model, nn.ModuleDict):
+            names = [n for n, part in self.model.items() if own & {id(p) for p in part.parameters()}]
+            return "+".join(names)
+        return str(len(self._optimizers) + 1) if self._optimizers else ""
+
+
+def roots(model: nn.Module) -> list[nn.Module]:
+    """The models that a step calls."""
+    return list(model.values()) if isinstance(model, nn.ModuleDict) else [model]
+
+
+def arguments_of(step: Any, name: str) -> list[str]:  # noqa: ANN401 - of the user's code
+    """Which of ARGUMENTS a step takes. Raises TaskError if it needs something else, or takes no batches."""
+    parameters = inspect.signature(step).parameters
+    needed = [
+        key for key, p in parameters.items()
+        if key not in ARGUMENTS and p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]  # fmt: skip
+    if needed or "batches" not in parameters:
+        takes = ", ".join(parameters) or "nothing"
+        msg = f"task {name}: step takes {takes}: it must take batches, and may take phase and device"
+        raise TaskError(msg)
+    return [key for key in ARGUMENTS if key in parameters]
