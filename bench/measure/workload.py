@@ -87,7 +87,7 @@ class Workload:
     def items(self) -> float:
         """The mean items of the steps so far."""
         if self.pulled:
-            return self.pulled.batches.counted / max(1, self.trainer.steps)
+            return self.pulled.batches.counted / max(1, int(self.trainer.steps))
         return self.batches.items if isinstance(self.batches, Batches) else float(self.variant.batch_size)
 
     @property

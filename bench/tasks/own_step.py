@@ -135,9 +135,9 @@ class StepTrainer(Placing):
         def backward(*args: Any, **more: Any) -> None:  # noqa: ANN401
             around = self.phases.names[-1] if self.phases.names else OTHER
             with self.phases(around if named else "backward"):
-                honest(*args, **more)
+                honest(*args, **more)  # type: ignore[no-untyped-call]
 
-        torch.Tensor.backward = backward  # type: ignore[method-assign, assignment]
+        torch.Tensor.backward = backward  # type: ignore[method-assign]
         try:
             yield
         finally:

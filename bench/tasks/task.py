@@ -100,8 +100,10 @@ def required_of(source: object) -> dict[str, str]:
 
 
 def lacks(source: object, part: str) -> bool:
-    """Whether a subclass of Task leaves a part that it needs as it is."""
-    return isinstance(source, Task) and getattr(type(source), part) is getattr(Task, part)
+    """Whether an object has no function of this name, or only that of Task, which does nothing."""
+    if isinstance(source, Task) and part not in vars(source):
+        return getattr(type(source), part, None) is getattr(Task, part, None)
+    return not callable(getattr(source, part, None))
 
 
 def adapted(source: object) -> Task:

@@ -54,10 +54,10 @@ def repeated(type_of: dict[str, str]) -> dict[str, str]:
         alike: dict[tuple[tuple[str, str], ...], list[str]] = defaultdict(list)
         for number, inner in blocks.items():
             alike[tuple(inner)].append(number)
-        for inner, numbers in alike.items():
+        for kinds, numbers in alike.items():
             if len(numbers) >= LEAST_REPEATED:
                 for number in numbers:
-                    for suffix, _ in inner:
+                    for suffix, _ in kinds:
                         names.setdefault(joined(prefix, number, suffix), joined(prefix, ANY, suffix))
     return names
 

@@ -19,7 +19,7 @@ MakeRun = Callable[..., Path]
 def shares(count: int) -> list[tuple[str, str, float, float]]:
     """Layers of which each takes more than the one before; together half of the step."""
     whole = count * (count + 1)
-    return [(f"block.{at}", "Conv2d", 0.4 * (at + 1) / whole, 0.6 * (at + 1) / whole) for at in range(count)]
+    return [(f"block{at}.conv", "Conv2d", 0.4 * (at + 1) / whole, 0.6 * (at + 1) / whole) for at in range(count)]
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_the_heaviest_are_shown_in_the_models_order_and_the_rest_is_summed(many:
     shown = heaviest.limited(mine, heaviest.layers_of(table, [BASE, KEPT]))
 
     # 40 rows: 38 layers, `between`, and all others as one.
-    assert list(shown.layer) == [*(f"block.{at}" for at in range(162, 200)), "between", "(others)"]
+    assert list(shown.layer) == [*(f"block{at}.conv" for at in range(162, 200)), "between", "(others)"]
     assert shown.type.iloc[-1] == "162 layers"
     for column in ("forward_s", "backward_s", "share_of_step", "parameters"):
         assert shown[column].sum() == pytest.approx(mine[column].sum())
@@ -55,8 +55,8 @@ def test_the_page_says_how_many_it_leaves_out(many: Callable[[int], RunData], tm
     layers = page.path.read_text().partition("## Layers")[2].partition("### Do the parts")[0]
 
     assert layers.count("leave out 162, summed in the row `(others)`") == 1
-    assert layers.count("block.") < 50
+    assert layers.count(".conv") < 50
     every = (page.folder / "tables" / "layers.csv").read_text()
-    assert every.count(f"\n{BASE},block.") == LEAVES
+    assert every.count(f"\n{BASE},block") == LEAVES
     height = int.from_bytes((page.folder / "figures" / "layers.png").read_bytes()[20:24], "big")
     assert height < 2000

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from bench.core.variants import Variant
 from bench.measure.timing.stamps import timed_stamps
 from bench.measure.validity.gate import numerics
+from bench.measure.validity.gate.weights import NotGatedError
 from bench.measure.workload import Inputs, Workload, build
 
 WAIT_S = 2.0
@@ -144,7 +145,7 @@ def test_a_task_that_draws_at_random_is_not_gated() -> None:
     honest = cast("Any", work.task).loss
     work.task.loss = lambda model, batch: honest(model, batch) * torch.rand(())  # type: ignore[method-assign,union-attr]
 
-    with pytest.raises(numerics.NotGatedError, match="draws at random"):
+    with pytest.raises(NotGatedError, match="draws at random"):
         numerics.measure(work)
 
 

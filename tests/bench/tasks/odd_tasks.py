@@ -25,11 +25,11 @@ class Plain:
         return nn.functional.mse_loss(model(batch["x"]), batch["y"])
 
 
-class Child(task.Task, Plain):  # type: ignore[misc]
+class Child(task.Task, Plain):
     """A subclass, whose own parts come before those of Task."""
 
     unit = "rows"
-    model, batches, loss = Plain.model, Plain.batches, Plain.loss  # type: ignore[assignment]
+    model, batches, loss = Plain.model, Plain.batches, Plain.loss
 
 
 class Sized(Plain):
@@ -55,7 +55,7 @@ class NoLoss:
 
 class HoldsModel(Plain):
     def __init__(self) -> None:
-        self.model = nn.Linear(4, 1)  # type: ignore[method-assign, assignment]
+        self.model = nn.Linear(4, 1)  # type: ignore[method-assign]
 
 
 class Pair(Plain):

@@ -6,7 +6,7 @@ import odd_tasks  # type: ignore[import-not-found]
 from torch import nn, optim
 
 
-class Own(odd_tasks.Plain):  # type: ignore[misc, name-defined]
+class Own(odd_tasks.Plain):  # type: ignore[misc]
     def optimizer(self, parameters: Iterator[nn.Parameter]) -> optim.Optimizer:
         return optim.SGD(parameters, lr=0.1)
 

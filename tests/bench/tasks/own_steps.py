@@ -95,6 +95,6 @@ class OtherArguments(Two):
 
 
 class Fails(Two):
-    def step(self, batches: Iterator[Tensor]) -> Tensor:  # type: ignore[override]
+    def step(self, batches: Iterator[Tensor]) -> Tensor:
         loss: Tensor = self.D(next(batches)[:, :2])
         return loss

@@ -13,6 +13,7 @@ from bench.core.variants import Variant
 from bench.measure.probes.memory import held_and_peaks
 from bench.measure.timing.stamps import Stamped, stamped_sample, timed_stamps
 from bench.measure.validity.gate import numerics
+from bench.measure.validity.gate.weights import NotGatedError
 from bench.measure.workload import Inputs, Workload, build
 from tests.bench.tasks.test_task import asked
 
@@ -78,7 +79,7 @@ def plant_in_layer(work: Workload, wait: Wait) -> None:
 
 def plant_in_optimizer(work: Workload, wait: Wait) -> None:
     """The second optimizer waits, in what torch's own hooks see."""
-    optimizer = work.trainer.task.optimizers[1]
+    optimizer = work.trainer.task.step.__self__.optimizers[1]
     optimizer.register_step_pre_hook(lambda *_: wait())
 
 
@@ -118,9 +119,9 @@ def test_a_planted_wait_is_in_its_phase_and_in_its_layer(
 @pytest.mark.parametrize(
     ("name", "phases"),
     [
-        ("Two", {"data", "h2d", "forward", "backward", "optimizer D", "optimizer G", "other", "end"}),
-        ("Named", {"data", "h2d", "D", "G", "update", "other", "end"}),
-        ("TwoOfOne", {"data", "h2d", "forward", "backward", "optimizer", "optimizer 2", "other", "end"}),
+        ("Two", {"data", "h2d", "forward", "backward", "optimizer D", "optimizer G", "other"}),
+        ("Named", {"data", "h2d", "D", "G", "update", "other"}),
+        ("TwoOfOne", {"data", "h2d", "forward", "backward", "optimizer", "optimizer 2", "other"}),
     ],
 )
 def test_the_phases_of_a_step(name: str, phases: set[str]) -> None:
@@ -163,7 +164,7 @@ def test_it_is_measured_and_not_gated() -> None:
 
     assert (reply.status, reply.cause) == (Status.OK, Cause.NOT_GATED)
     assert "only a declared loss can be computed in both" in reply.reason
-    with pytest.raises(numerics.NotGatedError):
+    with pytest.raises(NotGatedError):
         numerics.measure(work_of("Two"))
 
 

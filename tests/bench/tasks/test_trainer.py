@@ -31,7 +31,8 @@ class Line(Task):
         return [torch.full((batch_size, 3), float(value)) for value in (1, 2, 3)]
 
     def loss(self, model: Any, batch: Tensor) -> Tensor:  # noqa: ANN401
-        return ((model(batch) - 1) ** 2).mean()
+        loss: Tensor = ((model(batch) - 1) ** 2).mean()
+        return loss
 
     def optimizer(self, parameters: Any) -> torch.optim.Optimizer:  # noqa: ANN401
         return torch.optim.SGD(parameters, lr=0.5)

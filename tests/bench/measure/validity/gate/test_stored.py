@@ -10,7 +10,7 @@ from torch import nn
 
 from bench.core.variants import Variant
 from bench.measure import trial
-from bench.measure.validity.gate import numerics, numerics_layers, numerics_whole, stored
+from bench.measure.validity.gate import calculation, numerics, numerics_layers, numerics_whole, stored
 from bench.measure.validity.gate.stored import Store
 from bench.measure.workload import Inputs, Workload, build
 from tests.bench.measure.asking import request
@@ -23,7 +23,7 @@ SMALL = {"model": "tests_models:normalised", "shape": (1, 28, 28), "batch_size":
 def exact(monkeypatch: pytest.MonkeyPatch) -> list[torch.dtype]:
     """The types of the scores of each forward and backward from here on."""
     types: list[torch.dtype] = []
-    honest = numerics_layers.forward_backward
+    honest = calculation.forward_backward
 
     def noted(*rest: object) -> tuple[torch.Tensor, float]:
         scores_NK, loss = honest(*rest)  # type: ignore[arg-type]
