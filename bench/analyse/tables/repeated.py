@@ -40,8 +40,8 @@ def both_s(rows: pd.DataFrame) -> pd.Series:
 def repeated(type_of: dict[str, str]) -> dict[str, str]:
     """The name that each layer of a repeated block shares with its like in the other blocks: `blocks.*.norm`.
 
-    Blocks are repeated if at least LEAST_REPEATED of them differ in one number of their paths alone, and hold layers
-    of the same names and types. The outermost such number counts.
+    Blocks are repeated if at least LEAST_REPEATED of them differ in one number of their paths alone, and have several
+    layers each, of the same names and types. The outermost such number counts.
     """
     by_prefix: dict[str, dict[str, list[tuple[str, str]]]] = defaultdict(lambda: defaultdict(list))
     for layer, kind in type_of.items():
@@ -55,7 +55,7 @@ def repeated(type_of: dict[str, str]) -> dict[str, str]:
         for number, inner in blocks.items():
             alike[tuple(inner)].append(number)
         for kinds, numbers in alike.items():
-            if len(numbers) >= LEAST_REPEATED:
+            if len(numbers) >= LEAST_REPEATED and len(kinds) > 1:
                 for number in numbers:
                     for suffix, _ in kinds:
                         names.setdefault(joined(prefix, number, suffix), joined(prefix, ANY, suffix))

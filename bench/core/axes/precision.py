@@ -48,7 +48,7 @@ class Precision(Value):
 def _autocast(dtype: str) -> tuple[str, ...]:
     return (
         f"with torch.autocast(device.type, dtype=torch.{dtype}):  # around forward and loss",
-        "    loss = F.cross_entropy(model(x), y)",
+        "    loss = criterion(model(x), y)",
     )
 
 

@@ -70,9 +70,9 @@ def closure_section(report: Report) -> Section:
 def of_variant(report: Report, variant_id: str) -> Section:
     """The layers of one variant, with a sentence on the heaviest."""
     rows = report.layers[report.layers.variant_id == variant_id]
-    top = rows.dropna(subset="share_of_step").nlargest(3, "share_of_step")
-    top_words = ", ".join(f"{code(r.layer)} {marked(r.type)} {percent(r.share_of_step)}" for r in top.itertuples())
     folded = repeated.folded(rows)
+    top = folded.dropna(subset="share_of_step").nlargest(3, "share_of_step")
+    top_words = ", ".join(f"{code(r.layer)} {marked(r.type)} {percent(r.share_of_step)}" for r in top.itertuples())
     if len(folded) < len(rows):
         return of_blocks(report, variant_id, folded, top_words)
     shown = heaviest.limited(rows, heaviest.layers_of(rows, [variant_id]))
@@ -109,7 +109,9 @@ def difference_words(report: Report, chosen: list[str]) -> list[str]:
     if len(chosen) < 2:
         return []
     first, second = (
-        report.layers[report.layers.variant_id == v].set_index("layer")[["forward_s", "backward_s"]].sum(axis=1)
+        repeated.folded(report.layers[report.layers.variant_id == v])
+        .set_index("layer")[["forward_s", "backward_s"]]
+        .sum(axis=1)
         for v in chosen
     )
     step_s = report.data.spread(chosen[0], "stamped_wall").estimate

@@ -16,7 +16,7 @@ from bench.core.text import marked
 from bench.core.variants import from_row
 from bench.report import commands
 from bench.report.document import Block, Code, Note, Paragraph, Section, paragraphs
-from bench.report.outcome import advice
+from bench.report.outcome import advice, idle
 from bench.report.page import Report
 from bench.report.trust import effect, machine
 from bench.report.words import count_of, interval, number
@@ -54,7 +54,6 @@ def of_group(data: RunData, steps: pd.DataFrame) -> list[Block]:
     if best is None:
         return paragraphs([no_answer(data), *died_words(data, steps, None), *invalid_words(data, steps)])
     row = steps.set_index("variant_id").loc[best]
-    axes = variant_axes(data, best)
     parts = []
     for reference, name in (
         (notebook_of(data, best), "the notebook's loop"),
@@ -75,7 +74,8 @@ def of_group(data: RunData, steps: pd.DataFrame) -> list[Block]:
     ]
     return [
         *paragraphs(sentences),
-        *switch_on(data, axes, row.epoch_s),
+        *switch_on(data, idle.axes_that_act(data, best), row.epoch_s),
+        *paragraphs(idle.words(data, best)),
         *faster_in_pilot(data, steps, best),
         *paragraphs([*notebook_words(data, steps, best), *noise_words(data, best)]),
     ]
