@@ -63,6 +63,11 @@ class RunData:
         return [name for owner, name in self.run.state.arms if owner == variant_id]
 
     @property
+    def infers(self) -> bool:
+        """Whether its variants only call their models: a run has one mode."""
+        return any(variant.infers for variant in self.variants.values())
+
+    @property
     def runnable(self) -> list[str]:
         """The ids of the variants that could run."""
         return [variant_id for variant_id in self.variants if variant_id not in self.excluded]

@@ -20,6 +20,7 @@ from bench.cli.options import (
     Finalists,
     Lockstep,
     MemoryLimit,
+    Mode,
     Model,
     OrderSeed,
     Out,
@@ -60,6 +61,7 @@ def run(
     order_seed: OrderSeed = None,
     model: Model = "nin",
     task: Task = None,
+    mode: Mode = "train",
     input_: Shape = None,
     classes: Classes = 10,
     data: Data = None,
@@ -77,8 +79,8 @@ def run(
     check(context)
     chosen = Choices(
         preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
-        rounds=rounds, budget=budget, seed=seed, order_seed=order_seed, model=model, task=task, shape=input_,
-        classes=classes, data=data, download=download, memory_limit=memory_limit, finalists=finalists,
+        rounds=rounds, budget=budget, seed=seed, order_seed=order_seed, model=model, task=task, mode=mode,
+        shape=input_, classes=classes, data=data, download=download, memory_limit=memory_limit, finalists=finalists,
         lockstep=lockstep, out=out, run_id=run_id, allow_changed=allow_changed,
     )  # fmt: skip
     places(None if resume else out, reports)
@@ -106,6 +108,7 @@ def ab(
     order_seed: OrderSeed = None,
     model: Model = "nin",
     task: Task = None,
+    mode: Mode = "train",
     input_: Shape = None,
     classes: Classes = 10,
     data: Data = None,
@@ -128,8 +131,9 @@ def ab(
         fail("ab needs --base REF: a commit, branch or tag of this folder's git repository, or a folder")
     chosen = Choices(
         device=device, axes=tuple(axis or ()), variants=tuple(variant or ()), rounds=rounds, budget=budget,
-        seed=seed, order_seed=order_seed, model=model, task=task, shape=input_, classes=classes, data=data,
-        download=download, lockstep=lockstep, out=out, run_id=run_id, base=base, kind="ab", allow_changed=allow_changed,
+        seed=seed, order_seed=order_seed, model=model, task=task, mode=mode, shape=input_, classes=classes,
+        data=data, download=download, lockstep=lockstep, out=out, run_id=run_id, base=base, kind="ab",
+        allow_changed=allow_changed,
     )  # fmt: skip
     places(None if resume else out, reports)
     with no_verdict_from_a_crash():
@@ -182,6 +186,7 @@ def profile(
     seed: Seed = None,
     model: Model = "nin",
     task: Task = None,
+    mode: Mode = "train",
     input_: Shape = None,
     classes: Classes = 10,
     data: Data = None,
@@ -193,8 +198,8 @@ def profile(
     """Trace some steps of each variant, for TensorBoard and Perfetto, apart from any timed trial."""
     check(context)
     chosen = Choices(
-        device=device, variants=tuple(variant or ()), seed=seed, model=model, task=task, shape=input_, classes=classes,
-        data=data, download=download, out=out, run_id=run_id, kind="profile",
+        device=device, variants=tuple(variant or ()), seed=seed, model=model, task=task, mode=mode, shape=input_,
+        classes=classes, data=data, download=download, out=out, run_id=run_id, kind="profile",
     )  # fmt: skip
     places(None if run else out, reports)
     verbs.profile.run(chosen, run, steps, reports)
@@ -263,6 +268,7 @@ def list_(
     budget: Budget = None,
     model: Model = "nin",
     task: Task = None,
+    mode: Mode = "train",
     input_: Shape = None,
     classes: Classes = 10,
 ) -> None:
@@ -270,6 +276,6 @@ def list_(
     check(context)
     chosen = Choices(
         preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
-        rounds=rounds, budget=budget, model=model, task=task, shape=input_, classes=classes,
+        rounds=rounds, budget=budget, model=model, task=task, mode=mode, shape=input_, classes=classes,
     )  # fmt: skip
     verbs.listing.run(chosen)

@@ -30,7 +30,7 @@ def entries_of(chosen: Choices) -> list[Entry]:
     """The matrix that the options ask for."""
     devices = list(ALL_DEVICES) if chosen.device == "all" else [chosen.device]
     if chosen.kind != "run":
-        return ab_matrix(devices, chosen.axes, chosen.variants, chosen.trained)
+        return ab_matrix(devices, chosen.axes, chosen.variants, chosen.trained, chosen.mode)
     return matrix(
         chosen.preset,
         devices,
@@ -38,6 +38,7 @@ def entries_of(chosen: Choices) -> list[Entry]:
         chosen.variants,
         chosen.trained,
         usable_cores(),
+        chosen.mode,
         of_task=chosen.task is not None,
     )
 

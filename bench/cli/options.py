@@ -57,6 +57,10 @@ Task = Annotated[
         metavar="NAME", help="package.module:make, which returns a task: model, batches and loss of your own."
     ),
 ]
+Mode = Annotated[
+    str,
+    typer.Option(metavar="train|infer", help="infer only calls the model, in eval mode: no loss, backward or optimizer."),
+]
 Shape = Annotated[
     str | None,
     typer.Option("--input", help="CxHxW: use seeded random images of this shape instead of Fashion-MNIST."),

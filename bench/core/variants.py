@@ -13,6 +13,7 @@ from bench.core.axes.cudnn_benchmark import CUDNN_BENCHMARK
 from bench.core.axes.device import DEVICE
 from bench.core.axes.loader import LOADER
 from bench.core.axes.memory_format import MEMORY_FORMAT
+from bench.core.axes.mode import MODE
 from bench.core.axes.model import MODEL
 from bench.core.axes.optimizer import OPTIMIZER
 from bench.core.axes.precision import PRECISION
@@ -45,6 +46,7 @@ class Variant:
     compile_mode: str = of(COMPILE_MODE)
     batch_size: int | str = of(batch_sizes.BATCH_SIZE)
     """Images per step, or `max`: as many as fit."""
+    mode: str = of(MODE)
     loader: str = of(LOADER)
     sync: str = of(SYNC)
     optimizer: str = of(OPTIMIZER)
@@ -71,12 +73,12 @@ class Variant:
 
     @property
     def baseline(self) -> "Variant":
-        """What this variant is compared with: every axis at its default but device, batch size and model."""
+        """What this variant is compared with: every axis at its default but device, batch, mode and model."""
         return Variant(**{name: getattr(self, name) for name, axis in AXES.items() if axis.in_baseline})
 
     @property
     def is_baseline(self) -> bool:
-        """Whether this is the baseline of its device, batch and model."""
+        """Whether this is the baseline of its device, batch, mode and model."""
         return self == self.baseline
 
     @property
@@ -88,6 +90,17 @@ class Variant:
     def is_own_model(self) -> bool:
         """Whether its model comes from the user's own code, which is imported by name."""
         return ":" in self.model and not self.model.startswith("torchvision.models:")
+
+    @property
+    def infers(self) -> bool:
+        """Whether its steps only call the model, and train nothing."""
+        return MODE.value(self.mode).infers
+
+    @property
+    def why_no_inference(self) -> str:
+        """Which of its values would change nothing in inference, in words; empty if it trains, or if there is none."""
+        idle = (n for n in AXES if self.infers and AXES[n].of_training and getattr(self, n) != DEFAULTS[n])
+        return next((f"{AXES[n].of_training}: {n}={getattr(self, n)} changes nothing" for n in idle), "")
 
     @property
     def on_cuda(self) -> bool:
@@ -117,7 +130,7 @@ class Variant:
     @property
     def scaled(self) -> bool:
         """Whether a GradScaler scales its loss."""
-        return PRECISION.value(self.precision).scaled
+        return PRECISION.value(self.precision).scaled and not self.infers
 
     @property
     def waits_for_scaler(self) -> bool:

@@ -1,8 +1,9 @@
-"""What a trial trains: the model, the batches and the trainer of one variant."""
+"""What a trial trains or calls: the model, the batches and the trainer of one variant."""
 
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from bench.measure.system.flags import set_flags
 from bench.tasks.batches import Batches, endless_loader
 from bench.tasks.declared import make_model, make_task
 from bench.tasks.factory import build_model
+from bench.tasks.inference import Inference
+from bench.tasks.nest import tensors
 from bench.tasks.own_step import Pulled, StepTrainer
 from bench.tasks.task import Task, owns_step
 from bench.tasks.trainer import TaskTrainer
@@ -64,7 +67,7 @@ class Workload:
     """A trainer and an endless stream of what its steps take."""
 
     trainer: Any
-    """nin's Trainer, or a TaskTrainer: what is measured of both is alike, and an older tree's may lack some of it."""
+    """nin's Trainer or one of bench.tasks: what is measured of all is alike, and an older tree's may lack some of it."""
     batches: Iterator[tuple[Any, ...]]
     """What each step takes: images and labels, or a task's batches, of which a step may take several."""
     variant: Variant
@@ -101,11 +104,14 @@ class Workload:
         return self.task.unit if self.task else "images"
 
     def step(self, batch: Sequence[Any], mark: Mark = no_mark) -> None:
-        """Train on what one step takes; `mark` is called with the name of each phase as it begins."""
+        """Take a step on what it needs; `mark` is called with the name of each phase as it begins."""
         self.trainer.step(*batch, mark=mark)
 
     def loss(self, model: Any, *batch: Any) -> torch.Tensor:  # noqa: ANN401 - the model as it is, or compiled
-        """The loss of what one step takes, on the device."""
+        """The loss of what one step takes, on the device; in inference the sum of what the model returns for it."""
+        if self.variant.infers:
+            floats = filter(torch.is_floating_point, tensors(self.trainer.task.predict(model, batch[0])))
+            return sum((x.sum() for x in floats), start=torch.zeros(()))
         if self.task is None:
             x, y = batch
             return F.cross_entropy(model(x), y)
@@ -167,6 +173,8 @@ def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         msg = "no CUDA device" if not torch.cuda.is_available() else f"no device {device}"
         raise UnsupportedError(Cause.NO_DEVICE, msg)
+    if variant.why_no_inference:
+        raise UnsupportedError(Cause.UNSUPPORTED_SETTING, variant.why_no_inference)
     if device.type == "cuda":
         torch.cuda.set_device(device.index or 0)
     if variant.threads is not None:
@@ -189,10 +197,12 @@ def of_images(variant: Variant, inputs: Inputs, seed: int, device: torch.device)
     if not len(loader):
         msg = f"a batch of {variant.batch_size} is more than the {len(images)} train images there are"
         raise UnsupportedError(Cause.BATCH_BEYOND_DATA, msg)
+    made = partial(Workload, variant=variant, loader=loader, inputs=inputs, seed=seed)
+    if variant.infers:
+        images_alone = (((x,),) for x, _ in endless(loader))  # each step takes one batch, which has no labels
+        return made(trainer=Inference(Task(), model, setup), batches=images_alone)
     model.train()
-    return Workload(
-        trainer=Trainer(model, setup), batches=endless(loader), variant=variant, loader=loader, inputs=inputs, seed=seed
-    )
+    return made(trainer=Trainer(model, setup), batches=endless(loader))
 
 
 def of_task(variant: Variant, inputs: Inputs, seed: int, device: torch.device) -> Workload:
@@ -202,12 +212,27 @@ def of_task(variant: Variant, inputs: Inputs, seed: int, device: torch.device) -
     model = make_model(task, variant.model)
     if variant.loader != DEFAULTS["loader"]:
         raise UnsupportedError(Cause.UNSUPPORTED_SETTING, "the task makes its own batches")
+    if variant.infers:
+        return of_inference(task, model, variant, inputs, seed, device)
     if owns_step(task):
         return of_own_step(task, model, variant, inputs, seed, device)
     trainer = TaskTrainer(task, model, setup_of(variant, device), variant.model)
     if trainer.own_optimizer and variant.optimizer != DEFAULTS["optimizer"]:
         raise UnsupportedError(Cause.UNSUPPORTED_SETTING, "the task makes its own optimizer")
     batches = Batches(task, int(variant.batch_size), variant.model)
+    return Workload(
+        trainer=trainer, batches=batches, variant=variant, loader=batches.source, inputs=inputs, seed=seed, task=task
+    )
+
+
+def of_inference(
+    task: Task, model: nn.Module, variant: Variant, inputs: Inputs, seed: int, device: torch.device
+) -> Workload:
+    """The workload of a task that is only called, one batch at a time, however many it accumulates in training."""
+    if owns_step(task):
+        raise UnsupportedError(Cause.UNSUPPORTED_SETTING, "a task with a step of its own only trains")
+    trainer = Inference(task, model, setup_of(variant, device))
+    batches = Batches(task, int(variant.batch_size), variant.model, in_a_step=1)
     return Workload(
         trainer=trainer, batches=batches, variant=variant, loader=batches.source, inputs=inputs, seed=seed, task=task
     )

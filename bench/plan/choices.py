@@ -37,6 +37,8 @@ class Choices:
     model: str = "nin"
     task: str | None = None
     """What is trained instead of a model with images."""
+    mode: str = "train"
+    """Whether the variants train or infer."""
     shape: str | None = None
     classes: int = DATA_CLASSES
     data: str | None = None

@@ -21,21 +21,22 @@ class Entry:
     """Whether it is measured once, in the pilot, because it is very slow or only informative."""
 
 
-def preset(name: str, device: str, model: str = "nin", cores: int = 1) -> list[Entry]:
+def preset(name: str, device: str, model: str = "nin", cores: int = 1, mode: str = "train") -> list[Entry]:
     """The entries of a preset for one device, its baseline first. Raises VariantError if the name is unknown.
 
-    `full` measures thread counts up to `cores`.
+    `full` measures thread counts up to `cores`. Inference leaves out the variants that differ in training alone.
     """
     if name not in PRESETS:
         msg = f"unknown preset {name!r}: the presets are {', '.join(PRESETS)}"
         raise VariantError(msg)
     on_cuda = device.startswith("cuda")
-    base = Variant(device=device, model=model, batch_size=CUDA_BATCH if on_cuda else CPU_BATCH)
+    base = Variant(device=device, model=model, batch_size=CUDA_BATCH if on_cuda else CPU_BATCH, mode=mode)
     rounds, pilot = (cuda_changes if on_cuda else cpu_changes)(name, cores)
     return [
         Entry(variant=replace(base, **change), pilot_only=pilot_only)
         for changes, pilot_only in ((rounds, False), (pilot, True))
         for change in changes
+        if not replace(base, **change).why_no_inference
     ]
 
 
@@ -75,7 +76,8 @@ def with_baselines(entries: Iterable[Entry]) -> list[Entry]:
 def excluded_reason(variant: Variant, machine: Machine) -> str:
     """Why the variant can't run on the machine, in words; empty if nothing is known against it."""
     place = Place(device=variant.device, machine=machine)
-    return next(filter(None, (value.why_not(place) for value in variant.values.values())), "")
+    reasons = (variant.why_no_inference, *(value.why_not(place) for value in variant.values.values()))
+    return next(filter(None, reasons), "")
 
 
 def matrix(
@@ -85,6 +87,7 @@ def matrix(
     variant_ids: Sequence[str] = (),
     model: str = "nin",
     cores: int = 1,
+    mode: str = "train",
     *,
     of_task: bool = False,
 ) -> list[Entry]:
@@ -96,13 +99,17 @@ def matrix(
     changes = changes_of(axes, devices, model)
     devices = [str(device) for device in changes.pop("device", devices)]
     if variant_ids:
-        return with_baselines([Entry(variant=named(text, devices, model)) for text in variant_ids])
-    entries = [entry for device in devices for entry in preset(preset_name, device, model, cores)]
+        return with_baselines([Entry(variant=v) for v in all_named(variant_ids, devices, model, mode)])
+    entries = [entry for device in devices for entry in preset(preset_name, device, model, cores, mode)]
     return with_axes([e for e in entries if not (of_task and e.variant.loader != DEFAULTS["loader"])], changes)
 
 
 def ab_matrix(
-    devices: Sequence[str], axes: Sequence[str] = (), variant_ids: Sequence[str] = (), model: str = "nin"
+    devices: Sequence[str],
+    axes: Sequence[str] = (),
+    variant_ids: Sequence[str] = (),
+    model: str = "nin",
+    mode: str = "train",
 ) -> list[Entry]:
     """The entries of `ab`: the named variants, or each device's baseline at every value of the axes.
 
@@ -111,9 +118,9 @@ def ab_matrix(
     changes = changes_of(axes, devices, model)
     devices = [str(device) for device in changes.pop("device", devices)]
     if variant_ids:
-        variants = dict.fromkeys(named(text, devices, model) for text in variant_ids)
+        variants = dict.fromkeys(all_named(variant_ids, devices, model, mode))
         return _at_one_size([Entry(variant=variant) for variant in variants])
-    bases = [preset("quick", device, model)[0] for device in devices]
+    bases = [preset("quick", device, model, mode=mode)[0] for device in devices]
     return _at_one_size(list(dict.fromkeys(crossed(bases, changes))))
 
 
@@ -128,6 +135,19 @@ def on_kept(entries: Iterable[Entry], machine: Machine) -> list[Entry]:
         return not variant.on_cuda and not kept.why_not(Place(device=variant.device, machine=machine))
 
     return [replace(e, variant=replace(e.variant, allocator=KEPT)) if can(e.variant) else e for e in entries]
+
+
+def all_named(texts: Sequence[str], devices: Sequence[str], model: str, mode: str) -> list[Variant]:
+    """The variants with these ids, with the call's mode if an id names none.
+
+    Raises VariantError if one is unknown or has another model or device than the call, or if some train and some infer.
+    """
+    variants = [named(text, devices, model) for text in texts]
+    variants = [replace(v, mode=mode) if v.mode == DEFAULTS["mode"] else v for v in variants]
+    if len({variant.mode for variant in variants}) > 1:
+        msg = "some of these variants train and some infer: a run has one mode"
+        raise VariantError(msg)
+    return variants
 
 
 def named(text: str, devices: Sequence[str], model: str) -> Variant:
@@ -162,7 +182,10 @@ ALL_DEVICES = ("cuda", "cpu")
 
 
 def changes_of(axes: Sequence[str], devices: Sequence[str], model: str) -> dict[str, list[str | int | None]]:
-    """The values of each axis that a call names. Raises VariantError if the call names an axis twice."""
+    """The values of each axis that a call names. Raises VariantError if the call names an axis twice, or the mode."""
+    if any(axis.startswith("mode=") for axis in axes):
+        msg = "--axis mode: a run has one mode, for all its variants: name it by --mode"
+        raise VariantError(msg)
     changes: dict[str, list[str | int | None]] = {}
     settings = dict(parse_setting(axis) for axis in axes if axis.startswith(OF_TASK))
     if settings and ":" not in model:

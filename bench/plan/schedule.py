@@ -64,7 +64,8 @@ class Arm:
     @property
     def probes(self) -> tuple[Probe, ...]:
         """What a trial in a round measures."""
-        return (*step_probes(self.variant), Probe.CANARY) if self.canary else step_probes(self.variant)
+        measured = step_probes(self.variant) if self.tree else round_probes(self.variant)
+        return (*measured, Probe.CANARY) if self.canary else measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,11 @@ def step_probes(variant: Variant) -> tuple[Probe, ...]:
     return (Probe.STEPS,) if variant.compiled else (Probe.STEPS, Probe.LAYERS)
 
 
+def round_probes(variant: Variant) -> tuple[Probe, ...]:
+    """What a trial in a round measures of a variant: in inference the latency of single calls too."""
+    return (*step_probes(variant), Probe.LATENCY) if variant.infers else step_probes(variant)
+
+
 def light(*, verdicts: bool, budget_s: float | None) -> bool:
     """Whether the pilot measures only what the rounds and the answer need: for a look, or with a short budget."""
     return not verdicts or (budget_s is not None and budget_s < SHORT_BUDGET_S)
@@ -95,7 +101,7 @@ def pilot_probes(entry: Entry, *, light: bool = False, raced: bool = False) -> l
     process what is needed once: the operators that ran, the loader alone, and the numerics gate. Memory, if the
     variant has further rounds, and whole epochs have processes of their own. So has the sustained stretch of a
     baseline on CUDA. A light pilot measures memory for baselines only, and no loader, epochs or stretch. If a race
-    follows, it takes the memory of its finalists.
+    follows, it takes the memory of its finalists. Inference has no epochs.
     """
     variant = entry.variant
     once = [] if variant.compiled else [Probe.KERNELS]
@@ -103,9 +109,9 @@ def pilot_probes(entry: Entry, *, light: bool = False, raced: bool = False) -> l
         once.append(Probe.LOADER)
     first = [Probe.FIT] if variant.batch_size == LARGEST else []
     later = [] if entry.pilot_only or ((light or raced) and not variant.is_baseline) else [Probe.MEMORY]
-    later += [] if light else [Probe.EPOCH]
+    later += [] if light or variant.infers else [Probe.EPOCH]
     later += [Probe.SUSTAINED] if variant.on_cuda and variant.is_baseline and not (entry.pilot_only or light) else []
-    steps = (*step_probes(variant), *once, Probe.NUMERICS)
+    steps = (*round_probes(variant), *once, Probe.NUMERICS)
     return [*((probe,) for probe in first), steps, *((probe,) for probe in later)]
 
 

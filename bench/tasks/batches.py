@@ -10,11 +10,15 @@ from bench.tasks.task import Task, TaskError
 
 
 class Batches:
-    """What each step of a task takes: as many batches as it accumulates. Batches that end are begun again."""
+    """What each step of a task takes: as many batches as it accumulates, or as are asked for.
 
-    def __init__(self, task: Task, batch_size: int, name: str) -> None:
+    Batches that end are begun again.
+    """
+
+    def __init__(self, task: Task, batch_size: int, name: str, in_a_step: int | None = None) -> None:
         """Raises TaskError if `batches(batch_size)` gives nothing that can be iterated."""
         self.task, self.batch_size, self.name = task, batch_size, name
+        self.in_a_step = task.accumulate if in_a_step is None else in_a_step
         self.source = self._begun()
         """The user's own iterable."""
         self.begun = 1
@@ -33,7 +37,7 @@ class Batches:
         return self
 
     def __next__(self) -> tuple[Any, ...]:
-        taken = tuple(next(self._stream) for _ in range(self.task.accumulate))
+        taken = tuple(next(self._stream) for _ in range(self.in_a_step))
         self.counted += sum(item_count(self.task, batch) for batch in taken)
         self._steps += 1
         return taken

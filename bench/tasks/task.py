@@ -12,7 +12,7 @@ REQUIRED = MODEL | BATCHES | {"loss": "loss(model, batch)"}
 OWN_STEP, MODELS = {"step": "step(batches, phase)"}, {"models": "models()"}
 """What it may have in place of `loss` and `model`: a step that calls backward and optimizers itself, several models."""
 SETTINGS = ("unit", "accumulate", "clip")
-OPTIONAL = ("optimizer", "items", "after_step", "to_device")
+OPTIONAL = ("optimizer", "items", "after_step", "to_device", "predict")
 
 
 class TaskError(Exception):
@@ -47,6 +47,10 @@ class Task:
     def loss(self, model: nn.Module, batch: Any) -> torch.Tensor:  # noqa: ANN401
         """The loss of a batch on the device, a single number. `model` may be compiled."""
         raise NotImplementedError
+
+    def predict(self, model: nn.Module, batch: Any) -> Any:  # noqa: ANN401
+        """What inference calls for a batch on the device: the model, with the first part of a tuple or list."""
+        return model(batch[0] if isinstance(batch, (tuple, list)) else batch)
 
     def optimizer(self, parameters: Iterator[nn.Parameter]) -> optim.Optimizer | None:  # noqa: ARG002 - for subclasses
         """The optimizer; None for Adam, whose implementation is an axis."""

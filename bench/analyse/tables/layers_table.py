@@ -35,9 +35,10 @@ def layer_row(data: RunData, variant_id: str, fact: Row) -> Row:
     """What a layer is and what it costs in a step of a variant."""
     layer = fact["layer"]
     forward, backward = (data.spread(variant_id, "wall", "layer", layer, phase) for phase in ("forward", "backward"))
-    if math.isnan(backward.estimate) and not math.isnan(forward.estimate):
+    if math.isnan(backward.estimate) and not math.isnan(forward.estimate) and not data.infers:
         # Autograd has no node of this layer, which passes its input on or needs no gradient: it takes exactly 0 s.
         backward = Interval(estimate=0.0, lo=math.nan, hi=math.nan)
+    both_s = forward.estimate + (0.0 if data.infers else backward.estimate)
     stamped_s = data.spread(variant_id, "stamped_wall").estimate
     return (
         {"variant_id": variant_id, "layer": layer}
@@ -45,7 +46,7 @@ def layer_row(data: RunData, variant_id: str, fact: Row) -> Row:
         | bounded("forward_s", forward)
         | bounded("backward_s", backward)
         | {
-            "share_of_step": (forward.estimate + backward.estimate) / stamped_s,
+            "share_of_step": both_s / stamped_s,
             "saved_bytes": data.spread(variant_id, "saved", "layer", layer).estimate,
         }
         | {name: fact.get(name, "") for name in ("memory_format", "gradient_format", "dtype", "kernel", "paths")}

@@ -18,7 +18,7 @@ def numerics(data: RunData) -> pd.DataFrame:
         status, reason = outcome(data, v)
         values = metric_columns(data, v, MetricTable.NUMERICS)
         reason = reason or not_gated(data, v)
-        if status == "invalid" or reason or not math.isnan(values["gradient_bound"]):
+        if status == "invalid" or reason or not math.isnan(values["score_bound"]):
             rows.append({"variant_id": v} | values | {"status": status, "cause": cause_of(data, v), "reason": reason})
     names = [metric.in_table for metric in in_table(MetricTable.NUMERICS)]
     return pd.DataFrame(rows, columns=["variant_id", *names, "status", "cause", "reason"])

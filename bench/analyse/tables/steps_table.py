@@ -11,6 +11,7 @@ from bench.analyse.stats import NOTHING, Interval
 from bench.analyse.tables.columns import Row, bounded, metric_columns
 from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, delta_of, verdict
 from bench.core.metrics.metric import MetricTable
+from bench.core.metrics.registry import in_table
 
 EPOCH_IMAGES = 60_000
 
@@ -18,7 +19,13 @@ EPOCH_IMAGES = 60_000
 def steps(data: RunData) -> pd.DataFrame:
     """steps.csv: a row a variant that could run."""
     noisy = {control.device for control in controls(data) if control.noisy}
-    return pd.DataFrame([step_row(data, variant_id, noisy) for variant_id in data.runnable])
+    return without_rare(pd.DataFrame([step_row(data, variant_id, noisy) for variant_id in data.runnable]))
+
+
+def without_rare(table: pd.DataFrame) -> pd.DataFrame:
+    """The table without the columns of rare metrics that no variant has."""
+    rare = [metric.in_table for metric in in_table(MetricTable.STEPS) if metric.rare and metric.in_table in table]
+    return table.drop(columns=[name for name in rare if table[name].isna().all()])
 
 
 def step_row(data: RunData, variant_id: str, noisy: set[str]) -> Row:
@@ -41,7 +48,7 @@ def epoch(data: RunData, variant_id: str, items_per_s: float) -> Row:
     """Seconds of an epoch of 60,000 images, measured whole or projected from the rate, and which; blank if unknown."""
     whole = data.spread(variant_id, "epoch", "process").estimate
     images = data.spread(variant_id, "epoch_images", "process").estimate
-    if data.run.inputs.task:
+    if data.run.inputs.task or data.infers:
         return {"epoch_s": math.nan, "epoch_kind": ""}
     if images == EPOCH_IMAGES:
         return {"epoch_s": whole, "epoch_kind": "measured"}

@@ -32,6 +32,8 @@ class Value:
     """What a label says of it; if empty, its name."""
     python: tuple[str, ...] = ()
     """The lines of Python that a reader needs for it; if empty, those that set its flags."""
+    inference: tuple[str, ...] = ()
+    """The lines of Python for it in inference; if empty, those for training."""
     exports: tuple[str, ...] = ()
     """The variables that a reader needs for it, as NAME=VALUE; if empty, those of its process."""
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -100,6 +102,8 @@ class Axis(Generic[V]):
     set_by: SetBy = SetBy.CHILD
     of_cuda: bool = False
     """Whether it changes something on CUDA devices only."""
+    of_training: str = ""
+    """Why its values change nothing in inference, in words; empty if they do."""
     overrides: tuple[str, ...] = ()
     """Variables of the user that would change what a value means. They are removed for every trial."""
 

@@ -25,4 +25,5 @@ OPTIMIZER = Axis(
         ),
     ),
     set_by=SetBy.TRAINER,
+    of_training="inference has no optimizer",
 )

@@ -17,7 +17,7 @@ class Precision(Value):
     autocast: str = ""
     """The type of autocast in forward and loss; empty without autocast."""
     scaled: bool = False
-    """Whether a GradScaler scales the loss."""
+    """Whether a GradScaler scales the loss, if there is one: inference has none."""
     roundoff: float = math.nan
     """Unit roundoff: half the distance from 1 to the next number. NaN if it depends on the device."""
     grain: float = math.nan
@@ -52,6 +52,10 @@ def _autocast(dtype: str) -> tuple[str, ...]:
     )
 
 
+def _around_calls(dtype: str) -> tuple[str, ...]:
+    return (f"with torch.autocast(device.type, dtype=torch.{dtype}):  # around every call",)
+
+
 IEEE = Precision(
     "fp32",
     roundoff=2.0**-24,
@@ -83,6 +87,7 @@ BF16 = Precision(
     grain=2.0**-8,
     own_kernels=True,
     python=_autocast("bfloat16"),
+    inference=_around_calls("bfloat16"),
     capability=AMPERE,
 )
 FP16 = Precision(
@@ -99,6 +104,7 @@ FP16 = Precision(
         "scaler.step(optimizer)",
         "scaler.update()",
     ),
+    inference=_around_calls("float16"),
 )
 PRECISION = Axis(
     default="default",

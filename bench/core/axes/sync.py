@@ -21,5 +21,6 @@ SYNC = Axis(
     ),
     mark="sync{}",
     set_by=SetBy.TRAINER,
+    of_training="inference has no loss to read",
     overrides=("CUDA_LAUNCH_BLOCKING",),  # the host would wait for each kernel
 )

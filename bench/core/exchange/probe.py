@@ -10,6 +10,8 @@ class Probe(StrEnum):
     STEPS = "steps"
     """LAYERS to NUMERICS are measured in the same process."""
     LAYERS = "layers"
+    LATENCY = "latency"
+    """Single calls, in inference."""
     CANARY = "canary"
     LOADER = "loader"
     KERNELS = "kernels"

@@ -80,6 +80,8 @@ class Metric:
     """Whether two columns with the ends of its interval follow (_lo and _hi)."""
     by_phase: bool = False
     """Whether a column for each phase follows, such as forward_s."""
+    rare: bool = False
+    """Whether a table has its column only if some variant has a value."""
     page: str = ""
     """Its heading in the page's table of variants; if empty, it is not shown there."""
     terminal: str = ""

@@ -37,6 +37,11 @@ METRICS: dict[str, Metric] = {
         Metric(name="dispatch", kind=S, table=STEPS, terminal="dispatch"),
         Metric(name="device", kind=S, table=STEPS, terminal="device"),
         Metric(name="launch_gaps", kind=S, source=Source.TRIAL, table=STEPS),
+        # Single calls of inference.
+        Metric(name="latency_p50", kind=S, scope=PROCESS, table=STEPS, page="call p50", terminal="p50", rare=True),
+        Metric(name="latency_p90", kind=S, scope=PROCESS, table=STEPS, page="call p90", rare=True),
+        Metric(name="latency_p99", kind=S, scope=PROCESS, table=STEPS, page="call p99", terminal="p99", rare=True),
+        Metric(name="latency_calls", kind=C, scope=PROCESS, table=STEPS, page="calls a trial", rare=True),
         # A step, in samples.csv alone.
         Metric(name="involuntary_switches", kind=C),
         Metric(name="stamped_wall", kind=S),

@@ -38,7 +38,7 @@ def try_batch(work: Workload, clock: Clock) -> Samples:
     An eager variant first takes a step of few images, which makes the optimizer's state at little cost: every later
     step has it. If memory runs out, torch's error is raised.
     """
-    if work.eager and work.task is None:
+    if work.eager and work.task is None and not work.variant.infers:
         x, y = next(work.batches)
         for count in (FEW_IMAGES, len(y)):
             work.trainer.step(x[:count], y[:count])

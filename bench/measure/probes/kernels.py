@@ -58,7 +58,7 @@ def forward_events(work: Workload) -> list[FunctionEvent]:
     if work.device.type == "cuda":
         activities.append(ProfilerActivity.CUDA)
     model, ranges = work.trainer.model, Ranges(HostClock())  # nobody reads its stamps
-    if work.owns_step:
+    if work.owns_step or work.variant.infers:
         with profile(activities=activities) as profiler, stamped(model, ranges, ranges.leave):
             work.step(next(work.batches), mark=ranges.begin)
             ranges.begin("end")

@@ -22,6 +22,8 @@ from bench.measure.workload import Workload
 def held_and_peaks(work: Workload) -> Samples:
     """Bytes of parameters, gradients, optimizer state, saved activations, and the peaks of a step.
 
+    Inference saves nothing, so it has no saved activations.
+
     The order matters: a warm-up step, the peak of one step, and then the instruments, so that their own memory is not
     in the peak.
     """
@@ -51,7 +53,7 @@ def held_and_peaks(work: Workload) -> Samples:
         add("reserved", torch.cuda.max_memory_reserved(work.device))
     else:
         add("allocator_peak", sum(held.values()) + allocated_peak_bytes(work))
-    if work.eager:
+    if work.eager and not work.variant.infers:
         saved = saved_bytes(work)
         add("saved", sum(saved.values()))
         for layer, value in saved.items():

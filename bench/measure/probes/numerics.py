@@ -18,7 +18,7 @@ def measure(subject: Subject, so_far: Measured) -> Measured:
     """
     samples, store = Samples("numerics"), Store(subject.request.references)
     try:
-        if subject.work.task is None:
+        if subject.work.task is None and not subject.work.variant.infers:
             samples.add("live_logits", numerics.live_logits(subject.work, store))
         gated = numerics.measure(subject.work, store)
     except Exception as error:  # noqa: BLE001 - such as a model that has no float64, or no memory for it

@@ -85,12 +85,12 @@ class Traced:
 def traced(work: Workload, clock: Clock, count: int, folder: Path) -> Traced:
     """The seconds that the stamps give of `count` steps, whose trace is written to the folder.
 
-    Before the trace it takes as many samples of plain steps with their loss; after it, on CUDA, the allocator's history
+    Before the trace it takes as many samples of plain steps with their loss, if they have one; after it, on CUDA, the allocator's history
     of one step.
     """
     plain, losses = plain_losses(work, clock, count)
     samples = plain_samples(plain, "trace")
-    for index, loss in enumerate(losses):
+    for index, loss in enumerate([] if work.variant.infers else losses):
         samples.add("loss", loss, index=index)
     activities = [ProfilerActivity.CPU]
     if work.device.type == "cuda":

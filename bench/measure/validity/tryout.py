@@ -1,4 +1,4 @@
-"""Whether a model answers as it must and can be trained, before anything is measured."""
+"""Whether a model answers as it must and can be trained or called, before anything is measured."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +16,13 @@ from bench.tasks.task import TaskError
 def try_once(work: Workload) -> None:
     """Raise ModelError if the model does not answer two images with a score of each class, or has no backward.
 
-    Of a task, raise TaskError if one batch can't be trained.
+    Of a task, raise TaskError if one batch can't be trained. Of a variant that infers, raise either if a call fails.
 
     It leaves gradients and changes running statistics, so call it in a process that measures nothing.
     """
+    if work.variant.infers:
+        try_call(work)
+        return
     if work.task:
         try_task(work)
         return
@@ -47,6 +50,21 @@ def try_once(work: Workload) -> None:
     if all(parameter.grad is None for parameter in work.trainer.model.parameters()):
         msg = f"model {name} hands no gradient to its parameters: nothing could be trained"
         raise ModelError(msg)
+
+
+def try_call(work: Workload) -> None:
+    """Raise TaskError, or ModelError without a task, if a call in eval mode fails, or returns no tensor."""
+    batch = next(work.batches)[0]
+    error, who = (TaskError, "task") if work.task else (ModelError, "model")
+    lead = f"{who} {work.variant.model}: predict(model, batch)"
+    if not work.items > 0:
+        msg = f"task {work.variant.model}: items(batch) counts {work.items:g} {work.unit}"
+        raise TaskError(msg)
+    with failing_as(f"{lead} fails on {shapes(batch)}", error):
+        outputs = work.trainer.step(batch)
+    if not any(True for _ in tensors(outputs)):
+        msg = f"{lead} must return a tensor, or what holds one, returned {type(outputs).__name__}"
+        raise error(msg)
 
 
 def try_task(work: Workload) -> None:
@@ -88,15 +106,15 @@ def try_own_step(work: Workload) -> None:
 
 
 @contextmanager
-def failing_as(lead: str) -> Iterator[None]:
-    """Raises TaskError with the error within, after `lead`. No memory stays what it is."""
+def failing_as(lead: str, kind: type[Exception] = TaskError) -> Iterator[None]:
+    """Raises an error of this kind with the error within, after `lead`. No memory stays what it is."""
     try:
         yield
     except (torch.OutOfMemoryError, TaskError):
         raise
     except Exception as error:
         msg = f"{lead}: {type(error).__name__}: {error}"
-        raise TaskError(msg) from error
+        raise kind(msg) from error
 
 
 def shapes(batch: object) -> str:

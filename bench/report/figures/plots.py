@@ -179,7 +179,7 @@ def memory(data: RunData, table: pd.DataFrame) -> Figure:
             table[column] / MIB, range(len(table)), marker=marker, s=60 if marker == "|" else 20,
             color="black", label=name, zorder=3,
         )  # fmt: skip
-    for row in np.flatnonzero(table.saved_bytes.isna()):
+    for row in np.flatnonzero(table.saved_bytes.isna() & (not data.infers)):
         axes.text(left[row], int(row), " saved: ?", va="center", fontsize=8, color=GREY)
     name_rows(axes, [label(data, v) for v in table.variant_id])
     axes.set_xlim(left=0)

@@ -13,6 +13,7 @@ from bench.analyse.verdicts import FASTER, SAME, SLOWER
 from bench.core.axes.allocator import ALLOCATOR
 from bench.core.axes.axis import SetBy
 from bench.core.axes.compile_mode import COMPILE_MODE
+from bench.core.axes.mode import MODE
 from bench.core.header import Header
 from bench.core.variants import AXES, LARGEST
 from bench.report import commands
@@ -25,13 +26,14 @@ FEWER_FAULTS = 0.1
 def lines_of(axes: dict[str, str]) -> tuple[list[str], list[str]]:
     """The Python lines and the shell variables by which a variant differs from its baseline."""
     changed = [AXES[name].value(text) for name, text in axes.items() if text != AXES[name].default]
-    python = [line for value in changed for line in value.python_lines]
+    infers = MODE.value(axes["mode"]).infers
+    python = [line for v in changed for line in (v.inference if infers and v.inference else v.python_lines)]
     return python, [word for value in changed for word in value.export_words]
 
 
 def nin_command(run: Header, axes: dict[str, str]) -> str:
-    """The call of `python -m nin` that trains under a variant; empty for other models and for the largest batch."""
-    if axes["model"] != AXES["model"].default or axes["batch_size"] == LARGEST:
+    """The call of `python -m nin` that trains under a variant; empty for other models, inference and the largest batch."""
+    if any(axes[n] != AXES[n].default for n in ("model", "mode")) or axes["batch_size"] == LARGEST:
         return ""
     options = [
         f"--{name.replace('_', '-')} {axes[name]}"

@@ -62,7 +62,8 @@ def of_group(data: RunData, steps: pd.DataFrame) -> list[Block]:
         ratio, n = tables.ratio_to(data, best, reference) if reference else (NOTHING, 0)
         if n:
             parts.append(f"{interval(ratio.estimate, ratio.lo, ratio.hi)} times {name} ({count_of(n, 'round')})")
-    text = f"Fastest: **{named(data, best)}** trains {number(row.items_per_s)} {tables.unit_of(data)}/s"
+    works = "infers" if data.infers else "trains"
+    text = f"Fastest: **{named(data, best)}** {works} {number(row.items_per_s)} {tables.unit_of(data)}/s"
     sentences = [
         f"{text}: {' and '.join(parts)}." if parts else f"{text}.",
         standing(data, steps, best, row.verdict),

@@ -35,6 +35,11 @@ OF_LOOKS = (
     ", those of *times baseline* {level}: the run looked at them several times, and all its looks together err as "
     "seldom as one at 95 %"
 )
+LATENCY_WORDS = (
+    "*Call p50*, *p90* and *p99* are percentiles of single calls, timed one by one on an idle device after the steps: from "
+    "the batch on the host until the work is done. Each is the median over rounds of the trials' own percentiles. A "
+    "trial of fewer than 10 calls has no p90, one of fewer than 100 no p99."
+)
 DIED_WORDS = "A variant whose trials died in some *rounds* stays UNDECIDED and is never called the fastest."
 
 
@@ -55,6 +60,8 @@ def variants_section(report: Report) -> Section:
         for row in steps.to_dict("records")
     ]
     blocks: list[Block] = [Table.of(rows), Paragraph(table_words(data))]
+    if "latency_calls" in steps:
+        blocks.append(Paragraph(LATENCY_WORDS))
     if report.data.run.plan.verdicts:
         blocks.append(Paragraph(verdict_words(report)))
     if any(tables.spoilt(data, v) for v in steps.variant_id):

@@ -6,8 +6,9 @@ from bench.core.text import MOST_OF_A_REASON, marked
 from bench.report.document import Paragraph, Section
 from bench.report.page import Page
 
+TRAINS = "trains a few steps of one variant"
 TERMS = (
-    "A *trial* is a fresh process that trains a few steps of one variant. A *round* is one trial of every "
+    "A *trial* is a fresh process that {works}. A *round* is one trial of every "
     "variant, in random order; round 0, the *pilot*, counts in no interval. The *baseline* has every setting at "
     "its default and is measured twice in every round."
 )
@@ -18,7 +19,8 @@ def of_run(page: Page) -> Section:
     run = page.data.run
     what = f"preset {run.preset}" if run.preset else "chosen variants"
     lead = f"{what.capitalize()} on {measured_on(run)}"
-    return Section(f"Run {marked(run.run_id)}", [Paragraph(lead), Paragraph(TERMS)], level=1)
+    works = "calls the model of one variant a few times, in eval mode" if page.data.infers else TRAINS
+    return Section(f"Run {marked(run.run_id)}", [Paragraph(lead), Paragraph(TERMS.format(works=works))], level=1)
 
 
 def of_profile(page: Page) -> Section:

@@ -77,7 +77,7 @@ def cells(data: RunData, row: Row) -> dict[str, str]:
 
 def gate_words(row: Row) -> str:
     """The gate's result for a variant; `not reached` if an earlier check ended its trial."""
-    if not math.isnan(row["gradient_bound"]):
+    if not math.isnan(row["score_bound"]):
         return "passed"
     if row["cause"] == Cause.NOT_GATED:
         return f"not gated: {row['reason']}"

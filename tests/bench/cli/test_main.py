@@ -140,3 +140,31 @@ def test_list_tells_the_matrix_and_what_is_excluded() -> None:
     assert "cpu-tf32-nhwc-eager-b32-kept" in output
     assert "excluded: TF32 exists on CUDA devices only" in output
     assert re.search(r"then 8 to 32 rounds of \d+ trials: about .* before any is measured, at most 20 min", output)
+
+
+@pytest.mark.slow
+def test_a_run_of_inference_ends_in_a_page_with_percentiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", f"{Path(__file__).parent}:{Path(__file__).parents[3]}")
+    monkeypatch.chdir(tmp_path)
+    code, output = call(
+        "run", "--variant", "cpu-default-nhwc-eager-b8-models:lenet", "--mode", "infer", "--input", "1x28x28",
+        "--rounds", "1", "--run-id", "small",
+    )  # fmt: skip
+    trials = read_rows(tmp_path / "results" / "small", TRIALS)[0]
+    samples = read_rows(tmp_path / "results" / "small", SAMPLES)[0]
+    page = (tmp_path / "reports" / "small" / "report.md").read_text()
+    phases = {s["phase"] for s in samples if s["scope"] == "phase"}
+    calls = [s["value"] for s in samples if s["metric"] == "latency_calls"]
+
+    assert code == 0, output
+    assert {("ok", "")} == {(t["status"], t["cause"]) for t in trials}, trials
+    assert {str(t["variant_id"]) for t in trials} == {
+        f"cpu-default-{layout}-eager-b8-infer-models:lenet" for layout in ("nchw", "nhwc")
+    }
+    assert phases == {"data", "h2d", "forward", "read"}
+    assert {"latency_p50", "latency_p90", "latency_p99"} <= {str(s["metric"]) for s in samples}
+    assert not {"saved", "epoch", "gradient_error", "loss_error"} & {str(s["metric"]) for s in samples}
+    assert min(map(float, map(str, calls))) >= 100
+    assert "| call p50 | call p90 | call p99 | calls a trial |" in page
+    assert "p50" in output

@@ -77,3 +77,29 @@ def test_every_axis_has_a_default_that_it_allows() -> None:
     assert list(AXES) == list(row)
     for name, value in row.items():
         parse_value(name, value)
+
+
+def test_inference_is_in_an_id_and_its_baseline_infers() -> None:
+    variant = Variant(mode="infer", memory_format="nhwc", allocator="kept", model="nets:make")
+
+    assert variant.id == "cpu-default-nhwc-eager-b32-infer-kept-nets:make"
+    assert variant.baseline.id == "cpu-default-nchw-eager-b32-infer-nets:make"
+    assert variant.baseline.is_baseline
+    assert Variant().baseline.mode == "train"
+
+
+def test_inference_has_no_scaler() -> None:
+    assert [Variant(precision="fp16", mode=mode).scaled for mode in ("train", "infer")] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("axes", "reason"),
+    [
+        ({"optimizer": "fused"}, "inference has no optimizer: optimizer=fused changes nothing"),
+        ({"sync": "step"}, "inference has no loss to read: sync=step changes nothing"),
+        ({"precision": "fp16", "loader": "notebook", "threads": 2}, ""),
+    ],
+)
+def test_an_axis_that_can_t_act_in_inference_has_a_reason(axes: dict[str, object], reason: str) -> None:
+    assert Variant(mode="infer", **axes).why_no_inference == reason  # type: ignore[arg-type]
+    assert Variant(**axes).why_no_inference == ""  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from bench.plan.schedule import Arm, Planned
 from bench.run.record import Run
 from bench.run.trial import take
 
-FOLLOWERS = [Probe.LAYERS, Probe.CANARY, Probe.LOADER, Probe.KERNELS, Probe.NUMERICS]
+FOLLOWERS = [Probe.LAYERS, Probe.LATENCY, Probe.CANARY, Probe.LOADER, Probe.KERNELS, Probe.NUMERICS]
 
 
 @pytest.mark.parametrize("name", Probe)

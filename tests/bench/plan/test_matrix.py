@@ -220,3 +220,50 @@ def test_a_gpu_is_measured_before_the_cpu() -> None:
 
     assert found == sorted(found, reverse=True)
     assert set(found) == {True, False}
+
+
+def test_every_variant_of_a_call_infers_and_those_of_training_alone_are_left_out() -> None:
+    entries = entries_of(Choices(device="cpu", mode="infer"))
+
+    assert ids(entries) == [
+        "cpu-default-nchw-eager-b32-infer",
+        "cpu-default-nchw-eager-b32-infer-kept",
+        "cpu-default-nhwc-eager-b32-infer",
+        "cpu-default-nhwc-eager-b32-infer-kept",
+        "cpu-default-nhwc-inductor-b32-infer-kept",
+        "cpu-default-nchw-eager-b32-infer-hugepages",
+        "cpu-bf16-nchw-eager-b32-infer",
+        "cpu-bf16-nhwc-eager-b32-infer-kept",
+    ]
+    assert ids(entries, pilot_only=True) == [
+        "cpu-default-nchw-eager-b32-infer-notebook",
+        "cpu-default-nchw-eager-b32-infer-workers",
+    ]
+    full = [e.variant for e in entries_of(Choices(preset="full", device="cuda", mode="infer"))]
+    assert {(v.mode, v.optimizer, v.sync) for v in full} == {("infer", "default", "epoch")}
+
+
+def test_an_axis_of_training_that_is_named_is_excluded_with_a_reason() -> None:
+    entries = entries_of(Choices(preset="look", device="cpu", mode="infer", axes=("optimizer=fused",)))
+    reasons = {e.variant.id: excluded_reason(e.variant, LINUX) for e in entries}
+
+    assert reasons["cpu-default-nchw-eager-b32-infer"] == ""
+    assert reasons["cpu-default-nchw-eager-b32-infer-fused"].startswith("inference has no optimizer: ")
+
+
+def test_a_named_variant_has_the_mode_of_the_call_or_its_own() -> None:
+    plain, own = "cpu-default-nhwc-eager-b8", "cpu-default-nhwc-eager-b8-infer"
+
+    assert ids(matrix("quick", ["cpu"], variant_ids=[plain], mode="infer"))[-1] == own
+    assert ids(matrix("quick", ["cpu"], variant_ids=[own])) == ["cpu-default-nchw-eager-b8-infer", own]
+    assert ids(ab_matrix(["cpu"], variant_ids=[plain], mode="infer")) == [own]
+    assert ids(ab_matrix(["cpu"], mode="infer")) == ["cpu-default-nchw-eager-b32-infer"]
+
+
+def test_a_run_has_one_mode() -> None:
+    with pytest.raises(VariantError, match="some of these variants train and some infer"):
+        matrix("quick", ["cpu"], variant_ids=["cpu-default-nchw-eager-b8", "cpu-default-nchw-eager-b8-infer"])
+    with pytest.raises(VariantError, match="a run has one mode, for all its variants: name it by --mode"):
+        matrix("quick", ["cpu"], ["mode=train,infer"])
+    with pytest.raises(VariantError, match="mode must be train, infer, got 'fly'"):
+        matrix("quick", ["cpu"], mode="fly")

@@ -171,3 +171,15 @@ def test_a_variant_for_the_pilot_alone_is_no_arm() -> None:
     entries = [Entry(variant=Variant()), Entry(variant=Variant(threads=1), pilot_only=True)]
 
     assert [a.variant for a in arms(entries, set(), twice=False)] == [Variant()]
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_inference_has_latencies_and_no_epochs(device: str) -> None:
+    entries = preset("quick", device, mode="infer")
+    taken = {probe for trial in pilot(entries) for probe in trial.probes}
+    in_rounds = {probe for arm in arms(entries, set(), twice=True) for probe in arm.probes}
+
+    assert Probe.EPOCH not in taken
+    assert Probe.LATENCY in taken & in_rounds
+    assert Probe.LATENCY not in {probe for trial in pilot(preset("quick", device)) for probe in trial.probes}
+    assert Probe.LATENCY not in {probe for arm in arms_of_trees(entries, set()) for probe in arm.probes}

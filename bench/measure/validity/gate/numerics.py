@@ -17,7 +17,7 @@ from torch import nn
 from bench.core.exchange.cause import Cause, Fault
 from bench.measure.samples import Samples
 from bench.measure.validity.borders import Passing, visited
-from bench.measure.validity.gate import numerics_layers, numerics_whole
+from bench.measure.validity.gate import numerics_layers, numerics_outputs, numerics_whole
 from bench.measure.validity.gate.calculation import Batch, Loss, returned
 from bench.measure.validity.gate.finding import Finding, worst
 from bench.measure.validity.gate.stored import NOTHING_STORED, Content, Store, fill, model_facts, settings, tensors_of
@@ -41,15 +41,16 @@ class Attempt:
     """What the variant is off by on the weights and images of one attempt."""
 
     values: Finding
-    gradients: Finding
-    loss_error: float
+    gradients: Finding | None
+    """None in inference, which has no gradients."""
+    loss_error: float | None
     own_weights: bool
     """Whether the weights are the model's own, because a layer's output can't get unit variance."""
 
     @property
     def wrong(self) -> Finding | None:
         """The finding beyond its bound, the values' before the gradients'; None if neither is."""
-        return next((finding for finding in (self.values, self.gradients) if finding.share > 1), None)
+        return next((finding for finding in (self.values, self.gradients) if finding and finding.share > 1), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +68,10 @@ class GateResult:
     def samples(self) -> Samples:
         """Errors with their bounds."""
         last = self.last
-        values = {"loss_error": last.loss_error, "score_error": last.values.error, "score_bound": last.values.bound}
-        values |= {"gradient_error": last.gradients.error, "gradient_bound": last.gradients.bound}
+        values = {"score_error": last.values.error, "score_bound": last.values.bound}
+        if last.gradients and last.loss_error is not None:
+            values |= {"loss_error": last.loss_error}
+            values |= {"gradient_error": last.gradients.error, "gradient_bound": last.gradients.bound}
         values |= {"gate_attempts": self.attempts, "own_weights": int(last.own_weights)}
         samples = Samples("numerics")
         for name, value in values.items():
@@ -93,7 +96,8 @@ def measure(work: Workload, store: Store = NOTHING_STORED) -> GateResult:
     if attempt.wrong and work.variant.is_baseline:
         msg = f"plain eager code itself misses: {attempt.wrong.sentence}"
         raise NotGatedError(msg)
-    if not work.eager and not attempt.wrong and attempt.values.bound >= 1:
+    whole = not work.eager or work.variant.infers
+    if whole and not attempt.wrong and not attempt.values.bound < 1:
         msg = "the gate can't judge this model as a whole: rounding alone moves its scores by their own size"
         raise NotGatedError(msg)
     return GateResult(last=attempt, attempts=number + 1)
@@ -104,6 +108,9 @@ def attempt_of(work: Workload, number: int, store: Store = NOTHING_STORED) -> At
     batch = fixed_batch(work, number)
     model, own = model_with_weights(work, batch, number, store)
     take_weights(work, model)
+    if work.variant.infers:
+        values = numerics_outputs.finding(work, model, batch)
+        return Attempt(values=values, gradients=None, loss_error=None, own_weights=own)
     compare = eager_findings if work.eager else numerics_whole.findings
     values, gradients, loss_error = compare(work, model, batch, store)
     return Attempt(values=values, gradients=gradients, loss_error=loss_error, own_weights=own)
@@ -158,7 +165,8 @@ def fixed_batch(work: Workload, number: int) -> Batch:
     most = LAYERED_IMAGES if work.eager else MOST_IMAGES
     count = image_count(int(work.variant.batch_size), min(most, len(images) // ATTEMPTS))
     batches = iter(make_loader("resident", images.first(ATTEMPTS * count), count, device=torch.device("cpu")))
-    return [next(batches) for _ in range(number + 1)][-1]
+    x, y = [next(batches) for _ in range(number + 1)][-1]
+    return ((x,),) if work.variant.infers else (x, y)
 
 
 def image_count(batch_size: int, most: int) -> int:

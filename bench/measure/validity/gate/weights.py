@@ -18,12 +18,17 @@ class NotGatedError(Exception):
 
 
 def new_model(work: Workload) -> nn.Module:
-    """The variant's model on the CPU, as its code initialises it from the run's seed; no layer draws at random."""
+    """The variant's model on the CPU, as its code initialises it from the run's seed; no layer draws at random.
+
+    It is in eval mode if the variant infers.
+    """
     torch.manual_seed(work.seed)
     if work.task:
-        return without_noise(make_model(work.task, work.variant.model))
-    channels = work.inputs.images(work.seed).pixels_NCHW.shape[1]
-    return without_noise(build_model(work.variant.model, channels, work.inputs.classes).train())
+        model = make_model(work.task, work.variant.model)
+    else:
+        channels = work.inputs.images(work.seed).pixels_NCHW.shape[1]
+        model = build_model(work.variant.model, channels, work.inputs.classes)
+    return without_noise(model.train(not work.variant.infers))
 
 
 def without_noise(model: nn.Module) -> nn.Module:
