@@ -59,7 +59,7 @@ Task = Annotated[
 ]
 Mode = Annotated[
     str,
-    typer.Option(metavar="train|infer", help="infer only calls the model, in eval mode: no loss, backward or optimizer."),
+    typer.Option(metavar="train|infer", help="infer only calls the model, in eval mode, without loss and optimizer."),
 ]
 Shape = Annotated[
     str | None,

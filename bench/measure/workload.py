@@ -67,7 +67,7 @@ class Workload:
     """A trainer and an endless stream of what its steps take."""
 
     trainer: Any
-    """nin's Trainer or one of bench.tasks: what is measured of all is alike, and an older tree's may lack some of it."""
+    """nin's Trainer or one of bench.tasks: what is measured of all is alike; an older tree's may lack some of it."""
     batches: Iterator[tuple[Any, ...]]
     """What each step takes: images and labels, or a task's batches, of which a step may take several."""
     variant: Variant

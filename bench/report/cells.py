@@ -45,12 +45,12 @@ def estimate(metric: Metric, row: Row) -> str:
 
 
 def of_page(metrics: Iterable[Metric], row: Row, unit: str) -> dict[str, str]:
-    """The cells, by heading, of the metrics that the row has and the page shows; `unit` is what a step works through."""
+    """The cells, by heading, of the row's metrics that the page shows; `unit` is what a step works through."""
     shown = (metric for metric in metrics if metric.page and metric.in_table in row)
     return {metric.page.format(unit=unit): with_bounds(metric, row) for metric in shown}
 
 
 def of_terminal(metrics: Iterable[Metric], row: Row, unit: str) -> dict[str, str]:
-    """The cells, by heading, of the metrics that the row has and the terminal shows."""
+    """The cells, by heading, of the row's metrics that the terminal shows."""
     shown = (metric for metric in metrics if metric.terminal and metric.in_table in row)
     return {metric.terminal.format(unit=unit): estimate(metric, row) for metric in shown}

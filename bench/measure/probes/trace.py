@@ -85,8 +85,8 @@ class Traced:
 def traced(work: Workload, clock: Clock, count: int, folder: Path) -> Traced:
     """The seconds that the stamps give of `count` steps, whose trace is written to the folder.
 
-    Before the trace it takes as many samples of plain steps with their loss, if they have one; after it, on CUDA, the allocator's history
-    of one step.
+    Before the trace it takes as many samples of plain steps with their loss, if they have one. After it, on CUDA,
+    it writes the allocator's history of one step.
     """
     plain, losses = plain_losses(work, clock, count)
     samples = plain_samples(plain, "trace")

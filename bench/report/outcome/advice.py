@@ -32,7 +32,7 @@ def lines_of(axes: dict[str, str]) -> tuple[list[str], list[str]]:
 
 
 def nin_command(run: Header, axes: dict[str, str]) -> str:
-    """The call of `python -m nin` that trains under a variant; empty for other models, inference and the largest batch."""
+    """The call of `python -m nin` that trains as a variant; empty for other models, inference and the largest batch."""
     if any(axes[n] != AXES[n].default for n in ("model", "mode")) or axes["batch_size"] == LARGEST:
         return ""
     options = [

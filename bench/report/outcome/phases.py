@@ -17,8 +17,8 @@ STAMPED_WORDS = (
     "carry none. *h2d* moves the batch to the device; "
 )
 TRAIN_WORDS = (
-    "*optimizer* includes zeroing the gradients; *read* is the loss and the number of right answers, read at every step "
-    "if `sync` is `step`."
+    "*optimizer* includes zeroing the gradients; *read* is the loss and the number of right answers, read at every "
+    "step if `sync` is `step`."
 )
 INFER_WORDS = "*forward* is the call of the model; *read* is what follows it in a step."
 

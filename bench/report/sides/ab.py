@@ -36,8 +36,8 @@ def title(page: AbPage) -> Section:
         sentences.append("**Both trees hold the same files:** any difference between them is chance.")
     sentences.append(
         f"Each variant {'infers' if page.data.infers else 'trains'} in fresh processes of both trees, the *base* twice "
-        "and the *head* once in every round, in random order. What looks changed is measured again in fresh rounds, and "
-        "those alone decide."
+        "and the *head* once in every round, in random order. What looks changed is measured again in fresh rounds, "
+        "and those alone decide."
     )
     return Section(f"{marked(run.run_id)}: {trees_words(run)}", paragraphs(sentences), level=1)
 

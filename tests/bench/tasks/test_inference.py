@@ -193,7 +193,7 @@ def test_a_call_is_tried_before_anything_is_measured() -> None:
         (f"{__name__}:make", {"optimizer": "fused"}, "inference has no optimizer: optimizer=fused changes nothing"),
         (f"{__name__}:make", {"sync": "step"}, "inference has no loss to read: sync=step changes nothing"),
         (f"{__name__}:make", {"loader": "notebook"}, "the task makes its own batches"),
-        ("examples.gan:make", {}, "a task with a step of its own only trains"),
+        ("examples.gan:GAN", {}, "a task with a step of its own only trains"),
     ],
 )
 def test_an_axis_or_a_task_that_can_t_act_is_unsupported(name: str, axes: dict[str, str], why: str) -> None:
