@@ -85,8 +85,7 @@ def plant_in_optimizer(work: Workload, wait: Wait) -> None:
 
 def plant_in_batches(work: Workload, wait: Wait) -> None:
     """Making a batch waits."""
-    assert work.pulled is not None
-    stream = work.pulled.batches
+    stream = work.trainer.pulled.batches
     stream._stream = iter(slowed(stream._stream.__next__, wait), None)
 
 
@@ -175,7 +174,7 @@ def test_what_the_step_decides_itself_is_no_variant(axes: dict[str, str]) -> Non
     reply = asked("own_steps:Two", Probe.STEPS, **axes)
 
     assert (reply.status, reply.cause) == (Status.UNSUPPORTED, Cause.UNSUPPORTED_SETTING)
-    assert reply.reason == f"the task's own step decides its {next(iter(axes))}"
+    assert reply.reason == f"the task decides its {next(iter(axes))} itself"
 
 
 @pytest.mark.parametrize(
