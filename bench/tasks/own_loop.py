@@ -27,12 +27,13 @@ class Loop:
     It has a thread of its own, since only the loop itself knows how it goes on.
     """
 
-    def __init__(self, train: Callable[[Callable[..., None]], None], name: str) -> None:
+    def __init__(self, train: Callable[[Callable[..., None]], None], device: torch.device, name: str) -> None:
         self.name, self.steps, self.items = name, 0, 0.0
         self.loss: torch.Tensor | float | None = None
         self.model: nn.Module | None = None
         self.optimizers: list[optim.Optimizer] = []
-        self._train, self._error = train, None
+        self._train, self._device = train, device
+        self._error: Exception | None = None
         self._asked, self._done = threading.Semaphore(0), threading.Semaphore(0)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -48,6 +49,8 @@ class Loop:
     def _run(self) -> None:
         self._asked.acquire()
         try:
+            if self._device.type == "cuda":
+                torch.cuda.set_device(self._device)  # each thread has a device of its own
             self._train(self._step_done)
             self._error = TaskError(
                 f"task {self.name}: train ended after {self.steps} steps: it must take `steps` steps"
@@ -85,12 +88,14 @@ class LoopTrainer(StepTrainer):
         Placing.__init__(self, task, setup)
         self.phases, self.steps, self.batch_size = Phases(), 0, batch_size
         self.loss_sum: torch.Tensor | float = 0.0
+        self.model = nn.Module()
         self._optimizers: dict[optim.Optimizer, str] = {}
+        self._watch_optimizers()
         train: Any = task.train  # type: ignore[attr-defined]
         offered = {"steps": ENDLESS, "device": setup.device, "batch_size": batch_size}
         taken = called_by_name(train, ARGUMENTS, "step_done", f"task {name}: train")
         given = {key: offered[key] for key in taken if key in offered}
-        self.loop = Loop(lambda step_done: train(step_done=step_done, **given), name)
+        self.loop = Loop(lambda step_done: train(step_done=step_done, **given), setup.device, name)
         self._step = self.loop.advance
         self.loop.advance()
         if self.loop.model is None:

@@ -2,8 +2,9 @@
 
 import inspect
 import itertools
+import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -80,6 +81,7 @@ class StepTrainer(Placing):
         self.names_phases = "phase" in taken
         self._step: Callable[[], Any] = partial(step, **{name: offered[name] for name in taken})
         self._optimizers: dict[optim.Optimizer, str] = {}
+        self._watch_optimizers()
 
     @property
     def items(self) -> float:
@@ -88,7 +90,7 @@ class StepTrainer(Placing):
 
     @property
     def optimizer(self) -> SimpleNamespace:
-        """The state of all optimizers that have run in marked steps."""
+        """The state of all optimizers that have run."""
         return SimpleNamespace(state=dict(itertools.chain(*(o.state.items() for o in self._optimizers))))
 
     def step(self, mark: Mark = no_mark) -> None:
@@ -110,10 +112,9 @@ class StepTrainer(Placing):
         named = self.names_phases
         with ExitStack() as stack:
             if not named:
-                for model in roots(self.model):
+                for _, model in named_roots(self.model):
                     stack.enter_context(self._around_calls(model))
             stack.enter_context(self._around_backward(named=named))
-            stack.enter_context(self._around_optimizers(named=named))
             yield
 
     @contextmanager
@@ -153,37 +154,37 @@ class StepTrainer(Placing):
         finally:
             torch.Tensor.backward = honest  # type: ignore[method-assign]
 
-    @contextmanager
-    def _around_optimizers(self, *, named: bool) -> Iterator[None]:
+    def _watch_optimizers(self) -> None:
+        """From now on each optimizer of the models is known, and its step is a phase unless the step names phases."""
         entered: list[Any] = []
+        this = weakref.ref(self)  # torch keeps hooks of all optimizers as long as the process lives
 
         def before(optimizer: optim.Optimizer, *_: object) -> None:
-            name = self._optimizers.setdefault(optimizer, f"optimizer {self._owner(optimizer)}".rstrip())
-            entered.append(nullcontext() if named else self.phases(name))
+            trainer = this()
+            entered.append(trainer._phase_of(optimizer) if trainer else nullcontext())  # noqa: SLF001
             entered[-1].__enter__()
 
         def after(*_: object) -> None:
             entered.pop().__exit__(None, None, None)
 
-        handles = [register_optimizer_step_pre_hook(before), register_optimizer_step_post_hook(after)]
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+        register_optimizer_step_pre_hook(before)
+        register_optimizer_step_post_hook(after)
 
-    def _owner(self, optimizer: optim.Optimizer) -> str:
-        """The name of the model whose parameters an optimizer has; its number if the task has one model."""
-        own = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        if isinstance(self.model, nn.ModuleDict):
-            names = [n for n, part in self.model.items() if own & {id(p) for p in part.parameters()}]
-            return "+".join(names)
-        return str(len(self._optimizers) + 1) if self._optimizers else ""
+    def _phase_of(self, optimizer: optim.Optimizer) -> AbstractContextManager[None]:
+        """The phase of an optimizer's step, named after the models whose parameters it has; nothing if it has none."""
+        if optimizer not in self._optimizers:
+            own = {id(p) for group in optimizer.param_groups for p in group["params"]}
+            trained = [name for name, model in named_roots(self.model) if own & {id(p) for p in model.parameters()}]
+            if not trained:
+                return nullcontext()
+            again = len(self._optimizers) + 1 if trained == [""] and self._optimizers else ""
+            self._optimizers[optimizer] = " ".join(filter(None, ["optimizer", "+".join(trained), str(again)]))
+        return nullcontext() if self.names_phases else self.phases(self._optimizers[optimizer])
 
 
-def roots(model: nn.Module) -> list[nn.Module]:
-    """The models that a step calls."""
-    return list(model.values()) if isinstance(model, nn.ModuleDict) else [model]
+def named_roots(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    """The models that a step calls, by name; one model has an empty name."""
+    return list(model.items()) if isinstance(model, nn.ModuleDict) else [("", model)]
 
 
 def called_by_name(call: Any, known: Sequence[str], needed: str, what: str) -> list[str]:  # noqa: ANN401
