@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.analyse.frames import read_frame
 from bench.analyse.stats import NOTHING, Interval, median_interval
-from bench.analyse.values import CELL, of_same_models, paths_of, trial_values, with_derived
+from bench.analyse.values import CELL, of_same_models, paths_of, trial_values, whole_percentiles, with_derived
 from bench.core.exchange.cause import Status
 from bench.core.exchange.earlier import migrated
 from bench.core.header import Header, check_known, read_run
@@ -101,7 +101,7 @@ def load(folder: Path) -> RunData:
     # A setting that did not take effect in one trial may have failed in others, so the variant has no numbers.
     invalid = trials[(trials.status == "invalid") & (trials.stage != STAGE)]
     values = values[~values.variant_id.isin(invalid.variant_id)]
-    values = with_derived(values)
+    values = with_derived(whole_percentiles(values))
     return RunData(
         folder=folder,
         run=run,

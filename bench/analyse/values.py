@@ -54,6 +54,16 @@ def trial_values(
     return ok.merge(values, on="trial_id", how="inner")
 
 
+def whole_percentiles(values: pd.DataFrame) -> pd.DataFrame:
+    """The values without those percentiles of calls that only some trials of a variant could show: its fastest."""
+    keys = ["variant_id", "stage", "metric"]
+    calls = values[values.metric.str.startswith("latency_")]
+    trials = calls.groupby(keys[:2])["trial_id"].nunique()
+    shown = calls.groupby(keys)["trial_id"].nunique()
+    partial = shown[shown < trials.reindex(shown.index.droplevel("metric")).to_numpy()].index
+    return values[~pd.MultiIndex.from_frame(values[keys]).isin(partial)]
+
+
 def launch_gaps(values: pd.DataFrame) -> pd.DataFrame:
     """How long the device waits for the host in a step, as values of the metric `launch_gaps`, at least 0.
 

@@ -17,12 +17,7 @@ MODE = Axis(
     default="train",
     values=by_name(
         Mode("train"),
-        Mode(
-            "infer",
-            words="inference",
-            infers=True,
-            python=("model.eval()", "with torch.inference_mode():  # around every call"),
-        ),
+        Mode("infer", words="inference", infers=True),
     ),
     in_baseline=True,
 )

@@ -107,6 +107,11 @@ class Copies(TorchDispatchMode):
         kwargs: dict[str, Any] | None = None,
     ) -> object:
         """The operator's own result."""
+        if torch.is_inference_mode_enabled():  # there an operator that consists of others comes as one
+            with self:
+                result = func.decompose(*args, **(kwargs or {}))
+            if result is not NotImplemented:
+                return result
         before = [(format_of(t), t.dtype) for t in tensors(args)]
         result = func(*args, **(kwargs or {}))
         if func.overloadpacket in COPIES and before and isinstance(result, torch.Tensor):

@@ -38,7 +38,7 @@ OF_LOOKS = (
 LATENCY_WORDS = (
     "*Call p50*, *p90* and *p99* are percentiles of single calls, timed one by one on an idle device after the steps: "
     "from the batch on the host until the work is done. Each is the median over rounds of the trials' own percentiles. "
-    "A trial of fewer than 10 calls has no p90, one of fewer than 100 no p99."
+    "A trial of fewer than 10 calls has no p90, one of fewer than 100 no p99; a cell is empty if any trial has none."
 )
 DIED_WORDS = "A variant whose trials died in some *rounds* stays UNDECIDED and is never called the fastest."
 

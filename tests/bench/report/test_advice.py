@@ -75,7 +75,7 @@ def test_every_way_to_get_a_variant_is_known() -> None:
             for name in TOLD_IN_PYTHON
         } | {
             "allocator": variant.allocator, "model": variant.model,
-            "threads": "unset",
+            "threads": "unset", "mode": variant.mode,
         }  # fmt: skip
         changed = {(name, axes[name]) for name in TOLD_IN_PYTHON if axes[name] != DEFAULTS[name]}
         assert all(AXES[name].value(value).python_lines for name, value in changed)

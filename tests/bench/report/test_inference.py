@@ -41,7 +41,7 @@ def test_a_page_of_inference_says_how_to_infer(make_run: MakeRun, tmp_path: Path
     page = pages.write(data, tmp_path).path.read_text()
 
     assert "**bf16** infers 320 images/s" in page
-    assert "with torch.autocast(device.type, dtype=torch.bfloat16):  # around every call\nmodel.eval()\n" in page
+    assert "```python\nwith torch.autocast(device.type, dtype=torch.bfloat16):  # around every call\n```" in page
     assert [] == [words for words in ("trains", "python -m nin", "criterion", "zeroing") if words in page]
 
 

@@ -57,7 +57,7 @@ def by_hand(x: Tensor) -> Tensor:
 
 
 def inference(**settings: str) -> Inference:
-    return Inference(Noisy(), Noisy().model(), Setup(device=CPU, **settings))  # type: ignore[arg-type]
+    return Inference(Noisy(), Noisy().model(), Setup(device=CPU, **settings))
 
 
 def batch_of(size: int = 2) -> Any:  # noqa: ANN401
@@ -192,12 +192,12 @@ def test_a_call_is_tried_before_anything_is_measured() -> None:
     [
         (f"{__name__}:make", {"optimizer": "fused"}, "inference has no optimizer: optimizer=fused changes nothing"),
         (f"{__name__}:make", {"sync": "step"}, "inference has no loss to read: sync=step changes nothing"),
-        (f"{__name__}:make", {"loader": "notebook"}, "the task makes its own batches"),
-        ("examples.gan:GAN", {}, "a task with a step of its own only trains"),
+        (f"{__name__}:make", {"loader": "notebook"}, "the task decides its loader itself"),
+        ("examples.gan:GAN", {}, "a task with a step or a loop of its own only trains"),
     ],
 )
 def test_an_axis_or_a_task_that_can_t_act_is_unsupported(name: str, axes: dict[str, str], why: str) -> None:
-    reply = asked(name, Probe.STEPS, **axes)
+    reply = asked(name, Probe.STEPS, task=True, **axes)
 
     assert (reply.status, reply.cause) == (Status.UNSUPPORTED, Cause.UNSUPPORTED_SETTING)
     assert reply.reason == why

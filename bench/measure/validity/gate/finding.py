@@ -93,14 +93,17 @@ class Finding:
         return f"{self.what} {how} {self.error:.1e} of its size; rounding explains {self.bound:.1e}"
 
 
+NOTHING = Finding(what="", error=0.0, bound=math.inf, by_a_factor=False)
+"""The finding if nothing was compared."""
+
+
 def worst(misses: dict[Key, Miss], yardsticks: dict[Key, Yardstick]) -> tuple[Finding, Finding]:
     """The worst of the values, and the worst of the gradients of borders and parameters."""
     values, gradients = list[Finding](), list[Finding]()
     for key, miss in misses.items():
         if key in yardsticks:
             (values if key[0] == "value" else gradients).append(finding(key, miss, yardsticks[key]))
-    nothing = Finding(what="", error=0.0, bound=math.inf, by_a_factor=False)
-    by_share = (max(findings, key=lambda f: f.share, default=nothing) for findings in (values, gradients))
+    by_share = (max(findings, key=lambda f: f.share, default=NOTHING) for findings in (values, gradients))
     return tuple(by_share)  # type: ignore[return-value]
 
 

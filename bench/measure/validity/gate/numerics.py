@@ -9,6 +9,7 @@ again with other weights and images, but a wrong calculation does: a variant tha
 """
 
 import copy
+import math
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +20,7 @@ from bench.measure.samples import Samples
 from bench.measure.validity.borders import Passing, visited
 from bench.measure.validity.gate import numerics_layers, numerics_outputs, numerics_whole
 from bench.measure.validity.gate.calculation import Batch, Loss, returned
-from bench.measure.validity.gate.finding import Finding, worst
+from bench.measure.validity.gate.finding import NOTHING, Finding, worst
 from bench.measure.validity.gate.stored import NOTHING_STORED, Content, Store, fill, model_facts, settings, tensors_of
 from bench.measure.validity.gate.weights import NotGatedError, new_model, unit_variance, without_noise
 from bench.measure.workload import Workload
@@ -41,16 +42,16 @@ class Attempt:
     """What the variant is off by on the weights and images of one attempt."""
 
     values: Finding
-    gradients: Finding | None
-    """None in inference, which has no gradients."""
-    loss_error: float | None
+    gradients: Finding
+    loss_error: float
+    """NaN in inference, which has no loss and no gradients."""
     own_weights: bool
     """Whether the weights are the model's own, because a layer's output can't get unit variance."""
 
     @property
     def wrong(self) -> Finding | None:
         """The finding beyond its bound, the values' before the gradients'; None if neither is."""
-        return next((finding for finding in (self.values, self.gradients) if finding and finding.share > 1), None)
+        return next((finding for finding in (self.values, self.gradients) if finding.share > 1), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,7 @@ class GateResult:
         """Errors with their bounds."""
         last = self.last
         values = {"score_error": last.values.error, "score_bound": last.values.bound}
-        if last.gradients and last.loss_error is not None:
+        if last.gradients is not NOTHING:
             values |= {"loss_error": last.loss_error}
             values |= {"gradient_error": last.gradients.error, "gradient_bound": last.gradients.bound}
         values |= {"gate_attempts": self.attempts, "own_weights": int(last.own_weights)}
@@ -110,7 +111,7 @@ def attempt_of(work: Workload, number: int, store: Store = NOTHING_STORED) -> At
     take_weights(work, model)
     if work.variant.infers:
         values = numerics_outputs.finding(work, model, batch)
-        return Attempt(values=values, gradients=None, loss_error=None, own_weights=own)
+        return Attempt(values=values, gradients=NOTHING, loss_error=math.nan, own_weights=own)
     compare = eager_findings if work.eager else numerics_whole.findings
     values, gradients, loss_error = compare(work, model, batch, store)
     return Attempt(values=values, gradients=gradients, loss_error=loss_error, own_weights=own)
