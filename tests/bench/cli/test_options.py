@@ -61,6 +61,9 @@ OWN = {
     "--memory-limit": "--axis batch_size=max --memory-limit 4GiB",
 }
 ADDED = {name: MEASURED[name] for name in ("--variant", "--model", "--task", "--data", "--download", "--reports")}
+LISTED = (
+    "--device", "--axis", "--variant", "--rounds", "--budget", "--model", "--task", "--mode", "--input", "--classes",
+)  # fmt: skip
 OPTIONS: dict[str, dict[str, str]] = {
     "run": MEASURED | OWN,
     "ab": {name: text.replace("stored", "ab").replace("changed ", "ab-changed ") for name, text in MEASURED.items()}
@@ -73,7 +76,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     | {"RUN": "stored", "--steps": "--steps 5"},
     "list": {
         name: MEASURED[name]
-        for name in (
+        for name in [
             "--device",
             "--axis",
             "--variant",
@@ -84,7 +87,7 @@ OPTIONS: dict[str, dict[str, str]] = {
             "--mode",
             "--input",
             "--classes",
-        )
+        ]
     }
     | {"--preset": "--preset look"},
     "report": {"RUN": "stored", "--out": "--out pages"},

@@ -38,7 +38,7 @@ def test_each_example_passes(name: str) -> None:
 
 def test_a_hundredth_too_much_in_a_layer_is_invalid() -> None:
     work = work_of(memory_format="nhwc")
-    layer = next(m for m in work.trainer.model.modules() if isinstance(m, nn.Conv2d))
+    layer = next(m for m in work.trainer.model.modules() if isinstance(m, nn.Linear | nn.Conv2d))
     layer.register_forward_hook(lambda _m, _x, y: y * 1.01)
     fault = numerics.measure(work).fault
 
