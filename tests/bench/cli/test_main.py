@@ -163,8 +163,8 @@ def test_a_run_of_inference_ends_in_a_page_with_percentiles(tmp_path: Path, monk
         f"cpu-default-{layout}-eager-b8-infer-models:lenet" for layout in ("nchw", "nhwc")
     }
     assert phases == {"data", "h2d", "forward", "read"}
-    assert {"latency_p50", "latency_p90", "latency_p99"} <= {str(s["metric"]) for s in samples}
+    assert {"latency_p50", "latency_calls"} <= {str(s["metric"]) for s in samples}
     assert not {"saved", "epoch", "gradient_error", "loss_error"} & {str(s["metric"]) for s in samples}
-    assert min(map(float, map(str, calls))) >= 100
-    assert "| call p50 | call p90 | call p99 | calls a trial |" in re.sub(" +", " ", page)
+    assert all(1 <= float(str(count)) <= 300 for count in calls)
+    assert re.search(r"\| call p50 \|( call p90 \|)?( call p99 \|)? calls a trial \|", re.sub(" +", " ", page))
     assert "p50" in output
