@@ -66,3 +66,16 @@ def test_every_leaf_has_one_range_of_its_forward(real_work: MakeWork) -> None:
 
     assert names[:2] == ["layer 0.0 forward", "layer 0.1 forward"]
     assert len(names) == 30
+
+
+def test_casts_of_inference_are_those_of_the_image_and_of_each_weight(real_work: MakeWork) -> None:
+    """Under inference_mode torch shows a mode `to` itself, and not the copy that it makes."""
+    work = real_work(batch_size=2, mode="infer", precision="bf16")
+
+    assert kernels.copies_of(work) == {"conversions": 0, "casts": 1 + len(list(work.trainer.model.parameters()))}
+
+
+def test_kernels_of_inference_are_found(real_work: MakeWork) -> None:
+    by_layer = kernels.heaviest(kernels.forward_events(real_work(batch_size=2, mode="infer")))
+
+    assert "conv" in by_layer["0.0"]

@@ -167,3 +167,12 @@ def test_on_cuda_the_peaks_begin_behind_the_warm_up(
     assert asked[:6] == ["step"] * 3 + ["synchronize", "reset_peak_memory_stats", "step"]
     assert (found.get("allocator_peak"), found["reserved"], found["process_peak"]) == (allocator_peak, 7, 20)
     assert found["parameter"] == 24
+
+
+def test_inference_holds_parameters_and_neither_gradients_nor_saved_activations(real_work: MakeWork) -> None:
+    work = real_work(batch_size=2, mode="infer")
+    held = {row.metric: row.value for row in memory.held_and_peaks(work).rows}
+
+    assert held["parameter"] == sum(4 * p.numel() for p in work.trainer.model.parameters())
+    assert (held["gradient"], held["optimizer"]) == (0, 0)
+    assert "saved" not in held

@@ -151,3 +151,10 @@ def test_kernels_of_a_compiled_model_are_told_with_all_layers_that_they_cover(
     assert [["conv"], ["conv2"]] == [layers for name, layers in kernels["forward"] if "convolution" in name][:2]
     assert {"conv", "conv2"} == set(convolutions.layer)
     assert any("relu" in layers.split(", ") for layers in fused.layer)
+
+
+def test_a_trace_of_inference_has_no_loss(real_work: Callable[..., Workload], tmp_path: Path) -> None:
+    samples = trace.traced(real_work(batch_size=2, mode="infer"), HostClock(), 1, tmp_path).samples
+
+    assert {row.phase for row in samples.rows} == {"", "data", "h2d", "forward", "read"}
+    assert "loss" not in {row.metric for row in samples.rows}
