@@ -3,7 +3,10 @@
 import ast
 import importlib
 import inspect
+import sysconfig
+import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -43,7 +46,7 @@ def find(name: str) -> Any:  # noqa: ANN401 - any object of a module
     except (ImportError, AttributeError) as error:
         raise FindError(str(error)) from error
     except Exception as error:
-        msg = f"importing {module_name} failed: {type(error).__name__}: {error}"
+        msg = f"importing {module_name} failed: {described(error)}"
         raise FindError(msg) from error
 
 
@@ -63,8 +66,23 @@ def made(name: str, offered: Mapping[str, Any] | None = None) -> Any:  # noqa: A
     try:
         return factory(*args, **keywords)
     except Exception as error:
-        msg = f"its factory failed: {type(error).__name__}: {error}"
+        msg = f"its factory failed: {described(error)}"
         raise FindError(msg) from error
+
+
+def described(error: BaseException) -> str:
+    """An error in words, with the file and line of the user's own code that it came from, if it came from any."""
+    text = f"{type(error).__name__}: {error}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if is_of_user(Path(frame.filename))]
+    return f"{text} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else text
+
+
+def is_of_user(file: Path) -> bool:
+    """Whether a file is neither this project's nor installed."""
+    ours = Path(__file__).resolve().parents[1]
+    installed = {"site-packages", "dist-packages"} & set(file.parts)
+    standard = Path(sysconfig.get_path("stdlib"))
+    return file.is_file() and not installed and not any(map(file.is_relative_to, (ours, standard)))
 
 
 def arguments(factory: Any, settings: Settings, offered: Mapping[str, Any]) -> tuple[list[Any], Settings]:  # noqa: ANN401
