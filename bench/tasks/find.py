@@ -2,7 +2,9 @@
 
 import ast
 import importlib
+import importlib.util
 import inspect
+import sys
 import sysconfig
 import traceback
 from collections.abc import Mapping
@@ -40,7 +42,7 @@ def find(name: str) -> Any:  # noqa: ANN401 - any object of a module
         module = importlib.import_module(module_name)
         if not attribute:
             return module
-        if not hasattr(module, attribute) and hasattr(module, "__path__"):
+        if not hasattr(module, attribute) and has_submodule(module_name, attribute):
             return importlib.import_module(f"{module_name}.{attribute}")
         return getattr(module, attribute)
     except (ImportError, AttributeError) as error:
@@ -48,6 +50,11 @@ def find(name: str) -> Any:  # noqa: ANN401 - any object of a module
     except Exception as error:
         msg = f"importing {module_name} failed: {described(error)}"
         raise FindError(msg) from error
+
+
+def has_submodule(package: str, name: str) -> bool:
+    """Whether an imported package has a module of this name."""
+    return hasattr(sys.modules[package], "__path__") and importlib.util.find_spec(f"{package}.{name}") is not None
 
 
 def made(name: str, offered: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - of the user's code
