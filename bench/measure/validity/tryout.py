@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from bench.measure.workload import Workload
 from bench.tasks.declared import check_loss
 from bench.tasks.factory import ModelError
+from bench.tasks.find import described
 from bench.tasks.nest import tensors
-from bench.tasks.task import TaskError
+from bench.tasks.task import TaskError, owns_loop
 
 
 def try_once(work: Workload) -> None:
@@ -87,21 +88,26 @@ def try_task(work: Workload) -> None:
     if all(parameter.grad is None for parameter in work.trainer.model.parameters()):
         msg = f"task {name}: the loss hands no gradient to the model's parameters: nothing could be trained"
         raise TaskError(msg)
+    before = [p.detach().clone() for p in work.trainer.model.parameters()]
     with failing_as(f"task {name}: a step fails"):
         work.trainer.step(*next(work.batches))
+    if all(torch.equal(old, new) for old, new in zip(before, work.trainer.model.parameters(), strict=True)):
+        msg = f"task {name}: a step changed no parameter of the model: let optimizer(parameters) use those it is given"
+        raise TaskError(msg)
 
 
 def try_own_step(work: Workload) -> None:
     """Raise TaskError if a task's own step fails, pulls no batch, or changes no parameter."""
     name, parameters = work.variant.model, list(work.trainer.model.parameters())
     before = [p.detach().clone() for p in parameters]
-    with failing_as(f"task {name}: step(batches) fails"):
+    called = "train" if owns_loop(work.task) else "step(batches)"
+    with failing_as(f"task {name}: {called} fails"):
         work.step(next(work.batches), mark=lambda _phase: None)
     if not work.items > 0:
         msg = f"task {name}: step(batches) pulled {work.items:g} {work.unit}: it must call next(batches)"
         raise TaskError(msg)
     if all(torch.equal(old, new) for old, new in zip(before, parameters, strict=True)):
-        msg = f"task {name}: step(batches) changed no parameter of model(): did it train another model?"
+        msg = f"task {name}: {called} changed no parameter of the model: did it train another one?"
         raise TaskError(msg)
 
 
@@ -113,7 +119,7 @@ def failing_as(lead: str, kind: type[Exception] = TaskError) -> Iterator[None]:
     except (torch.OutOfMemoryError, TaskError):
         raise
     except Exception as error:
-        msg = f"{lead}: {type(error).__name__}: {error}"
+        msg = f"{lead}: {described(error)}"
         raise kind(msg) from error
 
 

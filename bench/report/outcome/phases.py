@@ -17,9 +17,9 @@ STAMPED_WORDS = (
     "carry none. *h2d* moves the batch to the device; "
 )
 TRAIN_WORDS = (
-    "*optimizer* includes zeroing the gradients; *read* is the loss and the number of right answers, read at every "
-    "step if `sync` is `step`."
+    "*optimizer* includes zeroing the gradients; *read* is the loss{hits}, read at every step if `sync` is `step`."
 )
+HITS = " and the number of right answers"
 INFER_WORDS = "*forward* is the call of the model; *read* is what follows it in a step."
 
 
@@ -42,5 +42,6 @@ def section(report: Report) -> Section | None:
             shares["launch gaps"] = f"+{percent(row['launch_gaps_s'] / total)}"
         rows.append({"variant": label(data, row["variant_id"]), "stamped step": seconds(total)} | shares)
     figure = Figure("phases", partial(plots.phases, data, shown), "seconds a step by phase")
-    words = STAMPED_WORDS + (INFER_WORDS if data.infers else TRAIN_WORDS) + bound.gap_words(data, shown)
+    of_mode = INFER_WORDS if data.infers else TRAIN_WORDS.format(hits="" if data.run.inputs.task else HITS)
+    words = STAMPED_WORDS + of_mode + bound.gap_words(data, shown)
     return Section(TITLE, [Table.of(rows), Paragraph(words), *fault_words, figure])
