@@ -273,3 +273,17 @@ def list_(
         rounds=rounds, budget=budget, model=model, task=task, shape=input_, classes=classes,
     )  # fmt: skip
     verbs.listing.run(chosen)
+
+
+@app.command("check")
+def check_(
+    context: typer.Context,
+    task: Task = None,
+    model: Model = "nin",
+    input_: Shape = None,
+    classes: Classes = 10,
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
+) -> None:
+    """Take one step of a task or a model, and say what was understood: phases, layers, items, and what can vary."""
+    check(context)
+    verbs.check.run(Choices(task=task, model=model, shape=input_, classes=classes), device)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench.core.exchange.cause import Fault, Status
-from bench.core.exchange.messages import LayerFacts, MachineState, Request
+from bench.core.exchange.messages import LayerFacts, MachineState, Request, Understood
 from bench.core.exchange.probe import Probe
 from bench.core.header import Counts, Items
 from bench.measure.clock import Clock
@@ -39,6 +39,7 @@ class Measured:
     """The items of a step, if any were timed."""
     peak_bytes: int | None = None
     """The memory of the device that the process took at its peak; None if not known."""
+    understood: Understood | None = None
     step_s: float = math.nan
     """The median of the plain steps."""
 

@@ -75,6 +75,7 @@ def reply_of(result: Measured, once_s: float) -> Reply:
         state=result.state,
         counts=result.counts,
         items=result.items,
+        understood=result.understood,
         peak_bytes=result.peak_bytes,
         once_s=once_s,
     )

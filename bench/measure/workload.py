@@ -4,11 +4,10 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 from torch.utils.data import DataLoader
 
 from bench.core.axes.axis import SetBy
@@ -18,8 +17,9 @@ from bench.measure.system.flags import set_flags
 from bench.tasks.batches import Batches, endless_loader
 from bench.tasks.declared import make_model, make_task
 from bench.tasks.factory import build_model
-from bench.tasks.own_step import Pulled, StepTrainer
-from bench.tasks.task import Task, owns_step
+from bench.tasks.own_loop import LoopTrainer
+from bench.tasks.own_step import StepTrainer
+from bench.tasks.task import Task, owns_loop, owns_step
 from bench.tasks.trainer import TaskTrainer
 from nin import data
 from nin.choices import PRECISIONS
@@ -74,8 +74,6 @@ class Workload:
     seed: int
     task: Task | None = None
     """The task; None for an image classifier."""
-    pulled: Pulled | None = None
-    """What a task's own step pulls its batches from; None if the harness hands them to the step."""
 
     @property
     def device(self) -> torch.device:
@@ -86,14 +84,14 @@ class Workload:
     @property
     def items(self) -> float:
         """The mean items of the steps so far."""
-        if self.pulled:
-            return self.pulled.batches.counted / max(1, int(self.trainer.steps))
+        if isinstance(self.trainer, StepTrainer):
+            return self.trainer.items
         return self.batches.items if isinstance(self.batches, Batches) else float(self.variant.batch_size)
 
     @property
     def owns_step(self) -> bool:
         """Whether the task calls backward and its optimizers itself."""
-        return self.pulled is not None
+        return isinstance(self.trainer, StepTrainer)
 
     @property
     def unit(self) -> str:
@@ -196,41 +194,43 @@ def of_images(variant: Variant, inputs: Inputs, seed: int, device: torch.device)
 
 
 def of_task(variant: Variant, inputs: Inputs, seed: int, device: torch.device) -> Workload:
-    """The workload of a declared task."""
+    """The workload of a task."""
     torch.manual_seed(seed)
-    task = make_task(variant.model)
-    model = make_model(task, variant.model)
-    if variant.loader != DEFAULTS["loader"]:
-        raise UnsupportedError(Cause.UNSUPPORTED_SETTING, "the task makes its own batches")
-    if owns_step(task):
-        return of_own_step(task, model, variant, inputs, seed, device)
-    trainer = TaskTrainer(task, model, setup_of(variant, device), variant.model)
-    if trainer.own_optimizer and variant.optimizer != DEFAULTS["optimizer"]:
-        raise UnsupportedError(Cause.UNSUPPORTED_SETTING, "the task makes its own optimizer")
-    batches = Batches(task, int(variant.batch_size), variant.model)
+    task, name, size = make_task(variant.model), variant.model, int(variant.batch_size)
+    refuse_owned(variant, task)
+    setup, batches, loader = setup_of(variant, device), cast("Iterator[tuple[Any, ...]]", itertools.repeat(())), None
+    if owns_loop(task):
+        trainer: TaskTrainer | StepTrainer = LoopTrainer(task, setup, size, name)
+    elif owns_step(task):
+        trainer = StepTrainer(task, make_model(task, name), setup, Batches(task, size, name))
+    else:
+        trainer, batches = TaskTrainer(task, make_model(task, name), setup, name), Batches(task, size, name)
+        loader = batches.source
+        if trainer.own_optimizer:
+            refuse(variant, "optimizer", "the task makes its own optimizer")
     return Workload(
-        trainer=trainer, batches=batches, variant=variant, loader=batches.source, inputs=inputs, seed=seed, task=task
+        trainer=trainer, batches=batches, variant=variant, loader=loader, inputs=inputs, seed=seed, task=task
     )
 
 
-OWNED = ("compile_mode", "optimizer", "sync")
-"""The axes that a task's own step decides."""
+def refuse_owned(variant: Variant, task: Task) -> None:
+    """Raises UnsupportedError if the variant asks for what the task decides itself: that is as the task has it."""
+    for name in owned_axes(task):
+        if name != "precision" or PRECISIONS[variant.precision].autocast:  # a flag of torch acts on any code
+            refuse(variant, name, f"the task decides its {name} itself")
 
 
-def of_own_step(
-    task: Task, model: nn.Module, variant: Variant, inputs: Inputs, seed: int, device: torch.device
-) -> Workload:
-    """The workload of a task with a step of its own. What the step decides itself is as the task has it."""
-    owned = [name for name in OWNED if getattr(variant, name) != DEFAULTS[name]]
-    owned += ["precision"] if PRECISIONS[variant.precision].autocast else []
-    if owned:
-        raise UnsupportedError(Cause.UNSUPPORTED_SETTING, f"the task's own step decides its {owned[0]}")
-    trainer = StepTrainer(task, model, setup_of(variant, device), variant.model)
-    pulled = Pulled(Batches(task, int(variant.batch_size), variant.model), trainer.placed, trainer.phases)
-    return Workload(
-        trainer=trainer, batches=itertools.repeat((pulled,)), variant=variant, loader=None, inputs=inputs, seed=seed,
-        task=task, pulled=pulled,
-    )  # fmt: skip
+def owned_axes(task: Task) -> tuple[str, ...]:
+    """The axes that a task decides itself."""
+    if owns_loop(task):
+        return ("loader", "compile_mode", "optimizer", "sync", "precision", "memory_format")
+    return ("loader", "compile_mode", "optimizer", "sync", "precision") if owns_step(task) else ("loader",)
+
+
+def refuse(variant: Variant, axis: str, why: str) -> None:
+    """Raises UnsupportedError, for this reason, if an axis is not at its default."""
+    if getattr(variant, axis) != DEFAULTS[axis]:
+        raise UnsupportedError(Cause.UNSUPPORTED_SETTING, why)
 
 
 def setup_of(variant: Variant, device: torch.device) -> Setup:

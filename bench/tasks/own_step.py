@@ -2,8 +2,10 @@
 
 import inspect
 import itertools
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -66,44 +68,53 @@ class StepTrainer(Placing):
 
     scaler: None = None
 
-    def __init__(self, task: Task, model: nn.Module, setup: Setup, name: str) -> None:
+    def __init__(self, task: Task, model: nn.Module, setup: Setup, batches: Batches) -> None:
         """Raises TaskError if the step takes something that it can't get."""
         super().__init__(task, setup)
         self.model = self.forward = model.to(setup.device).to(memory_format=self.format)
         self.phases, self.steps = Phases(), 0
         self.loss_sum: torch.Tensor | float = 0.0
-        self._optimizers: dict[optim.Optimizer, str] = {}
+        self.pulled = Pulled(batches, self.placed, self.phases)
         step: Any = task.step  # type: ignore[attr-defined]
-        self._taken = arguments_of(step, name)
-        self._step = step
+        offered = {"batches": self.pulled, "phase": self.phases, "device": setup.device}
+        taken = called_by_name(step, ARGUMENTS, "batches", f"task {batches.name}: step")
+        self.names_phases = "phase" in taken
+        self._step: Callable[[], Any] = partial(step, **{name: offered[name] for name in taken})
+        self._optimizers: dict[optim.Optimizer, str] = {}
+        self._watch_optimizers()
+
+    @property
+    def items(self) -> float:
+        """The mean items of the steps so far."""
+        return self.pulled.batches.counted / max(1, self.steps)
 
     @property
     def optimizer(self) -> SimpleNamespace:
-        """The state of all optimizers that have run in marked steps."""
+        """The state of all optimizers that have run."""
         return SimpleNamespace(state=dict(itertools.chain(*(o.state.items() for o in self._optimizers))))
 
-    def step(self, batches: Pulled, mark: Mark = no_mark) -> None:
-        """Call the step once. If it returns its loss, that is added to the sum."""
+    def step(self, mark: Mark = no_mark) -> None:
+        """Take one step. If it returns its loss, that is added to the sum."""
         self.phases.mark = mark
         with nullcontext() if mark is no_mark else self._observed():
             mark(OTHER)
-            offered = {"batches": batches, "phase": self.phases, "device": self.setup.device}
-            result = self._step(**{name: offered[name] for name in self._taken})
+            loss = self._step()
         self.phases.mark = no_mark
-        if isinstance(result, torch.Tensor | float) and (isinstance(result, float) or result.numel() == 1):
-            self.loss_sum = self.loss_sum + (result.detach() if isinstance(result, torch.Tensor) else result)
+        if isinstance(loss, torch.Tensor) and loss.numel() == 1:
+            self.loss_sum = self.loss_sum + loss.detach()
+        elif isinstance(loss, float):
+            self.loss_sum = self.loss_sum + loss
         self.steps += 1
 
     @contextmanager
     def _observed(self) -> Iterator[None]:
         """Within, backward, optimizers and whole models are phases, unless the step names phases itself."""
-        named = "phase" in self._taken
+        named = self.names_phases
         with ExitStack() as stack:
             if not named:
-                for model in roots(self.model):
+                for _, model in named_roots(self.model):
                     stack.enter_context(self._around_calls(model))
             stack.enter_context(self._around_backward(named=named))
-            stack.enter_context(self._around_optimizers(named=named))
             yield
 
     @contextmanager
@@ -143,48 +154,48 @@ class StepTrainer(Placing):
         finally:
             torch.Tensor.backward = honest  # type: ignore[method-assign]
 
-    @contextmanager
-    def _around_optimizers(self, *, named: bool) -> Iterator[None]:
+    def _watch_optimizers(self) -> None:
+        """From now on each optimizer of the models is known, and its step is a phase unless the step names phases."""
         entered: list[Any] = []
+        this = weakref.ref(self)  # torch keeps hooks of all optimizers as long as the process lives
 
         def before(optimizer: optim.Optimizer, *_: object) -> None:
-            name = self._optimizers.setdefault(optimizer, f"optimizer {self._owner(optimizer)}".rstrip())
-            entered.append(nullcontext() if named else self.phases(name))
+            trainer = this()
+            entered.append(trainer._phase_of(optimizer) if trainer else nullcontext())  # noqa: SLF001
             entered[-1].__enter__()
 
         def after(*_: object) -> None:
             entered.pop().__exit__(None, None, None)
 
-        handles = [register_optimizer_step_pre_hook(before), register_optimizer_step_post_hook(after)]
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+        register_optimizer_step_pre_hook(before)
+        register_optimizer_step_post_hook(after)
 
-    def _owner(self, optimizer: optim.Optimizer) -> str:
-        """The name of the model whose parameters an optimizer has; its number if the task has one model."""
-        own = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        if isinstance(self.model, nn.ModuleDict):
-            names = [n for n, part in self.model.items() if own & {id(p) for p in part.parameters()}]
-            return "+".join(names)
-        return str(len(self._optimizers) + 1) if self._optimizers else ""
-
-
-def roots(model: nn.Module) -> list[nn.Module]:
-    """The models that a step calls."""
-    return list(model.values()) if isinstance(model, nn.ModuleDict) else [model]
+    def _phase_of(self, optimizer: optim.Optimizer) -> AbstractContextManager[None]:
+        """The phase of an optimizer's step, named after the models whose parameters it has; nothing if it has none."""
+        if optimizer not in self._optimizers:
+            own = {id(p) for group in optimizer.param_groups for p in group["params"]}
+            trained = [name for name, model in named_roots(self.model) if own & {id(p) for p in model.parameters()}]
+            if not trained:
+                return nullcontext()
+            again = len(self._optimizers) + 1 if trained == [""] and self._optimizers else ""
+            self._optimizers[optimizer] = " ".join(filter(None, ["optimizer", "+".join(trained), str(again)]))
+        return nullcontext() if self.names_phases else self.phases(self._optimizers[optimizer])
 
 
-def arguments_of(step: Any, name: str) -> list[str]:  # noqa: ANN401 - of the user's code
-    """Which of ARGUMENTS a step takes. Raises TaskError if it needs something else, or takes no batches."""
-    parameters = inspect.signature(step).parameters
-    needed = [
+def named_roots(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    """The models that a step calls, by name; one model has an empty name."""
+    return list(model.items()) if isinstance(model, nn.ModuleDict) else [("", model)]
+
+
+def called_by_name(call: Any, known: Sequence[str], needed: str, what: str) -> list[str]:  # noqa: ANN401
+    """Which of the known arguments a user's function takes. Raises TaskError if it needs others, or lacks `needed`."""
+    parameters = inspect.signature(call).parameters
+    others = [
         key for key, p in parameters.items()
-        if key not in ARGUMENTS and p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        if key not in known and p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
     ]  # fmt: skip
-    if needed or "batches" not in parameters:
-        takes = ", ".join(parameters) or "nothing"
-        msg = f"task {name}: step takes {takes}: it must take batches, and may take phase and device"
+    if others or needed not in parameters:
+        takes, may = ", ".join(parameters) or "nothing", [key for key in known if key != needed]
+        msg = f"{what} takes {takes}: it must take {needed}, and may take {', '.join(may[:-1])} and {may[-1]}"
         raise TaskError(msg)
-    return [key for key in ARGUMENTS if key in parameters]
+    return [key for key in known if key in parameters]

@@ -11,6 +11,8 @@ REQUIRED = MODEL | BATCHES | {"loss": "loss(model, batch)"}
 """The parts that a task has, with how each is called."""
 OWN_STEP, MODELS = {"step": "step(batches, phase)"}, {"models": "models()"}
 """What it may have in place of `loss` and `model`: a step that calls backward and optimizers itself, several models."""
+OWN_LOOP = {"train": "train(step_done, steps, device)"}
+"""What it may have in place of all of these: a loop."""
 SETTINGS = ("unit", "accumulate", "clip")
 OPTIONAL = ("optimizer", "items", "after_step", "to_device")
 
@@ -92,8 +94,19 @@ def owns_step(source: object) -> bool:
     return callable(getattr(source, "step", None))
 
 
+def owns_loop(source: object) -> bool:
+    """Whether a task has a loop and no step."""
+    return (
+        callable(getattr(source, "train", None))
+        and not owns_step(source)
+        and not callable(getattr(source, "loss", None))
+    )
+
+
 def required_of(source: object) -> dict[str, str]:
     """The parts that an object must have to be a task, with how each is called."""
+    if owns_loop(source):
+        return OWN_LOOP
     if not owns_step(source):
         return REQUIRED
     return (MODELS if callable(getattr(source, "models", None)) else MODEL) | BATCHES | OWN_STEP
@@ -109,7 +122,7 @@ def lacks(source: object, part: str) -> bool:
 def adapted(source: object) -> Task:
     """A task with the parts of any other object, and the defaults of those that it lacks."""
     task = Task()
-    for part in (*REQUIRED, *OWN_STEP, *MODELS, *SETTINGS, *OPTIONAL):
+    for part in (*REQUIRED, *OWN_STEP, *MODELS, *OWN_LOOP, *SETTINGS, *OPTIONAL):
         if hasattr(source, part):
             setattr(task, part, getattr(source, part))
     return task

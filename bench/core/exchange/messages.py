@@ -4,7 +4,7 @@ An unknown field is refused. Both ends are the same version of bench, even if th
 another tree. So a field that one end does not know is damage, or a mistake that must not pass in silence.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -88,6 +88,14 @@ class MachineState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     gpu_throttle: Annotated[str, Meta(pattern=r"^0x[0-9a-f]{1,16}$")] | None = None
 
 
+class Understood(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a worker makes of the name of a model or a task."""
+
+    form: Literal["classifier", "task", "own step", "own loop"]
+    owned: tuple[Word, ...]
+    """The axes that the task decides itself."""
+
+
 class Reply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The answer to a request. Raises ValueError if it is not ok and has samples."""
 
@@ -106,6 +114,8 @@ class Reply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The peak memory that it took on the device; None if it timed no steps, or if that is unknown."""
     once_s: Seconds = 0.0
     """Seconds for what a pilot alone measures."""
+    understood: Understood | None = None
+    """What was made of the model's name, if it was only tried."""
     environment: Environment | None = None
     """The answer to `Describe`."""
 

@@ -79,7 +79,7 @@ def try_own_step(work: Workload) -> None:
     before = [p.detach().clone() for p in parameters]
     with failing_as(f"task {name}: step(batches) fails"):
         work.step(next(work.batches), mark=lambda _phase: None)
-    if work.items <= 0:
+    if not work.items > 0:
         msg = f"task {name}: step(batches) pulled {work.items:g} {work.unit}: it must call next(batches)"
         raise TaskError(msg)
     if all(torch.equal(old, new) for old, new in zip(before, parameters, strict=True)):

@@ -60,6 +60,13 @@ class Named(Two):
         return loss
 
 
+class WithState(Two):
+    def models(self) -> dict[str, nn.Module]:
+        made = super().models()
+        self.optimizers = [torch.optim.Adam(net.parameters()) for net in (self.G, self.D)]
+        return made
+
+
 class TwoOfOne(Two):
     """One model with an optimizer for each half."""
 

@@ -85,8 +85,7 @@ def plant_in_optimizer(work: Workload, wait: Wait) -> None:
 
 def plant_in_batches(work: Workload, wait: Wait) -> None:
     """Making a batch waits."""
-    assert work.pulled is not None
-    stream = work.pulled.batches
+    stream = work.trainer.pulled.batches
     stream._stream = iter(slowed(stream._stream.__next__, wait), None)
 
 
@@ -150,6 +149,13 @@ def test_memory_holds_the_state_of_all_optimizers_and_what_all_forwards_save() -
     parameters = 4 * (4 * 4 + 4 + 4 * 4 + 4 + 4 + 1)
     assert (held["parameter"], held["gradient"]) == (parameters, parameters)
     assert held["saved"] > 0
+    assert held["optimizer"] == 0  # SGD without momentum has no state
+
+
+def test_the_state_of_each_optimizer_is_counted() -> None:
+    held = {s.metric: s.value for s in held_and_peaks(work_of("WithState")).rows if not s.layer}
+
+    assert held["optimizer"] == 2 * held["parameter"] + 8 * 4  # Adam's two averages, and the steps of 8 parameters
 
 
 def test_torch_s_own_backward_is_in_place_again_after_a_marked_step() -> None:
@@ -175,7 +181,7 @@ def test_what_the_step_decides_itself_is_no_variant(axes: dict[str, str]) -> Non
     reply = asked("own_steps:Two", Probe.STEPS, **axes)
 
     assert (reply.status, reply.cause) == (Status.UNSUPPORTED, Cause.UNSUPPORTED_SETTING)
-    assert reply.reason == f"the task's own step decides its {next(iter(axes))}"
+    assert reply.reason == f"the task decides its {next(iter(axes))} itself"
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_what_belongs_to_images_can_t_stand_beside_a_task(option: list[str]) -> 
 
 @pytest.mark.parametrize(
     ("axes", "why"),
-    [({"loader": "notebook"}, "the task makes its own batches"), ({"optimizer": "fused"}, "its own optimizer")],
+    [({"loader": "notebook"}, "the task decides its loader itself"), ({"optimizer": "fused"}, "its own optimizer")],
 )
 def test_an_axis_that_can_t_act_is_unsupported(axes: dict[str, str], why: str) -> None:
     reply = asked("own_optimizer:make", Probe.STEPS, **axes)
