@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bench.cli.configured import unless_contradicted
 from bench.plan.presets import PRESETS
 
 REPORTS = Path("reports")
@@ -54,8 +55,14 @@ Model = Annotated[str, typer.Option(help="nin, torchvision.models:NAME or packag
 Task = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help="package.module:make, which returns a task: model, batches and loss of your own."
+        metavar="NAME",
+        help="package.module:make, which returns a task: model, batches and loss of your own.",
+        callback=unless_contradicted,
     ),
+]
+TaskFromEach = Annotated[
+    bool,
+    typer.Option("--task-from-each", help="Take the file of --task from each tree, not this tree's for both."),
 ]
 Shape = Annotated[
     str | None,

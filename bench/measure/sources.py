@@ -6,8 +6,9 @@ from pathlib import Path
 
 
 def put_first(tree: Path) -> None:
-    """Let every later import take what the tree has from the tree."""
+    """Let every later import take what the tree has from the tree, also `nin`, which was loaded from our own folder."""
     sys.path[:0] = [str(folder) for folder in (tree, tree / "src") if folder.is_dir()]
+    sys.modules.pop("nin", None)
 
 
 def misplaced(model: str, tree: str | None, caller: str | None) -> str:

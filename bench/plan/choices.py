@@ -13,6 +13,7 @@ from bench.core.variants import UsageError
 from bench.plan.looks import UNTIL_DECIDED
 from bench.plan.race import FINALISTS
 from bench.plan.schedule import DEFAULT_ROUNDS, ROUNDS
+from nin_bench import called
 
 DATA_CLASSES = 10
 DEFAULT_STEPS = 3
@@ -50,6 +51,10 @@ class Choices:
     run_id: str | None = None
     base: str | None = None
     """What `ab` compares this tree with."""
+    task_from_each: bool = False
+    """Whether `ab` takes the task from each tree, not from this one for both."""
+    configured: tuple[str, ...] = ()
+    """The options that the user's pyproject.toml adds to the call, as one would type them."""
     kind: Kind = "run"
     """The verb that measures."""
     allow_changed: bool = False
@@ -151,7 +156,7 @@ def newest(out: Path) -> Path:
     """The folder of the run in `out` that was written to last. Raises UsageError if there is none."""
     runs = sorted(out.glob(f"*/{RUN_FILE}"), key=lambda path: path.stat().st_mtime)
     if not runs:
-        msg = f"{out}: no run is there; name one, or measure with python -m bench run"
+        msg = f"{out}: no run is there; name one, or measure with {called()} run"
         raise UsageError(msg)
     return runs[-1].parent
 

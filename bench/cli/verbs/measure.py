@@ -17,6 +17,7 @@ from bench.plan.choices import Choices, folder_of, name_run
 from bench.run import session
 from bench.run.prepare import reopen, start
 from bench.run.prepare.dry import try_again
+from nin_bench import called
 
 
 def measure(chosen: Choices, resume: str | None) -> Path:
@@ -45,9 +46,9 @@ def measure(chosen: Choices, resume: str | None) -> Path:
             if folder is None or not folder.is_dir():
                 fail("interrupted before anything was measured", INTERRUPTED)
             fail(
-                f"interrupted; what was measured is kept. Go on with: python -m bench {chosen.kind} "
+                f"interrupted; what was measured is kept. Go on with: {called()} {chosen.kind} "
                 f"--out {shell_word(str(folder.parent))} --resume {folder.name}{model_again(chosen)}; "
-                f"report what there is with: python -m bench report {shell_word(str(folder))}",
+                f"report what there is with: {called()} report {shell_word(str(folder))}",
                 INTERRUPTED,
             )
     return folder

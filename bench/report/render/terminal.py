@@ -18,6 +18,7 @@ from bench.report.render import console
 from bench.report.sides import ab
 from bench.report.trust import effect
 from bench.report.words import number, percent, seconds
+from nin_bench import called
 
 ESTIMATES = "First estimates, from the pilot's one trial each"
 PLAIN_WIDTH = 130
@@ -85,7 +86,7 @@ def show_profile(page: TracedPage) -> None:
         f"{marked(t.variant_id, MOST_OF_A_LINE)}: {t.steps} steps of {seconds(t.step_s)} under the profiler"
         for t in page.traces
     )
-    board = f"python -m bench tensorboard {shell_word(str(folder))}"
+    board = f"{called()} tensorboard {shell_word(str(folder))}"
     show_blocks(
         Bullets(
             [

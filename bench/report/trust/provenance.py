@@ -10,8 +10,9 @@ from bench.report import commands
 from bench.report.document import Block, Code, Paragraph, Section, Table
 from bench.report.page import Page
 from bench.report.words import size
+from nin_bench import command_of
 
-OURS = re.compile(r"python -m bench (run|ab|profile)( |$)")
+OURS = re.compile(r"(?:python -m bench|nin-bench) (?:run|ab|profile)( |$)")
 """The beginning of a run's command."""
 
 
@@ -82,7 +83,7 @@ def repeat_section(page: Page) -> Section:
     command = re.sub(r" --run-id[ =]\S+", "", stored)
     if run.order_seed is not None and not re.search(r" --(order-)?seed\b", command):
         command += f" --order-seed {run.order_seed}"
-    verb, _, options = command.removeprefix("python -m bench ").partition(" ")
+    verb, _, options = command.removeprefix(f"{command_of(stored)} ").partition(" ")
     command = commands.bench(run, verb, *filter(None, [options]))
     return Section("Again", [Code([command, again], "sh")])
 

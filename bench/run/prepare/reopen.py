@@ -25,6 +25,7 @@ from bench.run.prepare.inputs import find_inputs
 from bench.run.prepare.machine import environment
 from bench.run.prepare.scratch import scratch_of
 from bench.run.record import Run, resume
+from nin_bench import called
 
 SAME = ("cpu", "cores", "cpu_quota", "memory_limit_bytes", "torch", "cuda_devices", "torch_threads", "code")
 """The facts that may not change between two parts of one run, unless the user allows it."""
@@ -40,7 +41,7 @@ def go_on(choices: Choices, folder: Path, progress: RunProgress) -> Run:
     budget_s = parse_budget(choices.budget or default_budget(header.preset))
     if header.kind != choices.kind:
         way = f"profile {folder}" if header.kind == "profile" else f"{header.kind} --resume"
-        msg = f"{folder} was begun by {header.kind}: go on with python -m bench {way}"
+        msg = f"{folder} was begun by {header.kind}: go on with {called()} {way}"
         raise UsageError(msg)
     # The prediction was for one uninterrupted run.
     again = replace(
