@@ -49,7 +49,7 @@ def settle() -> None:
 
 
 def load(name: str) -> None:
-    """Loads a package of ours, if it is not loaded already. Raises ModuleNotFoundError if it is not beside this file."""
+    """Loads a package of ours unless it is loaded. Raises ModuleNotFoundError if it is not beside this file."""
     if name in sys.modules:
         return
     spec = PathFinder.find_spec(name, [str(HOME)])

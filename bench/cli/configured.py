@@ -34,10 +34,10 @@ def defaults(folder: Path) -> dict[str, dict[str, str]]:
     if wrong := [key for key, value in table.items() if not isinstance(value, str)]:
         msg = f"{FILE}: {wrong[0]} of [tool.{TABLE}] must be a text in quotes, as on the command line"
         raise UsageError(msg)
-    return {verb: {key: table[key] for key in keys if key in table} for verb, keys in VERBS.items()}
+    return {verb: {key: str(table[key]) for key in keys if key in table} for verb, keys in VERBS.items()}
 
 
-def table_of(folder: Path) -> dict[str, str]:
+def table_of(folder: Path) -> dict[str, object]:
     """The table as it stands in the file; empty if there is no file, or no such table in it."""
     try:
         tools = tomllib.loads((folder / FILE).read_text(encoding="utf-8")).get("tool", {})

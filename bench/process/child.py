@@ -50,7 +50,7 @@ def of_user() -> dict[str, str]:
 
 
 def of_tree(variables: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a process that runs in the folder of a code tree: PYTHONPATH names the same folders as here."""
+    """The environment of a process that runs in a code tree: PYTHONPATH names the same folders as here."""
     here = [str(Path(entry).resolve()) for entry in variables.get("PYTHONPATH", "").split(os.pathsep) if entry]
     return dict(variables) | {"PYTHONPATH": os.pathsep.join(here)}
 

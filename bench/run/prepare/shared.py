@@ -1,4 +1,4 @@
-"""Gives both code trees of `ab` the task as it is here: what describes a measurement is often new, and the base lacks it."""
+"""Gives both code trees of `ab` the task as it is in the calling folder: a task is often new, and the base lacks it."""
 
 import shutil
 from collections.abc import Mapping
@@ -25,7 +25,9 @@ def share(task: str, here: Path, trees: Mapping[str, Path]) -> SharedTask | None
         for file in (*packages(own, here, root), own):
             copy(file, here, root)
         if (other := file_of(root, task)) != own:
-            msg = f"--task {task}: it is {own} here, and {other} in the {name}: take each tree's own by --task-from-each"
+            msg = (
+                f"--task {task}: it is {own} here, and {other} in the {name}: take each tree's own by --task-from-each"
+            )
             raise UsageError(msg)
     now = read(here / own)
     return SharedTask(file=str(own), replaced=any(text not in (None, now) for text in earlier.values()))

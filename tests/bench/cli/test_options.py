@@ -64,7 +64,7 @@ ADDED = {name: MEASURED[name] for name in ("--variant", "--model", "--data", "--
 OPTIONS: dict[str, dict[str, str]] = {
     "run": MEASURED | OWN,
     "ab": {name: text.replace("stored", "ab").replace("changed ", "ab-changed ") for name, text in MEASURED.items()}
-    | {"--base": "--base HEAD~1", "--strict": "--strict"},
+    | {"--base": "--base HEAD~1", "--strict": "--strict", "--task-from-each": "--task ours:make --task-from-each"},
     "profile": {
         name: text
         for name, text in MEASURED.items()
@@ -161,7 +161,9 @@ def decided(stored: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
         monkeypatch.setattr(module, "scratch_of", lambda folder: tmp_path / "scratch" / folder.name)
     monkeypatch.setattr(DryRun, "why_not", shown_two_images)
     monkeypatch.setattr(
-        trees, "take", lambda base, _: msgspec.convert({n: t | {"name": base} for n, t in TREES.items()}, Trees)
+        trees,
+        "take",
+        lambda base, _, task: msgspec.convert({n: t | {"name": f"{base} {task}"} for n, t in TREES.items()}, Trees),
     )
     monkeypatch.setattr(session, "execute", caught)
     monkeypatch.setattr(profile, "execute", caught)
