@@ -127,7 +127,7 @@ class LoopTrainer(StepTrainer):
             with phases("data"):
                 return honest(loader)
 
-        _BaseDataLoaderIter.__next__ = following  # type: ignore[method-assign]
+        _BaseDataLoaderIter.__next__ = following  # type: ignore[method-assign, assignment]
         try:
             yield
         finally:

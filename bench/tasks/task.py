@@ -95,12 +95,8 @@ def owns_step(source: object) -> bool:
 
 
 def owns_loop(source: object) -> bool:
-    """Whether a task has a loop and no step."""
-    return (
-        callable(getattr(source, "train", None))
-        and not owns_step(source)
-        and not callable(getattr(source, "loss", None))
-    )
+    """Whether a task has a loop, and neither a step nor a loss."""
+    return callable(getattr(source, "train", None)) and not owns_step(source) and lacks(source, "loss")
 
 
 def required_of(source: object) -> dict[str, str]:

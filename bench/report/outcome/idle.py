@@ -1,7 +1,7 @@
 """The memory format of a variant, if nothing in its step has one."""
 
-from bench.analyse.labels import DEFAULT_WORDS, variant_axes
-from bench.analyse.load import RunData
+from bench.analyse.labels import DEFAULT_WORDS
+from bench.analyse.load import RunData, variant_axes
 from bench.core.partial import WEIGHTS_OF
 
 

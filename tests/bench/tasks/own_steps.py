@@ -23,7 +23,9 @@ class Two:
     def models(self) -> dict[str, nn.Module]:
         self.G = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
         self.D = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 1))
-        self.optimizers = [torch.optim.SGD(net.parameters(), lr=0.1) for net in (self.G, self.D)]
+        self.optimizers: list[torch.optim.Optimizer] = [
+            torch.optim.SGD(net.parameters(), lr=0.1) for net in (self.G, self.D)
+        ]
         return {"G": self.G, "D": self.D}
 
     def batches(self, batch_size: int) -> Iterator[Tensor]:

@@ -99,7 +99,7 @@ def test_what_is_wrong_with_a_loop_is_told_in_one_line(name: str, told: str) -> 
 CHECKED: dict[str, list[str]] = {
     "own_steps:Named": [
         "own_steps:Named: a task with a step of its own", "a step works through 64 rows at a batch of 32",
-        "phases: other, D, data, h2d, update, G", "layers: 4", "  G.0 Linear", "  G.1 Tanh", "  D.0 Linear",
+        "phases: data, other, D, h2d, update, G", "layers: 4", "  G.0 Linear", "  G.1 Tanh", "  D.0 Linear",
         "  D.1 Linear",
         "variants can differ in: device, memory_format, batch_size, cudnn_benchmark, threads, allocator",
         "as the task has it: loader, compile_mode, optimizer, sync, precision",
@@ -122,5 +122,5 @@ def test_check_says_what_is_wrong() -> None:
 
     assert result.exit_code == 2
     assert (
-        "loss(model, batch) must return a tensor with one number, got the shape (2, 1): take its mean" in result.output
+        "loss(model, batch) must return a tensor with one number, got the shape (32, 1): take its mean" in result.output
     )
