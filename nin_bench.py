@@ -19,10 +19,6 @@ HOME = Path(__file__).parent
 OURS = ("bench", "nin")
 
 
-PYTHON, SCRIPT = "python -m bench", "nin-bench"
-"""The commands by which `bench` is called."""
-
-
 def main() -> None:
     """The verbs of `bench`."""
     settle()
@@ -58,16 +54,6 @@ def load(name: str) -> None:
         raise ModuleNotFoundError(msg, name=name)
     sys.modules[name] = module_from_spec(spec)
     spec.loader.exec_module(sys.modules[name])
-
-
-def called() -> str:
-    """The command of this call."""
-    return SCRIPT if Path(sys.argv[0]).name == SCRIPT else PYTHON
-
-
-def command_of(call: str) -> str:
-    """The command of a recorded call."""
-    return SCRIPT if call.startswith(f"{SCRIPT} ") else PYTHON
 
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@ nin_bench.settle()  # before any module is imported that the calling folder coul
 import bench.core.declared  # noqa: E402, F401 # isort: skip - before all that it may find missing
 
 from bench.cli.app import app  # noqa: E402
+from bench.core.exits import called  # noqa: E402
 
 
 def main() -> None:
     """Calls the verb that the command line names."""
-    app(prog_name=nin_bench.called())
+    app(prog_name=called())
 
 
 if __name__ == "__main__":

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from bench.core.exits import called
 from bench.core.text import shell_word, shortened
 from bench.core.traces import FOLDER, RAW
 from bench.core.variants import UsageError
 from bench.process.kept import GRACE_S, Kept
 from bench.process.python import python
-from nin_bench import called
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 6006

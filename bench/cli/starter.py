@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from bench.core.exits import called
 from bench.core.text import shell_word
 from bench.core.variants import UsageError
-from nin_bench import called
 
 TASK = '''"""What nin-bench measures here. It calls these methods, and does the rest of a training step itself."""
 

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, cast, get_args
 
+from bench.core.exits import called
 from bench.core.header import Kind, Looks, PresetName
 from bench.core.records import RUN_FILE
 from bench.core.variants import UsageError
 from bench.plan.looks import UNTIL_DECIDED
 from bench.plan.race import FINALISTS
 from bench.plan.schedule import DEFAULT_ROUNDS, ROUNDS
-from nin_bench import called
 
 DATA_CLASSES = 10
 DEFAULT_STEPS = 3

@@ -9,7 +9,7 @@ from bench.analyse.race import ranking
 from bench.cli.calls import entries_of
 from bench.cli.ends import fail, one_line, refused
 from bench.cli.verbs.pages import fastest, flag, look, print_estimates
-from bench.core.exits import INTERRUPTED
+from bench.core.exits import INTERRUPTED, called
 from bench.core.progress import RunProgress
 from bench.core.text import shell_word
 from bench.core.variants import DEFAULTS
@@ -17,7 +17,6 @@ from bench.plan.choices import Choices, folder_of, name_run
 from bench.run import session
 from bench.run.prepare import reopen, start
 from bench.run.prepare.dry import try_again
-from nin_bench import called
 
 
 def measure(chosen: Choices, resume: str | None) -> Path:

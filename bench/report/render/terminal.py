@@ -6,6 +6,7 @@ from rich.console import Console
 from bench.analyse import tables
 from bench.analyse.load import RunData
 from bench.analyse.tables.columns import Row
+from bench.core.exits import called
 from bench.core.metrics.metric import MetricTable
 from bench.core.metrics.registry import in_table, metric
 from bench.core.text import MOST_OF_A_LINE, distinct, escaped, marked, shell_word
@@ -18,7 +19,6 @@ from bench.report.render import console
 from bench.report.sides import ab
 from bench.report.trust import effect
 from bench.report.words import number, percent, seconds
-from nin_bench import called
 
 ESTIMATES = "First estimates, from the pilot's one trial each"
 PLAIN_WIDTH = 130

@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bench.core.axes.model import without_settings
+from bench.core.exits import called
 from bench.core.facts import Environment
 from bench.core.header import Header, Inputs, read_run
 from bench.core.home import without_home
@@ -25,7 +26,6 @@ from bench.run.prepare.inputs import find_inputs
 from bench.run.prepare.machine import environment
 from bench.run.prepare.scratch import scratch_of
 from bench.run.record import Run, resume
-from nin_bench import called
 
 SAME = ("cpu", "cores", "cpu_quota", "memory_limit_bytes", "torch", "cuda_devices", "torch_threads", "code")
 """The facts that may not change between two parts of one run, unless the user allows it."""

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from bench.core.axes.place import Machine, Unseen
+from bench.core.exits import called
 from bench.core.facts import Environment
 from bench.core.header import Header, Learned, PilotCounts, Plan, SharedTask, State, Trees
 from bench.core.home import without_home
@@ -23,7 +24,6 @@ from bench.run.prepare.inputs import find_inputs, memory_limits
 from bench.run.prepare.machine import environment, exclusions
 from bench.run.prepare.scratch import own, prune, scratch_of
 from bench.run.record import Run, now
-from nin_bench import called
 
 
 def start(choices: Choices, entries: list[Entry], folder: Path, progress: RunProgress) -> Run:
