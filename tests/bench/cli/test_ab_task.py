@@ -59,11 +59,13 @@ AB = (
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository with a package, and a task that was never committed."""
+    """A repository with a package, modules named as ours, and a task that was never committed."""
     folder = tmp_path / "repository"
     (folder / "mynet").mkdir(parents=True)
     (folder / "mynet" / "__init__.py").write_text("")
     (folder / "mynet" / "net.py").write_text(NET)
+    for name in ("bench.py", "nin.py"):
+        (folder / name).write_text("raise RuntimeError('not ours')\n")
     for command in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "first")):
         identity = ("-c", "user.name=nobody", "-c", "user.email=nobody@example.org")
         git = ["git", "-C", str(folder), *identity, *command]

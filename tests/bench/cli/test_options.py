@@ -48,7 +48,7 @@ MEASURED: dict[str, str] = {
     "--device": "--device cuda", "--axis": "--axis precision=bf16,fp32", "--variant": f"--variant {NHWC}",
     "--lockstep": "--lockstep",
     "--rounds": "--rounds 4", "--budget": "--budget 7m", "--seed": "--seed 5", "--order-seed": "--order-seed 6",
-    "--model": "--model ours:net",
+    "--model": "--model ours:net", "--task": "--task ours:make",
     "--input": "--input 1x32x32", "--classes": "--input 3x32x32 --classes 7", "--data": "--data here",
     "--download": "--download", "--out": "--out elsewhere", "--reports": "--reports pages",
     "--run-id": "--run-id named",
@@ -60,11 +60,11 @@ OWN = {
     "--finalists": "--finalists 2",
     "--memory-limit": "--axis batch_size=max --memory-limit 4GiB",
 }
-ADDED = {name: MEASURED[name] for name in ("--variant", "--model", "--data", "--download", "--reports")}
+ADDED = {name: MEASURED[name] for name in ("--variant", "--model", "--task", "--data", "--download", "--reports")}
 OPTIONS: dict[str, dict[str, str]] = {
     "run": MEASURED | OWN,
     "ab": {name: text.replace("stored", "ab").replace("changed ", "ab-changed ") for name, text in MEASURED.items()}
-    | {"--base": "--base HEAD~1", "--strict": "--strict", "--task-from-each": "--task ours:make --task-from-each"},
+    | {"--base": "--base HEAD~1", "--strict": "--strict", "--task-from-each": "--task mine:make --task-from-each"},
     "profile": {
         name: text
         for name, text in MEASURED.items()
@@ -73,7 +73,17 @@ OPTIONS: dict[str, dict[str, str]] = {
     | {"RUN": "stored", "--steps": "--steps 5"},
     "list": {
         name: MEASURED[name]
-        for name in ("--device", "--axis", "--variant", "--rounds", "--budget", "--model", "--input", "--classes")
+        for name in (
+            "--device",
+            "--axis",
+            "--variant",
+            "--rounds",
+            "--budget",
+            "--model",
+            "--task",
+            "--input",
+            "--classes",
+        )
     }
     | {"--preset": "--preset look"},
     "report": {"RUN": "stored", "--out": "--out pages"},
