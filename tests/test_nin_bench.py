@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -102,6 +103,19 @@ def test_list_tries_a_task_of_the_folder_with_our_modules(hostile: Path, path: s
     assert done.returncode == 0, done.stderr
     assert "mytask:make" in done.stdout
     assert "excluded" not in done.stdout
+
+
+def test_python_m_bench_takes_no_other_module_of_the_folder(hostile: Path) -> None:
+    """Python itself puts the folder first, so a `bench.py` there would be called; anything else is ours to order."""
+    shutil.rmtree(hostile / "bench")
+    (hostile / "bench.py").unlink()
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "list", "--device", "cpu", "--axis", "precision=default"], cwd=hostile,
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "cpu-default-nchw-eager-b32" in done.stdout
 
 
 @pytest.mark.slow
