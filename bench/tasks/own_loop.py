@@ -17,8 +17,8 @@ from nin.train import Setup
 
 ARGUMENTS = ("step_done", "steps", "device", "batch_size")
 """What `train` may take, by name."""
-ENDLESS = 2**62
-"""How many steps the loop is asked for: it is left when all is measured."""
+ENDLESS = 10**6
+"""How many steps the loop is asked for: it is left when all is measured. A schedule of so many steps fits memory."""
 
 
 class Loop:

@@ -10,7 +10,7 @@ from bench.measure.workload import Workload
 from bench.tasks.declared import check_loss
 from bench.tasks.factory import ModelError
 from bench.tasks.nest import tensors
-from bench.tasks.task import TaskError
+from bench.tasks.task import TaskError, owns_loop
 
 
 def try_once(work: Workload) -> None:
@@ -77,13 +77,14 @@ def try_own_step(work: Workload) -> None:
     """Raise TaskError if a task's own step fails, pulls no batch, or changes no parameter."""
     name, parameters = work.variant.model, list(work.trainer.model.parameters())
     before = [p.detach().clone() for p in parameters]
-    with failing_as(f"task {name}: step(batches) fails"):
+    called = "train" if owns_loop(work.task) else "step(batches)"
+    with failing_as(f"task {name}: {called} fails"):
         work.step(next(work.batches), mark=lambda _phase: None)
     if not work.items > 0:
         msg = f"task {name}: step(batches) pulled {work.items:g} {work.unit}: it must call next(batches)"
         raise TaskError(msg)
     if all(torch.equal(old, new) for old, new in zip(before, parameters, strict=True)):
-        msg = f"task {name}: step(batches) changed no parameter of model(): did it train another model?"
+        msg = f"task {name}: {called} changed no parameter of the model: did it train another one?"
         raise TaskError(msg)
 
 

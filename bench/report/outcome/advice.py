@@ -8,7 +8,7 @@ import pandas as pd
 from bench.analyse.labels import label, named
 from bench.analyse.load import RunData, variant_axes
 from bench.analyse.stats import NOTHING
-from bench.analyse.tables import baseline_of, batch_of, ratio_to
+from bench.analyse.tables import baseline_of, items_of, ratio_to
 from bench.analyse.verdicts import FASTER, SAME, SLOWER
 from bench.core.axes.allocator import ALLOCATOR
 from bench.core.axes.axis import SetBy
@@ -94,7 +94,7 @@ COMPILER_COUNTS = ("graphs", "graph_breaks", "recompiles")
 def break_even(data: RunData, steps: pd.DataFrame) -> pd.DataFrame:
     """What compiling costs and after how many steps it is repaid, compared with the eager variant, all else equal.
 
-    Columns: variant, eager_s, compiled_s, batch, times_eager (in words), cold_s and warm_s (seconds of compiling),
+    Columns: variant, eager_s, compiled_s, items (of a step), times_eager (in words), cold_s and warm_s (of compiling),
     cold_steps, warm_steps, and COMPILER_COUNTS. Steps are NaN if eager was not measured in the same rounds or the
     interval leaves open whether there is a gain, infinite if the compiled step is longer.
     """
@@ -112,7 +112,7 @@ def break_even(data: RunData, steps: pd.DataFrame) -> pd.DataFrame:
                 "variant": label(data, row["variant_id"]),
                 "eager_s": data.spread(eager, "wall").estimate if eager else math.nan,
                 "compiled_s": row["step_s"],
-                "batch": batch_of(data, row["variant_id"]),
+                "items": items_of(data, row["variant_id"]),
                 "cold_s": row["compile_cold_s"],
                 "warm_s": row["compile_warm_s"],
                 "times_eager": interval(ratio.estimate, ratio.lo, ratio.hi),

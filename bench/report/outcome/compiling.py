@@ -2,6 +2,7 @@
 
 import math
 
+from bench.analyse import tables
 from bench.analyse.load import RunData
 from bench.core.axes.precision import PRECISION, TF32
 from bench.report.document import Section, Table, paragraphs
@@ -15,6 +16,7 @@ def section(report: Report) -> Section | None:
     table = advice.break_even(report.data, report.steps)
     if table.empty:
         return None
+    unit = tables.unit_of(report.data)
     rows = [
         {
             "variant": row["variant"],
@@ -23,8 +25,8 @@ def section(report: Report) -> Section | None:
             "times eager": row["times_eager"],
             "compiling, cold": seconds(row["cold_s"]),
             "warm": seconds(row["warm_s"]),
-            "repaid after, cold": steps_words(row["cold_steps"], row["batch"]),
-            "repaid after, warm": steps_words(row["warm_steps"], row["batch"]),
+            "repaid after, cold": steps_words(row["cold_steps"], row["items"], unit),
+            "repaid after, warm": steps_words(row["warm_steps"], row["items"], unit),
             "graphs": count(row["graphs"]),
             "breaks": count(row["graph_breaks"]),
             "recompiled": count(row["recompiles"]),
@@ -57,8 +59,8 @@ def tunes_in_tf32(data: RunData) -> bool:
     return any(index < len(devices) and devices[index].capability >= TF32.capability for index in indices)
 
 
-def steps_words(steps: float, batch: float) -> str:
-    """After how many steps and images; `never` without a gain, `not settled` if the gain is not known."""
+def steps_words(steps: float, items: float, unit: str) -> str:
+    """After how many steps and items; `never` without a gain, `not settled` if the gain is not known."""
     if math.isnan(steps):
         return "not settled"
-    return "never" if steps == math.inf else f"{number(steps)} steps ({count(steps * batch)} images)"
+    return "never" if steps == math.inf else f"{number(steps)} steps ({count(steps * items)} {unit})"

@@ -117,7 +117,7 @@ def batch_section(report: Report) -> Section | None:
     sentences = (largest_words(report, v) for v in data.variants)
     blocks: list[Block] = [Paragraph(sentence) for sentence in sentences if sentence]
     if families:
-        draw = partial(plots.curves, report.steps, families, lambda v: tables.batch_of(data, v), "images a batch")
+        draw = partial(plots.curves, report.steps, families, lambda v: tables.batch_of(data, v), "batch size")
         blocks.append(Figure("batches", draw, f"{tables.unit_of(data)} a second by batch size"))
     return Section("Batch size", blocks) if blocks else None
 

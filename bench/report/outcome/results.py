@@ -25,12 +25,12 @@ from bench.report.trust import effect
 from bench.report.words import count_of, percent, seconds
 
 WORDS = (
-    "Brackets hold 95 % intervals over rounds{of_looks}. *Times baseline* is the baseline's seconds per image over "
+    "Brackets hold 95 % intervals over rounds{of_looks}. *Times baseline* is the baseline's seconds per {item} over "
     "the variant's, so above 1 is faster; it is taken within rounds, so it need not be the quotient of the "
-    "medians beside it. *CPU* seconds (of all cores together) and minor *page faults* are per step. *Epoch* is "
-    "60,000 images: measured as a whole if it says so, else projected from the rate. Variants of the "
-    "pilot or the race alone were measured once or a few times, and get no verdict."
+    "medians beside it. *CPU* seconds (of all cores together) and minor *page faults* are per step. {epoch}Variants of "
+    "the pilot or the race alone were measured once or a few times, and get no verdict."
 )
+EPOCH_WORDS = "*Epoch* is 60,000 images: measured as a whole if it says so, else projected from the rate. "
 OF_LOOKS = (
     ", those of *times baseline* {level}: the run looked at them several times, and all its looks together err as "
     "seldom as one at 95 %"
@@ -79,7 +79,11 @@ def variants_section(report: Report) -> Section:
 def table_words(data: RunData) -> str:
     """What the columns of the table hold, and how sure its intervals are."""
     looks = data.run.plan.looks
-    return WORDS.format(of_looks=OF_LOOKS.format(level=f"{100 * (1 - 2 * looks.error):.1f} %") if looks else "")
+    return WORDS.format(
+        of_looks=OF_LOOKS.format(level=f"{100 * (1 - 2 * looks.error):.1f} %") if looks else "",
+        item=tables.unit_of(data).removesuffix("s"),
+        epoch="" if data.run.inputs.task else EPOCH_WORDS,
+    )
 
 
 def in_part_words(data: RunData, steps: pd.DataFrame) -> list[str]:

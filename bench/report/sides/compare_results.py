@@ -29,7 +29,7 @@ def throughput_section(page: ComparePage) -> Section:
             if run.name not in of_match.index:
                 continue
             cells = of_match.loc[run.name]
-            row[f"{run.name}, images/s"] = rate_words(cells)
+            row[f"{run.name}, {tables.unit_of(run.data)}/s"] = rate_words(cells)
             if run is not page.first:
                 row[f"{run.name}, times {page.first.name}"] = shown(compare.bounds_of(cells, "ratio"))
                 if not math.isnan(cells.ratio_less_drift):

@@ -86,7 +86,7 @@ def test_memory_format_is_as_the_loop_has_it() -> None:
         ("Short", "train ended after 2 steps: it must take `steps` steps"),
         ("NoModel", "step_done was not given the model: call step_done(model=model, ...)"),
         ("OtherArguments", "train takes callback: it must take step_done, and may take steps, device and batch_size"),
-        ("Fails", "step(batches) fails: ValueError: no more data"),
+        ("Fails", "train fails: ValueError: no more data"),
     ],
 )
 def test_what_is_wrong_with_a_loop_is_told_in_one_line(name: str, told: str) -> None:

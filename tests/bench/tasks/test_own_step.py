@@ -190,7 +190,7 @@ def test_what_the_step_decides_itself_is_no_variant(axes: dict[str, str]) -> Non
     ("name", "told"),
     [
         ("Unpulled", "step(batches) pulled 0 rows: it must call next(batches)"),
-        ("Still", "step(batches) changed no parameter of model(): did it train another model?"),
+        ("Still", "step(batches) changed no parameter of the model: did it train another one?"),
         ("OtherArguments", "step takes data, rate: it must take batches, and may take phase and device"),
         ("Fails", "step(batches) fails: RuntimeError: "),
     ],
