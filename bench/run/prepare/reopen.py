@@ -121,7 +121,7 @@ def check_models(variants: list[Variant], named: set[str]) -> None:
     own = {without_settings(variant.model) for variant in variants if variant.is_own_model}
     named = {without_settings(name) for name in named}
     if foreign := sorted(named - {without_settings(variant.model) for variant in variants} - {"nin"}):
-        msg = f"the run has no model {foreign[0]}: take back the --task, --model or --axis that names it"
+        msg = f"the run has no model {foreign[0]}: take back --model, --task or the axis that names it"
         raise UsageError(msg)
     if missing := sorted(own - named):
         msg = (
