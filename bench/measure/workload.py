@@ -94,6 +94,11 @@ class Workload:
         return isinstance(self.trainer, StepTrainer)
 
     @property
+    def runs_elsewhere(self) -> bool:
+        """Whether steps run in a thread of their own, which instruments of this thread don't see."""
+        return isinstance(self.trainer, LoopTrainer)
+
+    @property
     def unit(self) -> str:
         """What the items are."""
         return self.task.unit if self.task else "images"

@@ -98,7 +98,17 @@ def matrix(
     if variant_ids:
         return with_baselines([Entry(variant=named(text, devices, model)) for text in variant_ids])
     entries = [entry for device in devices for entry in preset(preset_name, device, model, cores)]
-    return with_axes([e for e in entries if not (of_task and e.variant.loader != DEFAULTS["loader"])], changes)
+    return with_axes(for_tasks(entries) if of_task else entries, changes)
+
+
+def for_tasks(entries: Iterable[Entry]) -> list[Entry]:
+    """A preset's entries for a task, which makes its own batches, and often has no images.
+
+    Those of other loaders are left out. Each with a memory format of images has the same without it before it.
+    """
+    own = [entry for entry in entries if entry.variant.loader == DEFAULTS["loader"]]
+    plain = {e: replace(e, variant=replace(e.variant, memory_format=DEFAULTS["memory_format"])) for e in own}
+    return list(dict.fromkeys(each for entry in own for each in (plain[entry], entry)))
 
 
 def ab_matrix(

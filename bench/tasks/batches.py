@@ -5,6 +5,7 @@ from typing import Any
 
 from torch.utils.data import DataLoader, Sampler
 
+from bench.tasks.find import described
 from bench.tasks.nest import tensors
 from bench.tasks.task import Task, TaskError
 
@@ -43,7 +44,7 @@ class Batches:
             source = self.task.batches(self.batch_size)
             iter(source)
         except Exception as error:
-            msg = f"task {self.name}: batches({self.batch_size}) failed: {type(error).__name__}: {error}"
+            msg = f"task {self.name}: batches({self.batch_size}) failed: {described(error)}"
             raise TaskError(msg) from error
         return source
 

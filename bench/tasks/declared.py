@@ -4,16 +4,17 @@ import torch
 from torch import nn
 
 from bench.tasks.factory import why_unfit
-from bench.tasks.find import FindError, made
+from bench.tasks.find import FindError, described, made
 from bench.tasks.task import Task, TaskError, understood
 
 
 def make_task(name: str) -> Task:
     """The task of `package.module:attribute`. Raises TaskError if it can't be made, or lacks a part."""
+    shown = name.removesuffix(":")  # a module
     try:
-        return understood(made(name), name)
+        return understood(made(name), shown)
     except FindError as error:
-        msg = f"task {name}: {error}"
+        msg = f"task {shown}: {error}"
         raise TaskError(msg) from error
 
 
@@ -23,7 +24,7 @@ def make_model(task: Task, name: str) -> nn.Module:
         several = getattr(task, "models", None)
         model: nn.Module = nn.ModuleDict(several()) if several else task.model()
     except Exception as error:
-        msg = f"task {name}: model() failed: {type(error).__name__}: {error}"
+        msg = f"task {name}: model() failed: {described(error)}"
         raise TaskError(msg) from error
     if unfit := why_unfit(model):
         msg = f"task {name}: {unfit.replace('the factory', 'model()', 1)}"

@@ -2,8 +2,13 @@
 
 import ast
 import importlib
+import importlib.util
 import inspect
+import sys
+import sysconfig
+import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -37,14 +42,19 @@ def find(name: str) -> Any:  # noqa: ANN401 - any object of a module
         module = importlib.import_module(module_name)
         if not attribute:
             return module
-        if not hasattr(module, attribute) and hasattr(module, "__path__"):
+        if not hasattr(module, attribute) and has_submodule(module_name, attribute):
             return importlib.import_module(f"{module_name}.{attribute}")
         return getattr(module, attribute)
     except (ImportError, AttributeError) as error:
         raise FindError(str(error)) from error
     except Exception as error:
-        msg = f"importing {module_name} failed: {type(error).__name__}: {error}"
+        msg = f"importing {module_name} failed: {described(error)}"
         raise FindError(msg) from error
+
+
+def has_submodule(package: str, name: str) -> bool:
+    """Whether an imported package has a module of this name."""
+    return hasattr(sys.modules[package], "__path__") and importlib.util.find_spec(f"{package}.{name}") is not None
 
 
 def made(name: str, offered: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - of the user's code
@@ -63,8 +73,23 @@ def made(name: str, offered: Mapping[str, Any] | None = None) -> Any:  # noqa: A
     try:
         return factory(*args, **keywords)
     except Exception as error:
-        msg = f"its factory failed: {type(error).__name__}: {error}"
+        msg = f"its factory failed: {described(error)}"
         raise FindError(msg) from error
+
+
+def described(error: BaseException) -> str:
+    """An error in words, with the file and line of the user's own code that it came from, if it came from any."""
+    text = f"{type(error).__name__}: {error}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if is_of_user(Path(frame.filename))]
+    return f"{text} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else text
+
+
+def is_of_user(file: Path) -> bool:
+    """Whether a file is neither this project's nor installed."""
+    ours = Path(__file__).resolve().parents[1]
+    installed = {"site-packages", "dist-packages"} & set(file.parts)
+    standard = Path(sysconfig.get_path("stdlib"))
+    return file.is_file() and not installed and not any(map(file.is_relative_to, (ours, standard)))
 
 
 def arguments(factory: Any, settings: Settings, offered: Mapping[str, Any]) -> tuple[list[Any], Settings]:  # noqa: ANN401

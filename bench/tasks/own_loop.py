@@ -10,6 +10,7 @@ from torch import nn, optim
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from bench.tasks.factory import why_unfit
+from bench.tasks.find import described
 from bench.tasks.own_step import Phases, StepTrainer, called_by_name
 from bench.tasks.task import Task, TaskError
 from bench.tasks.trainer import Placing
@@ -97,7 +98,13 @@ class LoopTrainer(StepTrainer):
         given = {key: offered[key] for key in taken if key in offered}
         self.loop = Loop(lambda step_done: train(step_done=step_done, **given), setup.device, name)
         self._step = self.loop.advance
-        self.loop.advance()
+        try:
+            self.loop.advance()
+        except TaskError:
+            raise
+        except Exception as error:
+            msg = f"task {name}: train fails: {described(error)}"
+            raise TaskError(msg) from error
         if self.loop.model is None:
             msg = f"task {name}: step_done was not given the model: call step_done(model=model, ...)"
             raise TaskError(msg)

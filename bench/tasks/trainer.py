@@ -1,5 +1,6 @@
 """The training step of a declared task, under one setup."""
 
+import inspect
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -57,7 +58,7 @@ class TaskTrainer(Placing):
         super().__init__(task, setup)
         self.model = model.to(setup.device).to(memory_format=self.format)
         self.forward: Any = compiled(self.model, setup.compile_mode)
-        own = task.optimizer(self.model.parameters())
+        own = task.optimizer(self.model.parameters(), **self._of_model())
         self.own_optimizer = own is not None
         """Whether the optimizer is the task's, so that its implementation is no choice of the setup."""
         self.optimizer = adam(self.model, setup) if own is None else checked(own, name)
@@ -67,6 +68,10 @@ class TaskTrainer(Placing):
         self._mark: Mark = no_mark
         self.optimizer.register_step_pre_hook(lambda *_: self._mark("optimizer"))
         self.optimizer.register_step_post_hook(lambda *_: self._count())
+
+    def _of_model(self) -> dict[str, nn.Module]:
+        """The model itself, if the task's optimizer takes it beside the parameters."""
+        return {"model": self.model} if "model" in inspect.signature(self.task.optimizer).parameters else {}
 
     def _count(self) -> None:
         self.optimized += 1

@@ -49,9 +49,9 @@ def held_and_peaks(work: Workload) -> Samples:
         if not work.variant.replays:  # a replay allocates nothing: it uses what its recording took
             add("allocator_peak", torch.cuda.max_memory_allocated(work.device))
         add("reserved", torch.cuda.max_memory_reserved(work.device))
-    else:
+    elif not work.runs_elsewhere:
         add("allocator_peak", sum(held.values()) + allocated_peak_bytes(work))
-    if work.eager:
+    if work.eager and not work.runs_elsewhere:
         saved = saved_bytes(work)
         add("saved", sum(saved.values()))
         for layer, value in saved.items():

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from bench.measure.workload import Workload
 from bench.tasks.declared import check_loss
 from bench.tasks.factory import ModelError
+from bench.tasks.find import described
 from bench.tasks.nest import tensors
 from bench.tasks.task import TaskError, owns_loop
 
@@ -69,8 +70,12 @@ def try_task(work: Workload) -> None:
     if all(parameter.grad is None for parameter in work.trainer.model.parameters()):
         msg = f"task {name}: the loss hands no gradient to the model's parameters: nothing could be trained"
         raise TaskError(msg)
+    before = [p.detach().clone() for p in work.trainer.model.parameters()]
     with failing_as(f"task {name}: a step fails"):
         work.trainer.step(*next(work.batches))
+    if all(torch.equal(old, new) for old, new in zip(before, work.trainer.model.parameters(), strict=True)):
+        msg = f"task {name}: a step changed no parameter of the model: let optimizer(parameters) use those it is given"
+        raise TaskError(msg)
 
 
 def try_own_step(work: Workload) -> None:
@@ -96,7 +101,7 @@ def failing_as(lead: str) -> Iterator[None]:
     except (torch.OutOfMemoryError, TaskError):
         raise
     except Exception as error:
-        msg = f"{lead}: {type(error).__name__}: {error}"
+        msg = f"{lead}: {described(error)}"
         raise TaskError(msg) from error
 
 

@@ -14,9 +14,10 @@ from bench.report.words import percent, seconds
 TITLE = "Where a step goes"
 PHASE_WORDS = (
     "*Stamped* steps carry a time stamp at the border of every layer and phase; the plain ones, which give the speeds, "
-    "carry none. *h2d* moves the batch to the device; *optimizer* includes zeroing the gradients; *read* is the loss "
-    "and the number of right answers, read at every step if `sync` is `step`."
+    "carry none. *h2d* moves the batch to the device; *optimizer* includes zeroing the gradients; *read* is the loss"
+    "{hits}, read at every step if `sync` is `step`."
 )
+HITS = " and the number of right answers"
 
 
 def section(report: Report) -> Section | None:
@@ -38,5 +39,5 @@ def section(report: Report) -> Section | None:
             shares["launch gaps"] = f"+{percent(row['launch_gaps_s'] / total)}"
         rows.append({"variant": label(data, row["variant_id"]), "stamped step": seconds(total)} | shares)
     figure = Figure("phases", partial(plots.phases, data, shown), "seconds a step by phase")
-    words = PHASE_WORDS + bound.gap_words(data, shown)
+    words = PHASE_WORDS.format(hits="" if data.run.inputs.task else HITS) + bound.gap_words(data, shown)
     return Section(TITLE, [Table.of(rows), Paragraph(words), *fault_words, figure])

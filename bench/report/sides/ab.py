@@ -45,7 +45,7 @@ def title(page: AbPage) -> Section:
 
 def task_words(task: SharedTask) -> str:
     """That both trees have one task, as Markdown."""
-    also = " A tree had another one, which was not measured: `--task-from-each` measures it." if task.replaced else ""
+    also = " The base had another one, which was not measured: `--task-from-each` measures it." if task.replaced else ""
     return f"Both trees have the task of the head, {code(task.file)}; what it imports is their own.{also}"
 
 

@@ -58,10 +58,10 @@ def how_words(data: RunData) -> str:
     ended = ENDS.get(data.run.state.ended_because or "", "early")
     more = f", then {len(data.confirm_rounds)} fresh ones of what they flagged" if data.confirm_rounds else ""
     in_rounds, pilots = len({v for v, _ in arms}), int((trials.stage == "pilot").sum())
-    rounds = count_of(len(data.rounds), "complete round")
+    rounds, twice = count_of(len(data.rounds), "complete round"), ", baselines twice" if len(arms) > in_rounds else ""
     return (
         f"{pilots} trials of the pilot{race_words(trials)}, then {rounds} of {len(arms)} trials: of "
-        f"{in_rounds} variants, baselines twice{more}. The run ended {ended}. "
+        f"{count_of(in_rounds, 'variant')}{twice}{more}. The run ended {ended}. "
         f"{len(trials)} trials in all, each a fresh process, in a "
         f"new random order each round (seed {data.run.order}); they took {duration(trials.duration_s.sum())}."
         f"{lockstep_words(trials)}"

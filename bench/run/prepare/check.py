@@ -70,7 +70,7 @@ def layer_lines(reply: Reply) -> list[str]:
     """The layers with their types, as far as they are few."""
     timed = {s.layer for s in reply.samples if s.scope is Scope.LAYER and s.metric == "wall"} - {BETWEEN}
     named = [f"  {fact.layer} {fact.type}" for fact in reply.layers if fact.layer in timed]
-    uncalled = len(reply.layers) - len(named)
+    uncalled = [fact.layer for fact in reply.layers if fact.layer not in timed]
     more = [f"  and {len(named) - MOST_LAYERS} more"] if len(named) > MOST_LAYERS else []
-    never = [f"  never called: {uncalled}"] if uncalled else []
+    never = [f"  never called: {', '.join(uncalled)}"] if uncalled else []
     return [f"layers: {len(named)}", *named[:MOST_LAYERS], *more, *never]

@@ -83,7 +83,7 @@ def try_models(header: Header, runnable: list[Entry], scratch: Path, progress: R
 
 def shared_words(task: SharedTask) -> str:
     """That both trees have the task of the calling folder, and what to do if they should not."""
-    also = "; a tree had another one: --task-from-each takes each tree's own" if task.replaced else ""
+    also = "; the base had another one: --task-from-each takes each tree's own" if task.replaced else ""
     return f"both trees have the task as it is here, {task.file}, and what it imports as their own{also}"
 
 

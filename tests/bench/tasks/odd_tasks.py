@@ -98,6 +98,16 @@ class NoOptimizer(Plain):
         return parameters
 
 
+class OptimizesAnother(Plain):
+    def optimizer(self, parameters: object) -> torch.optim.Optimizer:  # noqa: ARG002
+        return torch.optim.SGD(self.model().parameters(), lr=0.1)
+
+
+class TakesModel(Plain):
+    def optimizer(self, parameters: object, model: nn.Module) -> torch.optim.Optimizer:  # noqa: ARG002
+        return torch.optim.SGD(model.parameters(), lr=0.1)
+
+
 class TwoWords(Plain):
     unit = "many words"
 

@@ -9,6 +9,7 @@ from bench.cli.app import app
 from bench.core.exchange.cause import Cause, Status
 from bench.core.exchange.probe import Probe
 from bench.core.variants import Variant
+from bench.measure.probes.memory import held_and_peaks
 from bench.measure.timing.stamps import stamped_sample, timed_stamps
 from bench.measure.workload import Inputs, Workload, build
 from tests.bench.tasks.test_own_step import FakeClock
@@ -74,6 +75,14 @@ def test_it_is_measured_and_not_gated() -> None:
     assert (reply.status, reply.cause) == (Status.OK, Cause.NOT_GATED)
 
 
+def test_what_is_not_seen_of_its_memory_is_left_out() -> None:
+    held = {s.metric: s.value for s in held_and_peaks(work_of("Loop")).rows}
+
+    assert held["parameter"] == 4 * (4 * 4 + 4 + 4 + 1)
+    assert held["optimizer"] == 2 * held["parameter"] + 4 * 4
+    assert not held.keys() & {"saved", "allocator_peak"}
+
+
 def test_memory_format_is_as_the_loop_has_it() -> None:
     reply = asked("own_loops:Loop", Probe.STEPS, memory_format="nhwc")
 
@@ -86,14 +95,14 @@ def test_memory_format_is_as_the_loop_has_it() -> None:
         ("Short", "train ended after 2 steps: it must take `steps` steps"),
         ("NoModel", "step_done was not given the model: call step_done(model=model, ...)"),
         ("OtherArguments", "train takes callback: it must take step_done, and may take steps, device and batch_size"),
-        ("Fails", "train fails: ValueError: no more data"),
+        ("Fails", "train fails: ValueError: no more data (own_loops.py, line "),
     ],
 )
 def test_what_is_wrong_with_a_loop_is_told_in_one_line(name: str, told: str) -> None:
     reply = asked(f"own_loops:{name}", Probe.STEPS if name == "Short" else Probe.BUILD)
 
     assert (reply.status, reply.cause) == (Status.ERROR, Cause.MODEL_ERROR)
-    assert reply.reason == f"task own_loops:{name}: {told}"
+    assert reply.reason.startswith(f"task own_loops:{name}: {told}")
 
 
 CHECKED: dict[str, list[str]] = {

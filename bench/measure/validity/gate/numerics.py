@@ -84,7 +84,7 @@ def measure(work: Workload, store: Store = NOTHING_STORED) -> GateResult:
     whose baseline misses (a baseline is what the model's code does).
     """
     if work.owns_step:
-        msg = "a task's own step is not compared with float64: only a declared loss can be computed in both"
+        msg = "an own step or loop is not compared with float64: only a declared loss can be computed in both"
         raise NotGatedError(msg)
     for number in range(ATTEMPTS):
         attempt = attempt_of(work, number, store)
