@@ -1,8 +1,19 @@
-"""`python -m bench`."""
+"""The verbs, called by `python -m bench` or `nin-bench`."""
 
-import bench.core.declared  # noqa: F401 # isort: skip - before all that it may find missing
+import nin_bench
 
-from bench.cli.app import app
+nin_bench.settle()  # before any module is imported that the calling folder could replace
+
+import bench.core.declared  # noqa: E402, F401 # isort: skip - before all that it may find missing
+
+from bench.cli.app import app  # noqa: E402
+from bench.core.exits import called  # noqa: E402
+
+
+def main() -> None:
+    """Calls the verb that the command line names."""
+    app(prog_name=called())
+
 
 if __name__ == "__main__":
-    app(prog_name="python -m bench")
+    main()

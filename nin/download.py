@@ -1,4 +1,4 @@
-"""`python -m nin.download FOLDER`: have torchvision download Fashion-MNIST into a folder."""
+"""`python nin/download.py FOLDER`: have torchvision download Fashion-MNIST into a folder."""
 
 import sys
 

@@ -152,7 +152,10 @@ def _download() -> Source:
         msg = "the download has no place to go: set HOME or XDG_CACHE_HOME to a folder that can be written"
         raise DataError(msg)
     done = subprocess.run(
-        [sys.executable, "-m", "nin.download", str(cache)], check=False, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-P", str(Path(__file__).with_name("download.py")), str(cache)],
+        check=False,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     if done.returncode:
         why = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import serve, verbs
+from bench.cli import configured, serve, starter, verbs
 from bench.cli.calls import check, places, stored
-from bench.cli.ends import fail, no_verdict_from_a_crash, refused
+from bench.cli.ends import fail, no_verdict_from_a_crash, one_line, refused
 from bench.cli.options import (
     REPORTS,
     AllowChanged,
@@ -33,6 +33,7 @@ from bench.cli.options import (
     Shape,
     StoredRun,
     Task,
+    TaskFromEach,
     VariantIds,
 )
 from bench.cli.serve import DEFAULT_PORT, HOST
@@ -43,9 +44,12 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_
 
 
 @app.callback()
-def main() -> None:
+def main(context: typer.Context) -> None:
     """Measure what training a small CNN costs: layer by layer, variant by variant."""
     home.settle()
+    if context.invoked_subcommand in configured.VERBS:
+        with refused():
+            context.default_map = configured.defaults(Path.cwd())
 
 
 @app.command()
@@ -80,8 +84,9 @@ def run(
     chosen = Choices(
         preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
         rounds=rounds, budget=budget, seed=seed, order_seed=order_seed, model=model, task=task, mode=mode,
-        shape=input_, classes=classes, data=data, download=download, memory_limit=memory_limit, finalists=finalists,
-        lockstep=lockstep, out=out, run_id=run_id, allow_changed=allow_changed,
+        shape=input_,
+        classes=classes, data=data, download=download, memory_limit=memory_limit, finalists=finalists,
+        lockstep=lockstep, out=out, run_id=run_id, allow_changed=allow_changed, configured=configured.added(context),
     )  # fmt: skip
     places(None if resume else out, reports)
     verbs.run.run(chosen, resume, reports)
@@ -109,6 +114,7 @@ def ab(
     model: Model = "nin",
     task: Task = None,
     mode: Mode = "train",
+    task_from_each: TaskFromEach = False,
     input_: Shape = None,
     classes: Classes = 10,
     data: Data = None,
@@ -132,8 +138,9 @@ def ab(
     chosen = Choices(
         device=device, axes=tuple(axis or ()), variants=tuple(variant or ()), rounds=rounds, budget=budget,
         seed=seed, order_seed=order_seed, model=model, task=task, mode=mode, shape=input_, classes=classes,
-        data=data, download=download, lockstep=lockstep, out=out, run_id=run_id, base=base, kind="ab",
-        allow_changed=allow_changed,
+        data=data,
+        download=download, lockstep=lockstep, out=out, run_id=run_id, base=base, kind="ab", allow_changed=allow_changed,
+        task_from_each=task_from_each, configured=configured.added(context),
     )  # fmt: skip
     places(None if resume else out, reports)
     with no_verdict_from_a_crash():
@@ -199,7 +206,8 @@ def profile(
     check(context)
     chosen = Choices(
         device=device, variants=tuple(variant or ()), seed=seed, model=model, task=task, mode=mode, shape=input_,
-        classes=classes, data=data, download=download, out=out, run_id=run_id, kind="profile",
+        classes=classes,
+        data=data, download=download, out=out, run_id=run_id, kind="profile", configured=configured.added(context),
     )  # fmt: skip
     places(None if run else out, reports)
     verbs.profile.run(chosen, run, steps, reports)
@@ -293,3 +301,12 @@ def check_(
     """Take one step of a task or a model, and say what was understood: phases, layers, items, and what can vary."""
     check(context)
     verbs.check.run(Choices(task=task, model=model, shape=input_, classes=classes), device)
+
+
+@app.command("init")
+def init(
+    file: Annotated[Path, typer.Argument(help="The file to write: a new one.", show_default=True)] = Path("mytask.py"),
+) -> None:
+    """Write a task to start from: a small model that works as it is, with comments on every part."""
+    with refused(), one_line():
+        typer.echo(starter.write(file))

@@ -44,6 +44,7 @@ RULES = (
         never=frozenset({"--model", "--input", "--classes", "--data", "--download"}),
         why="a task makes its own model and batches",
     ),
+    Rule(option="--task-from-each", needs=frozenset({"--task"}), why="each tree has its own models in any case"),
     Rule(option="--data", never=frozenset({"--download"}), why="data is not downloaded to a named folder"),
     Rule(option="RUN", only=WITH_RUN, why="a stored run keeps its options from its start"),
 )
@@ -67,6 +68,15 @@ def contradicting(rule: Rule, given: Sequence[str]) -> list[str]:
     """The given options that can't stand beside the option of a rule."""
     others = [name for name in given if name != rule.option]
     return [name for name in others if name in rule.never or (rule.only is not None and name not in rule.only)]
+
+
+def contradicted(option: str, given: Sequence[str]) -> bool:
+    """Whether an option can't stand beside one of those given."""
+    return any(
+        (rule.option == option and contradicting(rule, given))
+        or (rule.option in given and contradicting(rule, [option]))
+        for rule in RULES
+    )
 
 
 def given_options(context: typer.Context) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bench.cli.configured import unless_contradicted
 from bench.plan.presets import PRESETS
 
 REPORTS = Path("reports")
@@ -54,12 +55,18 @@ Model = Annotated[str, typer.Option(help="nin, torchvision.models:NAME or packag
 Task = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help="package.module:make, which returns a task: model, batches and loss of your own."
+        metavar="NAME",
+        help="package.module:make, which returns a task: model, batches and loss of your own.",
+        callback=unless_contradicted,
     ),
 ]
 Mode = Annotated[
     str,
     typer.Option(metavar="train|infer", help="infer only calls the model, in eval mode, without loss and optimizer."),
+]
+TaskFromEach = Annotated[
+    bool,
+    typer.Option("--task-from-each", help="Take the file of --task from each tree, not this tree's for both."),
 ]
 Shape = Annotated[
     str | None,

@@ -3,15 +3,16 @@
 import os
 import signal
 import socket
-import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from bench.core.exits import called
 from bench.core.text import shell_word, shortened
 from bench.core.traces import FOLDER, RAW
 from bench.core.variants import UsageError
 from bench.process.kept import GRACE_S, Kept
+from bench.process.python import python
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 6006
@@ -36,7 +37,7 @@ def check(port: int) -> None:
 def command(folder: Path, port: int) -> list[str]:
     """The command that serves a folder."""
     options = ["--logdir", str(folder), "--host", HOST, "--port", str(port)]
-    return [sys.executable, "-m", "tensorboard.main", *options]
+    return [*python("tensorboard.main"), *options]
 
 
 def lines(run: Path, port: int, traced: Sequence[str]) -> list[str]:
@@ -44,7 +45,7 @@ def lines(run: Path, port: int, traced: Sequence[str]) -> list[str]:
     address = f"http://{HOST}:{port}/"
     first = [f"TensorBoard: {address} (Ctrl-C ends it)", "Scalars, HParams, Text and Images work offline."]
     if not traced:
-        return [*first, f"No variant was traced: python -m bench profile {shell_word(str(run))} adds traces."]
+        return [*first, f"No variant was traced: {called()} profile {shell_word(str(run))} adds traces."]
     return [
         *first,
         profiler_words(address),

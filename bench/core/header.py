@@ -199,11 +199,21 @@ class Tree(Struct, frozen=True, kw_only=True):
     digest: Word
 
 
+class SharedTask(Struct, frozen=True, kw_only=True):
+    """The file of a task, which both trees have from the calling folder."""
+
+    file: Word
+    replaced: bool
+    """Whether a tree had another one in its place."""
+
+
 class Trees(Struct, frozen=True, kw_only=True):
     """The code trees of `ab`: `head` is compared with `base`."""
 
     base: Tree
     head: Tree
+    task: SharedTask | None = None
+    """The task that both have from the calling folder; None if each has its own, or if there is none."""
 
 
 class Header(Struct, frozen=True, kw_only=True):

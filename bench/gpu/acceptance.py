@@ -2,7 +2,6 @@
 
 import json
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -20,8 +19,9 @@ from bench.machine.code import ROOT
 from bench.plan.choices import parse_budget
 from bench.process.child import of_user
 from bench.process.kept import Kept
+from bench.process.python import python
 
-WORKER = (sys.executable, "-m", "bench.gpu.worker")
+WORKER = python("bench.gpu.worker")
 LOG = "log.txt"
 TROUBLE = 1
 """The exit code if a check failed, or a step ended in an error."""

@@ -1,4 +1,4 @@
-"""`python -m bench.gpu.worker TASK OUTCOME`: runs the step that file TASK names, and reports into file OUTCOME."""
+"""`nin_bench.py bench.gpu.worker TASK OUTCOME`: runs the step that file TASK names, and reports into file OUTCOME."""
 
 import importlib
 import json

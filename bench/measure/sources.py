@@ -6,8 +6,10 @@ from pathlib import Path
 
 
 def put_first(tree: Path) -> None:
-    """Let every later import take what the tree has from the tree."""
+    """Let every later import take what the tree has from the tree; `nin` too, if the tree is one of this project."""
     sys.path[:0] = [str(folder) for folder in (tree, tree / "src") if folder.is_dir()]
+    if (tree / "nin" / "model.py").is_file():  # and no other thing of this name
+        sys.modules.pop("nin", None)  # loaded from beside `bench` when the process began
 
 
 def misplaced(model: str, tree: str | None, caller: str | None) -> str:

@@ -1,4 +1,4 @@
-"""`python -m bench.measure.worker REQUEST REPLY`: one question, asked and answered in JSON files.
+"""`nin_bench.py bench.measure.worker REQUEST REPLY`: one question, asked and answered in JSON files.
 
 A reply is always written, unless the process is killed. What libraries print goes to the log that the parent gave as
 standard output.

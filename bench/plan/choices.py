@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, cast, get_args
 
+from bench.core.exits import called
 from bench.core.header import Kind, Looks, PresetName
 from bench.core.records import RUN_FILE
 from bench.core.variants import UsageError
@@ -52,6 +53,10 @@ class Choices:
     run_id: str | None = None
     base: str | None = None
     """What `ab` compares this tree with."""
+    task_from_each: bool = False
+    """Whether `ab` takes the task from each tree, not from this one for both."""
+    configured: tuple[str, ...] = ()
+    """The options that the user's pyproject.toml adds to the call, as one would type them."""
     kind: Kind = "run"
     """The verb that measures."""
     allow_changed: bool = False
@@ -153,7 +158,7 @@ def newest(out: Path) -> Path:
     """The folder of the run in `out` that was written to last. Raises UsageError if there is none."""
     runs = sorted(out.glob(f"*/{RUN_FILE}"), key=lambda path: path.stat().st_mtime)
     if not runs:
-        msg = f"{out}: no run is there; name one, or measure with python -m bench run"
+        msg = f"{out}: no run is there; name one, or measure with {called()} run"
         raise UsageError(msg)
     return runs[-1].parent
 

@@ -6,6 +6,7 @@ from itertools import product
 
 from bench.core.axes.allocator import ALLOCATOR, KEPT
 from bench.core.axes.batch_size import CPU_BATCH, CUDA_BATCH, LARGEST
+from bench.core.axes.memory_format import MEMORY_FORMAT
 from bench.core.axes.model import with_settings
 from bench.core.axes.place import Machine, Place
 from bench.core.variants import DEFAULTS, Variant, VariantError, parse_id, parse_value
@@ -110,7 +111,7 @@ def for_tasks(entries: Iterable[Entry]) -> list[Entry]:
     Those of other loaders are left out. Each with a memory format of images has the same without it before it.
     """
     own = [entry for entry in entries if entry.variant.loader == DEFAULTS["loader"]]
-    nchw = str(DEFAULTS["memory_format"])
+    nchw = MEMORY_FORMAT.default
     plain = {e: replace(e, variant=replace(e.variant, memory_format=nchw)) for e in own}
     return list(dict.fromkeys(each for entry in own for each in (plain[entry], entry)))
 

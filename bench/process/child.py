@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from bench.core.records import decoder_words
 from bench.core.traces import file_name
 from bench.core.variants import AXES, Variant
 from bench.process.kept import Kept
+from bench.process.python import python
 
-WORKER = (sys.executable, "-m", "bench.measure.worker")
+WORKER = python("bench.measure.worker")
 
 LONGEST_FOLDER, SHORT_FOLDER = 70, "/tmp"  # noqa: S108 - only the folder of a folder of our own
 """A socket's path may have 104 characters (107 on Linux), with what is added to the folder for temporary files."""
@@ -50,14 +50,9 @@ def of_user() -> dict[str, str]:
 
 
 def of_tree(variables: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a process that runs in a code tree: it imports `bench` from here, and all else from the tree.
-
-    This checkout is on the path for `bench`, and so is its `nin`. The worker puts the tree in front of it
-    (measure/sources.py).
-    """
+    """The environment of a process that runs in a code tree: PYTHONPATH names the same folders as here."""
     here = [str(Path(entry).resolve()) for entry in variables.get("PYTHONPATH", "").split(os.pathsep) if entry]
-    ours = str(Path(__file__).resolve().parents[2])
-    return dict(variables) | {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join([ours, *here])}
+    return dict(variables) | {"PYTHONPATH": os.pathsep.join(here)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import IO, Self
 
 KEEPER = (sys.executable, "-S", "-P", str(Path(__file__).with_name("keeper.py")))
-"""It needs no site-packages (-S), and `bench` must not come before the standard library (-P)."""
+"""It needs the standard library alone: no site-packages (-S), not its own folder (-P), and no PYTHONPATH."""
 TO_GROUP = 0x80
 """Marks a signal for the command's whole process group (keeper.py has the same)."""
 GRACE_S = 5.0
@@ -51,6 +51,7 @@ class Kept:
             number = theirs.fileno()
             self._keeper = subprocess.Popen(
                 [*KEEPER, str(number), "0" if foreground else "1", *command], cwd=folder, pass_fds=[number],
+                env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
                 stdin=None if foreground else subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=not foreground,
             )  # fmt: skip

@@ -1,5 +1,6 @@
-"""The commands that a page gives: by nox if nox started the run, else by python."""
+"""The commands that a page gives: by nox if nox started the run, else by the command that did."""
 
+from bench.core.exits import name_in
 from bench.core.header import Header
 
 SESSIONS = {"run": "bench"}
@@ -9,7 +10,7 @@ SESSIONS = {"run": "bench"}
 def bench(run: Header, verb: str, *arguments: str) -> str:
     """The call of a verb. A run that does not record how it was started counts as started by nox."""
     if run.by_nox is False:
-        return " ".join(["python -m bench", verb, *arguments])
+        return " ".join([name_in(run.command), verb, *arguments])
     return " ".join(["nox -s", SESSIONS.get(verb, verb), *(["--", *arguments] if arguments else [])])
 
 

@@ -1,6 +1,5 @@
 """The parent of `bench micro`: it runs the suite of layers alone, in a process with the variant's environment."""
 
-import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +15,7 @@ from bench.core.variants import LARGEST, UsageError, Variant, runnable_variants
 from bench.plan.choices import Choices
 from bench.process import child
 from bench.process.kept import call
+from bench.process.python import python
 from bench.run.folder import RunFolder, refuse_links
 from bench.run.prepare.dry import DryRun
 from bench.run.prepare.reopen import check_models, check_same, inputs_again
@@ -52,7 +52,7 @@ def measure(choices: Choices, run: Path, variant_id: str | None, options: Sequen
     with RunFolder(run):  # so that nobody else writes there meanwhile
         refuse_links(run / MICRO, (run / MICRO).rglob("*"))
         DryRun.of(header, scratch_of(run)).check_models([variant], progress)
-        return call([sys.executable, "-m", "pytest", *arguments], variables)
+        return call([*python("pytest"), *arguments], variables)
 
 
 def chosen(run: Path, variant_id: str | None) -> Variant:

@@ -9,7 +9,7 @@ from bench.analyse.race import ranking
 from bench.cli.calls import entries_of
 from bench.cli.ends import fail, one_line, refused
 from bench.cli.verbs.pages import fastest, flag, look, print_estimates
-from bench.core.exits import INTERRUPTED
+from bench.core.exits import INTERRUPTED, called
 from bench.core.progress import RunProgress
 from bench.core.text import shell_word
 from bench.core.variants import DEFAULTS
@@ -45,9 +45,9 @@ def measure(chosen: Choices, resume: str | None) -> Path:
             if folder is None or not folder.is_dir():
                 fail("interrupted before anything was measured", INTERRUPTED)
             fail(
-                f"interrupted; what was measured is kept. Go on with: python -m bench {chosen.kind} "
+                f"interrupted; what was measured is kept. Go on with: {called()} {chosen.kind} "
                 f"--out {shell_word(str(folder.parent))} --resume {folder.name}{model_again(chosen)}; "
-                f"report what there is with: python -m bench report {shell_word(str(folder))}",
+                f"report what there is with: {called()} report {shell_word(str(folder))}",
                 INTERRUPTED,
             )
     return folder

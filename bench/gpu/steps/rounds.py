@@ -2,7 +2,6 @@
 
 import math
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from bench.analyse import load, tables
 from bench.gpu.checks import Bounds, number
 from bench.gpu.recorder import Recorder, Task
 from bench.gpu.steps.times import WHOLE, variants
+from bench.process.python import python
 
 ROUNDS = 7
 """The fewest that give identical code its interval; a verdict needs six."""
@@ -37,7 +37,7 @@ def command(task: Task, run_id: str, variant_id: str, rounds: int, budget_s: flo
     asked = ["--variant", variant_id, "--rounds", str(1 if task.rehearse else rounds)]
     budget = ["--budget", f"{math.floor(max(1.0, budget_s))}s"]
     places = ["--out", str(task.scratch / "results"), "--reports", str(task.scratch / "reports"), "--run-id", run_id]
-    return [sys.executable, "-m", "bench", "run", *asked, *budget, *places]
+    return [*python("bench"), "run", *asked, *budget, *places]
 
 
 def check_run(folder: Path, to: Recorder) -> None:

@@ -6,6 +6,7 @@ from rich.console import Console
 from bench.analyse import tables
 from bench.analyse.load import RunData
 from bench.analyse.tables.columns import Row
+from bench.core.exits import called
 from bench.core.metrics.metric import MetricTable
 from bench.core.metrics.registry import in_table, metric
 from bench.core.text import MOST_OF_A_LINE, distinct, escaped, marked, shell_word
@@ -85,7 +86,7 @@ def show_profile(page: TracedPage) -> None:
         f"{marked(t.variant_id, MOST_OF_A_LINE)}: {t.steps} steps of {seconds(t.step_s)} under the profiler"
         for t in page.traces
     )
-    board = f"python -m bench tensorboard {shell_word(str(folder))}"
+    board = f"{called()} tensorboard {shell_word(str(folder))}"
     show_blocks(
         Bullets(
             [

@@ -8,7 +8,7 @@ from bench.analyse.labels import label
 from bench.analyse.load import RunData
 from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, delta_of, smallest_seen
 from bench.core.axes.allocator import KEPT
-from bench.core.header import Header, Tree
+from bench.core.header import Header, SharedTask, Tree
 from bench.core.records import TREES
 from bench.core.text import MOST_OF_A_REASON, code, marked
 from bench.plan.schedule import CONFIRM_ROUNDS
@@ -32,6 +32,8 @@ def title(page: AbPage) -> Section:
         f"*Head* is {tree_words(run, 'head')}, *base* is {tree_words(run, 'base')}; a `+` marks changes that are "
         f"not committed. Measured: {measured}.",
     ]
+    if run.trees and run.trees.task:
+        sentences.append(task_words(run.trees.task))
     if run.trees and run.trees.base.digest == run.trees.head.digest:
         sentences.append("**Both trees hold the same files:** any difference between them is chance.")
     sentences.append(
@@ -40,6 +42,12 @@ def title(page: AbPage) -> Section:
         "and those alone decide."
     )
     return Section(f"{marked(run.run_id)}: {trees_words(run)}", paragraphs(sentences), level=1)
+
+
+def task_words(task: SharedTask) -> str:
+    """That both trees have one task, as Markdown."""
+    also = " The base had another one, which was not measured: `--task-from-each` measures it." if task.replaced else ""
+    return f"Both trees have the task of the head, {code(task.file)}; what it imports is their own.{also}"
 
 
 def trees_words(run: Header) -> str:

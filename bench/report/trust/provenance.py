@@ -5,13 +5,14 @@ import shlex
 
 from bench.analyse import tables
 from bench.analyse.tables.columns import Row
+from bench.core.exits import name_in
 from bench.core.text import MOST_OF_A_LINE, MOST_OF_A_REASON, code, marked, shell_word, shortened, visible
 from bench.report import commands
 from bench.report.document import Block, Code, Paragraph, Section, Table
 from bench.report.page import Page
 from bench.report.words import size
 
-OURS = re.compile(r"python -m bench (run|ab|profile)( |$)")
+OURS = re.compile(r"(?:python -m bench|nin-bench) (?:run|ab|profile)( |$)")
 """The beginning of a run's command."""
 
 
@@ -82,7 +83,7 @@ def repeat_section(page: Page) -> Section:
     command = re.sub(r" --run-id[ =]\S+", "", stored)
     if run.order_seed is not None and not re.search(r" --(order-)?seed\b", command):
         command += f" --order-seed {run.order_seed}"
-    verb, _, options = command.removeprefix("python -m bench ").partition(" ")
+    verb, _, options = command.removeprefix(f"{name_in(stored)} ").partition(" ")
     command = commands.bench(run, verb, *filter(None, [options]))
     return Section("Again", [Code([command, again], "sh")])
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bench.core.axes.model import without_settings
+from bench.core.exits import called
 from bench.core.facts import Environment
 from bench.core.header import Header, Inputs, read_run
 from bench.core.home import without_home
@@ -40,7 +41,7 @@ def go_on(choices: Choices, folder: Path, progress: RunProgress) -> Run:
     budget_s = parse_budget(choices.budget or default_budget(header.preset))
     if header.kind != choices.kind:
         way = f"profile {folder}" if header.kind == "profile" else f"{header.kind} --resume"
-        msg = f"{folder} was begun by {header.kind}: go on with python -m bench {way}"
+        msg = f"{folder} was begun by {header.kind}: go on with {called()} {way}"
         raise UsageError(msg)
     # The prediction was for one uninterrupted run.
     again = replace(

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from bench.core.axes.place import Machine, Unseen
+from bench.core.exits import called
 from bench.core.facts import Environment
-from bench.core.header import Header, Learned, PilotCounts, Plan, State, Trees
+from bench.core.header import Header, Learned, PilotCounts, Plan, SharedTask, State, Trees
 from bench.core.home import without_home
 from bench.core.progress import RunProgress
 from bench.core.records import RecordError
@@ -44,7 +45,8 @@ def start(choices: Choices, entries: list[Entry], folder: Path, progress: RunPro
 
 def begun(choices: Choices, entries: list[Entry], folder: Path, scratch: Path, progress: RunProgress) -> Run:
     """A new run. Its code trees and compiled code go to the empty scratch folder."""
-    copied = trees.take(choices.base, scratch) if choices.base else None
+    shared = None if choices.task_from_each else choices.task
+    copied = trees.take(choices.base, scratch, shared) if choices.base else None
     described = environment()
     here = machine(described)
     entries = on_kept(entries, here) if choices.keeps_memory else entries
@@ -54,6 +56,8 @@ def begun(choices: Choices, entries: list[Entry], folder: Path, scratch: Path, p
         entries = [e for e in entries if not e.variant.on_cuda]  # the call did not ask for CUDA
     runnable = runnable_of(entries, reasons)
     header = new_header(choices, runnable, folder.name, described, copied)
+    if copied and copied.task:
+        lines.append(shared_words(copied.task))
     for line in lines:
         progress.say(line)
     roots = trees.folders(header, scratch)
@@ -75,6 +79,12 @@ def try_models(header: Header, runnable: list[Entry], scratch: Path, progress: R
         dry.check_tree(f"{name} ({getattr(header.trees, name).name})", root, variants)
     if not roots:
         dry.check_models(variants, progress)
+
+
+def shared_words(task: SharedTask) -> str:
+    """That both trees have the task of the calling folder, and what to do if they should not."""
+    also = "; the base had another one: --task-from-each takes each tree's own" if task.replaced else ""
+    return f"both trees have the task as it is here, {task.file}, and what it imports as their own{also}"
 
 
 def runnable_of(entries: list[Entry], reasons: dict[str, str]) -> list[Entry]:
@@ -109,7 +119,7 @@ def new_header(
     return Header(
         kind=choices.kind,
         run_id=run_id,
-        command=without_home(shlex.join(["python", "-m", "bench", *sys.argv[1:]])),
+        command=without_home(f"{called()} {shlex.join([*sys.argv[1:], *choices.configured])}"),
         seed=choices.weights_seed,
         order_seed=choices.draw_order_seed() if choices.kind != "profile" else None,
         preset=None if choices.variants or choices.kind != "run" else choices.known_preset,

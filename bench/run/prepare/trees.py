@@ -15,6 +15,7 @@ from bench.core.header import Header, Tree, Trees
 from bench.core.records import TREES
 from bench.core.variants import UsageError
 from bench.machine.code import digest, git
+from bench.run.prepare.shared import share
 
 NOT_CODE = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "results", "reports")
 """What is left out of the copy of a folder that is not under git."""
@@ -25,12 +26,12 @@ def folders(header: Header, scratch: Path) -> dict[str, Path]:
     return {name: scratch / name for name in TREES} if header.trees else {}
 
 
-def take(base: str, into: Path) -> Trees:
+def take(base: str, into: Path, task: str | None = None) -> Trees:
     """Copies the base (a git ref or a folder) to into/base and the current folder to into/head. Returns both trees.
 
     A tree's commit has `+` after it if files differ from it, and is None without git. A ref belongs to the current
-    folder's repository and means the same folder at that commit. Raises UsageError if the base is neither such a ref
-    nor a folder.
+    folder's repository and means the same folder at that commit. If a `task` is named, both get its
+    module as it is here. Raises UsageError if the base is neither such a ref nor a folder.
     """
     here, folder, name = Path.cwd(), Path(base), base
     with contextlib.suppress(RuntimeError):  # there is no home for ~
@@ -47,9 +48,11 @@ def take(base: str, into: Path) -> Trees:
         msg = f"--base {base}: neither a commit, branch or tag of this folder's git repository nor a folder"
         raise UsageError(msg)
     head = _copy(here, into / "head")
+    shared = share(task, here, {name: into / name for name in TREES}) if task else None
     return Trees(
         base=Tree(name=name, commit=commit, digest=digest(into / "base")),
         head=Tree(name="this tree", commit=head, digest=digest(into / "head")),
+        task=shared,
     )
 
 

@@ -67,29 +67,14 @@ LISTED = (
 OPTIONS: dict[str, dict[str, str]] = {
     "run": MEASURED | OWN,
     "ab": {name: text.replace("stored", "ab").replace("changed ", "ab-changed ") for name, text in MEASURED.items()}
-    | {"--base": "--base HEAD~1", "--strict": "--strict"},
+    | {"--base": "--base HEAD~1", "--strict": "--strict", "--task-from-each": "--task mine:make --task-from-each"},
     "profile": {
         name: text
         for name, text in MEASURED.items()
         if name not in ("--axis", "--order-seed", "--lockstep", "--rounds", "--budget", "--resume", "--allow-changed")
     }
     | {"RUN": "stored", "--steps": "--steps 5"},
-    "list": {
-        name: MEASURED[name]
-        for name in [
-            "--device",
-            "--axis",
-            "--variant",
-            "--rounds",
-            "--budget",
-            "--model",
-            "--task",
-            "--mode",
-            "--input",
-            "--classes",
-        ]
-    }
-    | {"--preset": "--preset look"},
+    "list": {name: MEASURED[name] for name in LISTED} | {"--preset": "--preset look"},
     "report": {"RUN": "stored", "--out": "--out pages"},
     "tensorboard": {"RUN": "stored", "--port": "--port 7001", "--reports": "--reports pages"},
     "micro": ADDED | {"--run": "--run stored"},
@@ -175,7 +160,9 @@ def decided(stored: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
         monkeypatch.setattr(module, "scratch_of", lambda folder: tmp_path / "scratch" / folder.name)
     monkeypatch.setattr(DryRun, "why_not", shown_two_images)
     monkeypatch.setattr(
-        trees, "take", lambda base, _: msgspec.convert({n: t | {"name": base} for n, t in TREES.items()}, Trees)
+        trees,
+        "take",
+        lambda base, _, task: msgspec.convert({n: t | {"name": f"{base} {task}"} for n, t in TREES.items()}, Trees),
     )
     monkeypatch.setattr(session, "execute", caught)
     monkeypatch.setattr(profile, "execute", caught)

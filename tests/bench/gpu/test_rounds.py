@@ -85,7 +85,8 @@ def test_parts_that_do_not_add_up_fail(check: Checked) -> None:
 def test_the_run_is_asked_for_within_the_step_s_time(rehearse: bool, device: str, tmp_path: Path) -> None:
     task = Task(step="rounds", rehearse=rehearse, limit_s=300, scratch=tmp_path)
     words = rounds.command(task, "gpu", variants(task)[1].id, 7, 290)
-    options = dict(zip(words[4::2], words[5::2], strict=True))
+    words = words[words.index("run") + 1 :]
+    options = dict(zip(words[::2], words[1::2], strict=True))
     budget_s = parse_budget(options["--budget"])
 
     assert parse_id(options["--variant"]).device == device

@@ -81,3 +81,34 @@ def test_the_bench_that_measures_may_lie_in_the_calling_folder(folders: tuple[Pa
     _, tree = folders
 
     assert asked(Path(__file__).parents[3], tree, "ours", "ours:factory") == "tree |"
+
+
+NIN = """
+import sys
+from pathlib import Path
+import nin_bench
+from bench.measure import sources
+nin_bench.settle()
+sources.put_first(Path({tree!r}))
+import nin
+print(nin.__file__)
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "of_tree"),
+    [(("nin/__init__.py", "nin/model.py"), True), (("nin.py",), False), (("nin/__init__.py",), False), ((), False)],
+)
+def test_nin_is_the_tree_s_if_the_tree_is_one_of_this_project(
+    files: tuple[str, ...], of_tree: bool, tmp_path: Path
+) -> None:
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    root = Path(__file__).parents[3]
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", NIN.format(tree=str(tmp_path))],
+        cwd=tmp_path, env={"PYTHONPATH": str(root), "PATH": ""}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert done.stdout.strip() == str((tmp_path if of_tree else root) / "nin" / "__init__.py")

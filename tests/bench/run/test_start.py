@@ -34,7 +34,7 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tupl
         monkeypatch.setattr(start, "environment", lambda: msgspec.convert(facts, Environment))
         monkeypatch.setattr(start, "scratch_of", lambda folder: tmp_path / "scratch" / folder.name)
         base, head = (Tree(name=name, commit=None, digest="0") for name in ("base", "head"))
-        monkeypatch.setattr(trees, "take", lambda _base, _scratch: Trees(base=base, head=head))
+        monkeypatch.setattr(trees, "take", lambda _base, _scratch, _task: Trees(base=base, head=head))
         monkeypatch.setattr(DryRun, "check_tree", lambda *_: None)
         chosen, shown = Choices(run_id="made", **choices), StringIO()
         progress = RunProgress(Console(file=shown, width=1000))
