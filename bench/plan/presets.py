@@ -26,12 +26,12 @@ together with others."""
 
 
 def one_by_one(kind: str) -> list[Change]:
-    """One change per named value that is no default. Threads and batch sizes have no named values."""
+    """One change per named value that is no default. A value that a baseline shares is no change."""
     return [
         {name: value}
         for name, axis in AXES.items()
         for value in axis.values
-        if name not in NOT_ALONE[kind] and value != axis.default
+        if name not in NOT_ALONE[kind] and not axis.in_baseline and value != axis.default
     ]
 
 

@@ -16,7 +16,7 @@ METRICS: dict[str, Metric] = {
         # What a variant is judged by.
         Metric(
             name="items_per_s", kind=N, source=Source.VARIANT, table=STEPS, better=MORE,
-            page="{unit}/s", terminal="{unit}/s", board="items a second",
+            page="{unit}/s", terminal="{unit}/s", board="{unit} a second",
         ),
         Metric(
             name="wall", kind=S, table=STEPS, column="step_s", bounds=True, by_phase=True, better=LESS,

@@ -109,7 +109,7 @@ def write_variants(page: TracedPage, folder: Path) -> None:
     """Write a run of TensorBoard for each variant with numbers: its scalars, axes and metrics."""
     from tensorboard.plugins.hparams import summary_v2  # noqa: PLC0415
 
-    data, judged = page.data, metrics(page)
+    data, judged, unit = page.data, metrics(page), tables.unit_of(page.data)
     ids = [v for v in data.variants if v in judged.index]
     if not ids:
         return
@@ -118,7 +118,9 @@ def write_variants(page: TracedPage, folder: Path) -> None:
     shown = [name for name in axes if len(axes[name].unique()) > 1] or list(axes)
     with writer(folder) as top:
         hparams = [summary_v2.HParam(name, summary_v2.Discrete(sorted(axes[name].unique()))) for name in shown]
-        measured = [summary_v2.Metric(f"variant/{m.in_table}", display_name=m.in_words) for m in judging()]
+        measured = [
+            summary_v2.Metric(f"variant/{m.in_table}", display_name=m.in_words.format(unit=unit)) for m in judging()
+        ]
         top.add(summary_v2.hparams_config_pb(hparams, measured))
     for variant_id in ids:
         with writer(folder / traces.file_name(variant_id)) as board:

@@ -5,7 +5,7 @@ import pytest
 from bench.core.exchange.messages import Request
 from bench.core.header import Counts
 from bench.measure import trial
-from bench.measure.leaves import leaves
+from bench.measure.leaves import tree
 from bench.tasks.factory import build_model
 from tests.bench.measure.asking import outcome, request
 
@@ -30,7 +30,7 @@ def asked(name: str, shape: tuple[int, int, int]) -> Request:
 def test_a_model_has_its_layers_timed_and_told(name: str) -> None:
     shape, parameters = MODELS[name]
     reply = trial.answer(asked(name, shape))
-    paths = set(leaves(build_model(name.partition(" ")[0], shape[0], 10)))
+    paths = set(tree(build_model(name.partition(" ")[0], shape[0], 10)))
     timed = {s.layer for s in reply.samples if s.scope == "layer" and s.phase == "forward"}
 
     assert outcome(reply) == ("ok", "")
