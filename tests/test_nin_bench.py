@@ -65,9 +65,10 @@ def call(folder: Path, path: str, *arguments: str) -> subprocess.CompletedProces
     script = folder / "bin" / "nin-bench"
     script.parent.mkdir(exist_ok=True)
     script.write_text(SCRIPT)
+    own = {name: value for name, value in os.environ.items() if name != "NOX_CURRENT_SESSION"}  # as nox may run this
     return subprocess.run(
-        [sys.executable, str(script), *arguments], cwd=folder, env=os.environ | {"PYTHONPATH": path},
-        capture_output=True, text=True, check=False,
+        [sys.executable, str(script), *arguments], cwd=folder, env=own | {"PYTHONPATH": path}, capture_output=True,
+        text=True, check=False,
     )  # fmt: skip
 
 

@@ -48,7 +48,7 @@ def lines(variant: Variant, built: Reply, stepped: Reply) -> list[str]:
     """A line for each thing that was understood."""
     form, owned = (built.understood.form, built.understood.owned) if built.understood else ("", ())
     items = f"{stepped.items.count:,.0f} {stepped.items.unit}" if stepped.items else "nothing that is counted"
-    acting = [name for name in AXES if name not in owned and name != "model"]
+    acting = [name for name in AXES if name not in owned and name not in ("model", "mode")]
     checked = "yes" if not any(s.metric == "not_gated" for s in stepped.samples) else f"no: {stepped.reason}"
     return [
         f"{without_settings(variant.model)}: {FORMS.get(form, form)}",
