@@ -18,7 +18,8 @@ def folded(rows: pd.DataFrame) -> pd.DataFrame:
     Such a row has the sums of its layers, and in `blocks` their number; `each_s`, `each_lo` and `each_hi` are the
     median, least and most seconds that one of them takes, forward and backward together. Sums have no bounds.
     """
-    name_of = repeated(dict(zip(rows.layer, rows.type, strict=True)))
+    kinds = zip(rows.type, rows.output_shape, rows.parameters, strict=True)
+    name_of = repeated(dict(zip(rows.layer, map(str, kinds), strict=True)))
     table = rows.assign(name=rows.layer.map(lambda layer: name_of.get(layer, layer)), each_s=both_s(rows))
     groups = table.groupby("name", sort=False)
     whole = groups.first()
@@ -37,14 +38,14 @@ def both_s(rows: pd.DataFrame) -> pd.Series:
     return rows[["forward_s", "backward_s"]].sum(axis=1, min_count=1)
 
 
-def repeated(type_of: dict[str, str]) -> dict[str, str]:
+def repeated(kind_of: dict[str, str]) -> dict[str, str]:
     """The name that each layer of a repeated block shares with its like in the other blocks: `blocks.*.norm`.
 
     Blocks are repeated if at least LEAST_REPEATED of them differ in one number of their paths alone, and have several
-    layers each, of the same names and types. The outermost such number counts.
+    layers each, of the same names and kinds. The outermost such number counts.
     """
     by_prefix: dict[str, dict[str, list[tuple[str, str]]]] = defaultdict(lambda: defaultdict(list))
-    for layer, kind in type_of.items():
+    for layer, kind in kind_of.items():
         steps = layer.split(".")
         for place, step in enumerate(steps):
             if step.isdigit():
