@@ -43,7 +43,8 @@ def test_a_folded_row_has_the_sums_and_the_spread_of_its_layers() -> None:
     count = len(names)
     rows = pd.DataFrame(
         {
-            "layer": names, "type": ["A", *["X", "Y"] * 3, "C"], "output_shape": ["2x3"] * count, "parameters": [1, *[2, 0] * 3, 3],
+            "layer": names, "type": ["A", *["X", "Y"] * 3, "C"], "output_shape": ["2x3"] * count,
+            "parameters": [1, *[2, 0] * 3, 3],
             "forward_s": [1.0, 2.0, 0.0, 3.0, 0.0, 7.0, 0.0, 4.0], "backward_s": [1.0, *[0.5, 0.0] * 3, math.nan],
             "share_of_step": [0.1] * count, "saved_bytes": [0.0, *[8.0, 0.0] * 3, 0.0],
         }
