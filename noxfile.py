@@ -17,8 +17,7 @@ nox.options.sessions = ["lint", "typecheck", "tests"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 AT_ONCE = [  # tests whose outcome does not depend on how fast the machine is
-    *(f"tests/bench/{floor}" for floor in ("core", "plan", "machine", "run", "analyse", "report", "tasks")),
-    "tests/bench/measure/validity",
+    *(f"tests/bench/{floor}" for floor in ("core", "plan", "machine", "run", "analyse", "report")),
     *(f"tests/bench/cli/test_{name}.py" for name in ("fuzz", "options")),
     *(
         f"tests/bench/gpu/test_{name}.py" for name in ("gpu_verb", "training", "tests")
