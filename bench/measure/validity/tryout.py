@@ -13,6 +13,9 @@ from bench.tasks.find import described
 from bench.tasks.nest import tensors
 from bench.tasks.task import TaskError, owns_loop
 
+TRIED = 3
+"""Steps of a task that are taken to see a parameter change."""
+
 
 def try_once(work: Workload) -> None:
     """Raise ModelError if the model does not answer two images with a score of each class, or has no backward.
@@ -88,27 +91,36 @@ def try_task(work: Workload) -> None:
     if all(parameter.grad is None for parameter in work.trainer.model.parameters()):
         msg = f"task {name}: the loss hands no gradient to the model's parameters: nothing could be trained"
         raise TaskError(msg)
-    before = [p.detach().clone() for p in work.trainer.model.parameters()]
-    with failing_as(f"task {name}: a step fails"):
-        work.trainer.step(*next(work.batches))
-    if all(torch.equal(old, new) for old, new in zip(before, work.trainer.model.parameters(), strict=True)):
+    if not changes_weights(work, f"task {name}: a step fails"):
         msg = f"task {name}: a step changed no parameter of the model: let optimizer(parameters) use those it is given"
         raise TaskError(msg)
 
 
 def try_own_step(work: Workload) -> None:
     """Raise TaskError if a task's own step fails, pulls no batch, or changes no parameter."""
-    name, parameters = work.variant.model, list(work.trainer.model.parameters())
-    before = [p.detach().clone() for p in parameters]
-    called = "train" if owns_loop(work.task) else "step(batches)"
-    with failing_as(f"task {name}: {called} fails"):
-        work.step(next(work.batches), mark=lambda _phase: None)
+    name, called = work.variant.model, "train" if owns_loop(work.task) else "step(batches)"
+    changed = changes_weights(work, f"task {name}: {called} fails")
     if not work.items > 0:
         msg = f"task {name}: step(batches) pulled {work.items:g} {work.unit}: it must call next(batches)"
         raise TaskError(msg)
-    if all(torch.equal(old, new) for old, new in zip(before, parameters, strict=True)):
+    if not changed:
         msg = f"task {name}: {called} changed no parameter of the model: did it train another one?"
         raise TaskError(msg)
+
+
+def changes_weights(work: Workload, lead: str) -> bool:
+    """Whether a few marked steps change a parameter: a schedule may begin with a rate of 0.
+
+    Raises TaskError, after `lead`, if one fails.
+    """
+    parameters = list(work.trainer.model.parameters())
+    before = [p.detach().clone() for p in parameters]
+    for _ in range(TRIED):
+        with failing_as(lead):
+            work.step(next(work.batches), mark=lambda _phase: None)
+        if not all(torch.equal(old, new) for old, new in zip(before, parameters, strict=True)):
+            return True
+    return False
 
 
 @contextmanager

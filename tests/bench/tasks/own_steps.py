@@ -88,6 +88,22 @@ class TwoOfOne(Two):
         return float(loss.item())
 
 
+class WarmsUp(Two):
+    """Its first step has a learning rate of 0."""
+
+    def step(self, batches: Iterator[Tensor]) -> Tensor:  # type: ignore[override]
+        loss = super().step(batches)
+        for optimizer in self.optimizers:
+            optimizer.param_groups[0]["lr"] = 0.1
+        return loss
+
+    def models(self) -> dict[str, nn.Module]:
+        made = super().models()
+        for optimizer in self.optimizers:
+            optimizer.param_groups[0]["lr"] = 0.0
+        return made
+
+
 class Unpulled(Two):
     def step(self, batches: object) -> None:  # type: ignore[override]
         pass

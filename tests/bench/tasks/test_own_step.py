@@ -200,3 +200,7 @@ def test_what_is_wrong_with_an_own_step_is_told_in_one_line(name: str, told: str
 
     assert (reply.status, reply.cause) == (Status.ERROR, Cause.MODEL_ERROR)
     assert reply.reason.startswith(f"task own_steps:{name}: {told}")
+
+
+def test_a_first_step_at_a_rate_of_0_is_no_fault() -> None:
+    assert asked("own_steps:WarmsUp").status is Status.OK
