@@ -91,7 +91,7 @@ class TwoOfOne(Two):
 class WarmsUp(Two):
     """Its first step has a learning rate of 0."""
 
-    def step(self, batches: Iterator[Tensor]) -> Tensor:  # type: ignore[override]
+    def step(self, batches: Iterator[Tensor]) -> Tensor:
         loss = super().step(batches)
         for optimizer in self.optimizers:
             optimizer.param_groups[0]["lr"] = 0.1
