@@ -70,7 +70,7 @@ def copy(target: Path) -> None:
     """Copy this tree's files as they are now, without what git ignores."""
     shutil.rmtree(target, ignore_errors=True)
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "bench", "nin"],  # noqa: S607
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "bench", "nin", "nin_bench.py"],  # noqa: S607
         cwd=ROOT, check=True, capture_output=True, text=True,
     )  # fmt: skip
     for name in filter(None, listed.stdout.split("\0")):
