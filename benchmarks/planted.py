@@ -202,6 +202,21 @@ class Residual(nn.Module):
         return self.plant.at("part", x + self.mlp(x))
 
 
+class Aside(nn.Module):
+    """Functional code whose result passes by the layer that follows it, twice."""
+
+    def __init__(self, plant: Plant) -> None:
+        super().__init__()
+        self.plant, self.layer = plant, plant.layer("part.layer")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A tensor of the input's shape."""
+        one = self.plant.at("part", x)
+        y = self.layer(x)
+        two = self.plant.at("part", x)
+        return cast("Tensor", self.layer(y) + one * two)
+
+
 class ByName(nn.Module):
     """Functional code, and a layer that is called by keyword arguments only."""
 
@@ -298,6 +313,9 @@ CASES = [
     Case(name="keyword arguments only", part=ByName, spot="part.layer", calls={"part": 1}),
     Case(name="code of a module around its layers", part=Residual, spot="part.attention",
          calls={"part": 2, "part.attention.qkv": 1, "part.attention.out": 1, "part.mlp.0": 1}),
+    Case(name="code that passes by a layer", part=Aside, calls={"part": 2, "part.layer": 2}),
+    Case(name="code around all modules that passes by one", part=lambda p: p.layer("part"), calls={BETWEEN: 2},
+         use=lambda part, x: part.plant.at(BETWEEN, x) + part(x)),  # type: ignore[operator, union-attr]
     returning("a tuple", lambda x: (x, 1), lambda y: y[0]),
     returning("a dict of lists", lambda x: {"a": [x]}, lambda y: y["a"][0]),
     returning("a named tuple", lambda x: Pair(x, x), lambda y: y.one),

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bench.analyse import ratios, tables
+from bench.analyse import ratios, roofline, tables
 from bench.analyse.labels import SHARED_AXES, name_of
 from bench.analyse.load import RunData, variant_axes
 from bench.analyse.stats import LEAST_ROUNDS, LEVEL, NOTHING, Interval
@@ -176,6 +176,7 @@ def steps(runs: Sequence[Side], variants: Sequence[Match]) -> pd.DataFrame:
     """A row a variant and run: seconds by step and phase, and the first run's seconds over this one's.
 
     `ratio_less_drift` is that ratio over the canaries' own; empty between different models of device.
+    `ratio_at_equal_share` is what it would be if both came equally near to their roofs; empty if a share is not known.
     """
     rows: list[dict[str, object]] = []
     drifts: dict[tuple[str, str, str], float] = {}
@@ -195,6 +196,8 @@ def steps(runs: Sequence[Side], variants: Sequence[Match]) -> pd.DataFrame:
                 if (run.name, *devices) not in drifts:
                     drifts[run.name, *devices] = drift_of(runs[0], run, devices)
                 row["ratio_less_drift"] = ratio.estimate / drifts[run.name, *devices]
+                shares = [roofline.step_share(side.data, v) for side, v in ((runs[0], reference), (run, variant_id))]
+                row["ratio_at_equal_share"] = ratio.estimate * shares[0] / shares[1]
             rows.append(row)
     return pd.DataFrame(rows)
 

@@ -5,11 +5,10 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import configured, serve, starter, verbs
+from bench.cli import asking, configured, serve, verbs
 from bench.cli.calls import check, places, stored
-from bench.cli.ends import fail, no_verdict_from_a_crash, one_line, refused
+from bench.cli.ends import fail, no_verdict_from_a_crash, refused
 from bench.cli.options import (
-    REPORTS,
     AllowChanged,
     AxisValues,
     Budget,
@@ -38,7 +37,7 @@ from bench.cli.options import (
 )
 from bench.cli.serve import DEFAULT_PORT, HOST
 from bench.core import home
-from bench.plan.choices import DEFAULT_STEPS, RESULTS, Choices, folder_of
+from bench.plan.choices import DEFAULT_STEPS, REPORTS, RESULTS, Choices, folder_of
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 
@@ -151,12 +150,15 @@ def ab(
 def report_(
     run: StoredRun = None,
     out: Reports = REPORTS,
+    every_layer: Annotated[
+        bool, typer.Option("--every-layer", help="Give each layer a row, and each of several blocks that are alike.")
+    ] = False,
 ) -> None:
     """Rewrite a run's report from its files alone. For an ab, exit with its code again."""
     folder = stored(run)
     with refused():
         home.check(out, "--out")
-    verbs.report.run(folder, out)
+    verbs.report.run(folder, out, every_layer=every_layer)
 
 
 @app.command()
@@ -247,66 +249,8 @@ def micro(
     raise typer.Exit(verbs.micro.run(chosen, run, variant, list(context.args), reports))
 
 
-@app.command()
-def gpu(
-    out: Annotated[Path, typer.Option(help="Folder for the result: new, or empty.")],
-    budget: Annotated[str, typer.Option(help="Time limit for everything: 90s, 9m.")] = "9m",
-    rehearse: Annotated[
-        bool, typer.Option("--rehearse", help="Run every step on the CPU, with tiny sizes: says nothing about a GPU.")
-    ] = False,
-    all_tests: Annotated[
-        bool, typer.Option("--all-tests", help="Run every test marked gpu, not nine of them: raise --budget.")
-    ] = False,
-) -> None:
-    """Check that measurements on this machine's GPU are true, and pack a folder that you can send back.
-
-    Exit codes: 0 nothing failed, 1 a check failed, 2 usage error, 4 nothing could be measured.
-    """
-    raise typer.Exit(verbs.gpu.run(out, budget, rehearse=rehearse, all_tests=all_tests))
-
-
-@app.command("list")
-def list_(
-    context: typer.Context,
-    preset: Preset = "quick",
-    device: Device = "all",
-    axis: AxisValues = None,
-    variant: VariantIds = None,
-    rounds: Rounds = None,
-    budget: Budget = None,
-    model: Model = "nin",
-    task: Task = None,
-    mode: Mode = "train",
-    input_: Shape = None,
-    classes: Classes = 10,
-) -> None:
-    """Print the matrix of variants, which of them can't run here and why, and how long a run may take."""
-    check(context)
-    chosen = Choices(
-        preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
-        rounds=rounds, budget=budget, model=model, task=task, mode=mode, shape=input_, classes=classes,
-    )  # fmt: skip
-    verbs.listing.run(chosen)
-
-
-@app.command("check")
-def check_(
-    context: typer.Context,
-    task: Task = None,
-    model: Model = "nin",
-    input_: Shape = None,
-    classes: Classes = 10,
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
-) -> None:
-    """Take one step of a task or a model, and say what was understood: phases, layers, items, and what can vary."""
-    check(context)
-    verbs.check.run(Choices(task=task, model=model, shape=input_, classes=classes), device)
-
-
-@app.command("init")
-def init(
-    file: Annotated[Path, typer.Argument(help="The file to write: a new one.", show_default=True)] = Path("mytask.py"),
-) -> None:
-    """Write a task to start from: a small model that works as it is, with comments on every part."""
-    with refused(), one_line():
-        typer.echo(starter.write(file))
+app.command()(asking.gpu)
+app.command("list")(asking.list_)
+app.command("check")(asking.check_)
+app.command()(asking.roofs)
+app.command()(asking.init)

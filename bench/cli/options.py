@@ -8,8 +8,6 @@ import typer
 from bench.cli.configured import unless_contradicted
 from bench.plan.presets import PRESETS
 
-REPORTS = Path("reports")
-
 Preset = Annotated[str, typer.Option(help=f"Which variants to measure: {' or '.join(PRESETS)}.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda (or cuda:N), or all.")]
 AxisValues = Annotated[

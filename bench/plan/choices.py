@@ -18,7 +18,7 @@ from bench.plan.schedule import DEFAULT_ROUNDS, ROUNDS
 DATA_CLASSES = 10
 DEFAULT_STEPS = 3
 """Steps in a trace."""
-RESULTS = Path("results")
+RESULTS, REPORTS = Path("results"), Path("reports")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,19 +94,26 @@ def light(*, verdicts: bool, budget_s: float | None) -> bool:
     return not verdicts or (budget_s is not None and budget_s < SHORT_BUDGET_S)
 
 
-def pilot_probes(entry: Entry, *, light: bool = False, raced: bool = False) -> list[tuple[Probe, ...]]:
+def pilot_probes(
+    entry: Entry, *, light: bool = False, raced: bool = False, of_task: bool = False, roofs: bool = False
+) -> list[tuple[Probe, ...]]:
     """The trials of a variant in round 0, each as the probes that it measures.
 
     First comes the search for the largest batch, if the variant asks for it. Then come the steps, and in the same
-    process what is needed once: the operators that ran, the loader alone, and the numerics gate. Memory, if the
-    variant has further rounds, and whole epochs have processes of their own. So has the sustained stretch of a
-    baseline on CUDA. A light pilot measures memory for baselines only, and no loader, epochs or stretch. If a race
-    follows, it takes the memory of its finalists. Inference has no epochs.
+    process what is needed once: the operators that ran, their work, the loader alone, the roofs of the device, what a
+    task does once in many steps (for baselines only), and the numerics gate. Memory, if the variant has further rounds,
+    and whole epochs have processes of their own. So has the sustained stretch of a baseline on CUDA. A light pilot
+    measures memory for baselines only, and no loader, epochs or stretch. If a race follows, it takes the memory of its
+    finalists. Inference has no epochs.
     """
     variant = entry.variant
-    once = [] if variant.compiled else [Probe.KERNELS]
+    once = [] if variant.compiled else [Probe.KERNELS, Probe.WORK]
     if not light and (variant.is_baseline or not variant.loads_on_device or variant.reads_each_step):
         once.append(Probe.LOADER)
+    if roofs:
+        once.append(Probe.ROOFS)
+    if of_task and variant.is_baseline and not variant.infers:
+        once.append(Probe.PERIODIC)
     first = [Probe.FIT] if variant.batch_size == LARGEST else []
     later = [] if entry.pilot_only or ((light or raced) and not variant.is_baseline) else [Probe.MEMORY]
     later += [] if light or variant.infers else [Probe.EPOCH]
@@ -115,9 +122,15 @@ def pilot_probes(entry: Entry, *, light: bool = False, raced: bool = False) -> l
     return [*((probe,) for probe in first), steps, *((probe,) for probe in later)]
 
 
-def pilot(entries: Iterable[Entry], *, light: bool = False, raced: bool = False) -> list[Planned]:
+def pilot(
+    entries: Iterable[Entry], *, light: bool = False, raced: bool = False, of_task: bool = False
+) -> list[Planned]:
     """Round 0: the trials of `pilot_probes` for each variant."""
-    trials = [(entry, probes) for entry in entries for probes in pilot_probes(entry, light=light, raced=raced)]
+    trials = [
+        (entry, probes)
+        for entry, roofs in with_first(entries)
+        for probes in pilot_probes(entry, light=light, raced=raced, of_task=of_task, roofs=roofs)
+    ]
     return [
         Planned(
             round=0,
@@ -128,6 +141,17 @@ def pilot(entries: Iterable[Entry], *, light: bool = False, raced: bool = False)
         )
         for order, (entry, probes) in enumerate(trials)
     ]
+
+
+def with_first(entries: Iterable[Entry]) -> list[tuple[Entry, bool]]:
+    """Each entry, and whether it is the first baseline of its device: that one measures the device itself."""
+    devices: set[str] = set()
+    marked = []
+    for entry in entries:
+        first = entry.variant.is_baseline and entry.variant.device not in devices
+        devices |= {entry.variant.device} if first else set()
+        marked.append((entry, first))
+    return marked
 
 
 def passes(variant: Variant) -> int:

@@ -62,6 +62,8 @@ class Report(TracedPage):
     layers: pd.DataFrame
     memory: pd.DataFrame
     numerics: pd.DataFrame
+    every_layer: bool = False
+    """Whether each layer has a row: repeated blocks are not folded, and no row stands for others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,8 @@ from bench.analyse.load import RunData
 from bench.analyse.traces import trace
 from bench.analyse.traces.trace import Trace
 from bench.report.document import Section
-from bench.report.layers import alone, layers, paths, traced
-from bench.report.outcome import answer, compiling, curves, memory, phases, race, results, sustained, title
+from bench.report.layers import alone, layers, limit, paths, traced
+from bench.report.outcome import answer, compiling, curves, memory, periodic, phases, race, results, sustained, title
 from bench.report.page import AbPage, Report, TracedPage, written
 from bench.report.sides import ab
 from bench.report.trust import checks, noise, provenance
@@ -24,7 +24,9 @@ SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
     sustained.section,
     paths.section,
     phases.section,
+    periodic.section,
     layers.section,
+    limit.section,
     alone.section,
     memory.section,
     curves.loaders_section,
@@ -59,10 +61,10 @@ AB_SECTIONS: tuple[Callable[[AbPage], Section | None], ...] = (
 )
 
 
-def write(data: RunData, out: Path) -> Report:
-    """Write reports/<run_id>/ of `bench run` with report.md, figures and tables. Returns what the page says."""
+def report_of(data: RunData, out: Path, *, every_layer: bool = False) -> Report:
+    """What the page of `bench run` says; nothing is written."""
     data, traces = with_traces(data)
-    report = Report(
+    return Report(
         data=data,
         folder=out / data.run.run_id,
         steps=tables.steps(data),
@@ -70,7 +72,13 @@ def write(data: RunData, out: Path) -> Report:
         memory=tables.memory(data),
         numerics=tables.numerics(data),
         traces=traces,
+        every_layer=every_layer,
     )
+
+
+def write(data: RunData, out: Path, *, every_layer: bool = False) -> Report:
+    """Write reports/<run_id>/ of `bench run` with report.md, figures and tables. Returns what the page says."""
+    report = report_of(data, out, every_layer=every_layer)
     traced.write_tables(report)
     for name in ("steps", "layers", "memory", "numerics"):
         report.table(name, getattr(report, name))

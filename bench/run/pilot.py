@@ -17,7 +17,7 @@ def take_all(run: Run) -> None:
     """Takes the trials of the pilot that are left, as far as the budget allows."""
     light = schedule.light(verdicts=run.plan.verdicts, budget_s=run.plan.budget_s)
     raced = run.plan.finalists is not None
-    pilot = schedule.pilot(run.entries, light=light, raced=raced)
+    pilot = schedule.pilot(run.entries, light=light, raced=raced, of_task=run.header.inputs.task)
     take_due(run, schedule.pilot_of_trees(run.entries) if run.trees else pilot)
 
 

@@ -1,6 +1,6 @@
 """What a user declares to have a training step measured: a model, its batches and its loss."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ OWN_STEP, MODELS = {"step": "step(batches, phase)"}, {"models": "models()"}
 OWN_LOOP = {"train": "train(step_done, steps, device)"}
 """What it may have in place of all of these: a loop."""
 SETTINGS = ("unit", "accumulate", "clip")
-OPTIONAL = ("optimizer", "items", "after_step", "to_device", "predict")
+OPTIONAL = ("optimizer", "items", "after_step", "to_device", "predict", "periodic")
 
 
 class TaskError(Exception):
@@ -67,6 +67,13 @@ class Task:
 
     def after_step(self, model: nn.Module) -> None:
         """What follows the optimizer in each step, such as an average of the weights."""
+
+    def periodic(self, model: nn.Module) -> dict[str, tuple[int, Callable[[], Any]]]:  # noqa: ARG002
+        """What is done once in some steps, by name: how many steps, and a function that does it.
+
+        It is measured beside the step: an evaluation, a checkpoint, a schedule.
+        """
+        return {}
 
     def to_device(self, batch: Any, device: torch.device) -> Any:  # noqa: ANN401, ARG002
         """The batch on the device; None if the harness is to move its tensors."""

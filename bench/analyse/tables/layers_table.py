@@ -4,6 +4,7 @@ import math
 
 import pandas as pd
 
+from bench.analyse import roofline
 from bench.analyse.load import RunData
 from bench.analyse.stats import Interval
 from bench.analyse.tables.columns import Row, bounded
@@ -12,7 +13,8 @@ from bench.core.traces import BETWEEN
 LAYER_COLUMNS = (
     "variant_id", "layer", "block", "type", "output_shape", "parameters", "forward_s", "forward_s_lo",
     "forward_s_hi", "backward_s", "backward_s_lo", "backward_s_hi", "share_of_step", "saved_bytes",
-    "memory_format", "gradient_format", "dtype", "kernel",
+    "forward_flops", "backward_flops", "forward_bytes", "backward_bytes", "forward_roof_share", "backward_roof_share",
+    "bound", "memory_format", "gradient_format", "dtype", "kernel",
 )  # fmt: skip
 COUNTED = ["calls", "paths"]
 """Columns that runs of early schemas lack."""
@@ -49,6 +51,19 @@ def layer_row(data: RunData, variant_id: str, fact: Row) -> Row:
             "share_of_step": both_s / stamped_s,
             "saved_bytes": data.spread(variant_id, "saved", "layer", layer).estimate,
         }
+        | limits(data, variant_id, layer, {"forward": forward.estimate, "backward": backward.estimate})
         | {name: fact.get(name, "") for name in ("memory_format", "gradient_format", "dtype", "kernel", "paths")}
         | {"calls": fact.get("calls")}
     )
+
+
+def limits(data: RunData, variant_id: str, layer: str, seconds: dict[str, float]) -> Row:
+    """A layer's work in each phase, the share of its time that it would take at the roofs, and which roof is nearer."""
+    row: Row = {}
+    at_roofs = {phase: roofline.of_layer(data, variant_id, layer, phase) for phase in seconds}
+    for phase, took_s in seconds.items():
+        flops, _, least_bytes = roofline.work_of(data, variant_id, layer, phase)
+        row |= {f"{phase}_flops": flops, f"{phase}_bytes": least_bytes}
+        row[f"{phase}_roof_share"] = at_roofs[phase].seconds / took_s if took_s else math.nan
+    longest = max(at_roofs.values(), key=lambda at: -1.0 if math.isnan(at.seconds) else at.seconds)
+    return row | {"bound": longest.bound or ""}

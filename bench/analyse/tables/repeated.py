@@ -18,8 +18,7 @@ def folded(rows: pd.DataFrame) -> pd.DataFrame:
     Such a row has the sums of its layers, and in `blocks` their number; `each_s`, `each_lo` and `each_hi` are the
     median, least and most seconds that one of them takes, forward and backward together. Sums have no bounds.
     """
-    kinds = zip(rows.type, rows.output_shape, rows.parameters, strict=True)
-    name_of = repeated(dict(zip(rows.layer, map(str, kinds), strict=True)))
+    name_of = names_of(rows)
     table = rows.assign(name=rows.layer.map(lambda layer: name_of.get(layer, layer)), each_s=both_s(rows))
     groups = table.groupby("name", sort=False)
     whole = groups.first()
@@ -31,6 +30,12 @@ def folded(rows: pd.DataFrame) -> pd.DataFrame:
     whole.loc[whole.blocks > 1, list(BOUNDS)] = float("nan")
     whole["layer"] = whole.index
     return whole.reset_index(drop=True)
+
+
+def names_of(rows: pd.DataFrame) -> dict[str, str]:
+    """The name that each layer of a repeated block shares, from the rows of one variant."""
+    kinds = zip(rows.type, rows.output_shape, rows.parameters, strict=True)
+    return repeated(dict(zip(rows.layer, map(str, kinds), strict=True)))
 
 
 def both_s(rows: pd.DataFrame) -> pd.Series:

@@ -7,6 +7,7 @@ import pandas as pd
 from bench.analyse.load import RunData, cell
 from bench.analyse.outcomes import outcome, spoilt
 from bench.analyse.ratios import baseline_of, controls, items_of, ratio_to, unit_of
+from bench.analyse.roofline import step_share
 from bench.analyse.stats import NOTHING, Interval
 from bench.analyse.tables.columns import Row, bounded, metric_columns
 from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, delta_of, verdict
@@ -40,6 +41,7 @@ def step_row(data: RunData, variant_id: str, noisy: set[str]) -> Row:
         | first_steps(data, variant_id, step_s)
         | epoch(data, variant_id, items_per_s)
         | bounded("ratio", ratio)
+        | {"roof_share": step_share(data, variant_id)}
         | {"verdict": word(data, variant_id, ratio, n, noisy), "n": len(data.steps.get(variant_id, ()))}
     )
 

@@ -58,11 +58,11 @@ def fastest(folder: Path) -> list[str]:
     return [best for group in groups if (best := answer.fastest(data, group))]
 
 
-def finish(folder: Path, reports: Path) -> None:
+def finish(folder: Path, reports: Path, *, every_layer: bool = False) -> None:
     """Write the report of a run, then print its table and its path."""
     with one_line():
         data = load.load(folder)
-        page = pages.write(data, reports)
+        page = pages.write(data, reports, every_layer=every_layer)
     terminal.show(page)
     if not len(data.values):
         fail("nothing was measured: the report says why", NOTHING)

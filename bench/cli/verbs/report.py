@@ -10,14 +10,14 @@ from bench.cli.verbs.pages import finish, finish_ab, finish_profile
 from bench.core.header import read_run
 
 
-def run(folder: Path, out: Path) -> None:
+def run(folder: Path, out: Path, *, every_layer: bool = False) -> None:
     """Write the page of a run of any kind; for an ab, exit with its code."""
     with one_line():
         kind = read_run(folder).kind
     if kind == "profile":
         return finish_profile(folder, out)
     if kind != "ab":
-        return finish(folder, out)
+        return finish(folder, out, every_layer=every_layer)
     with no_verdict_from_a_crash():
         page = finish_ab(folder, out)
         raise typer.Exit(changes.exit_code(page.changes, page.deaths, strict=False))

@@ -15,6 +15,12 @@ class Probe(StrEnum):
     CANARY = "canary"
     LOADER = "loader"
     KERNELS = "kernels"
+    WORK = "work"
+    """What each layer has to do: operations and bytes."""
+    ROOFS = "roofs"
+    """What the device can do at most."""
+    PERIODIC = "periodic"
+    """What a task does once in many steps."""
     NUMERICS = "numerics"
     """The last in its process: it changes the weights."""
 

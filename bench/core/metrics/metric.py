@@ -12,6 +12,9 @@ class Kind(StrEnum):
     SECONDS = "seconds"
     BYTES = "bytes"
     JOULES = "joules"
+    FLOPS = "flops"
+    FLOPS_PER_S = "flops_per_s"
+    BYTES_PER_S = "bytes_per_s"
     COUNT = "count"
     NUMBER = "number"
     SHARE = "share"
@@ -28,7 +31,10 @@ class Kind(StrEnum):
         return SUFFIXES.get(self, "")
 
 
-UNITS = {Kind.SECONDS: "s", Kind.BYTES: "B", Kind.JOULES: "J"}
+UNITS = {
+    Kind.SECONDS: "s", Kind.BYTES: "B", Kind.JOULES: "J", Kind.FLOPS: "FLOP", Kind.FLOPS_PER_S: "FLOP/s",
+    Kind.BYTES_PER_S: "B/s",
+}  # fmt: skip
 SUFFIXES = {Kind.SECONDS: "_s", Kind.BYTES: "_bytes", Kind.JOULES: "_j"}
 
 

@@ -37,6 +37,9 @@ METRICS: dict[str, Metric] = {
         Metric(name="dispatch", kind=S, table=STEPS, terminal="dispatch"),
         Metric(name="device", kind=S, table=STEPS, terminal="device"),
         Metric(name="launch_gaps", kind=S, source=Source.TRIAL, table=STEPS),
+        Metric(
+            name="roof_share", kind=Kind.SHARE, source=Source.VARIANT, table=STEPS, page="of the roof", rare=True,
+        ),
         # Single calls of inference.
         Metric(name="latency_p50", kind=S, scope=PROCESS, table=STEPS, page="call p50", terminal="p50", rare=True),
         Metric(name="latency_p90", kind=S, scope=PROCESS, table=STEPS, page="call p90", rare=True),
@@ -53,6 +56,14 @@ METRICS: dict[str, Metric] = {
         Metric(name="casts", kind=C),
         Metric(name="loader_alone", kind=S),
         Metric(name="compute_alone", kind=S),
+        Metric(name="flops", kind=Kind.FLOPS),
+        Metric(name="half_flops", kind=Kind.FLOPS),
+        Metric(name="least_bytes", kind=B),
+        Metric(name="roof_flops", kind=Kind.FLOPS_PER_S, scope=PROCESS),
+        Metric(name="roof_bytes", kind=Kind.BYTES_PER_S, scope=PROCESS),
+        Metric(name="roof_spread", kind=Kind.SHARE, scope=PROCESS),
+        Metric(name="periodic", kind=S),
+        Metric(name="periodic_steps", kind=C),
         Metric(name="power_throttled", kind=Kind.SHARE),
         Metric(name="heat_throttled", kind=Kind.SHARE),
         # A process.

@@ -1,18 +1,16 @@
 """Forward and backward time of each module, for any model, by stamps at its borders.
 
 A stamp says whose time begins (`clock.Timeline`). Time belongs to the innermost module whose code runs. In forward,
-hooks before and after each module stamp. In backward, prehooks on nodes of autograd stamp. One is on the node that
-made a module's output: autograd calls it as the backward of that module's last code begins. The other is on the node
-that made a module's input, if no module returned it: the code around the module made it, and its backward begins there.
-So a module's backward runs until the next border and includes the gradients of its parameters. What a checkpoint
-computes again in backward counts as its layers' backward too. Module backward hooks would not do: they fire too early
-for the first layer and fail on in-place layers (pytorch issues 100528 and 61519).
+hooks before and after each module stamp. In backward, prehooks on nodes of autograd stamp: one where the backward of
+each span of a module's own code begins (spans.py). So a module's backward runs until the next border and includes the
+gradients of its parameters. What a checkpoint computes again in backward counts as its layers' backward too. Module
+backward hooks would not do: they fire too early for the first layer and fail on in-place layers (pytorch issues 100528
+and 61519).
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,7 +19,7 @@ from torch import nn
 from bench.core.traces import Owner
 from bench.measure.clock import Clock, Timeline
 from bench.measure.leaves import tree
-from bench.tasks.nest import tensors
+from bench.measure.timing.spans import Frame
 
 CALIBRATION_LAYERS = 50
 CALIBRATION_PASSES = 20
@@ -34,37 +32,31 @@ SLOWEST_STAMP_S = 50e-6
 """The most that recording an event takes the host."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A module whose forward is under way."""
-
-    path: str
-    made_input: set[Any]
-    """The nodes that made its input, before an in-place layer replaces them."""
-    before: Owner
-    """Whose time it was before."""
-
-
 class Stamps:
     """The hooks of one step: they stamp the borders of its modules on a timeline.
 
     A checkpoint computes its layers again within the backward of some node. Each then stamps as its own backward.
     """
 
-    def __init__(self, timeline: Timeline, leave: Callable[[], None] | None) -> None:
+    def __init__(self, timeline: Timeline, leave: Callable[[], None] | None, *, called: bool) -> None:
+        """`called` says whether the model is called as a whole."""
         self.timeline, self.leave = timeline, leave
         self.frames: list[Frame] = []
+        self.outside, self.outside_again = Frame("", NOBODY, ends=called), Frame("", NOBODY, ends=False)
+        """The code around all modules, and that around what a checkpoint computes again."""
         self.interrupted: Owner = NOBODY  # whose backward waits while layers are computed again
         self.tail: int | None = None  # the stamp after the last such layer: its time may be the interrupted's
 
-    def watch(self, node: Any, owner: Owner) -> None:  # noqa: ANN401 - autograd's
-        """Have autograd stamp when it reaches a node, for the first owner that asks.
+    def watch(self, nodes: Iterable[Any], path: str) -> None:
+        """Have autograd stamp when it reaches a node of a module, if it does not yet.
 
         The node itself holds the mark: a set of nodes here would keep alive what a checkpoint computes again.
         """
-        if node.metadata.get(MARK) is not self:
+        for node in nodes:
+            if node.metadata.get(MARK) is self:
+                continue
             node.metadata[MARK] = self
-            node.register_prehook(lambda _gradients: self.reach(owner))
+            node.register_prehook(lambda _gradients: self.reach((path, "backward")))
             if self.leave is not None:
                 node.register_hook(lambda _outputs, _inputs: self.leave())
 
@@ -79,37 +71,48 @@ class Stamps:
             self.timeline.give(self.tail, self.interrupted)
             self.tail = None
 
-    def around(self, phase: str) -> Owner:
-        """The innermost module under way, in a phase."""
-        return self.frames[-1].path if self.frames else "", phase
+    @property
+    def innermost(self) -> Frame:
+        """The innermost module under way."""
+        if self.frames:
+            return self.frames[-1]
+        return self.outside_again if recomputes() else self.outside
 
     def before(self, path: str, inputs: object) -> None:
         """Stamp, as a module begins."""
-        made_input = {x.grad_fn for x in tensors(inputs) if x.grad_fn is not None}
-        for node in made_input:
-            self.watch(node, self.around("backward"))
+        around = self.innermost
+        self.watch(around.pause(inputs), around.path)
         phase = "backward" if recomputes() else "forward"
         if phase == "backward" and not self.frames and self.tail is None:
             self.interrupted = self.timeline.owner
         self.tail = None
-        self.frames.append(Frame(path, made_input, self.timeline.owner or ("", "forward")))
+        self.frames.append(Frame(path, self.timeline.owner or ("", "forward")))
         self.timeline.enter((path, phase))
 
-    def after(self, path: str, output: object) -> None:
+    def after(self, output: object) -> None:
         """Stamp, as a module ends. It has no output if its checkpoint stopped it, which by then had all it needed."""
         frame = self.frames.pop()
         if not recomputes():
             self.timeline.enter(frame.before)
         elif self.frames:
-            self.timeline.enter(self.around("backward"))
+            self.timeline.enter((self.frames[-1].path, "backward"))
         elif output is None:
             self.timeline.enter(self.interrupted)
         else:
             self.tail = self.timeline.stamps
             self.timeline.enter(NOBODY)
-        for y in tensors(output):
-            if y.grad_fn is not None and y.grad_fn not in frame.made_input:
-                self.watch(y.grad_fn, (path, "backward"))
+        self.end(frame, output)
+        self.innermost.resume()
+
+    def end_outside(self, output: object) -> None:
+        """Watch where the backward of the code around all modules begins, as the forward of the model ends."""
+        if not recomputes():
+            self.end(self.outside, output)
+            self.outside.resume()
+
+    def end(self, frame: Frame, output: object) -> None:
+        """Watch where the backward of a module's own code begins, as its forward ends."""
+        self.watch([*frame.pause(output), *frame.hidden()], frame.path)
 
 
 def recomputes() -> bool:
@@ -125,7 +128,7 @@ def stamped(model: nn.Module, timeline: Timeline, leave: Callable[[], None] | No
     on a module count as its time, so ours run before and after them.
     `leave`, if given, is called when the autograd node ends whose prehook stamped.
     """
-    stamps, handles = Stamps(timeline, leave), []
+    stamps, handles = Stamps(timeline, leave, called=not isinstance(model, nn.ModuleDict)), []
     for path, module in tree(model).items():
         handles += [
             module.register_forward_pre_hook(
@@ -133,8 +136,9 @@ def stamped(model: nn.Module, timeline: Timeline, leave: Callable[[], None] | No
                 prepend=True,
                 with_kwargs=True,
             ),
-            module.register_forward_hook(lambda _m, _x, y, path=path: stamps.after(path, y), always_call=True),
+            module.register_forward_hook(lambda _m, _x, y: stamps.after(y), always_call=True),
         ]
+    handles.append(model.register_forward_hook(lambda _m, _x, y: stamps.end_outside(y)))
     try:
         yield
         stamps.settle()

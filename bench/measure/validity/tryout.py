@@ -11,6 +11,7 @@ from bench.tasks.declared import check_loss
 from bench.tasks.factory import ModelError
 from bench.tasks.find import described
 from bench.tasks.nest import tensors
+from bench.tasks.periodic import periodic_of
 from bench.tasks.task import TaskError, owns_loop
 
 TRIED = 3
@@ -72,7 +73,8 @@ def try_call(work: Workload) -> None:
 
 
 def try_task(work: Workload) -> None:
-    """Raise TaskError if one step's batches of a task can't be trained."""
+    """Raise TaskError if one step's batches of a task can't be trained, or if it says wrongly what it does at times."""
+    periodic_of(work.task, work.trainer.model, work.variant.model)  # type: ignore[arg-type]
     if work.owns_step:
         try_own_step(work)
         return

@@ -70,12 +70,12 @@ def closure_section(report: Report) -> Section:
 def of_variant(report: Report, variant_id: str) -> Section:
     """The layers of one variant, with a sentence on the heaviest."""
     rows = report.layers[report.layers.variant_id == variant_id]
-    folded = repeated.folded(rows)
+    folded = rows if report.every_layer else repeated.folded(rows)
     top = folded.dropna(subset="share_of_step").nlargest(3, "share_of_step")
     top_words = ", ".join(f"{code(r.layer)} {marked(r.type)} {percent(r.share_of_step)}" for r in top.itertuples())
     if len(folded) < len(rows):
         return of_blocks(report, variant_id, folded, top_words)
-    shown = heaviest.limited(rows, heaviest.layers_of(rows, [variant_id]))
+    shown = rows if report.every_layer else heaviest.limited(rows, heaviest.layers_of(rows, [variant_id]))
     left_out = len(rows) - len(shown) + 1 if len(shown) < len(rows) else 0
     more = f" This table and the figure leave out {left_out:,}, summed in the row `(others)`." if left_out else ""
     cells = pd.DataFrame([layer_cells(row) for row in shown.to_dict("records")]).join(calls(shown))
@@ -91,7 +91,7 @@ def of_blocks(report: Report, variant_id: str, folded: pd.DataFrame, top_words: 
     words = (
         f"The heaviest: {top_words}. A row with `*` sums up the same layer of several blocks; *each* is the median of "
         "one of them, forward and backward together, with the least and the most. Each layer of every eager variant is "
-        "in tables/layers.csv."
+        "in tables/layers.csv; `report --every-layer` shows each here."
     )
     return Section(named(report.data, variant_id), [Paragraph(words), Table.of(cells)], level=3)
 

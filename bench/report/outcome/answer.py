@@ -5,18 +5,16 @@ import math
 import pandas as pd
 
 from bench.analyse import tables
-from bench.analyse.best import alike
 from bench.analyse.labels import DEFAULT_WORDS, label, named
 from bench.analyse.load import RunData, cell, variant_axes
 from bench.analyse.stats import NOTHING
-from bench.analyse.verdicts import FASTER, SAME
 from bench.core.axes.precision import PRECISION
 from bench.core.progress import duration
 from bench.core.text import marked
 from bench.core.variants import from_row
 from bench.report import commands
 from bench.report.document import Block, Code, Note, Paragraph, Section, paragraphs
-from bench.report.outcome import advice, idle
+from bench.report.outcome import advice, idle, standing
 from bench.report.page import Report
 from bench.report.trust import effect, machine
 from bench.report.words import count_of, interval, number
@@ -66,7 +64,7 @@ def of_group(data: RunData, steps: pd.DataFrame) -> list[Block]:
     text = f"Fastest: **{named(data, best)}** {works} {number(row.items_per_s)} {tables.unit_of(data)}/s"
     sentences = [
         f"{text}: {' and '.join(parts)}." if parts else f"{text}.",
-        standing(data, steps, best, row.verdict),
+        *standing.sentences(data, steps, best, row.verdict),
         *effect.sentence(data, best),
         *not_gated_words(data, best),
         *died_words(data, steps, row.items_per_s),
@@ -233,29 +231,6 @@ def notebook_of(data: RunData, variant_id: str) -> str | None:
     baseline = data.variants[variant_id].baseline
     notebooks = (v for v, variant in data.variants.items() if variant.is_notebook and variant.baseline == baseline)
     return next(notebooks, None)
-
-
-def standing(data: RunData, steps: pd.DataFrame, best: str, verdict: str) -> str:
-    """How sure the answer is: its verdict, and the variants that these rounds do not separate from it."""
-    if not data.run.plan.verdicts:
-        return "This look gives estimates and no verdicts: take the preset quick for those."
-    if from_row(variant_axes(data, best)).is_baseline:
-        text = "It is a baseline itself: no variant came out ahead of it."
-    else:
-        text = {
-            FASTER: "Compared with the baseline the verdict is FASTER.",
-            SAME: "Compared with the baseline the verdict is SAME: the gain is too small to matter.",
-            "": "The baseline has no rounds to compare it with, so there is no verdict.",
-        }.get(verdict, f"Compared with the baseline the verdict is {verdict}: this is an estimate, not a finding.")
-    close = []
-    for other in alike(data, list(steps.loc[steps.n > 0, "variant_id"])):
-        ratio, n = tables.ratio_to(data, best, other)
-        if n and other != best:
-            times = interval(ratio.estimate, ratio.lo, ratio.hi)
-            close.append(f"{named(data, other)} (it is {times} times as fast)")
-    if close:
-        text += f" These rounds do not tell it apart from {', '.join(close)}."
-    return text
 
 
 def layered_variants(data: RunData, steps: pd.DataFrame, layered: set[str]) -> list[str]:

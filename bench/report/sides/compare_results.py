@@ -34,12 +34,19 @@ def throughput_section(page: ComparePage) -> Section:
                 row[f"{run.name}, times {page.first.name}"] = shown(compare.bounds_of(cells, "ratio"))
                 if not math.isnan(cells.ratio_less_drift):
                     row[f"{run.name}, less the canary's"] = number(cells.ratio_less_drift)
+                if not math.isnan(cells.ratio_at_equal_share):
+                    row[f"{run.name}, at equal share"] = number(cells.ratio_at_equal_share)
         rows.append(row)
     words = (
-        f"*Times {marked(page.first.name)}*: its seconds per image over the other run's, so above 1 the other run is "
+        f"*Times {marked(page.first.name)}*: its seconds per item over the other run's, so above 1 the other run is "
         "faster; a ratio of geometric means over rounds, with Welch's 95 % interval from the spread within each run. "
         "That interval leaves out what differs between the runs."
     )
+    if page.steps.get("ratio_at_equal_share", pd.Series(dtype=float)).notna().any():
+        words += (
+            f" *At equal share*: the ratio if the other run came as near to its roofs as {marked(page.first.name)} "
+            "came to its."
+        )
     draw = partial(plots_runs.throughput, page.runs, page.shared)
     figure = Figure("throughput", draw, "images a second by variant and run")
     return Section("Throughput", [Table.of(rows), Paragraph(words), figure])

@@ -17,16 +17,22 @@ from bench.report.trust import effect
 from bench.report.words import count
 
 GATE_WORDS = (
-    "One batch compared with float64, on the same images and weights. Eager variants are checked layer by layer: each "
+    "One batch compared with float64, on the same batch and weights. Eager variants are checked layer by layer: each "
     "layer gets exactly what float64 has there. *Value* is the layer's result that comes nearest to its bound, or "
-    "beyond it; *gradient* is the same of gradients. Compiled variants are checked as a whole, by their scores and by "
-    "the gradients of their parameters. An error is relative to the exact result. Its bound follows from the rounding "
-    "errors that this model showed in this precision; it is narrower for a result that is off by a factor "
-    "(docs/variants.md). An error that plain eager code of that precision makes too is not the variant's fault. A "
-    "variant beyond a bound is invalid. *Not gated*: the gate can't tell, and the measurement stands. *Live logits* "
-    "are the classes whose score differs between images under the model's own initialisation. *Conversions* and "
-    "*casts* are the operators of a step that change a tensor's layout or float type."
+    "beyond it; *gradient* is the same of gradients. Compiled variants are checked as a whole, by {whole} and by the "
+    "gradients of their parameters."
 )
+INFER_GATE_WORDS = (
+    "What the model returns for one batch, as a whole, compared with float64 on the same batch and weights."
+)
+BOUND_WORDS = (
+    "An error is relative to the exact result. Its bound follows from the rounding errors that this model showed in "
+    "this precision; it is narrower for a result that is off by a factor (docs/variants.md). An error that plain eager "
+    "code of that precision makes too is not the variant's fault. A variant beyond a bound is invalid. *Not gated*: "
+    "the gate can't tell, and the measurement stands."
+)
+LIVE_WORDS = "*Live logits* are the classes whose score differs between images under the model's own initialisation."
+COPY_WORDS = "*Conversions* and *casts* are the operators of a step that change a tensor's layout or float type."
 OLDER_GATE_WORDS = (
     "Scores and gradients of one batch, under He's initialisation, and float64's: an error is the difference's norm "
     "over the exact norm, for gradients that of the parameter that is furthest off. The bounds are those of the "
@@ -46,15 +52,27 @@ def section(report: Report) -> Section | None:
     rows = [cells(data, row) for row in table.to_dict("records")]
     shown = pd.DataFrame(rows)
     shown = shown.loc[:, (shown != "").any()]
-    words = GATE_WORDS if data.run.schema_version >= LAYER_BY_LAYER else OLDER_GATE_WORDS
     return Section(
         "Is each variant what it says?",
         [
             Table.of(shown.to_dict("records"), MOST_OF_A_REASON),
-            Paragraph(words),
+            Paragraph(words(data)),
             *paragraphs(warnings(data, table)),
         ],
     )
+
+
+def words(data: RunData) -> str:
+    """What was compared, and what the columns are."""
+    if data.run.schema_version < LAYER_BY_LAYER:
+        return OLDER_GATE_WORDS
+    compared = (
+        INFER_GATE_WORDS
+        if data.infers
+        else GATE_WORDS.format(whole="their loss" if data.run.inputs.task else "their scores")
+    )
+    scored = not data.infers and not data.run.inputs.task
+    return " ".join((compared, BOUND_WORDS, *([LIVE_WORDS] if scored else []), COPY_WORDS))
 
 
 def cells(data: RunData, row: Row) -> dict[str, str]:

@@ -33,7 +33,7 @@ def check(choices: Choices, device: str) -> str:
     inputs = Inputs(folder=None, shape=shape, classes=choices.classes, task=choices.task is not None)
     variables = child.environment_of(variant, here.libraries, Path())
     replies = []
-    for probes in ((Probe.BUILD,), (Probe.STEPS, Probe.LAYERS, Probe.NUMERICS)):
+    for probes in ((Probe.BUILD,), (Probe.STEPS, Probe.LAYERS, Probe.PERIODIC, Probe.NUMERICS)):
         request = Request(
             variant=as_row(variant), inputs=inputs, seed=choices.weights_seed, probes=probes,
             pilot_counts=PilotCounts(plain=1, stamped=1),
@@ -54,6 +54,7 @@ def lines(variant: Variant, built: Reply, stepped: Reply) -> list[str]:
         f"{without_settings(variant.model)}: {FORMS.get(form, form)}",
         f"a step works through {items} at a batch of {variant.batch_size}",
         f"phases: {', '.join(phases_of(stepped))}",
+        *periodic_lines(stepped),
         *layer_lines(stepped),
         f"variants can differ in: {', '.join(acting)}",
         *([f"as the task has it: {', '.join(owned)}"] if owned else []),
@@ -64,6 +65,14 @@ def lines(variant: Variant, built: Reply, stepped: Reply) -> list[str]:
 def phases_of(reply: Reply) -> list[str]:
     """The phases of a stamped step."""
     return list(dict.fromkeys(s.phase for s in reply.samples if s.scope is Scope.PHASE and s.metric == "wall"))
+
+
+def periodic_lines(reply: Reply) -> list[str]:
+    """What the task does once in many steps, and how long its last call took."""
+    steps = {s.phase: s.value for s in reply.samples if s.metric == "periodic_steps"}
+    took_s = {s.phase: s.value for s in reply.samples if s.metric == "periodic"}
+    each = [f"{name} ({took_s[name]:.3g} s, once in {count:,.0f} steps)" for name, count in steps.items()]
+    return [f"beside the step: {', '.join(each)}"] if each else []
 
 
 def layer_lines(reply: Reply) -> list[str]:

@@ -131,3 +131,20 @@ def needs(width: int) -> Plain:  # noqa: ARG001
 
 A_MODEL = nn.Linear(4, 1)
 AN_OBJECT = Plain()
+
+
+class Evaluates(Plain):
+    """It leaves the model in eval mode, as an evaluation may."""
+
+    def periodic(self, model: nn.Module) -> dict[str, Any]:
+        return {"evaluation": (1000, model.eval), "a schedule": (1, lambda: None)}
+
+
+class EvaluatesWrongly(Plain):
+    def periodic(self, model: nn.Module) -> Any:  # noqa: ANN401, ARG002
+        return {"evaluation": 1000}
+
+
+class EvaluationFails(Plain):
+    def periodic(self, model: nn.Module) -> Any:  # noqa: ANN401
+        return {"evaluation": (1000, lambda: model(1))}

@@ -1,0 +1,183 @@
+"""How far a layer is from the limits of its device: the time that its work would take at the device's roofs."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from bench.analyse.load import RunData
+from bench.core.axes.precision import PRECISION, computed
+from bench.core.variants import Variant
+
+WAYS = ("copy", "read", "write")
+"""The ways to use memory that the roof of bytes is the best of; a copy within a cache is none."""
+FLOAT32, TF32 = "float32", "tf32"
+LEAST_KNOWN = 0.9
+"""The share of a step whose work must be known, for the step to have a share of its roof."""
+LAYERED = ("forward", "backward")
+"""The phases that layers divide among them."""
+
+
+class Bound(StrEnum):
+    """Which roof is nearer. Bytes are a lower bound, so `memory` is certain, and `compute` is not."""
+
+    MEMORY = "memory"
+    COMPUTE = "compute"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roofs:
+    """What a device can do at most."""
+
+    flops: dict[str, float]
+    """Operations a second, by type."""
+    bytes: dict[str, float]
+    """Bytes a second, by the way memory is used."""
+    spread: dict[str, float]
+    """Half the range of a roof's samples, as a share of their median, by its name."""
+
+    @property
+    def all(self) -> dict[str, float]:
+        """Every roof by name."""
+        return self.flops | self.bytes
+
+    @property
+    def bytes_per_s(self) -> float:
+        """The most bytes a second of any way; NaN if none was measured."""
+        return max((self.bytes[way] for way in WAYS if way in self.bytes), default=math.nan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtRoof:
+    """The least time that some work can take on a device."""
+
+    seconds: float
+    """NaN if the work or a roof is not known."""
+    bound: Bound | None
+
+
+UNKNOWN = AtRoof(seconds=math.nan, bound=None)
+
+
+def roofs_of(data: RunData, device: str) -> Roofs | None:
+    """The roofs of a device; None if the run did not measure them."""
+    by_metric: dict[str, dict[str, float]] = {"roof_flops": {}, "roof_bytes": {}, "roof_spread": {}}
+    for (variant_id, metric, _, _, name), value in data.spreads.items():
+        if metric in by_metric and data.variants[variant_id].device == device:
+            by_metric[metric][name] = value.estimate
+    flops, moved, spread = by_metric.values()
+    return Roofs(flops=flops, bytes=moved, spread=spread) if flops and moved else None
+
+
+def types_of(data: RunData, variant: Variant) -> tuple[str, str]:
+    """The roofs by which a variant's operations are judged: those in float32, and those in 16 bits."""
+    gpus = data.run.environment.cuda_devices
+    index = int(variant.device.partition(":")[2] or 0)
+    capability = gpus[index].capability if variant.on_cuda and index < len(gpus) else None
+    full = TF32 if computed(variant.precision, capability).name == TF32 else FLOAT32
+    return full, PRECISION.value(variant.precision).autocast or "bfloat16"
+
+
+def at_roof(roofs: Roofs, types: tuple[str, str], flops: float, half_flops: float, least_bytes: float) -> AtRoof:
+    """The least time for some operations, of which `half_flops` are in 16 bits, and some bytes."""
+    compute_s = divided(flops - half_flops, roofs.flops.get(types[0])) + divided(half_flops, roofs.flops.get(types[1]))
+    memory_s = least_bytes / roofs.bytes_per_s
+    if math.isnan(compute_s) or math.isnan(memory_s):
+        return UNKNOWN
+    return AtRoof(seconds=max(compute_s, memory_s), bound=Bound.MEMORY if memory_s >= compute_s else Bound.COMPUTE)
+
+
+def divided(flops: float, roof: float | None) -> float:
+    """Seconds of some operations at a roof; 0 for none, NaN if the roof is not known."""
+    if not flops:
+        return 0.0
+    return flops / roof if roof else math.nan
+
+
+def work_of(data: RunData, variant_id: str, layer: str, phase: str) -> tuple[float, float, float]:
+    """Operations, those in 16 bits, and the least bytes of a layer in a phase, or of a phase; NaN if unknown."""
+    scope = "layer" if layer else "phase"
+    flops, half, least = (
+        data.spread(variant_id, metric, scope, layer, phase).estimate
+        for metric in ("flops", "half_flops", "least_bytes")
+    )
+    return flops, half, least
+
+
+def of_layer(data: RunData, variant_id: str, layer: str, phase: str) -> AtRoof:
+    """The least time of a layer in a phase, or of a phase (with an empty layer).
+
+    Unknown without roofs or work, and for a variant that takes another number of threads than the roofs did.
+    """
+    variant = data.variants[variant_id]
+    roofs = roofs_of(data, variant.device)
+    if roofs is None or variant.threads is not None:
+        return UNKNOWN
+    return at_roof(roofs, types_of(data, variant), *work_of(data, variant_id, layer, phase))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A layer in a phase, or a phase outside of all layers, and how far it is from its roof."""
+
+    layer: str
+    phase: str
+    took_s: float
+    at_roof: AtRoof
+    flops: float
+    least_bytes: float
+
+    @property
+    def over_s(self) -> float:
+        """By how much it takes longer than at its roof; below 0 if it is faster than that."""
+        return self.took_s - self.at_roof.seconds
+
+    @property
+    def share(self) -> float:
+        """The time at the roof over the time it took."""
+        return self.at_roof.seconds / self.took_s
+
+
+def parts_of(data: RunData, variant_id: str) -> list[Part]:
+    """The parts of a variant's stamped step that take time and whose least time is known, in the order measured."""
+    parts = []
+    for of, metric, scope, layer, phase in data.spreads:
+        is_part = scope == "layer" or (scope == "phase" and phase not in LAYERED)
+        if of != variant_id or metric != "wall" or not is_part:
+            continue
+        took_s, at = data.spread(of, metric, scope, layer, phase).estimate, of_layer(data, of, layer, phase)
+        flops, _, least_bytes = work_of(data, of, layer, phase)
+        if took_s > 0 and not math.isnan(at.seconds):
+            parts.append(
+                Part(layer=layer, phase=phase, took_s=took_s, at_roof=at, flops=flops, least_bytes=least_bytes)
+            )
+    return parts
+
+
+def folded(parts: list[Part], name_of: Mapping[str, str]) -> list[Part]:
+    """The parts with those of layers that share a name in one part each, which has their sums."""
+    groups: dict[tuple[str, str], list[Part]] = {}
+    for part in parts:
+        groups.setdefault((name_of.get(part.layer, part.layer), part.phase), []).append(part)
+    return [summed(layer, phase, members) for (layer, phase), members in groups.items()]
+
+
+def summed(layer: str, phase: str, parts: list[Part]) -> Part:
+    """The sum of some parts; it is bound as the one is that takes longest at its roof."""
+    longest = max(parts, key=lambda part: part.at_roof.seconds)
+    return Part(
+        layer=layer,
+        phase=phase,
+        took_s=math.fsum(part.took_s for part in parts),
+        at_roof=replace(longest.at_roof, seconds=math.fsum(part.at_roof.seconds for part in parts)),
+        flops=math.fsum(part.flops for part in parts),
+        least_bytes=math.fsum(part.least_bytes for part in parts),
+    )
+
+
+def step_share(data: RunData, variant_id: str) -> float:
+    """The time of a whole step at the roofs over its time; NaN if the work of more than a tenth of it is not known."""
+    parts, step_s = parts_of(data, variant_id), data.spread(variant_id, "stamped_wall").estimate
+    if not parts or math.fsum(part.took_s for part in parts) < LEAST_KNOWN * step_s:
+        return math.nan
+    return math.fsum(part.at_roof.seconds for part in parts) / step_s

@@ -1,0 +1,1 @@
+"""What the operators of a step have to do: floating-point operations, and bytes that must move."""

@@ -1,0 +1,134 @@
+"""What a device can do at most, measured: operations a second by type, and bytes a second by the way memory is used.
+
+Matrix products and convolutions of shapes that suit the device run in turns; the fastest shape counts. On some machines
+one is far behind the other, so neither alone is a roof. Datasheets are not asked: they name what no code reaches.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from bench.measure.clock import Clock
+from bench.measure.probes.canary import run
+from bench.measure.samples import Samples
+
+SAMPLES = 7
+LEAST_SAMPLE_S = 0.02
+BACKLOG = 2.0
+MOST_CALLS = 300
+TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+LEAST_GAIN = 0.5
+"""A type of 16 bits that a small product finds slower than this times float32 has no instructions here: no roof."""
+SMALL = 256
+TF32 = "tf32"
+AMPERE = (8, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A call that is timed, and its work: operations, or bytes read and written."""
+
+    call: Callable[[], object]
+    work: float
+
+
+def measured(device: torch.device, clock: Clock) -> Samples:
+    """Samples of every roof: metric roof_flops by type, roof_bytes by way."""
+    samples = Samples("roofs")
+    for name in types_of(device, clock):
+        with precision(device, name):
+            shapes = list(products(device, TYPES.get(name, torch.float32)))
+            add(samples, "roof_flops", name, fastest(shapes, clock))
+    for name, piece in ways(device):
+        add(samples, "roof_bytes", name, rates(piece, clock))
+    return samples
+
+
+def add(samples: Samples, metric: str, name: str, per_second: list[float]) -> None:
+    """Add the rates of one roof, and half of their range as a share of their median."""
+    for index, rate in enumerate(per_second):
+        samples.add(metric, rate, phase=name, index=index)
+    samples.add("roof_spread", (max(per_second) - min(per_second)) / 2 / median(per_second), phase=name)
+
+
+def types_of(device: torch.device, clock: Clock) -> list[str]:
+    """The types that the device has instructions for."""
+    if device.type == "cuda":
+        newer = torch.cuda.get_device_capability(device) >= AMPERE
+        return ["float32", *([TF32, "bfloat16"] if newer else []), "float16"]
+    small = {name: median(rates(product(device, dtype, SMALL), clock)) for name, dtype in TYPES.items()}
+    return [name for name in TYPES if small[name] >= LEAST_GAIN * small["float32"]]
+
+
+def products(device: torch.device, dtype: torch.dtype) -> Iterator[Piece]:
+    """Matrix products and convolutions that keep the device busy."""
+    on_gpu = device.type == "cuda"
+    for size in (4096, 8192) if on_gpu else (1024, 2048):
+        yield product(device, dtype, size)
+    for channels, pixels in ((256, 56), (512, 28)) if on_gpu else ((64, 56), (256, 28)):
+        for memory_format in (torch.contiguous_format, torch.channels_last):
+            yield convolution(device, dtype, (64 if on_gpu else 8, channels, pixels), memory_format)
+
+
+def product(device: torch.device, dtype: torch.dtype, size: int) -> Piece:
+    """A product of square matrices."""
+    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    out = torch.empty(size, size, device=device, dtype=dtype)
+    return Piece(lambda: torch.mm(a, b, out=out), 2 * size**3)
+
+
+def convolution(
+    device: torch.device, dtype: torch.dtype, shape: tuple[int, int, int], memory_format: torch.memory_format
+) -> Piece:
+    """A 3x3 convolution of images with as many channels out as in."""
+    images, channels, pixels = shape
+    x = torch.randn(images, channels, pixels, pixels, device=device).to(dtype).contiguous(memory_format=memory_format)
+    w = torch.randn(channels, channels, 3, 3, device=device).to(dtype).contiguous(memory_format=memory_format)
+    return Piece(lambda: F.conv2d(x, w, padding=1), 2 * images * channels**2 * 9 * pixels**2)
+
+
+def ways(device: torch.device) -> Iterator[tuple[str, Piece]]:
+    """Ways to use memory: a copy, a sum that only reads, a fill that only writes; and a copy that fits a cache."""
+    floats = 2**28 if device.type == "cuda" else 2**26
+    x, y = torch.ones(floats, device=device), torch.empty(floats, device=device)
+    size = x.element_size() * floats
+    yield "copy", Piece(lambda: y.copy_(x), 2 * size)
+    yield "read", Piece(x.sum, size)
+    yield "write", Piece(lambda: y.fill_(1.0), size)
+    few = floats // 512
+    yield "cached copy", Piece(lambda: y[:few].copy_(x[:few]), 2 * size / 512)
+
+
+def fastest(pieces: list[Piece], clock: Clock) -> list[float]:
+    """Work a second of the piece with the highest median, one value a sample."""
+    return max((rates(piece, clock) for piece in pieces), key=median)
+
+
+def rates(piece: Piece, clock: Clock) -> list[float]:
+    """Work a second in some samples, each of as many calls as last long enough."""
+    run(piece.call, clock, 1)  # warms up
+    seconds, host_s = run(piece.call, clock, 1)
+    calls = max(1, min(MOST_CALLS, math.ceil(LEAST_SAMPLE_S / seconds)))
+    held_s = BACKLOG * calls * host_s
+    return [calls * piece.work / run(piece.call, clock, calls, held_s)[0] for _ in range(SAMPLES)]
+
+
+@contextmanager
+def precision(device: torch.device, name: str) -> Iterator[None]:
+    """Within, float32 is computed as the name says: by TensorFloat-32, or by IEEE."""
+    flags: tuple[Any, ...] = (torch.backends.cuda.matmul, torch.backends.cudnn.conv)  # type: ignore[attr-defined]
+    if device.type != "cuda":
+        yield
+        return
+    before = [flag.fp32_precision for flag in flags]
+    for flag in flags:
+        flag.fp32_precision = TF32 if name == TF32 else "ieee"
+    yield
+    for flag, setting in zip(flags, before, strict=True):
+        flag.fp32_precision = setting
