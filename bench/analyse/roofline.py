@@ -12,8 +12,8 @@ from bench.core.variants import Variant
 WAYS = ("copy", "read", "write")
 """The ways to use memory that the roof of bytes is the best of; a copy within a cache is none."""
 FLOAT32, TF32 = "float32", "tf32"
-LEAST_KNOWN = 0.9
-"""The share of a step whose work must be known, for the step to have a share of its roof."""
+MOST_UNKNOWN = 0.1
+"""The most of a step whose work may be unknown, for the step to have a share of its roof."""
 LAYERED = ("forward", "backward")
 """The phases that layers divide among them."""
 
@@ -70,12 +70,12 @@ def roofs_of(data: RunData, device: str) -> Roofs | None:
 
 
 def types_of(data: RunData, variant: Variant) -> tuple[str, str]:
-    """The roofs by which a variant's operations are judged: those in float32, and those in 16 bits."""
+    """The roofs by which a variant's operations are judged: those in float32, and those in 16 bits if it has any."""
     gpus = data.run.environment.cuda_devices
     index = int(variant.device.partition(":")[2] or 0)
     capability = gpus[index].capability if variant.on_cuda and index < len(gpus) else None
     full = TF32 if computed(variant.precision, capability).name == TF32 else FLOAT32
-    return full, PRECISION.value(variant.precision).autocast or "bfloat16"
+    return full, PRECISION.value(variant.precision).autocast
 
 
 def at_roof(roofs: Roofs, types: tuple[str, str], flops: float, half_flops: float, least_bytes: float) -> AtRoof:
@@ -139,7 +139,7 @@ class Part:
 
 
 def parts_of(data: RunData, variant_id: str) -> list[Part]:
-    """The parts of a variant's stamped step that take time and whose least time is known, in the order measured."""
+    """The parts of a variant's stamped step that take time, in the order measured."""
     parts = []
     for of, metric, scope, layer, phase in data.spreads:
         is_part = scope == "layer" or (scope == "phase" and phase not in LAYERED)
@@ -147,7 +147,7 @@ def parts_of(data: RunData, variant_id: str) -> list[Part]:
             continue
         took_s, at = data.spread(of, metric, scope, layer, phase).estimate, of_layer(data, of, layer, phase)
         flops, _, least_bytes = work_of(data, of, layer, phase)
-        if took_s > 0 and not math.isnan(at.seconds):
+        if took_s > 0:
             parts.append(
                 Part(layer=layer, phase=phase, took_s=took_s, at_roof=at, flops=flops, least_bytes=least_bytes)
             )
@@ -175,9 +175,20 @@ def summed(layer: str, phase: str, parts: list[Part]) -> Part:
     )
 
 
+def known(parts: list[Part]) -> list[Part]:
+    """The parts whose least time is known."""
+    return [part for part in parts if not math.isnan(part.at_roof.seconds)]
+
+
+def unknown_share(parts: list[Part]) -> float:
+    """The share of the time of some parts whose least time is not known."""
+    return 1 - math.fsum(part.took_s for part in known(parts)) / math.fsum(part.took_s for part in parts)
+
+
 def step_share(data: RunData, variant_id: str) -> float:
     """The time of a whole step at the roofs over its time; NaN if the work of more than a tenth of it is not known."""
-    parts, step_s = parts_of(data, variant_id), data.spread(variant_id, "stamped_wall").estimate
-    if not parts or math.fsum(part.took_s for part in parts) < LEAST_KNOWN * step_s:
+    parts = parts_of(data, variant_id)
+    if not known(parts) or unknown_share(parts) > MOST_UNKNOWN:
         return math.nan
-    return math.fsum(part.at_roof.seconds for part in parts) / step_s
+    known_s = math.fsum(part.took_s for part in known(parts))
+    return math.fsum(part.at_roof.seconds for part in known(parts)) / known_s

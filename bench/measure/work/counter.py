@@ -149,7 +149,7 @@ class Counter(TorchDispatchMode):
 
     def work(self) -> dict[Owner, Work]:
         """What each owner had to do."""
-        total: dict[Owner, Work] = defaultdict(Work)
+        total: dict[Owner, Work] = defaultdict(Work, {owner: Work() for owner in self.owners})
         made_by: dict[int, Owner] = {}
         for call in self.calls:
             owner = self.owners[call.turn]

@@ -24,6 +24,8 @@ from torch.utils.flop_counter import (
 aten = torch.ops.aten
 Formula = Callable[..., int]
 Shape = Sequence[int]
+TORCHS = ("aten", "prim", "prims", "profiler")
+"""The libraries of torch whose operators have a formula, or no operations."""
 GATES_BACKWARD = 2
 """Backward of a product takes two products: one for each factor's gradient."""
 
@@ -106,4 +108,4 @@ def flops(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: 
     formula = FORMULAS.get(operator.overloadpacket)
     if formula is not None:
         return int(formula(*args, **kwargs, out_val=result))
-    return 0 if operator.namespace in ("aten", "prim", "prims") else None
+    return 0 if operator.namespace in TORCHS else None

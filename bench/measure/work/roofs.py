@@ -28,6 +28,10 @@ LEAST_GAIN = 0.5
 SMALL = 256
 TF32 = "tf32"
 AMPERE = (8, 0)
+Shape = tuple[int, int, int, int, int]
+"""Of a convolution: images, channels in, channels out, pixels a side, kernel's pixels a side."""
+ON_CPU: tuple[Shape, ...] = ((8, 256, 256, 28, 3), (16, 128, 256, 28, 5))
+ON_GPU: tuple[Shape, ...] = ((64, 256, 256, 56, 3), (64, 512, 512, 28, 3), (64, 128, 256, 28, 5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +75,9 @@ def products(device: torch.device, dtype: torch.dtype) -> Iterator[Piece]:
     on_gpu = device.type == "cuda"
     for size in (4096, 8192) if on_gpu else (1024, 2048):
         yield product(device, dtype, size)
-    for channels, pixels in ((256, 56), (512, 28)) if on_gpu else ((64, 56), (256, 28)):
+    for shape in ON_GPU if on_gpu else ON_CPU:
         for memory_format in (torch.contiguous_format, torch.channels_last):
-            yield convolution(device, dtype, (64 if on_gpu else 8, channels, pixels), memory_format)
+            yield convolution(device, dtype, shape, memory_format)
 
 
 def product(device: torch.device, dtype: torch.dtype, size: int) -> Piece:
@@ -83,14 +87,12 @@ def product(device: torch.device, dtype: torch.dtype, size: int) -> Piece:
     return Piece(lambda: torch.mm(a, b, out=out), 2 * size**3)
 
 
-def convolution(
-    device: torch.device, dtype: torch.dtype, shape: tuple[int, int, int], memory_format: torch.memory_format
-) -> Piece:
-    """A 3x3 convolution of images with as many channels out as in."""
-    images, channels, pixels = shape
-    x = torch.randn(images, channels, pixels, pixels, device=device).to(dtype).contiguous(memory_format=memory_format)
-    w = torch.randn(channels, channels, 3, 3, device=device).to(dtype).contiguous(memory_format=memory_format)
-    return Piece(lambda: F.conv2d(x, w, padding=1), 2 * images * channels**2 * 9 * pixels**2)
+def convolution(device: torch.device, dtype: torch.dtype, shape: Shape, memory_format: torch.memory_format) -> Piece:
+    """A convolution that keeps the size of its images."""
+    images, c_in, c_out, pixels, kernel = shape
+    x = torch.randn(images, c_in, pixels, pixels, device=device).to(dtype).contiguous(memory_format=memory_format)
+    w = torch.randn(c_out, c_in, kernel, kernel, device=device).to(dtype).contiguous(memory_format=memory_format)
+    return Piece(lambda: F.conv2d(x, w, padding=kernel // 2), 2 * x.numel() * c_out * kernel**2)
 
 
 def ways(device: torch.device) -> Iterator[tuple[str, Piece]]:

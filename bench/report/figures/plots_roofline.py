@@ -3,12 +3,19 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.analyse.roofline import Part, Roofs
+from bench.analyse.stats import Values
 from bench.report.figures.lettering import lettered
 from bench.report.figures.plots import BACKWARD, DOT, FORWARD, WIDTH, name_rows, rows_figure, styled
 
+Box = tuple[float, float, float, float]
+LETTER = (4.6, 10.0)
+"""Width and height of a letter of a name, in points."""
+OFFSETS = ((14, -4), (14, -18), (-60, -24), (-40, -34), (14, 10), (-80, 16), (0, -46), (-120, -4), (-120, -18))
+"""Where a name may begin, from its dot, in points; the first that is free is taken."""
 COLOURS = {"forward": FORWARD, "backward": BACKWARD}
 LABELLED = 5
 MOST_AREA = 900.0
@@ -25,7 +32,7 @@ def roofline(parts: Sequence[Part], roofs: Roofs, types: Sequence[str]) -> Figur
     density = np.array([part.flops / part.least_bytes for part in shown])
     speed = np.array([part.flops / part.took_s for part in shown])
     longest = max(part.took_s for part in shown)
-    x = np.geomspace(min(0.1, density.min()), 2 * density.max(), 200)
+    x = np.geomspace(density.min() / 2, 2 * density.max(), 200)
     for name, style in zip(types, ("-", "--"), strict=False):
         if name in roofs.flops:
             axes.plot(
@@ -36,12 +43,6 @@ def roofline(parts: Sequence[Part], roofs: Roofs, types: Sequence[str]) -> Figur
         own = [index for index, part in enumerate(shown) if part.phase == phase]
         areas = [MOST_AREA * shown[index].took_s / longest for index in own]
         axes.scatter(density[own], speed[own] / GIGA, s=areas, color=colour, alpha=0.75, label=phase, zorder=3)
-    heaviest = sorted(range(len(shown)), key=lambda index: -shown[index].took_s)[:LABELLED]
-    for index in heaviest:
-        axes.annotate(
-            lettered(f"{shown[index].layer} {shown[index].phase}".strip()), (density[index], speed[index] / GIGA),
-            xytext=(9, -11), textcoords="offset points", fontsize=8,
-        )  # fmt: skip
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.grid(visible=True, which="major")
@@ -51,7 +52,40 @@ def roofline(parts: Sequence[Part], roofs: Roofs, types: Sequence[str]) -> Figur
     for handle in legend.legend_handles:
         if handle is not None and hasattr(handle, "set_sizes"):
             handle.set_sizes([40])
+    name_heaviest(figure, axes, shown, density, speed / GIGA)
     return figure
+
+
+def name_heaviest(figure: Figure, axes: Axes, parts: Sequence[Part], x: Values, y: Values) -> None:
+    """Name the parts that take longest beside their dots, where no name covers another or leaves the figure."""
+    figure.draw_without_rendering()  # only now the axes have a size
+    points = axes.transData.transform(np.column_stack([x, y])) * 72 / figure.dpi
+    frame: Values = np.asarray(axes.bbox.extents) * 72 / figure.dpi
+    taken: list[Box] = []
+    for index in sorted(range(len(parts)), key=lambda index: -parts[index].took_s)[:LABELLED]:
+        text = lettered(f"{parts[index].layer} {parts[index].phase}".strip())
+        boxes = [box_of(points[index], offset, text) for offset in OFFSETS]
+        free = (i for i, box in enumerate(boxes) if is_within(box, frame) and not any(meet(box, b) for b in taken))
+        place = next(free, None)
+        if place is not None:
+            taken.append(boxes[place])
+            axes.annotate(text, (x[index], y[index]), xytext=OFFSETS[place], textcoords="offset points", fontsize=8)
+
+
+def box_of(point: Values, offset: tuple[float, float], text: str) -> Box:
+    """The left, lower, right and upper end of a text beside a point, in points."""
+    left, low = float(point[0] + offset[0]), float(point[1] + offset[1])
+    return left, low, left + LETTER[0] * len(text), low + LETTER[1]
+
+
+def is_within(box: Box, frame: Values) -> bool:
+    """Whether a box lies within the figure's frame."""
+    return bool(box[0] > frame[0] and box[1] > frame[1] and box[2] < frame[2] and box[3] < frame[3])
+
+
+def meet(one: Box, other: Box) -> bool:
+    """Whether two boxes cover each other."""
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 @styled

@@ -18,6 +18,7 @@ from bench.report.words import number, percent, seconds, size
 
 TITLE = "How far from the limit"
 MOST_ROWS, MOST_NAMED = 10, 3
+LEAST_TOLD = 0.005
 OVER = 1.02
 """A share of the roof above this is said to be odd."""
 WORDS = (
@@ -62,37 +63,38 @@ def of_variant(report: Report, variant_id: str, index: str) -> list[Block]:
     """The sentence, the table and the figures of one variant; nothing if its work or the roofs are not known."""
     data, rows = report.data, report.layers[report.layers.variant_id == variant_id]
     names = {} if report.every_layer else repeated.names_of(rows)
-    parts = roofline.folded(roofline.parts_of(data, variant_id), names)
+    every = roofline.parts_of(data, variant_id)
+    parts = roofline.folded(roofline.known(every), names)
     roofs = roofline.roofs_of(data, data.variants[variant_id].device)
     if not parts or roofs is None:
         return []
     widest = sorted(parts, key=lambda part: -part.over_s)[:MOST_ROWS]
-    types = dict.fromkeys(roofline.types_of(data, data.variants[variant_id]))
+    types = [name for name in roofline.types_of(data, data.variants[variant_id]) if name]
     figures: list[Block] = [
         Figure(f"gaps-{index}", partial(plots_roofline.gaps, widest), "milliseconds by part, and those at the roof")
     ]
     if any(part.flops > 0 and part.least_bytes > 0 for part in parts):
-        drawn = partial(plots_roofline.roofline, parts, roofs, list(types))
+        drawn = partial(plots_roofline.roofline, parts, roofs, types)
         figures.append(Figure(f"roofline-{index}", drawn, "operations a second by operations a byte, under the roofs"))
     table = Table.of(cells(data, variant_id, part, names) for part in widest)
     odd: list[Block] = [Paragraph(ODD)] if any(part.share > OVER for part in parts) else []
-    words = [Paragraph(sentence(data, variant_id, parts))]
+    words = [Paragraph(sentence(parts, roofline.unknown_share(every)))]
     return [Section(named(data, variant_id), [*words, table, *odd, *figures], level=3)]
 
 
-def sentence(data: RunData, variant_id: str, parts: list[Part]) -> str:
+def sentence(parts: list[Part], unknown: float) -> str:
     """How long the step takes, how long it would at the roofs, and where most of the gap is."""
-    step_s = data.spread(variant_id, "stamped_wall").estimate
+    took_s = math.fsum(part.took_s for part in parts)
     roof_s = math.fsum(part.at_roof.seconds for part in parts)
-    known_s = math.fsum(part.took_s for part in parts)
     widest = [part for part in sorted(parts, key=lambda part: -part.over_s) if part.over_s > 0][:MOST_NAMED]
     most = ", then ".join(
         f"{name_of(part)} ({seconds(part.over_s)} over its roof, at {percent(part.share)} of it)" for part in widest
     )
-    rest = f" Of {percent(1 - known_s / step_s)} of it the work is not known." if known_s < 0.98 * step_s else ""
+    rest = f" (without {percent(unknown)} of the step, whose work is not known)" if unknown >= LEAST_TOLD else ""
+    gap = f" Most of the gap: {most}." if most else ""
     return (
-        f"A step takes {seconds(step_s)}. At this device's roofs its work would take {seconds(roof_s)}, "
-        f"{percent(roof_s / step_s)} of that.{rest} Most of the gap: {most}."
+        f"The parts of a step take {seconds(took_s)}{rest}. At this device's roofs their work would take "
+        f"{seconds(roof_s)}, {percent(roof_s / took_s)} of that.{gap}"
     )
 
 

@@ -1,0 +1,90 @@
+"""The section on how far a step is from its device's limits says what its numbers say."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.analyse import tables
+from bench.analyse.load import RunData
+from bench.analyse.stats import Interval
+from bench.report import pages
+from bench.report.layers import limit
+from bench.report.render import markdown
+from tests.bench.report.made_up import BASE, BEST, COMPILED
+
+GIGA = 1e9
+STEP_S = {BASE: 1.6, BEST: 1.0}
+SHARES = {("0.0", "forward"): 0.2, ("0.0", "backward"): 0.5, ("0.1", "forward"): 0.1, ("0.1", "backward"): 0.17}
+"""Of a step, of each row of the made-up run; phases outside of layers have no work here."""
+
+
+def known(value: float) -> Interval:
+    """A value without bounds."""
+    return Interval(estimate=value, lo=math.nan, hi=math.nan)
+
+
+@pytest.fixture
+def run(full_run: RunData) -> RunData:
+    """The made-up run on a device of 100 GFLOP/s and 10 GB/s, with work that fits it in part.
+
+    Forward of the convolution needs a quarter of the baseline's time by its operations; backward half of it; ReLU's
+    forward a tenth by its bytes, and the work of its backward is not known.
+    """
+    spreads = dict(full_run.spreads)
+    for name, rate in (("float32", 100 * GIGA), ("bfloat16", 300 * GIGA)):
+        spreads[BASE, "roof_flops", "phase", "", name] = known(rate)
+        spreads[BASE, "roof_spread", "phase", "", name] = known(0.02)
+    spreads[BASE, "roof_bytes", "phase", "", "copy"] = known(10 * GIGA)
+    took = {row: share * STEP_S[BASE] for row, share in SHARES.items()}
+    work = {
+        ("0.0", "forward"): (0.25 * took["0.0", "forward"] * 100 * GIGA, 1.0),
+        ("0.0", "backward"): (0.5 * took["0.0", "backward"] * 100 * GIGA, 1.0),
+        ("0.1", "forward"): (0.0, 0.1 * took["0.1", "forward"] * 10 * GIGA),
+        ("0.1", "backward"): (math.nan, 1.0),
+    }
+    for variant_id in (BASE, BEST):
+        for (layer, phase), (flops, least_bytes) in work.items():
+            spreads[variant_id, "flops", "layer", layer, phase] = known(flops)
+            spreads[variant_id, "half_flops", "layer", layer, phase] = known(0.0)
+            spreads[variant_id, "least_bytes", "layer", layer, phase] = known(least_bytes)
+    return replace(full_run, spreads=spreads)
+
+
+def test_layers_csv_has_the_share_of_the_roof_and_what_binds(run: RunData) -> None:
+    rows = tables.layers(run)
+    base = rows[rows.variant_id == BASE].set_index("layer")
+
+    assert base.forward_roof_share["0.0"] == pytest.approx(0.25)
+    assert base.backward_roof_share["0.0"] == pytest.approx(0.5)
+    assert base.forward_roof_share["0.1"] == pytest.approx(0.1)
+    assert math.isnan(base.backward_roof_share["0.1"])
+    assert base.bound.to_dict() == {"0.0": "compute", "0.1": "memory", "between": ""}
+
+
+def test_a_step_has_a_share_only_if_most_of_its_work_is_known(run: RunData) -> None:
+    rows = tables.steps(run)
+
+    assert "roof_share" not in rows
+    assert COMPILED in set(rows.variant_id)
+
+
+def test_the_sentence_says_where_most_of_the_gap_is(run: RunData, tmp_path: Path) -> None:
+    report = pages.report_of(run, tmp_path)
+    section = limit.section(report)
+    assert section is not None
+    text = markdown.text([section])
+
+    # 0.32 + 0.8 + 0.16 s are known, of which a quarter, a half and a tenth are needed.
+    assert "The parts of a step take 1.28 s" in text
+    assert "their work would take 496 ms, 39 % of that" in text
+    assert "backward of `0.0` (400 ms over its roof, at 50 % of it), then forward of `0.0` (240 ms over" in text
+    assert "| float32" in text
+    assert "100 GFLOP/s" in text
+    assert "500 ms (nhwc + kept)" in text
+    assert "Winograd" not in text.partition("### nhwc + kept")[0]
+
+
+def test_a_run_without_roofs_has_no_section(full_run: RunData, tmp_path: Path) -> None:
+    assert limit.section(pages.report_of(full_run, tmp_path)) is None
