@@ -59,6 +59,8 @@ METRICS: dict[str, Metric] = {
         Metric(name="flops", kind=Kind.FLOPS),
         Metric(name="half_flops", kind=Kind.FLOPS),
         Metric(name="least_bytes", kind=B),
+        Metric(name="alive", kind=B),
+        Metric(name="alive_peak", kind=B),
         Metric(name="roof_flops", kind=Kind.FLOPS_PER_S, scope=PROCESS),
         Metric(name="roof_bytes", kind=Kind.BYTES_PER_S, scope=PROCESS),
         Metric(name="roof_spread", kind=Kind.SHARE, scope=PROCESS),

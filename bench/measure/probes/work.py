@@ -1,14 +1,13 @@
-"""What each layer and phase of a step has to do: floating-point operations, and bytes that must move at least."""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
+"""What each layer and phase of a step has to do, and what is alive when the step holds most memory."""
 
 from bench.core.exchange.probe import Probe
 from bench.core.traces import BETWEEN, Owner
 from bench.measure.probe import Measured, Subject, Then
 from bench.measure.samples import Samples
 from bench.measure.timing.layers import stamped
+from bench.measure.work.alive import Alive, gradients_of, held_before
 from bench.measure.work.counter import Counter, Work
+from bench.measure.work.turns import Turns
 from bench.measure.workload import Workload
 
 LAYERED = ("forward", "backward")
@@ -18,18 +17,29 @@ LAYERED = ("forward", "backward")
 def work_of(work: Workload) -> dict[Owner, Work]:
     """What each layer and phase has to do in one step."""
     counter = Counter()
-    with counted(work, counter):
-        counter.begin("data")
-        work.step(next(work.batches), mark=counter.begin)
-        counter.begin("end")
+    observe(work, counter)
     return counter.work()
 
 
-@contextmanager
-def counted(work: Workload, counter: Counter) -> Iterator[None]:
-    """Within, every operator of a step is counted as its layer's."""
-    with counter, stamped(work.trainer.model, counter):  # type: ignore[arg-type] # it takes turns as a timeline does
-        yield
+def observe(work: Workload, turns: Turns) -> None:
+    """Take one step in which every operator is seen as its layer's."""
+    with turns, stamped(work.trainer.model, turns):  # type: ignore[arg-type] # it takes turns as a timeline does
+        turns.begin("data")
+        work.step(next(work.batches), mark=turns.begin)
+        turns.begin("end")
+
+
+def alive_at_peak(work: Workload) -> Samples:
+    """The bytes that are alive when one step holds most, by layer and kind; and whose code ran then."""
+    samples, model = Samples("work"), work.trainer.model
+    alive = Alive(held_before(model, work.trainer.optimizer.state))
+    observe(work, alive)
+    layer, phase = alive.peak_owner
+    samples.add("alive_peak", alive.peak, layer=layer or (BETWEEN if phase in LAYERED else ""), phase=phase)
+    for (row, kind), size in alive.parts(gradients_of(model)).items():
+        if size:
+            samples.add("alive", size, layer=row or BETWEEN, phase=kind)
+    return samples
 
 
 def samples_of(by_owner: dict[Owner, Work]) -> Samples:
@@ -45,8 +55,13 @@ def samples_of(by_owner: dict[Owner, Work]) -> Samples:
 
 
 def measure(subject: Subject, so_far: Measured) -> Measured:
-    """What was measured so far, and the work of each layer and phase."""
-    return so_far.plus(samples_of(work_of(subject.work)))
+    """What was measured so far, the work of each layer and phase, and what is alive when a step holds most.
+
+    Nothing is added if the steps run in another thread, whose operators nobody sees.
+    """
+    if subject.work.runs_elsewhere:
+        return so_far
+    return so_far.plus(samples_of(work_of(subject.work)), alive_at_peak(subject.work))
 
 
 probe = Then(name=Probe.WORK, measure=measure, once=True)

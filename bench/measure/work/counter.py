@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench.core.traces import Owner
 from bench.measure.work.formulas import flops
+from bench.measure.work.turns import Turns, storage_of
 from bench.tasks.nest import tensors
 
 HALVES = (torch.bfloat16, torch.float16)
@@ -75,77 +75,37 @@ class Work:
         self.whole[piece.storage, way] = piece.whole
 
 
-class Counter(TorchDispatchMode):
-    """Within it, every operator is counted. It takes turns as a `clock.Timeline` does, and has no clock."""
+class Counter(Turns):
+    """Within it, every operator is counted."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call] # torch's
-        self.owners: list[Any] = [("", "data")]
+        super().__init__()
         self.calls: list[Call] = []
         self._known: dict[int, StorageWeakRef] = {}  # keeps the address of a storage its own
 
-    def begin(self, phase: str) -> None:
-        """From now on the step is in a phase, outside of every layer."""
-        self.enter(("", phase))
-
-    def enter(self, owner: Owner) -> None:
-        """From now on what runs is `owner`'s."""
-        self.owners.append(owner)
-
-    def give(self, turn: int, owner: Owner) -> None:
-        """Give what ran in a turn, by its number among those of `enter`, to another owner."""
-        self.owners[turn + 1] = owner
-
-    @property
-    def stamps(self) -> int:
-        """How many turns were entered."""
-        return len(self.owners) - 1
-
-    @property
-    def owner(self) -> Owner:
-        """Whose turn it is."""
-        owner: Owner = self.owners[-1]
-        return owner
-
-    def __torch_dispatch__(
-        self,
-        func: Any,  # noqa: ANN401
-        types: object,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> object:
-        """The operator's own result."""
-        kwargs = kwargs or {}
-        if torch.is_inference_mode_enabled():  # there an operator that consists of others comes as one
-            with self:
-                result = func.decompose(*args, **kwargs)
-            if result is not NotImplemented:
-                return result
-        result = func(*args, **kwargs)
-        if not is_view(func):
-            self.calls.append(self._call(func, args, kwargs, result))
-        return result
-
-    def _call(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: object) -> Call:  # noqa: ANN401
+    def after(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: object) -> None:  # noqa: ANN401
+        """Count an operator, unless it only shows its argument under another shape."""
+        if is_view(func):
+            return
         name, taken = func.overloadpacket.__name__, list(tensors((args, kwargs)))
         reads = [] if name in NOT_READ else self._pieces(taken)
         writes = self._pieces(tensors(result))
         if name in PARTLY_READ and reads:
-            first = reads[0]
-            reads[0] = first._replace(size=min(first.size, sum(piece.size for piece in writes)))
+            reads[0] = reads[0]._replace(size=min(reads[0].size, sum(piece.size for piece in writes)))
         half = next((x.dtype in HALVES for x in taken if x.is_floating_point()), False)
-        done = flops(func, args, kwargs, result)
-        return Call(len(self.owners) - 1, done, half, reads, writes, func._schema.is_mutable)  # noqa: SLF001
+        done, changes = flops(func, args, kwargs, result), func._schema.is_mutable  # noqa: SLF001
+        self.calls.append(Call(self.turn, done, half, reads, writes, changes))
 
     def _pieces(self, of: Iterable[torch.Tensor]) -> list[Piece]:
-        return [self._piece(x) for x in of if x.layout is torch.strided and x.numel()]
+        return [piece for x in of if (piece := self._piece(x)) is not None]
 
-    def _piece(self, x: torch.Tensor) -> Piece:
-        storage = x.untyped_storage()
-        reference = StorageWeakRef(storage)
+    def _piece(self, x: torch.Tensor) -> Piece | None:
+        reference = storage_of(x)
+        if reference is None:
+            return None
         self._known.setdefault(reference.cdata, reference)
         view = (x.storage_offset(), tuple(x.shape), x.stride())
-        return Piece(reference.cdata, view, x.numel() * x.element_size(), storage.nbytes())
+        return Piece(reference.cdata, view, x.numel() * x.element_size(), x.untyped_storage().nbytes())
 
     def work(self) -> dict[Owner, Work]:
         """What each owner had to do."""

@@ -7,6 +7,7 @@ from bench.core.metrics.metric import MetricTable
 from bench.core.metrics.registry import in_table
 from bench.report.document import Figure, Paragraph, Section, Table
 from bench.report.figures import plots
+from bench.report.outcome import peak
 from bench.report.page import Report
 from bench.report.words import size
 
@@ -29,4 +30,4 @@ def section(report: Report) -> Section | None:
         "whole process, Python and libraries included. An empty cell was not measured."
     )
     figure = Figure("memory", partial(plots.memory, report.data, table), "memory of a step")
-    return Section("Memory", [Table.of(rows), Paragraph(words), figure])
+    return Section("Memory", [Table.of(rows), Paragraph(words), figure, *peak.blocks(report.data)])

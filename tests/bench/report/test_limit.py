@@ -11,6 +11,7 @@ from bench.analyse.load import RunData
 from bench.analyse.stats import Interval
 from bench.report import pages
 from bench.report.layers import limit
+from bench.report.outcome import peak
 from bench.report.render import markdown
 from tests.bench.report.made_up import BASE, BEST, COMPILED
 
@@ -88,3 +89,17 @@ def test_the_sentence_says_where_most_of_the_gap_is(run: RunData, tmp_path: Path
 
 def test_a_run_without_roofs_has_no_section(full_run: RunData, tmp_path: Path) -> None:
     assert limit.section(pages.report_of(full_run, tmp_path)) is None
+
+
+def test_the_peak_says_what_is_alive_and_when(full_run: RunData) -> None:
+    mib = 2.0**20
+    alive = {("0.0", "kept for backward"): 30 * mib, ("0.0", "parameters"): 10 * mib, ("0.1", "gradients"): 60 * mib}
+    more = {(BASE, "alive", "layer", layer, kind): known(value) for (layer, kind), value in alive.items()}
+    more[BASE, "alive_peak", "layer", "0.1", "backward"] = known(100 * mib)
+    text = markdown.text(peak.blocks(replace(full_run, spreads=full_run.spreads | more)))
+
+    assert (
+        "holds most, 100 MiB of tensors, in backward of `0.1`: 60 % gradients, 30 % kept for backward, 10 % parameters."
+    ) in text
+    assert text.index("| `0.1`") < text.index("| `0.0`")
+    assert peak.blocks(full_run) == []
