@@ -95,11 +95,15 @@ def divided(flops: float, roof: float | None) -> float:
 
 
 def work_of(data: RunData, variant_id: str, layer: str, phase: str) -> tuple[float, float, float]:
-    """Operations, those in 16 bits, and the least bytes of a layer in a phase, or of a phase; NaN if unknown."""
-    scope = "layer" if layer else "phase"
+    """Operations, those in 16 bits, and the least bytes of a layer in a phase, or of a phase; NaN if unknown.
+
+    A variant whose work was not counted has that of its baseline, unless it computes in 16 bits or is compiled.
+    """
+    scope, variant = ("layer" if layer else "phase"), data.variants[variant_id]
+    as_baseline = not variant.compiled and not PRECISION.value(variant.precision).autocast
+    source = variant.baseline.id if as_baseline else variant_id
     flops, half, least = (
-        data.spread(variant_id, metric, scope, layer, phase).estimate
-        for metric in ("flops", "half_flops", "least_bytes")
+        data.spread(source, metric, scope, layer, phase).estimate for metric in ("flops", "half_flops", "least_bytes")
     )
     return flops, half, least
 

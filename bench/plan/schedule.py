@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.core.axes.precision import PRECISION
 from bench.core.exchange.cause import Status
 from bench.core.exchange.probe import Probe
 from bench.core.records import ArmName
@@ -107,7 +108,9 @@ def pilot_probes(
     finalists. Inference has no epochs.
     """
     variant = entry.variant
-    once = [] if variant.compiled else [Probe.KERNELS, Probe.WORK]
+    once = [] if variant.compiled else [Probe.KERNELS]
+    if not variant.compiled and (variant.is_baseline or PRECISION.value(variant.precision).autocast):
+        once.append(Probe.WORK)  # other variants do the work of their baseline
     if not light and (variant.is_baseline or not variant.loads_on_device or variant.reads_each_step):
         once.append(Probe.LOADER)
     if roofs:

@@ -55,13 +55,14 @@ def samples_of(by_owner: dict[Owner, Work]) -> Samples:
 
 
 def measure(subject: Subject, so_far: Measured) -> Measured:
-    """What was measured so far, the work of each layer and phase, and what is alive when a step holds most.
+    """What was measured so far, the work of each layer and phase, and of a baseline what is alive at its peak.
 
     Nothing is added if the steps run in another thread, whose operators nobody sees.
     """
     if subject.work.runs_elsewhere:
         return so_far
-    return so_far.plus(samples_of(work_of(subject.work)), alive_at_peak(subject.work))
+    alive = [alive_at_peak(subject.work)] if subject.work.variant.is_baseline else []
+    return so_far.plus(samples_of(work_of(subject.work)), *alive)
 
 
 probe = Then(name=Probe.WORK, measure=measure, once=True)

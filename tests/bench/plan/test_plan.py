@@ -65,7 +65,8 @@ def test_a_sustained_stretch_is_taken_of_baselines_on_cuda_alone() -> None:
 def test_compiled_variants_have_no_layers() -> None:
     probes = {t.arm.variant.id: as_text(t.probes) for t in pilot(ENTRIES) if times_steps(t.probes)}
 
-    assert probes["cpu-default-nhwc-eager-b32"] == "steps+layers+kernels+work+numerics"
+    assert probes["cpu-default-nhwc-eager-b32"] == "steps+layers+kernels+numerics"
+    assert probes["cpu-bf16-nchw-eager-b32"] == "steps+layers+kernels+work+numerics"
     assert probes["cpu-default-nhwc-inductor-b32-kept"] == "steps+numerics"
     assert {as_text(step_probes(e.variant)) for e in ENTRIES} == {"steps+layers", "steps"}
 
