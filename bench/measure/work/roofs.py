@@ -5,7 +5,7 @@ one is far behind the other, so neither alone is a roof. Datasheets are not aske
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
@@ -20,6 +20,10 @@ from bench.measure.samples import Samples
 
 SAMPLES = 7
 LEAST_SAMPLE_S = 0.02
+MOST_PIECE_S, MOST_ROOF_S = 1.0, 4.0
+"""Samples of a piece, and pieces of a roof, begin for so long at most."""
+LEAST_SPREAD = 3
+"""From fewer samples nobody can say how far they are apart."""
 BACKLOG = 2.0
 MOST_CALLS = 300
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -47,8 +51,7 @@ def measured(device: torch.device, clock: Clock) -> Samples:
     samples = Samples("roofs")
     for name in types_of(device, clock):
         with precision(device, name):
-            shapes = list(products(device, TYPES.get(name, torch.float32)))
-            add(samples, "roof_flops", name, fastest(shapes, clock))
+            add(samples, "roof_flops", name, fastest(products(device, TYPES.get(name, torch.float32)), clock))
     for name, piece in ways(device):
         add(samples, "roof_bytes", name, rates(piece, clock))
     return samples
@@ -58,7 +61,8 @@ def add(samples: Samples, metric: str, name: str, per_second: list[float]) -> No
     """Add the rates of one roof, and half of their range as a share of their median."""
     for index, rate in enumerate(per_second):
         samples.add(metric, rate, phase=name, index=index)
-    samples.add("roof_spread", (max(per_second) - min(per_second)) / 2 / median(per_second), phase=name)
+    if len(per_second) >= LEAST_SPREAD:
+        samples.add("roof_spread", (max(per_second) - min(per_second)) / 2 / median(per_second), phase=name)
 
 
 def types_of(device: torch.device, clock: Clock) -> list[str]:
@@ -107,18 +111,29 @@ def ways(device: torch.device) -> Iterator[tuple[str, Piece]]:
     yield "cached copy", Piece(lambda: y[:few].copy_(x[:few]), 2 * size / 512)
 
 
-def fastest(pieces: list[Piece], clock: Clock) -> list[float]:
-    """Work a second of the piece with the highest median, one value a sample."""
-    return max((rates(piece, clock) for piece in pieces), key=median)
+def fastest(pieces: Iterable[Piece], clock: Clock) -> list[float]:
+    """Work a second of the piece with the highest median, one value a sample.
+
+    Pieces that are left after MOST_ROOF_S are not tried: on a busy machine each may take minutes.
+    """
+    began, best = clock.host_s(), list[float]()
+    for piece in pieces:
+        best = max(best, rates(piece, clock), key=lambda values: median(values or [0.0]))
+        if clock.host_s() - began > MOST_ROOF_S:
+            break
+    return best
 
 
 def rates(piece: Piece, clock: Clock) -> list[float]:
-    """Work a second in some samples, each of as many calls as last long enough."""
+    """Work a second in some samples, each of as many calls as last long enough; fewer samples if they are long."""
     run(piece.call, clock, 1)  # warms up
+    began = clock.host_s()
     seconds, host_s = run(piece.call, clock, 1)
     calls = max(1, min(MOST_CALLS, math.ceil(LEAST_SAMPLE_S / seconds)))
-    held_s = BACKLOG * calls * host_s
-    return [calls * piece.work / run(piece.call, clock, calls, held_s)[0] for _ in range(SAMPLES)]
+    taken = [piece.work / seconds] if calls == 1 else []
+    while len(taken) < SAMPLES and (not taken or clock.host_s() - began < MOST_PIECE_S):
+        taken.append(calls * piece.work / run(piece.call, clock, calls, BACKLOG * calls * host_s)[0])
+    return taken
 
 
 @contextmanager

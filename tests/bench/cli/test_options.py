@@ -75,7 +75,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     }
     | {"RUN": "stored", "--steps": "--steps 5"},
     "list": {name: MEASURED[name] for name in LISTED} | {"--preset": "--preset look"},
-    "report": {"RUN": "stored", "--out": "--out pages"},
+    "report": {"RUN": "stored", "--out": "--out pages", "--every-layer": "--every-layer"},
     "tensorboard": {"RUN": "stored", "--port": "--port 7001", "--reports": "--reports pages"},
     "micro": ADDED | {"--run": "--run stored"},
     "compare": {"--out": "--out pages"},

@@ -17,7 +17,7 @@ def test_the_largest_batch_is_found_and_running_out_of_memory_is_a_row(start: St
 
     assert learned.largest == {LARGEST: 98}
     assert ("fit", "oom") in found
-    assert found[-1] == ("steps+layers+kernels+loader+numerics", "ok")
+    assert found[-1] == ("steps+layers+kernels+work+loader+roofs+numerics", "ok")
     assert next(t["reason"] for t in trials(folder) if t["status"] == "oom").startswith("batch 1")
     assert [size for size, peak in learned.tried[LARGEST] if peak is not None and size > 98] == []
 

@@ -31,8 +31,9 @@ def test_a_run_takes_the_pilot_and_then_every_arm_in_every_round(start: Start) -
     found = Counter((t["round"], t["variant_id"], t["arm"], t["probes"]) for t in trials(folder))
 
     assert {
-        (0, BASE, "A", "steps+layers+kernels+loader+numerics"),
-        *[(0, v, "V", "steps+layers+kernels+numerics") for v in (KEPT, BF16)],
+        (0, BASE, "A", "steps+layers+kernels+work+loader+roofs+numerics"),
+        (0, KEPT, "V", "steps+layers+kernels+numerics"),
+        (0, BF16, "V", "steps+layers+kernels+work+numerics"),
         *[(0, v, a, "memory") for v, a in ((BASE, "A"), (KEPT, "V"))],
         *[(r, BASE, "A", "steps+layers+canary") for r in (1, 2)],
         *[(r, v, a, "steps+layers") for r in (1, 2) for v, a in ((BASE, "A'"), (KEPT, "V"))],
@@ -52,7 +53,7 @@ def test_the_first_table_comes_once_between_pilot_and_rounds(start: Start) -> No
 def test_progress_tells_what_runs_and_the_time_left(start: Start, shown: StringIO) -> None:
     execute(start(BASE, KEPT))
 
-    assert f"1/6 pilot {BASE} steps+layers+kernels+loader+numerics, about " in shown.getvalue()
+    assert f"1/6 pilot {BASE} steps+layers+kernels+work+loader+roofs+numerics, about " in shown.getvalue()
     assert "/3 round 2 " in shown.getvalue()
     assert shown.getvalue().count(" left\n") == 10
 

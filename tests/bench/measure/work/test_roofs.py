@@ -25,7 +25,14 @@ def taking(clock: FakeClock, seconds: float, work: float) -> Piece:
 
 
 def test_a_rate_is_the_work_of_a_sample_over_its_seconds(clock: FakeClock) -> None:
-    assert rates(taking(clock, 0.5, 30.0), cast("Clock", clock)) == [60.0] * SAMPLES
+    assert rates(taking(clock, 0.125, 30.0), cast("Clock", clock)) == [240.0] * SAMPLES
+
+
+def test_a_piece_that_takes_long_has_few_samples_and_the_pieces_after_it_none(clock: FakeClock) -> None:
+    pieces = [taking(clock, seconds, 8.0) for seconds in (4.0, 0.125)]
+
+    assert rates(pieces[0], cast("Clock", clock)) == [2.0]
+    assert fastest(iter(pieces), cast("Clock", clock)) == [2.0]
 
 
 def test_short_calls_are_taken_together_until_a_sample_lasts_long_enough(clock: FakeClock) -> None:
@@ -40,9 +47,9 @@ def test_short_calls_are_taken_together_until_a_sample_lasts_long_enough(clock: 
 
 
 def test_the_fastest_shape_is_the_roof(clock: FakeClock) -> None:
-    pieces = [taking(clock, seconds, 1.0) for seconds in (0.5, 0.25, 1.0)]
+    pieces = [taking(clock, seconds, 1.0) for seconds in (0.125, 0.0625, 0.25)]
 
-    assert fastest(pieces, cast("Clock", clock)) == [4.0] * SAMPLES
+    assert fastest(pieces, cast("Clock", clock)) == [16.0] * SAMPLES
 
 
 @pytest.mark.parametrize(
