@@ -15,7 +15,8 @@ from bench.core.text import visible
 from bench.plan.choices import REPORTS, RESULTS
 from bench.process.python import python
 from bench.report import pages
-from bench.report.outcome import answer, results, title
+from bench.report.answer import answer
+from bench.report.outcome import results, title
 from bench.report.page import Report
 from bench.report.render import html
 

@@ -33,7 +33,7 @@ from bench.analyse import tables
 from bench.analyse.best import alike
 from bench.analyse.load import RunData, load
 from bench.core.records import RecordError
-from bench.report.outcome import answer
+from bench.report.answer import answer
 from benchmarks import alarms
 from benchmarks.calls import Call, Row, append, call, rows_of, show
 from benchmarks.disturber import ROOT

@@ -15,7 +15,7 @@ import torch
 from tabulate import tabulate
 from torch import Tensor, nn
 
-from bench.analyse.roofline import Roofs, at_roof
+from bench.analyse.tables.roofline import Roofs, at_roof
 from bench.core.traces import Owner
 from bench.measure.clock import HostClock, Timeline
 from bench.measure.timing.layers import stamped

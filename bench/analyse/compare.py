@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bench.analyse import ratios, roofline, tables
+from bench.analyse import ratios, tables
 from bench.analyse.labels import SHARED_AXES, name_of
 from bench.analyse.load import RunData, variant_axes
 from bench.analyse.stats import LEAST_ROUNDS, LEVEL, NOTHING, Interval
+from bench.analyse.tables import roofline
 from bench.core.facts import Environment
 from bench.core.metrics.metric import MetricTable
 from bench.core.metrics.registry import in_table

@@ -61,14 +61,14 @@ def list_(
         preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
         rounds=rounds, budget=budget, model=model, task=task, mode=mode, shape=input_, classes=classes,
     )  # fmt: skip
-    verbs.listing.run(chosen)
+    verbs.asking.list_(chosen)
 
 
 def roofs(
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
 ) -> None:
     """Measure what a device can do at most: operations a second by type, bytes a second by the way memory is used."""
-    verbs.roofs.run(device)
+    verbs.asking.roofs(device)
 
 
 def check_(
@@ -81,7 +81,7 @@ def check_(
 ) -> None:
     """Take one step of a task or a model, and say what was understood: phases, layers, items, and what can vary."""
     check(context)
-    verbs.check.run(Choices(task=task, model=model, shape=input_, classes=classes), device)
+    verbs.asking.check(Choices(task=task, model=model, shape=input_, classes=classes), device)
 
 
 def init(

@@ -19,16 +19,18 @@ class Samples:
     ) -> None:
         """Add one value of a metric: of a layer, of a phase, or else of the metric's own scope.
 
+        A value of a process that has a `phase` has a name there: of a roof, or of what a task does at times.
         Raises LookupError if the metric is not registered, ValueError if a worker does not measure it.
         """
         described = metric(name)
         if described.source is not Source.SAMPLE:
             msg = f"{name} is computed by the report, not measured"
             raise ValueError(msg)
+        in_step = described.scope is Scope.STEP
         self.rows.append(
             Sample(
                 probe=self.probe,
-                scope=Scope.LAYER if layer else Scope.PHASE if phase else described.scope,
+                scope=Scope.LAYER if layer else Scope.PHASE if phase and in_step else described.scope,
                 layer=layer,
                 phase=phase,
                 metric=described.name,

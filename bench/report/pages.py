@@ -9,9 +9,10 @@ from bench.analyse.ab import changes, deaths
 from bench.analyse.load import RunData
 from bench.analyse.traces import trace
 from bench.analyse.traces.trace import Trace
+from bench.report.answer import answer
 from bench.report.document import Section
 from bench.report.layers import alone, layers, limit, paths, traced
-from bench.report.outcome import answer, compiling, curves, memory, periodic, phases, race, results, sustained, title
+from bench.report.outcome import compiling, curves, memory, periodic, phases, race, results, sustained, title
 from bench.report.page import AbPage, Report, TracedPage, written
 from bench.report.sides import ab
 from bench.report.trust import checks, noise, provenance

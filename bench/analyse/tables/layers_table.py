@@ -4,9 +4,9 @@ import math
 
 import pandas as pd
 
-from bench.analyse import roofline
 from bench.analyse.load import RunData
 from bench.analyse.stats import Interval
+from bench.analyse.tables import roofline
 from bench.analyse.tables.columns import Row, bounded
 from bench.core.traces import BETWEEN
 

@@ -7,9 +7,9 @@ import pandas as pd
 from bench.analyse.load import RunData, cell
 from bench.analyse.outcomes import outcome, spoilt
 from bench.analyse.ratios import baseline_of, controls, items_of, ratio_to, unit_of
-from bench.analyse.roofline import step_share
 from bench.analyse.stats import NOTHING, Interval
 from bench.analyse.tables.columns import Row, bounded, metric_columns
+from bench.analyse.tables.roofline import step_share
 from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, delta_of, verdict
 from bench.core.metrics.metric import MetricTable
 from bench.core.metrics.registry import in_table

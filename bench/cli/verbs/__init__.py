@@ -8,9 +8,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.cli.verbs import ab, check, compare, gpu, listing, micro, profile, report, roofs, run, tensorboard
+    from bench.cli.verbs import ab, asking, compare, gpu, micro, profile, report, run, tensorboard
 
-__all__ = ["ab", "check", "compare", "gpu", "listing", "micro", "profile", "report", "roofs", "run", "tensorboard"]
+__all__ = ["ab", "asking", "compare", "gpu", "micro", "profile", "report", "run", "tensorboard"]
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -11,7 +11,7 @@ from bench.core.exits import NOTHING
 from bench.core.header import Flagged
 from bench.core.progress import RunProgress
 from bench.report import pages
-from bench.report.outcome import answer
+from bench.report.answer import answer
 from bench.report.page import AbPage, TracedPage
 from bench.report.render import tensorboard, terminal
 from bench.report.sides import ab

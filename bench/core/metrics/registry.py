@@ -64,8 +64,8 @@ METRICS: dict[str, Metric] = {
         Metric(name="roof_flops", kind=Kind.FLOPS_PER_S, scope=PROCESS),
         Metric(name="roof_bytes", kind=Kind.BYTES_PER_S, scope=PROCESS),
         Metric(name="roof_spread", kind=Kind.SHARE, scope=PROCESS),
-        Metric(name="periodic", kind=S),
-        Metric(name="periodic_steps", kind=C),
+        Metric(name="periodic", kind=S, scope=PROCESS),
+        Metric(name="periodic_steps", kind=C, scope=PROCESS),
         Metric(name="power_throttled", kind=Kind.SHARE),
         Metric(name="heat_throttled", kind=Kind.SHARE),
         # A process.

@@ -1,5 +1,9 @@
 """What each layer and phase of a step has to do, and what is alive when the step holds most memory."""
 
+import traceback
+
+import torch
+
 from bench.core.exchange.probe import Probe
 from bench.core.traces import BETWEEN, Owner
 from bench.measure.probe import Measured, Subject, Then
@@ -10,6 +14,8 @@ from bench.measure.work.counter import Counter, Work
 from bench.measure.work.turns import Turns
 from bench.measure.workload import Workload
 
+END = "end"
+"""What follows the step is none of its phases."""
 LAYERED = ("forward", "backward")
 """The phases in which what runs outside of every layer is a row of its own."""
 
@@ -26,7 +32,7 @@ def observe(work: Workload, turns: Turns) -> None:
     with turns, stamped(work.trainer.model, turns):  # type: ignore[arg-type] # it takes turns as a timeline does
         turns.begin("data")
         work.step(next(work.batches), mark=turns.begin)
-        turns.begin("end")
+        turns.begin(END)
 
 
 def alive_at_peak(work: Workload) -> Samples:
@@ -46,6 +52,8 @@ def samples_of(by_owner: dict[Owner, Work]) -> Samples:
     """The work of each layer and phase; unknown operations are left out."""
     samples = Samples("work")
     for (layer, phase), done in by_owner.items():
+        if phase == END:
+            continue
         row = layer or (BETWEEN if phase in LAYERED else "")
         if done.flops is not None:
             samples.add("flops", done.flops, layer=row, phase=phase)
@@ -57,12 +65,20 @@ def samples_of(by_owner: dict[Owner, Work]) -> Samples:
 def measure(subject: Subject, so_far: Measured) -> Measured:
     """What was measured so far, the work of each layer and phase, and of a baseline what is alive at its peak.
 
-    Nothing is added if the steps run in another thread, whose operators nobody sees.
+    Nothing is added if the steps run in another thread, whose operators nobody sees, or if a tensor or an operator of
+    the model can't be observed: the trial's other results stand.
     """
     if subject.work.runs_elsewhere:
         return so_far
-    alive = [alive_at_peak(subject.work)] if subject.work.variant.is_baseline else []
-    return so_far.plus(samples_of(work_of(subject.work)), *alive)
+    try:
+        counted = samples_of(work_of(subject.work))
+        alive = [alive_at_peak(subject.work)] if subject.work.variant.is_baseline else []
+    except torch.OutOfMemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever an unusual tensor does
+        traceback.print_exc()
+        return so_far
+    return so_far.plus(counted, *alive)
 
 
 probe = Then(name=Probe.WORK, measure=measure, once=True)

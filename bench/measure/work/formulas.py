@@ -21,6 +21,8 @@ from torch.utils.flop_counter import (
     shape_wrapper,
 )
 
+from bench.tasks.nest import tensors
+
 aten = torch.ops.aten
 Formula = Callable[..., int]
 Shape = Sequence[int]
@@ -103,9 +105,25 @@ FORMULAS: dict[Any, Formula] = {
 }
 
 
+HEAVY = (
+    "_native_multi_head_attention", "_transformer_encoder_layer_fwd", "_trilinear", "_cdist_forward", "_cdist_backward",
+    "_fft_c2c", "_fft_r2c", "_fft_c2r", "linalg_inv_ex", "linalg_lu_factor_ex", "linalg_cholesky_ex", "linalg_qr",
+    "linalg_eigh", "_linalg_svd", "_linalg_solve_ex", "_sparse_mm", "addbmm", "_addmm_activation",
+)  # fmt: skip
+"""Operators of torch that do much and have no formula."""
+
+
 def flops(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: object) -> int | None:  # noqa: ANN401
-    """The operations of a call; 0 for what torch counts as none, None for an operator of another library."""
-    formula = FORMULAS.get(operator.overloadpacket)
+    """The operations of a call; 0 for what counts as none, None if nobody knows them.
+
+    Unknown are operators of other libraries, those in HEAVY, those that hold others, and those of nested tensors.
+    """
+    packet = getattr(operator, "overloadpacket", None)
+    if packet is None or any(x.is_nested for x in tensors(args)):
+        return None
+    name = packet.__name__
+    in_place = getattr(aten, name.rstrip("_"), None) if name.endswith("_") and not name.startswith("_") else None
+    formula = FORMULAS.get(packet) or FORMULAS.get(in_place)
     if formula is not None:
         return int(formula(*args, **kwargs, out_val=result))
-    return 0 if operator.namespace in TORCHS else None
+    return 0 if operator.namespace in TORCHS and name not in HEAVY else None

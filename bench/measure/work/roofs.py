@@ -77,11 +77,12 @@ def types_of(device: torch.device, clock: Clock) -> list[str]:
 def products(device: torch.device, dtype: torch.dtype) -> Iterator[Piece]:
     """Matrix products and convolutions that keep the device busy."""
     on_gpu = device.type == "cuda"
-    for size in (4096, 8192) if on_gpu else (1024, 2048):
-        yield product(device, dtype, size)
+    small, large = (4096, 8192) if on_gpu else (1024, 2048)
+    yield product(device, dtype, small)
     for shape in ON_GPU if on_gpu else ON_CPU:
-        for memory_format in (torch.contiguous_format, torch.channels_last):
+        for memory_format in (torch.channels_last, torch.contiguous_format):
             yield convolution(device, dtype, shape, memory_format)
+    yield product(device, dtype, large)
 
 
 def product(device: torch.device, dtype: torch.dtype, size: int) -> Piece:

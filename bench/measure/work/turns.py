@@ -1,8 +1,11 @@
 """Whose code runs, for what observes operators: it takes turns as a `clock.Timeline` does, and has no clock."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
+from torch._ops import HigherOrderOperator
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -11,6 +14,8 @@ from bench.core.traces import Owner
 
 class Turns(TorchDispatchMode):
     """Within it, each operator belongs to the owner whose turn it is: a layer and a phase."""
+
+    supports_higher_order_operators = True
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # torch's
@@ -53,8 +58,12 @@ class Turns(TorchDispatchMode):
     ) -> object:
         """The operator's own result."""
         kwargs = kwargs or {}
+        if isinstance(func, HigherOrderOperator):  # such as flex attention: nobody knows what runs within
+            result = func(*args, **kwargs)
+            self.after(func, args, kwargs, result)
+            return result
         if torch.is_inference_mode_enabled():  # there an operator that consists of others comes as one
-            with self:
+            with self, autocast_again():
                 result = func.decompose(*args, **kwargs)
             if result is not NotImplemented:
                 return result
@@ -71,9 +80,19 @@ class Turns(TorchDispatchMode):
         raise NotImplementedError
 
 
+@contextmanager
+def autocast_again() -> Iterator[None]:
+    """Within, autocast acts on operators again, which it does not where a mode has one in its hands."""
+    keys = (torch._C.DispatchKey.AutocastCPU, torch._C.DispatchKey.AutocastCUDA)  # noqa: SLF001
+    with ExitStack() as stack:
+        for key in keys:
+            stack.enter_context(torch._C._SetExcludeDispatchKeyGuard(key, False))  # noqa: SLF001, FBT003 - torch's
+        yield
+
+
 def storage_of(x: torch.Tensor) -> StorageWeakRef | None:
     """A weak reference to a tensor's storage, whose `cdata` is unique while it is kept; None if it has no storage."""
-    if x.layout is not torch.strided or not x.numel():
+    if x.layout is not torch.strided or x.is_nested or not x.numel():
         return None
     try:
         return StorageWeakRef(x.untyped_storage())

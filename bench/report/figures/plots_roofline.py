@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.analyse.roofline import Part, Roofs
 from bench.analyse.stats import Values
+from bench.analyse.tables.roofline import Part, Roofs
 from bench.report.figures.lettering import lettered
 from bench.report.figures.plots import BACKWARD, DOT, FORWARD, WIDTH, name_rows, rows_figure, styled
 
@@ -23,12 +23,17 @@ MOST_AREA = 900.0
 GIGA = 1e9
 
 
+def is_drawn(part: Part) -> bool:
+    """Whether a part has a dot: it is forward or backward, and has operations and bytes."""
+    return part.phase in COLOURS and part.flops > 0 and part.least_bytes > 0
+
+
 @styled
 def roofline(parts: Sequence[Part], roofs: Roofs, types: Sequence[str]) -> Figure:
     """Operations a second over operations a byte, both logarithmic: a dot a layer and direction, under the roofs."""
     figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
     axes = figure.subplots()
-    shown = [part for part in parts if part.flops > 0 and part.least_bytes > 0]
+    shown = [part for part in parts if is_drawn(part)]
     density = np.array([part.flops / part.least_bytes for part in shown])
     speed = np.array([part.flops / part.took_s for part in shown])
     longest = max(part.took_s for part in shown)

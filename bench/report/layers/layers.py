@@ -9,10 +9,10 @@ from bench.analyse.labels import label, named
 from bench.analyse.tables import heaviest, repeated
 from bench.analyse.tables.columns import Row
 from bench.core.text import code, marked
+from bench.report.answer import answer
 from bench.report.document import Block, Figure, Paragraph, Section, Table, paragraphs
 from bench.report.figures import plots
 from bench.report.layers import unlayered
-from bench.report.outcome import answer
 from bench.report.page import Report
 from bench.report.words import count, interval, percent, seconds, size, spread_seconds
 

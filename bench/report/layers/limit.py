@@ -4,15 +4,15 @@ import math
 from collections.abc import Mapping
 from functools import partial
 
-from bench.analyse import roofline
 from bench.analyse.labels import label, named
 from bench.analyse.load import RunData
-from bench.analyse.roofline import Part
-from bench.analyse.tables import repeated
+from bench.analyse.tables import repeated, roofline
+from bench.analyse.tables.roofline import Part
+from bench.core.axes.precision import PRECISION
 from bench.core.text import code
+from bench.report.answer import answer
 from bench.report.document import Block, Figure, Marked, Paragraph, Section, Table
 from bench.report.figures import plots_roofline
-from bench.report.outcome import answer
 from bench.report.page import Report
 from bench.report.words import number, percent, seconds, size
 
@@ -69,15 +69,16 @@ def of_variant(report: Report, variant_id: str, index: str) -> list[Block]:
     if not parts or roofs is None:
         return []
     widest = sorted(parts, key=lambda part: -part.over_s)[:MOST_ROWS]
-    types = [name for name in roofline.types_of(data, data.variants[variant_id]) if name]
+    types = roofline.types_of(data, data.variants[variant_id])
+    shown = types if PRECISION.value(data.variants[variant_id].precision).autocast else types[:1]
     figures: list[Block] = [
         Figure(f"gaps-{index}", partial(plots_roofline.gaps, widest), "milliseconds by part, and those at the roof")
     ]
-    if any(part.flops > 0 and part.least_bytes > 0 for part in parts):
-        drawn = partial(plots_roofline.roofline, parts, roofs, types)
+    if any(plots_roofline.is_drawn(part) for part in parts):
+        drawn = partial(plots_roofline.roofline, parts, roofs, shown)
         figures.append(Figure(f"roofline-{index}", drawn, "operations a second by operations a byte, under the roofs"))
     table = Table.of(cells(data, variant_id, part, names) for part in widest)
-    odd: list[Block] = [Paragraph(ODD)] if any(part.share > OVER for part in parts) else []
+    odd: list[Block] = [Paragraph(ODD)] if any(part.share > OVER for part in widest) else []
     words = [Paragraph(sentence(parts, roofline.unknown_share(every)))]
     return [Section(named(data, variant_id), [*words, table, *odd, *figures], level=3)]
 
@@ -90,10 +91,10 @@ def sentence(parts: list[Part], unknown: float) -> str:
     most = ", then ".join(
         f"{name_of(part)} ({seconds(part.over_s)} over its roof, at {percent(part.share)} of it)" for part in widest
     )
-    rest = f" (without {percent(unknown)} of the step, whose work is not known)" if unknown >= LEAST_TOLD else ""
+    rest = f" (and {percent(unknown)} of the step more, whose work is not known)" if unknown >= LEAST_TOLD else ""
     gap = f" Most of the gap: {most}." if most else ""
     return (
-        f"The parts of a step take {seconds(took_s)}{rest}. At this device's roofs their work would take "
+        f"Without its batch, a step takes {seconds(took_s)}{rest}. At this device's roofs its work would take "
         f"{seconds(roof_s)}, {percent(roof_s / took_s)} of that.{gap}"
     )
 
@@ -112,7 +113,7 @@ def cells(data: RunData, variant_id: str, part: Part, names: Mapping[str, str]) 
         "at the roof": seconds(part.at_roof.seconds),
         "share": percent(part.share),
         "over": seconds(part.over_s) if part.over_s > 0 else "",
-        "bound": str(part.at_roof.bound),
+        "bound": str(part.at_roof.bound or ""),
         "operations": f"{number(part.flops / 1e9)} GFLOP" if part.flops > 0 else "",
         "least bytes": size(part.least_bytes),
         "least here": f"{seconds(best[0])} ({label(data, best[1])})" if best else "",

@@ -5,8 +5,8 @@ import pandas as pd
 from bench.analyse import tables
 from bench.analyse.labels import named
 from bench.analyse.load import RunData
+from bench.report.answer import answer
 from bench.report.document import Block, paragraphs
-from bench.report.outcome import answer
 from bench.report.words import seconds
 
 BY_STATUS = {

@@ -5,8 +5,8 @@ import math
 from bench.analyse import tables
 from bench.analyse.load import RunData
 from bench.core.axes.precision import PRECISION, TF32
+from bench.report.answer import advice
 from bench.report.document import Section, Table, paragraphs
-from bench.report.outcome import advice
 from bench.report.page import Report
 from bench.report.words import count, number, seconds
 

@@ -6,9 +6,9 @@ from functools import partial
 from bench.analyse import tables
 from bench.analyse.labels import label, named
 from bench.core.variants import LARGEST
+from bench.report.answer import answer
 from bench.report.document import Block, Figure, Paragraph, Section, Table
 from bench.report.figures import plots
-from bench.report.outcome import answer
 from bench.report.page import Report
 from bench.report.words import count, interval, number, size
 

@@ -7,7 +7,7 @@ from bench.core.metrics.metric import MetricTable
 from bench.core.metrics.registry import in_table
 from bench.report.document import Figure, Paragraph, Section, Table
 from bench.report.figures import plots
-from bench.report.outcome import peak
+from bench.report.layers import peak
 from bench.report.page import Report
 from bench.report.words import size
 

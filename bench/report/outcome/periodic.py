@@ -25,8 +25,8 @@ def rows_of(report: Report, variant_id: str) -> list[dict[str, object]]:
     step_s = data.spread(variant_id, "wall").estimate
     names = [phase for v, metric, _, _, phase in data.spreads if v == variant_id and metric == "periodic"]
     for name in names:
-        took_s = data.spread(variant_id, "periodic", "phase", phase=name).estimate
-        steps = data.spread(variant_id, "periodic_steps", "phase", phase=name).estimate
+        took_s = data.spread(variant_id, "periodic", "process", phase=name).estimate
+        steps = data.spread(variant_id, "periodic_steps", "process", phase=name).estimate
         rows.append(
             {
                 "what": Marked(code(name)),

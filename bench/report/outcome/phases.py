@@ -5,9 +5,10 @@ from functools import partial
 
 from bench.analyse import tables
 from bench.analyse.labels import label
+from bench.report.answer import advice
 from bench.report.document import Figure, Paragraph, Section, Table, paragraphs
 from bench.report.figures import plots
-from bench.report.outcome import advice, bound
+from bench.report.outcome import bound
 from bench.report.page import Report
 from bench.report.words import percent, seconds
 

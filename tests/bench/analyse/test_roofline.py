@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from bench.analyse.roofline import AtRoof, Bound, Part, Roofs, at_roof, folded
+from bench.analyse.tables.roofline import UNKNOWN, AtRoof, Bound, Part, Roofs, at_roof, folded, known, unknown_share
 
 TYPES = ("float32", "bfloat16")
 
@@ -36,6 +36,20 @@ def test_work_takes_as_long_as_the_roof_that_is_nearer(
 def test_work_in_a_type_without_a_roof_has_no_least_time() -> None:
     assert math.isnan(at_roof(ROOFS, ("float32", "float16"), 1.0, 1.0, 1.0).seconds)
     assert math.isnan(at_roof(ROOFS, TYPES, math.nan, 0.0, 1.0).seconds)
+
+
+def test_no_work_takes_no_time_and_is_bound_by_nothing() -> None:
+    assert at_roof(ROOFS, TYPES, 0.0, 0.0, 0.0) == AtRoof(seconds=0.0, bound=None)
+
+
+def test_the_share_of_time_whose_work_is_not_known() -> None:
+    parts = [
+        Part(layer="a", phase="forward", took_s=took_s, flops=1.0, least_bytes=1.0, at_roof=at)
+        for took_s, at in ((3.0, AtRoof(seconds=1.0, bound=None)), (1.0, UNKNOWN))
+    ]
+
+    assert known(parts) == parts[:1]
+    assert unknown_share(parts) == 0.25
 
 
 def test_blocks_of_one_shape_are_one_part() -> None:

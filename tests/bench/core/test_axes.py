@@ -26,7 +26,7 @@ from bench.measure.system.flags import set_flags, wrong_flag
 from bench.measure.workload import SETTINGS
 from bench.plan.matrix import Entry, excluded_reason, preset
 from bench.process import child
-from bench.report.outcome.advice import lines_of
+from bench.report.answer.advice import lines_of
 from bench.run.folder import variant_rows
 from nin import choices
 from nin.loaders import LOADERS
@@ -153,7 +153,7 @@ from bench.core.records import VARIANTS
 from bench.core.variants import Variant, as_row, parse_id
 from bench.plan.matrix import Entry, matrix
 from bench.process import child
-from bench.report.outcome.advice import lines_of, nin_command
+from bench.report.answer.advice import lines_of, nin_command
 from bench.run.folder import variant_rows
 
 one = Variant(arenas="one")

@@ -10,7 +10,7 @@ from bench.analyse.labels import label, name_of
 from bench.analyse.load import RunData, load
 from bench.core.variants import AXES, DEFAULTS, as_row, parse_id
 from bench.report import pages
-from bench.report.outcome import advice
+from bench.report.answer import advice
 from tests.bench.report.made_up import BASE, BEST, BF16, COMPILED, KEPT, NOTEBOOK, MakeRun, around
 
 TOLD_IN_PYTHON = ("precision", "memory_format", "compile_mode", "loader", "sync", "optimizer", "cudnn_benchmark")

@@ -6,7 +6,7 @@ from pathlib import Path
 from bench.analyse import tables
 from bench.analyse.load import RunData, load
 from bench.report import pages
-from bench.report.outcome import answer
+from bench.report.answer import answer
 from bench.report.render import markdown
 from tests.bench.report.made_up import B64, BASE, BEST, BF16, KEPT, NOTEBOOK, MakeRun, around
 

@@ -12,8 +12,9 @@ import pytest
 from bench.analyse import tables
 from bench.analyse.load import load
 from bench.report import pages
+from bench.report.answer import answer
 from bench.report.figures import plots
-from bench.report.outcome import answer, curves
+from bench.report.outcome import curves
 
 BASE = "cpu-default-nchw-eager-b32"
 ONE = f"{BASE}-t1"

@@ -10,7 +10,7 @@ from bench.analyse import tables
 from bench.analyse.load import load
 from bench.core.records import LAYERS as LAYERS_TABLE
 from bench.report import pages
-from bench.report.outcome import answer
+from bench.report.answer import answer
 from bench.report.render import markdown, terminal
 from bench.report.sides import ab
 from bench.report.trust import effect

@@ -9,9 +9,9 @@ import pytest
 from bench.analyse import tables
 from bench.analyse.load import RunData
 from bench.analyse.stats import Interval
+from bench.analyse.tables import roofline
 from bench.report import pages
-from bench.report.layers import limit
-from bench.report.outcome import peak
+from bench.report.layers import limit, peak
 from bench.report.render import markdown
 from tests.bench.report.made_up import BASE, BEST, COMPILED
 
@@ -78,8 +78,8 @@ def test_the_sentence_says_where_most_of_the_gap_is(run: RunData, tmp_path: Path
     text = markdown.text([section])
 
     # 0.32 + 0.8 + 0.16 s are known, of which a quarter, a half and a tenth are needed.
-    assert "The parts of a step take 1.28 s" in text
-    assert "their work would take 496 ms, 39 % of that" in text
+    assert "Without its batch, a step takes 1.28 s" in text
+    assert "its work would take 496 ms, 39 % of that" in text
     assert "backward of `0.0` (400 ms over its roof, at 50 % of it), then forward of `0.0` (240 ms over" in text
     assert "| float32" in text
     assert "100 GFLOP/s" in text
@@ -103,3 +103,14 @@ def test_the_peak_says_what_is_alive_and_when(full_run: RunData) -> None:
     ) in text
     assert text.index("| `0.1`") < text.index("| `0.0`")
     assert peak.blocks(full_run) == []
+
+
+def test_a_step_that_names_its_phases_is_its_layers_and_an_unknown_rest(run: RunData) -> None:
+    """Its phases hold the layers, so both together would count twice."""
+    spreads = dict(run.spreads)
+    spreads[BASE, "wall", "phase", "", "D real"] = known(1.5)
+    parts = roofline.parts_of(replace(run, spreads=spreads), BASE)
+    rest = {part.phase: part.took_s for part in parts if not part.layer}
+
+    assert sum(part.took_s for part in parts) == pytest.approx(run.spread(BASE, "stamped_wall").estimate)
+    assert list(rest) == ["rest"]

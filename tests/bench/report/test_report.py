@@ -13,7 +13,7 @@ from bench.analyse import tables
 from bench.analyse.load import RunData, load
 from bench.core.header import Ended
 from bench.report import pages
-from bench.report.outcome import answer
+from bench.report.answer import answer
 from bench.report.trust import noise
 from tests.bench.report.made_up import BASE, BEST, BF16, KEPT, MakeRun, around
 

@@ -198,6 +198,90 @@ def test_an_embedding_reads_only_the_rows_that_it_returns() -> None:
     assert by_owner["0", "forward"].least_bytes == FLOAT * 2 * 6 * 5 + 8 * 6
 
 
+def counting(code: Callable[[], object]) -> Work:
+    """The work of some code, whose result is alive after it."""
+    counter = Counter()
+    with counter, torch.no_grad():
+        counter.enter(("0", "forward"))
+        _result = code()
+        counter.begin("read")
+    return counter.work()["0", "forward"]
+
+
+TABLE, ROW = torch.ones(1000, 64), torch.ones(1, 64)
+LEAST: dict[str, tuple[Callable[[], object], int]] = {
+    "a fill reads nothing": (lambda: torch.empty(100).fill_(1), 100 * FLOAT),
+    "a copy reads its source alone": (lambda: torch.empty(100).copy_(torch.ones(100)), 100 * FLOAT),
+    "a result that nobody reads is written": (lambda: torch.ones(100), 100 * FLOAT),
+    "one row of a table": (lambda: TABLE.index_copy_(0, torch.tensor([3]), ROW), 2 * 64 * FLOAT + 8),
+    "a bag of rows": (
+        lambda: F.embedding_bag(torch.arange(6), TABLE, torch.tensor([0, 3]), mode="sum"), 4 * 64 * FLOAT + 64,
+    ),
+    "two views of one half": (lambda: (TABLE[:500].sum(), TABLE[:500].view(-1).sum()), 500 * 64 * FLOAT + 8),
+    "a whole table after one of its rows": (
+        lambda: (TABLE.sum(), F.embedding(torch.arange(1), TABLE)), 64_000 * FLOAT + FLOAT + 64 * FLOAT + 8,
+    ),
+}  # fmt: skip
+"""What some code moves, and the most that a lower bound may say."""
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_bytes_are_a_lower_bound(name: str) -> None:
+    code, most = LEAST[name]
+
+    assert 0 < counting(code).least_bytes <= most
+
+
+def test_a_cache_of_which_one_row_is_new_is_read_whole() -> None:
+    def code() -> Tensor:
+        TABLE[3:4].copy_(ROW)
+        return TABLE.sum()
+
+    assert counting(code).least_bytes >= 1000 * 64 * FLOAT
+
+
+def test_the_backward_of_a_pool_reads_no_input() -> None:
+    by_owner = counted(nn.Sequential(nn.Tanh(), nn.MaxPool2d(2)), images(1, 1, 32, 32))
+
+    # The gradient of 16x16 results, their places (8 bytes each), and the gradient of 32x32 inputs.
+    assert by_owner["1", "backward"].least_bytes <= FLOAT * (256 + 1024) + 8 * 256
+
+
+@pytest.mark.parametrize("more", [{"foreach": True}, {"foreach": False}, {"fused": True}])
+def test_adam_reads_and_writes_weights_and_both_moments(more: dict[str, bool]) -> None:
+    """In sizes of the parameters: four are read (the gradient too), and three are written."""
+    model = nn.Linear(300, 300, bias=False)
+    optimizer = torch.optim.Adam(model.parameters(), **more)  # type: ignore[arg-type]
+    counter = Counter()
+    for _ in range(2):
+        model(torch.ones(1, 300)).sum().backward()
+        optimizer.step()
+    with counter:
+        counter.begin("optimizer")
+        optimizer.step()
+        counter.begin("read")
+
+    assert 7 <= counter.work()["", "optimizer"].least_bytes / (FLOAT * 300 * 300) < 7.01
+
+
+def test_in_inference_autocast_counts_what_it_computes() -> None:
+    model, counter = nn.LSTM(4, 6), Counter()
+    with counter, torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        counter.enter(("0", "forward"))
+        model(torch.ones(5, 3, 4))
+    work = counter.work()["0", "forward"]
+
+    assert work.flops == LSTM
+    assert work.half_flops == LSTM
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_nested_tensors_and_what_holds_operators_are_unknown() -> None:
+    nested = torch.nested.nested_tensor([torch.ones(2, 4), torch.ones(3, 4)])
+    assert counting(lambda: nested * 2).flops is None
+    assert counting(lambda: torch.cond(torch.tensor(True), torch.sin, torch.cos, (torch.ones(3),))).flops is None
+
+
 def test_half_precision_is_counted_apart() -> None:
     model, counter = nn.Linear(5, 7), Counter()
     with counter, stamped(model, counter), torch.autocast("cpu", dtype=torch.bfloat16):  # type: ignore[arg-type]

@@ -7,11 +7,13 @@ from enum import StrEnum
 
 from bench.analyse.load import RunData
 from bench.core.axes.precision import PRECISION, computed
+from bench.core.traces import PHASES
 from bench.core.variants import Variant
 
 WAYS = ("copy", "read", "write")
 """The ways to use memory that the roof of bytes is the best of; a copy within a cache is none."""
-FLOAT32, TF32 = "float32", "tf32"
+OF_BATCH = ("data", "h2d")
+FLOAT32, TF32, BFLOAT16 = "float32", "tf32", "bfloat16"
 MOST_UNKNOWN = 0.1
 """The most of a step whose work may be unknown, for the step to have a share of its roof."""
 LAYERED = ("forward", "backward")
@@ -70,12 +72,12 @@ def roofs_of(data: RunData, device: str) -> Roofs | None:
 
 
 def types_of(data: RunData, variant: Variant) -> tuple[str, str]:
-    """The roofs by which a variant's operations are judged: those in float32, and those in 16 bits if it has any."""
+    """The roofs by which a variant's operations are judged: those in float32, and those in 16 bits."""
     gpus = data.run.environment.cuda_devices
     index = int(variant.device.partition(":")[2] or 0)
     capability = gpus[index].capability if variant.on_cuda and index < len(gpus) else None
     full = TF32 if computed(variant.precision, capability).name == TF32 else FLOAT32
-    return full, PRECISION.value(variant.precision).autocast
+    return full, PRECISION.value(variant.precision).autocast or BFLOAT16
 
 
 def at_roof(roofs: Roofs, types: tuple[str, str], flops: float, half_flops: float, least_bytes: float) -> AtRoof:
@@ -84,6 +86,8 @@ def at_roof(roofs: Roofs, types: tuple[str, str], flops: float, half_flops: floa
     memory_s = least_bytes / roofs.bytes_per_s
     if math.isnan(compute_s) or math.isnan(memory_s):
         return UNKNOWN
+    if not (compute_s or memory_s):
+        return AtRoof(seconds=0.0, bound=None)
     return AtRoof(seconds=max(compute_s, memory_s), bound=Bound.MEMORY if memory_s >= compute_s else Bound.COMPUTE)
 
 
@@ -143,19 +147,41 @@ class Part:
 
 
 def parts_of(data: RunData, variant_id: str) -> list[Part]:
-    """The parts of a variant's stamped step that take time, in the order measured."""
+    """The parts of a variant's stamped step that take time, in the order measured: layers, and the other phases.
+
+    Left out are the phases that make and move the batch: they have roofs of other kinds. The phases that a task's own
+    step names hold layers, so what they have beside those is one part, `rest`, whose least time is not known.
+    """
+    rows = [
+        (layer, phase)
+        for of, metric, scope, layer, phase in data.spreads
+        if of == variant_id and metric == "wall" and (scope == "layer" or (scope == "phase" and phase not in LAYERED))
+    ]
+    if any(not layer and phase not in PHASES for layer, phase in rows):
+        return of_own_step(data, variant_id, [row for row in rows if row[0]])
+    return parts_with_time(data, variant_id, [row for row in rows if row[1] not in OF_BATCH])
+
+
+def parts_with_time(data: RunData, variant_id: str, rows: list[tuple[str, str]]) -> list[Part]:
+    """A part for each of some layers with their phases, or phases, that takes time."""
     parts = []
-    for of, metric, scope, layer, phase in data.spreads:
-        is_part = scope == "layer" or (scope == "phase" and phase not in LAYERED)
-        if of != variant_id or metric != "wall" or not is_part:
-            continue
-        took_s, at = data.spread(of, metric, scope, layer, phase).estimate, of_layer(data, of, layer, phase)
-        flops, _, least_bytes = work_of(data, of, layer, phase)
+    for layer, phase in rows:
+        took_s = data.spread(variant_id, "wall", "layer" if layer else "phase", layer, phase).estimate
+        flops, _, least_bytes = work_of(data, variant_id, layer, phase)
+        at = of_layer(data, variant_id, layer, phase)
         if took_s > 0:
             parts.append(
                 Part(layer=layer, phase=phase, took_s=took_s, at_roof=at, flops=flops, least_bytes=least_bytes)
             )
     return parts
+
+
+def of_own_step(data: RunData, variant_id: str, layers: list[tuple[str, str]]) -> list[Part]:
+    """The layers of a step that names its phases, and the rest of it."""
+    parts = parts_with_time(data, variant_id, layers)
+    rest_s = data.spread(variant_id, "stamped_wall").estimate - math.fsum(part.took_s for part in parts)
+    rest = Part(layer="", phase="rest", took_s=rest_s, at_roof=UNKNOWN, flops=math.nan, least_bytes=math.nan)
+    return [*parts, *([rest] if rest_s > 0 else [])]
 
 
 def folded(parts: list[Part], name_of: Mapping[str, str]) -> list[Part]:

@@ -13,8 +13,8 @@ from bench.core.progress import duration
 from bench.core.text import marked
 from bench.core.variants import from_row
 from bench.report import commands
+from bench.report.answer import advice, idle, standing
 from bench.report.document import Block, Code, Note, Paragraph, Section, paragraphs
-from bench.report.outcome import advice, idle, standing
 from bench.report.page import Report
 from bench.report.trust import effect, machine
 from bench.report.words import count_of, interval, number

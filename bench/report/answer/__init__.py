@@ -1,0 +1,1 @@
+"""The answer of a run, how sure it is, and how to use it."""
