@@ -4,7 +4,8 @@
 
 A convolution of a shape that suits the chip should take about as long as at the roof of operations, a layer that only
 copies as long as at the roof of bytes, and one that waits as long as it works should have half of its share. A product
-of matrices shows how far the library's product is from its best convolution. The whole is repeated, roofs included.
+of matrices shows how far the library's product is from its best convolution, and a copy in new memory what page faults
+cost. The whole is repeated, roofs included.
 """
 
 import statistics
@@ -30,12 +31,24 @@ COPIED = 2**26
 """Numbers that the copy moves: 256 MiB, which no cache holds."""
 
 
-class Copy(nn.Module):
-    """Returns a copy of its input, and of its gradient."""
+class Clone(nn.Module):
+    """Returns a copy of its input in new memory, which the kernel has to hand out."""
 
     def forward(self, x: Tensor) -> Tensor:
         """The copy."""
         return x.clone()
+
+
+class Copy(nn.Module):
+    """Returns a copy of its input in memory of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.copied = torch.zeros(COPIED)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The copy."""
+        return self.copied.copy_(x)
 
 
 class Product(nn.Module):
@@ -76,6 +89,7 @@ def models() -> dict[str, tuple[nn.Module, Tensor]]:
         "convolution, slowed twice": (Slowed(convolution), images),
         "product of matrices": (Product(), torch.randn(SIDE, SIDE)),
         "copy": (Copy(), torch.randn(COPIED)),
+        "copy in new memory": (Clone(), torch.randn(COPIED)),
     }
 
 
