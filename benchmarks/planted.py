@@ -1,5 +1,6 @@
 """Tiny models in which each row waits for a given time; benchmarks/attribution.py and the tests measure them."""
 
+from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -217,6 +218,44 @@ class Aside(nn.Module):
         return cast("Tensor", self.layer(y) + one * two)
 
 
+class Auxiliary(nn.Module):
+    """A layer, and a loss that is computed from its result and kept aside; and a result that nobody uses."""
+
+    def __init__(self, plant: Plant) -> None:
+        super().__init__()
+        self.plant, self.layer = plant, plant.layer("part.layer")
+        self.aside = torch.zeros(())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The layer's result."""
+        y = self.plant.at("part", x)
+        gate = y.sigmoid()
+        y = cast("Tensor", self.layer(y) * gate.detach())
+        self.aside = self.plant.at("part", y)
+        return y
+
+
+def with_aside(part: nn.Module, x: Tensor) -> Tensor:
+    """Both results of such a part."""
+    return cast("Tensor", part(x) + part.aside)
+
+
+class Penalty(nn.Module):
+    """A layer whose forward asks for a gradient of another one."""
+
+    def __init__(self, plant: Plant) -> None:
+        super().__init__()
+        self.plant, self.layer = plant, plant.layer("part.layer")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A tensor of the input's shape."""
+        with torch.enable_grad():
+            own = x.detach().requires_grad_()
+            y = self.layer(own)
+        [gradient] = torch.autograd.grad(y.sum(), own)
+        return self.plant.at("part", x) + gradient
+
+
 class ByName(nn.Module):
     """Functional code, and a layer that is called by keyword arguments only."""
 
@@ -316,6 +355,9 @@ CASES = [
     Case(name="code that passes by a layer", part=Aside, calls={"part": 2, "part.layer": 2}),
     Case(name="code around all modules that passes by one", part=lambda p: p.layer("part"), calls={BETWEEN: 2},
          use=lambda part, x: part.plant.at(BETWEEN, x) + part(x)),  # type: ignore[operator, union-attr]
+    Case(name="a loss kept aside", part=Auxiliary, use=with_aside, calls={"part": 2, "part.layer": 1}),
+    Case(name="a gradient within forward", part=Penalty, calls={"part": 1, "part.layer": 1}),
+    returning("a deque", lambda x: deque([x]), lambda y: y[0]),
     returning("a tuple", lambda x: (x, 1), lambda y: y[0]),
     returning("a dict of lists", lambda x: {"a": [x]}, lambda y: y["a"][0]),
     returning("a named tuple", lambda x: Pair(x, x), lambda y: y.one),

@@ -1,16 +1,17 @@
 """Forward and backward time of each module, for any model, by stamps at its borders.
 
 A stamp says whose time begins (`clock.Timeline`). Time belongs to the innermost module whose code runs. In forward,
-hooks before and after each module stamp. In backward, prehooks on nodes of autograd stamp: one where the backward of
-each span of a module's own code begins (spans.py). So a module's backward runs until the next border and includes the
-gradients of its parameters. What a checkpoint computes again in backward counts as its layers' backward too. Module
-backward hooks would not do: they fire too early for the first layer and fail on in-place layers (pytorch issues 100528
-and 61519).
+hooks before and after each module stamp. In backward, prehooks on nodes of autograd stamp: one wherever it reaches
+another module's code, which is sought in the graph as backward begins (spans.py). So a module's backward runs until the
+next border and includes the gradients of its parameters. What a checkpoint computes again in backward counts as its
+layers' backward too. Module backward hooks would not do: they fire too early for the first layer and fail on in-place
+layers (pytorch issues 100528 and 61519).
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from torch import nn
 from bench.core.traces import Owner
 from bench.measure.clock import Clock, Timeline
 from bench.measure.leaves import tree
-from bench.measure.timing.spans import Frame
+from bench.measure.timing.spans import Spans, each_backward
 
 CALIBRATION_LAYERS = 50
 CALIBRATION_PASSES = 20
@@ -32,33 +33,47 @@ SLOWEST_STAMP_S = 50e-6
 """The most that recording an event takes the host."""
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A module whose forward is under way."""
+
+    path: str
+    before: Owner
+    """Whose time it was before."""
+
+
 class Stamps:
     """The hooks of one step: they stamp the borders of its modules on a timeline.
 
     A checkpoint computes its layers again within the backward of some node. Each then stamps as its own backward.
     """
 
-    def __init__(self, timeline: Timeline, leave: Callable[[], None] | None, *, called: bool) -> None:
-        """`called` says whether the model is called as a whole."""
+    def __init__(self, timeline: Timeline, leave: Callable[[], None] | None) -> None:
         self.timeline, self.leave = timeline, leave
         self.frames: list[Frame] = []
-        self.outside, self.outside_again = Frame("", NOBODY, ends=called), Frame("", NOBODY, ends=False)
-        """The code around all modules, and that around what a checkpoint computes again."""
+        self.spans = Spans()
         self.interrupted: Owner = NOBODY  # whose backward waits while layers are computed again
         self.tail: int | None = None  # the stamp after the last such layer: its time may be the interrupted's
+        self.around: list[Owner] = []  # whose time it was before each backward that is under way
 
-    def watch(self, nodes: Iterable[Any], path: str) -> None:
-        """Have autograd stamp when it reaches a node of a module, if it does not yet.
+    def backward_begins(self, roots: list[Any]) -> None:
+        """Have autograd stamp where this backward reaches another span of code; at each node if somebody leaves it.
 
         The node itself holds the mark: a set of nodes here would keep alive what a checkpoint computes again.
         """
-        for node in nodes:
-            if node.metadata.get(MARK) is self:
-                continue
-            node.metadata[MARK] = self
-            node.register_prehook(lambda _gradients: self.reach((path, "backward")))
-            if self.leave is not None:
-                node.register_hook(lambda _outputs, _inputs: self.leave())
+        self.around.append(self.interrupted if self.tail is not None else self.timeline.owner or NOBODY)
+        every = ((node, path) for node, _, path in self.spans.nodes(roots))
+        for node, path in self.spans.borders(roots) if self.leave is None else every:
+            if node.metadata.get(MARK) is not self:
+                node.metadata[MARK] = self
+                node.register_prehook(lambda _gradients, path=path: self.reach((path, "backward")))
+                if self.leave is not None:
+                    node.register_hook(lambda _outputs, _inputs: self.leave())
+
+    def backward_ends(self) -> None:
+        """Stamp, as what called backward goes on."""
+        self.settle()
+        self.timeline.enter(self.around.pop())
 
     def reach(self, owner: Owner) -> None:
         """Stamp, as autograd reaches a node of this owner."""
@@ -71,17 +86,9 @@ class Stamps:
             self.timeline.give(self.tail, self.interrupted)
             self.tail = None
 
-    @property
-    def innermost(self) -> Frame:
-        """The innermost module under way."""
-        if self.frames:
-            return self.frames[-1]
-        return self.outside_again if recomputes() else self.outside
-
-    def before(self, path: str, inputs: object) -> None:
+    def before(self, path: str) -> None:
         """Stamp, as a module begins."""
-        around = self.innermost
-        self.watch(around.pause(inputs), around.path)
+        self.spans.begin(path)
         phase = "backward" if recomputes() else "forward"
         if phase == "backward" and not self.frames and self.tail is None:
             self.interrupted = self.timeline.owner
@@ -92,6 +99,7 @@ class Stamps:
     def after(self, output: object) -> None:
         """Stamp, as a module ends. It has no output if its checkpoint stopped it, which by then had all it needed."""
         frame = self.frames.pop()
+        self.spans.begin(self.frames[-1].path if self.frames else "")
         if not recomputes():
             self.timeline.enter(frame.before)
         elif self.frames:
@@ -101,18 +109,6 @@ class Stamps:
         else:
             self.tail = self.timeline.stamps
             self.timeline.enter(NOBODY)
-        self.end(frame, output)
-        self.innermost.resume()
-
-    def end_outside(self, output: object) -> None:
-        """Watch where the backward of the code around all modules begins, as the forward of the model ends."""
-        if not recomputes():
-            self.end(self.outside, output)
-            self.outside.resume()
-
-    def end(self, frame: Frame, output: object) -> None:
-        """Watch where the backward of a module's own code begins, as its forward ends."""
-        self.watch([*frame.pause(output), *frame.hidden()], frame.path)
 
 
 def recomputes() -> bool:
@@ -128,19 +124,15 @@ def stamped(model: nn.Module, timeline: Timeline, leave: Callable[[], None] | No
     on a module count as its time, so ours run before and after them.
     `leave`, if given, is called when the autograd node ends whose prehook stamped.
     """
-    stamps, handles = Stamps(timeline, leave, called=not isinstance(model, nn.ModuleDict)), []
+    stamps, handles = Stamps(timeline, leave), []
     for path, module in tree(model).items():
         handles += [
-            module.register_forward_pre_hook(
-                lambda _m, x, more, path=path: stamps.before(path, (*x, *more.values())),
-                prepend=True,
-                with_kwargs=True,
-            ),
+            module.register_forward_pre_hook(lambda _m, _x, path=path: stamps.before(path), prepend=True),
             module.register_forward_hook(lambda _m, _x, y: stamps.after(y), always_call=True),
         ]
-    handles.append(model.register_forward_hook(lambda _m, _x, y: stamps.end_outside(y)))
     try:
-        yield
+        with each_backward(stamps.backward_begins, stamps.backward_ends):
+            yield
         stamps.settle()
     finally:
         for handle in handles:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.measure.timing.spans import Frame, number
+from bench.measure.timing.spans import Spans, each_backward, number
 
 
 def graph(root: Tensor) -> list[Any]:
@@ -41,55 +41,64 @@ def test_backward_runs_nodes_from_the_last_made_to_the_first() -> None:
     assert order == sorted(map(number, nodes), reverse=True)
 
 
-def test_the_last_node_of_a_span_is_shown_by_the_value_that_it_made() -> None:
-    before = inputs().sin()
-    frame = Frame("layer", None)  # type: ignore[arg-type]
-    y = before.cos().exp()
-
-    assert frame.pause((before, y)) == [y.grad_fn]
-    assert frame.hidden() == []
+def shown(spans: Spans, root: Tensor) -> list[tuple[Any, str]]:
+    """The borders of a backward from a tensor."""
+    return list(spans.borders([root.grad_fn]))
 
 
-def test_a_span_that_made_none_of_the_values_shows_nothing() -> None:
-    before = inputs().sin()
-    frame = Frame("layer", None)  # type: ignore[arg-type]
+def test_a_border_is_the_last_made_node_of_each_span() -> None:
+    spans, x = Spans(), inputs()
+    before = x.sin().cos()
+    spans.begin("layer")
+    y = before.exp().tanh()
+    spans.begin("")
+    root = y.sum()
 
-    assert frame.pause(before) == []
-    assert frame.hidden() == []
+    assert shown(spans, root) == [(root.grad_fn, ""), (y.grad_fn, "layer"), (before.grad_fn, "")]
 
 
-def test_what_passes_by_a_module_is_found_from_what_came_after() -> None:
-    x = inputs()
-    frame = Frame("block", None)  # type: ignore[arg-type]
+def test_what_passes_by_a_module_is_its_maker_s() -> None:
+    spans, x = Spans(), inputs()
+    spans.begin("block")
     aside = (x.cos() + x.sin()).exp()
-    assert frame.pause(x) == []  # a module within begins, with an input from elsewhere
+    spans.begin("block.within")
     within = x.tanh()
-    frame.resume()
-    y = aside * within
+    spans.begin("block")
+    root = aside * within
 
-    assert frame.pause(y) == [y.grad_fn]
-    assert frame.hidden() == [aside.grad_fn]
+    assert shown(spans, root) == [
+        (root.grad_fn, "block"), (within.grad_fn, "block.within"), (aside.grad_fn, "block"),
+    ]  # fmt: skip
 
 
 def test_code_that_no_gradient_reaches_has_no_border() -> None:
-    x = inputs()
-    frame = Frame("block", None)  # type: ignore[arg-type]
+    spans, x = Spans(), inputs()
+    spans.begin("block")
     used = x.cos()
     _unused = used.exp().sin()
-    assert frame.pause(used) == [used.grad_fn]
-    frame.resume()
-    y = used * 2
+    spans.begin("")
+    root = used * 2
 
-    assert frame.pause(y) == [y.grad_fn]
-    assert frame.hidden() == [used.grad_fn]
+    assert shown(spans, root) == [(root.grad_fn, ""), (used.grad_fn, "block")]
 
 
-def test_a_view_that_was_changed_in_place_is_shown() -> None:
-    """Autograd makes the node of such a view as it is asked for."""
-    frame = Frame("layer", None)  # type: ignore[arg-type]
-    y = inputs().clone()
-    view = y[:2]
-    y.mul_(2)
+def test_nodes_of_parameters_belong_to_whatever_runs() -> None:
+    spans, layer = Spans(), torch.nn.Linear(2, 2)
+    spans.begin("layer")
+    y = layer(torch.ones(1, 2))
 
-    [node] = frame.pause(view)
-    assert node is view.grad_fn
+    assert [path for _, path in shown(spans, y)] == ["layer"]
+
+
+def test_each_backward_is_seen_as_it_begins_and_ends() -> None:
+    seen: list[object] = []
+    honest = torch.autograd._engine_run_backward  # type: ignore[attr-defined]
+    x = inputs()
+    with each_backward(seen.append, lambda: seen.append("end")):
+        y = x.sin().sum()
+        [gradient] = torch.autograd.grad(y, x, create_graph=True)
+        z = gradient.sum()
+        z.backward()
+
+    assert seen == [[y.grad_fn], "end", [z.grad_fn], "end"]
+    assert torch.autograd._engine_run_backward is honest  # type: ignore[attr-defined]
