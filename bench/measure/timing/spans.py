@@ -52,7 +52,8 @@ class Spans:
 
 def reached(roots: Iterable[Node]) -> set[Node]:
     """The nodes that backward runs if it begins at some roots, without those of parameters."""
-    seen, waiting = set(roots), list(roots)
+    seen = {root for root in roots if number(root) < OF_PARAMETER}
+    waiting = list(seen)
     while waiting:
         for child, _ in waiting.pop().next_functions:
             if child is not None and child not in seen and number(child) < OF_PARAMETER:
@@ -76,7 +77,8 @@ def each_backward(begins: Any, ends: Any) -> Iterator[None]:  # noqa: ANN401 - f
     honest = autograd._engine_run_backward  # noqa: SLF001 - torch replaces it in the same way (torch.compiler)
 
     def observed(outputs: Any, *args: Any, **more: Any) -> Any:  # noqa: ANN401
-        begins([x.grad_fn if isinstance(x, torch.Tensor) else x.node for x in outputs])
+        made_by = [x.grad_fn if isinstance(x, torch.Tensor) else x.node for x in outputs]
+        begins([node for node in made_by if node is not None])
         try:
             return honest(outputs, *args, **more)
         finally:

@@ -10,7 +10,7 @@ from bench.analyse.load import RunData, cell, variant_axes
 from bench.analyse.stats import NOTHING
 from bench.core.axes.precision import PRECISION
 from bench.core.progress import duration
-from bench.core.text import marked
+from bench.core.text import MOST_OF_A_REASON, marked
 from bench.core.variants import from_row
 from bench.report import commands
 from bench.report.answer import advice, idle, standing
@@ -90,7 +90,8 @@ def no_answer(data: RunData) -> str:
 def not_gated_words(data: RunData, best: str) -> list[str]:
     """A sentence that the gate could not check what a recommended variant computes, if so."""
     reason = tables.not_gated(data, best)
-    return [f"It is **not gated**: {marked(reason)}. So compare its accuracy with the baseline's."] if reason else []
+    shown = marked(reason, MOST_OF_A_REASON)
+    return [f"It is **not gated**: {shown}. So compare its accuracy with the baseline's."] if reason else []
 
 
 def invalid_words(data: RunData, steps: pd.DataFrame) -> list[str]:

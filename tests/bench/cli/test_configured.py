@@ -25,8 +25,10 @@ def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Choices]:
         seen.append(choices)
         return 0
 
-    for verb in ("run", "ab", "listing", "check", "profile", "micro"):
+    for verb in ("run", "ab", "profile", "micro"):
         monkeypatch.setattr(getattr(verbs, verb), "run", caught)
+    for verb in ("list_", "check"):
+        monkeypatch.setattr(verbs.asking, verb, caught)
     (tmp_path / "pyproject.toml").write_text(WHOLE)
     monkeypatch.chdir(tmp_path)
     return seen

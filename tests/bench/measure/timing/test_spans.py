@@ -102,3 +102,15 @@ def test_each_backward_is_seen_as_it_begins_and_ends() -> None:
 
     assert seen == [[y.grad_fn], "end", [z.grad_fn], "end"]
     assert torch.autograd._engine_run_backward is honest  # type: ignore[attr-defined]
+
+
+def test_a_backward_from_a_tensor_that_nothing_made_has_no_border() -> None:
+    seen: list[object] = []
+    x = inputs()
+    with each_backward(seen.append, lambda: None):
+        x.sum().backward()
+        torch.ones((), requires_grad=True).backward()
+
+    assert seen[1] == []
+    edge = torch.autograd.graph.get_gradient_edge(x)
+    assert list(Spans().borders([edge.node])) == []
