@@ -93,9 +93,9 @@ def measure(task: object = None, **options: object) -> Result:
     return result(Path(str(places["out"])) / str(places["run_id"]), Path(str(places["reports"])))
 
 
-def result(folder: Path, reports: Path = REPORTS) -> Result:
+def result(folder: str | Path, reports: Path = REPORTS) -> Result:
     """What a stored run found. Raises RecordError if its files are damaged."""
-    return Result(pages.report_of(load(folder), reports))
+    return Result(pages.report_of(load(Path(folder)), reports))
 
 
 def name_of(task: object) -> str:

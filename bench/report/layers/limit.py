@@ -11,7 +11,7 @@ from bench.analyse.tables.roofline import Part
 from bench.core.axes.precision import PRECISION
 from bench.core.text import code
 from bench.report.answer import answer
-from bench.report.document import Block, Figure, Marked, Paragraph, Section, Table
+from bench.report.document import Block, Figure, Marked, Note, Paragraph, Section, Table
 from bench.report.figures import plots_roofline
 from bench.report.page import Report
 from bench.report.words import number, percent, seconds, size
@@ -23,11 +23,13 @@ OVER = 1.02
 """A share of the roof above this is said to be odd."""
 WORDS = (
     "*At the roof* is the least time in which this device could do a part's work: the longer of its operations at the "
-    "most operations a second, and its bytes at the most bytes a second, both measured in this run's pilot. Bytes are "
-    "a lower bound: what a layer reads and leaves, once each. So a part that is bound by *memory* is so for certain; "
-    "one bound by *compute* may be bound by memory too. *Least here* is the least time that any variant of this run "
-    "takes in that part."
+    "most operations a second, and its bytes at the most bytes a second, both measured in this run's pilot. *Bound* "
+    "names the longer one, and not what the part waits for today. Bytes are a lower bound: what a layer reads and "
+    "leaves, once each. So a part that is bound by *compute* may be bound by memory after all. *Least here* is the "
+    "least time that any variant of this run takes in that part."
 )
+UNSTEADY = 0.1
+"""Half of the range of a roof's samples, as a share of their median, above which the page warns."""
 ODD = (
     "A part above 100 % is no prize: a convolution by Winograd does less than its count says, few bytes stay in a "
     "cache, or the roof was measured while the machine was busy."
@@ -56,7 +58,21 @@ def roof_blocks(report: Report) -> list[Block]:
             rows.append(
                 {"device": device, "roof": name, "most": f"{number(rate / 1e9)} {unit}", "samples within": spread}
             )
-    return [Table.of(rows)]
+    return [Table.of(rows), *unsteady_notes(data)]
+
+
+def unsteady_notes(data: RunData) -> list[Block]:
+    """A warning if the samples of a roof that counts were far apart."""
+    devices = dict.fromkeys(variant.device for variant in data.variants.values())
+    every = [roofs for device in devices if (roofs := roofline.roofs_of(data, device)) is not None]
+    wide = {
+        name: spread
+        for roofs in every
+        for name, spread in roofs.spread.items()
+        if spread > UNSTEADY and (name in roofs.flops or name in roofline.WAYS)
+    }
+    listed = ", ".join(f"{name} \N{PLUS-MINUS SIGN}{percent(spread)}" for name, spread in wide.items())
+    return [Note(f"The roofs were unsteady ({listed}), so the shares are no better than that.")] if wide else []
 
 
 def of_variant(report: Report, variant_id: str, index: str) -> list[Block]:
@@ -94,8 +110,8 @@ def sentence(parts: list[Part], unknown: float) -> str:
     rest = f" (and {percent(unknown)} of the step more, whose work is not known)" if unknown >= LEAST_TOLD else ""
     gap = f" Most of the gap: {most}." if most else ""
     return (
-        f"Without its batch, a step takes {seconds(took_s)}{rest}. At this device's roofs its work would take "
-        f"{seconds(roof_s)}, {percent(roof_s / took_s)} of that.{gap}"
+        f"Stamped, and without data and h2d, a step takes {seconds(took_s)}{rest}. At this device's roofs its work "
+        f"would take {seconds(roof_s)}, {percent(roof_s / took_s)} of that.{gap}"
     )
 
 

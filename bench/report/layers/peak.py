@@ -10,8 +10,9 @@ from bench.report.words import percent, size
 
 MOST_LAYERS = 5
 WORDS = (
-    "Tensors are counted as operators return them, so this is less than *allocator peak*, which also has what an "
-    "operator takes while it runs. *Kept for backward* includes what forward only passes on."
+    "The five layers with most. Tensors are counted as operators return them; *allocator peak* also has what an "
+    "operator takes while it runs, and comes from another process. *Kept for backward* is all that forward made and "
+    "that is still there."
 )
 
 

@@ -78,7 +78,7 @@ def test_the_sentence_says_where_most_of_the_gap_is(run: RunData, tmp_path: Path
     text = markdown.text([section])
 
     # 0.32 + 0.8 + 0.16 s are known, of which a quarter, a half and a tenth are needed.
-    assert "Without its batch, a step takes 1.28 s" in text
+    assert "Stamped, and without data and h2d, a step takes 1.28 s" in text
     assert "its work would take 496 ms, 39 % of that" in text
     assert "backward of `0.0` (400 ms over its roof, at 50 % of it), then forward of `0.0` (240 ms over" in text
     assert "| float32" in text
@@ -114,3 +114,15 @@ def test_a_step_that_names_its_phases_is_its_layers_and_an_unknown_rest(run: Run
 
     assert sum(part.took_s for part in parts) == pytest.approx(run.spread(BASE, "stamped_wall").estimate)
     assert list(rest) == ["rest"]
+
+
+def test_roofs_that_were_unsteady_are_a_warning(run: RunData, tmp_path: Path) -> None:
+    spreads = dict(run.spreads)
+    steady = limit.section(pages.report_of(run, tmp_path))
+    spreads[BASE, "roof_spread", "process", "", "copy"] = known(0.4)
+    wide = limit.section(pages.report_of(replace(run, spreads=spreads), tmp_path))
+
+    assert steady is not None
+    assert wide is not None
+    assert "unsteady" not in markdown.text([steady])
+    assert "The roofs were unsteady (copy \N{PLUS-MINUS SIGN}40 %)" in markdown.text([wide])
