@@ -18,6 +18,8 @@ FUSION = "fusion.json"
 """The layers that each kernel of a compiled variant covers, one file per variant."""
 PHASES = ("data", "h2d", "forward", "loss", "backward", "scaler", "clip", "optimizer", "after_step", "read")
 """The phases of a step, in the order in which it begins them; a step has those that it needs."""
+LAYERED = ("forward", "backward")
+"""The phases that layers divide among them: what runs outside of every layer is a row of its own."""
 LAYER, PHASE = "layer", "phase"
 BETWEEN = "between"
 """The row for what runs outside of every leaf."""

@@ -7,21 +7,21 @@ from enum import StrEnum
 
 from bench.analyse.load import RunData
 from bench.core.axes.precision import PRECISION, computed
-from bench.core.traces import PHASES
+from bench.core.traces import LAYERED, PHASES
 from bench.core.variants import Variant
 
 WAYS = ("copy", "read", "write")
 """The ways to use memory that the roof of bytes is the best of; a copy within a cache is none."""
 OF_BATCH = ("data", "h2d")
+ALL_WAYS = (*WAYS, "cached copy")
 FLOAT32, TF32, BFLOAT16 = "float32", "tf32", "bfloat16"
+TYPES = (FLOAT32, TF32, BFLOAT16, "float16")
 MOST_UNKNOWN = 0.1
 """The most of a step whose work may be unknown, for the step to have a share of its roof."""
-LAYERED = ("forward", "backward")
-"""The phases that layers divide among them."""
 
 
 class Bound(StrEnum):
-    """Which roof is nearer. Bytes are a lower bound, so `memory` is certain, and `compute` is not."""
+    """Which of the two least times is longer. Bytes are a lower bound, so `compute` may be memory after all."""
 
     MEMORY = "memory"
     COMPUTE = "compute"
@@ -62,13 +62,22 @@ UNKNOWN = AtRoof(seconds=math.nan, bound=None)
 
 
 def roofs_of(data: RunData, device: str) -> Roofs | None:
-    """The roofs of a device; None if the run did not measure them."""
-    by_metric: dict[str, dict[str, float]] = {"roof_flops": {}, "roof_bytes": {}, "roof_spread": {}}
-    for (variant_id, metric, _, _, name), value in data.spreads.items():
-        if metric in by_metric and data.variants[variant_id].device == device:
-            by_metric[metric][name] = value.estimate
-    flops, moved, spread = by_metric.values()
-    return Roofs(flops=flops, bytes=moved, spread=spread) if flops and moved else None
+    """The roofs of a device, which its first baseline measured; None if none did."""
+    baselines = [v for v, variant in data.variants.items() if variant.device == device and variant.is_baseline]
+    for variant_id in baselines:
+        flops, moved, spread = (
+            measured(data, variant_id, metric, names)
+            for metric, names in (("roof_flops", TYPES), ("roof_bytes", ALL_WAYS), ("roof_spread", TYPES + ALL_WAYS))
+        )
+        if flops and moved:
+            return Roofs(flops=flops, bytes=moved, spread=spread)
+    return None
+
+
+def measured(data: RunData, variant_id: str, metric: str, names: tuple[str, ...]) -> dict[str, float]:
+    """The values of a metric of the device, by name, as far as they were measured."""
+    values = {name: data.spread(variant_id, metric, "process", phase=name).estimate for name in names}
+    return {name: value for name, value in values.items() if not math.isnan(value)}
 
 
 def types_of(data: RunData, variant: Variant) -> tuple[str, str]:

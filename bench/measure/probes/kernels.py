@@ -8,7 +8,6 @@ import torch
 from msgspec.structs import replace
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from bench.core.exchange.probe import Probe
 from bench.core.traces import owner_of
@@ -19,6 +18,7 @@ from bench.measure.samples import Samples
 from bench.measure.timing.layers import stamped
 from bench.measure.timing.steps import take_step
 from bench.measure.validity.verify import format_of
+from bench.measure.work.turns import Turns
 from bench.measure.workload import Workload
 from bench.tasks.nest import tensors
 from nin.train import MEMORY_FORMATS
@@ -92,36 +92,27 @@ def within(event: FunctionEvent) -> Iterator[FunctionEvent]:
         yield from within(child)
 
 
-class Copies(TorchDispatchMode):
+class Copies(Turns):
     """Counts the operators that turn a tensor from one memory format, or one float type, into another."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call] # torch's
+        super().__init__()
         self.counts = {"conversions": 0, "casts": 0}
+        self._taken: list[tuple[str, torch.dtype]] = []
 
-    def __torch_dispatch__(
-        self,
-        func: Any,  # noqa: ANN401
-        types: object,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> object:
-        """The operator's own result."""
-        if torch.is_inference_mode_enabled():  # there an operator that consists of others comes as one
-            with self:
-                result = func.decompose(*args, **(kwargs or {}))
-            if result is not NotImplemented:
-                return result
-        before = [(format_of(t), t.dtype) for t in tensors(args)]
-        result = func(*args, **(kwargs or {}))
-        if func.overloadpacket in COPIES and before and isinstance(result, torch.Tensor):
-            source_format, source_dtype = before[-1]  # of copy_(target, source), else of the only one
+    def before(self, args: tuple[Any, ...]) -> None:
+        """Keep the formats and types of what an operator takes: it may change them in place."""
+        self._taken = [(format_of(t), t.dtype) for t in tensors(args)]
+
+    def after(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: object) -> None:  # noqa: ANN401, ARG002
+        """Compare its result with them."""
+        if getattr(func, "overloadpacket", None) in COPIES and self._taken and isinstance(result, torch.Tensor):
+            source_format, source_dtype = self._taken[-1]  # of copy_(target, source), else of the only one
             formats = {source_format, format_of(result)}
             self.counts["conversions"] += len(formats) > 1 and formats <= set(MEMORY_FORMATS)
             self.counts["casts"] += (
                 source_dtype != result.dtype and source_dtype.is_floating_point and result.dtype.is_floating_point
             )
-        return result
 
 
 probe = Then(name=Probe.KERNELS, measure=measure, once=True)

@@ -5,7 +5,7 @@ import traceback
 import torch
 
 from bench.core.exchange.probe import Probe
-from bench.core.traces import BETWEEN, Owner
+from bench.core.traces import BETWEEN, LAYERED, Owner
 from bench.measure.probe import Measured, Subject, Then
 from bench.measure.samples import Samples
 from bench.measure.timing.layers import stamped
@@ -16,8 +16,6 @@ from bench.measure.workload import Workload
 
 END = "end"
 """What follows the step is none of its phases."""
-LAYERED = ("forward", "backward")
-"""The phases in which what runs outside of every layer is a row of its own."""
 
 
 def work_of(work: Workload) -> dict[Owner, Work]:

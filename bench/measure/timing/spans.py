@@ -8,7 +8,7 @@ runs in a row.
 import threading
 from bisect import bisect
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -68,7 +68,7 @@ def number(node: Node) -> int:
 
 
 @contextmanager
-def each_backward(begins: Any, ends: Any) -> Iterator[None]:  # noqa: ANN401 - functions
+def each_backward(begins: Callable[[list[Node]], None], ends: Callable[[], None]) -> Iterator[None]:
     """Within, `begins` is called with the roots of each backward before it runs, and `ends` after it.
 
     Both `backward` and `torch.autograd.grad` go through one function of torch's.

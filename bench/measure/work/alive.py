@@ -63,7 +63,7 @@ class Alive(Turns):
         self.now = sum(one.size for one in self.alive.values())
         self.peak, self.peak_turn, self.at_peak = self.now, 0, dict(self.alive)
 
-    def before(self) -> None:
+    def before(self, args: tuple[Any, ...]) -> None:  # noqa: ARG002
         """Forget the storages that are gone."""
         gone = [key for key, one in self.alive.items() if one.reference.expired()]
         self.now -= sum(self.alive.pop(key).size for key in gone)

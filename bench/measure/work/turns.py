@@ -67,12 +67,12 @@ class Turns(TorchDispatchMode):
                 result = func.decompose(*args, **kwargs)
             if result is not NotImplemented:
                 return result
-        self.before()
+        self.before(args)
         result = func(*args, **kwargs)
         self.after(func, args, kwargs, result)
         return result
 
-    def before(self) -> None:
+    def before(self, args: tuple[Any, ...]) -> None:
         """Called before each operator."""
 
     def after(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: object) -> None:  # noqa: ANN401

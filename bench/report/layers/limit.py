@@ -148,5 +148,4 @@ def least_of(data: RunData, variant_id: str, part: Part, names: Mapping[str, str
         if v != variant_id
         and (variant.device, variant.model, variant.batch_size) == (own.device, own.model, own.batch_size)
     }
-    faster = [(seconds, v) for v, seconds in took_s.items() if seconds < part.took_s]
-    return min(faster, default=None)
+    return min(((least_s, v) for v, least_s in took_s.items() if least_s < part.took_s), default=None)

@@ -35,9 +35,9 @@ def run(full_run: RunData) -> RunData:
     """
     spreads = dict(full_run.spreads)
     for name, rate in (("float32", 100 * GIGA), ("bfloat16", 300 * GIGA)):
-        spreads[BASE, "roof_flops", "phase", "", name] = known(rate)
-        spreads[BASE, "roof_spread", "phase", "", name] = known(0.02)
-    spreads[BASE, "roof_bytes", "phase", "", "copy"] = known(10 * GIGA)
+        spreads[BASE, "roof_flops", "process", "", name] = known(rate)
+        spreads[BASE, "roof_spread", "process", "", name] = known(0.02)
+    spreads[BASE, "roof_bytes", "process", "", "copy"] = known(10 * GIGA)
     took = {row: share * STEP_S[BASE] for row, share in SHARES.items()}
     work = {
         ("0.0", "forward"): (0.25 * took["0.0", "forward"] * 100 * GIGA, 1.0),
