@@ -85,26 +85,20 @@ class Counts(Struct, frozen=True, kw_only=True):
     plain: PositiveCount = 1
     """Plain samples."""
     iterations: PositiveCount = 1
-    """Steps that a plain sample averages: more than one if a step is short."""
+    """Steps that a sample of either kind averages: more than one if a step is short."""
     stamped: Count = 0
     """Stamped samples."""
     turns: PositiveCount = 1
-    """A sample of either kind averages a multiple of this many steps. If steps wait for a loader's workers, it is the
-    number of workers: those that began together end together, so their batches come in bursts."""
+    """A sample averages a multiple of this many steps. If steps wait for a loader's workers, it is the number of
+    workers: those that began together end together, so their batches come in bursts."""
     varied: bool = False
-    """Whether the model's path differs between steps. If so, a stamped sample averages as many steps as a plain one.
-    """
+    """Whether the model's path differs between steps."""
 
     def __post_init__(self) -> None:
         """Raises ValueError if nothing would be measured."""
         if min(self.plain, self.iterations, self.turns) < 1 or self.warmup < 0 or self.stamped < 0:
             msg = f"a trial needs at least one plain sample of one step, got {self}"
             raise ValueError(msg)
-
-    @property
-    def stamped_iterations(self) -> int:
-        """Steps that a stamped sample averages."""
-        return self.iterations if self.varied else self.turns
 
     def in_turns(self, turns: int) -> "Counts":
         """The same counts, but a sample averages a multiple of this many steps, or of `self.turns` if that is more."""

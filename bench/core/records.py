@@ -23,8 +23,8 @@ from bench.core.exchange.probe import PATTERN
 from bench.core.text import ELLIPSIS, MOST_OF_A_REASON, MOST_SHOWN, shortened, stored
 from bench.core.variants import AXES
 
-SCHEMA_VERSION = 7
-READABLE = (3, 4, 5, 6, SCHEMA_VERSION)
+SCHEMA_VERSION = 8
+READABLE = (3, 4, 5, 6, 7, SCHEMA_VERSION)
 """The schemas that this bench reads."""
 RUN_FILE = "run.json"
 

@@ -5,7 +5,7 @@ longer, the mean of ten is 5 % above the median step, so identical code would co
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -13,7 +13,7 @@ from bench.core.header import Counts
 from bench.core.variants import Variant
 
 MOST_SAMPLE_S = 2.0
-"""The most that the steps of one sample may take in the slowest variant, and all its stamped steps together."""
+"""The most that the steps of one sample may take in the slowest variant."""
 MOST_VARIED_S = 20.0
 """The most that all samples of both kinds may take in the slowest variant, if the model's path varies."""
 
@@ -31,23 +31,32 @@ def evened(variants: Iterable[Variant], counts: Mapping[str, Counts], step_s: Ma
             groups.setdefault(variant.baseline.id, []).append(variant.id)
     by_variant = dict(counts)
     for ids in groups.values():
-        own_counts, slowest_s = [counts[v] for v in ids], max(step_s[v] for v in ids)
-        affordable = max(1, int(MOST_SAMPLE_S / slowest_s))
-        turns = math.lcm(*(c.turns for c in own_counts))  # steps that wait for a loader's workers come in bursts
-        iterations = turns * math.ceil(min(affordable, max(c.iterations for c in own_counts)) / turns)
-        plain, stamped = [c.plain for c in own_counts], [c.stamped for c in own_counts if c.stamped] or [0]
-        varied = any(c.varied for c in own_counts)
-        if varied:
-            affordable = int(MOST_VARIED_S / (2 * iterations * slowest_s))
-        fewest = max(min(plain), min(affordable, max(plain))) if varied else min(plain)
-        even = max(min(stamped), min(affordable, max(stamped)))
-        for v, own in zip(ids, own_counts, strict=True):
-            by_variant[v] = replace(
-                own, plain=fewest, iterations=iterations, stamped=even if own.stamped else 0, varied=varied
-            )
+        even = shared([counts[v] for v in ids], max(step_s[v] for v in ids))
+        by_variant |= {
+            v: replace(even, warmup=own.warmup, turns=own.turns, stamped=even.stamped if own.stamped else 0)
+            for v, own in zip(ids, (counts[v] for v in ids), strict=True)
+        }
     return by_variant
+
+
+def shared(counts: Sequence[Counts], slowest_s: float) -> Counts:
+    """The samples that variants with these counts all take. The slowest of them takes `slowest_s` for a step."""
+    turns = math.lcm(*(own.turns for own in counts))  # steps that wait for a loader's workers come in bursts
+    affordable = max(1, int(MOST_SAMPLE_S / slowest_s))
+    iterations = turns * math.ceil(min(affordable, max(own.iterations for own in counts)) / turns)
+    varied = any(own.varied for own in counts)
+    most = int(MOST_VARIED_S / (2 * iterations * slowest_s)) if varied else 0
+
+    def number(of_each: Sequence[int]) -> int:
+        """As many samples as all can afford."""
+        return max(min(of_each), min(most, max(of_each)))
+
+    stamped = [own.stamped for own in counts if own.stamped] or [0]
+    return Counts(
+        plain=number([own.plain for own in counts]), iterations=iterations, stamped=number(stamped), varied=varied
+    )
 
 
 def steps_of(counts: Counts) -> int:
     """The plain and the stamped steps of a trial."""
-    return counts.plain * counts.iterations + counts.stamped * counts.stamped_iterations
+    return (counts.plain + counts.stamped) * counts.iterations

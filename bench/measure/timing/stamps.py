@@ -54,7 +54,7 @@ def stamped_sample(group: Sequence[Timeline]) -> Stamped:
 
 
 class Stamper:
-    """Takes the stamped samples of a trial, of one step each or of `iterations` in a row.
+    """Takes the stamped samples of a trial, each of `iterations` steps in a row.
 
     If the step lets the host run ahead of a device with a queue, they are the device's own seconds, taken behind a
     backlog. From an idle start a fast device reaches a stamp as the host takes it, so a layer would read the time that

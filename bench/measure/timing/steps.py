@@ -4,11 +4,14 @@ import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+from msgspec.structs import replace
+
 from bench.core.header import Counts
 from bench.measure.clock import Clock
 from bench.measure.queue import steady
 from bench.measure.samples import Samples
 from bench.measure.system.usage import Usage, usage
+from bench.measure.timing.stamps import BACKLOG
 from bench.measure.workload import Workload
 
 LONG_STEP_S = 1.0
@@ -17,7 +20,11 @@ SLOW_STEP_S = 8.0
 """From here on a trial takes one plain step and no stamped one."""
 LEAST_SAMPLE_S = 0.1
 MOST_ITERATIONS = 100
-MOST_STAMPED = 20
+MOST_SAMPLES = 20
+MEASURED_S = 1.0
+"""If a step is short, the samples of each kind take this long together. Within a trial a single sample of 0.1 s may be
+far off: on two shared cores samples of a trial had a standard deviation of 12 %. Medians of eight of them spread
+half as far from trial to trial as single ones."""
 DISPATCHES = 5
 """How often the time of launching a step is taken: a single one may be disturbed."""
 SHORT_WARMUP = 5
@@ -29,7 +36,8 @@ WARM_S = 0.5
 def calibrate(work: Workload, clock: Clock, first_s: float, plain: int, stamped: int) -> Counts:
     """The counts of a trial of this variant: if a step is long, the given ones.
 
-    If a step is short, a sample averages several until it lasts 0.1 s, and more steps are stamped.
+    If a step is short, a sample averages several until it lasts 0.1 s, and there are as many samples as fit into a
+    second. The time behind a backlog counts as a stamped step's.
     """
     step_s = first_s
     turns = work.workers if steady(work, clock) else 1
@@ -41,12 +49,10 @@ def calibrate(work: Workload, clock: Clock, first_s: float, plain: int, stamped:
     if step_s >= LONG_STEP_S:
         return Counts(warmup=0 if work.eager else 1, plain=plain, stamped=stamped).in_turns(turns)
     iterations = max(1, min(MOST_ITERATIONS, math.ceil(LEAST_SAMPLE_S / step_s)))
-    return Counts(
-        warmup=SHORT_WARMUP if iterations > 1 else 1,
-        plain=plain,
-        iterations=iterations,
-        stamped=max(stamped, math.ceil(min(MOST_STAMPED, iterations) / turns)),
-    ).in_turns(turns)
+    counts = Counts(warmup=SHORT_WARMUP if iterations > 1 else 1, iterations=iterations).in_turns(turns)
+    affordable = min(MOST_SAMPLES, MEASURED_S / (counts.iterations * step_s))
+    stamped_cost = 1 + BACKLOG if work.queues else 1
+    return replace(counts, plain=max(plain, round(affordable)), stamped=max(stamped, round(affordable / stamped_cost)))
 
 
 def first_tells(work: Workload) -> bool:

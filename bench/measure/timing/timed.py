@@ -73,7 +73,7 @@ def in_turn(
             take_step(work)  # others have filled the caches, which a sample of short steps would feel
         if kind == PLAIN:
             plain.append(plain_sample(work, clock, counts.iterations))
-        elif sample := stamper.sample(counts.stamped_iterations):
+        elif sample := stamper.sample(counts.iterations):
             stamped.append(sample)
         else:
             return in_turn(work, clock, counts, stamper, turn)

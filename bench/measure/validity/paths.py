@@ -21,7 +21,7 @@ MORE_STEPS = 40
 def enough(counts: Counts, step_s: float) -> Counts:
     """The counts for a model whose steps differ: as many samples of both kinds as fit, and never fewer than given."""
     counts = replace(counts, varied=True)
-    affordable = int(MOST_S / (step_s * (counts.iterations + counts.stamped_iterations)))
+    affordable = int(MOST_S / (step_s * 2 * counts.iterations))
     most = min(MOST_SAMPLES, affordable)
     return replace(counts, plain=max(counts.plain, most), stamped=max(counts.stamped, most))
 

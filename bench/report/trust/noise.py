@@ -18,6 +18,9 @@ from bench.report.page import Page
 from bench.report.trust import machine
 from bench.report.words import count_of, interval, seconds
 
+ALIKE = 8
+"""The first schema whose stamped samples average as many steps as the plain ones in any case."""
+
 
 def warnings_section(page: Page) -> Section:
     """A warning for each part of the run's files that could not be read."""
@@ -104,7 +107,7 @@ def counts_words(data: RunData) -> str:
         # Older trials, which don't record their paths, took all plain steps first.
         in_turns = data.spread(variant_id, "step_paths", "process").estimate >= 1
         joined = "and in turns with them" if in_turns else "then"
-        alike = each if steps.varied else ""
+        alike = each if steps.varied or data.run.schema_version >= ALIKE else ""
         sentences.append(
             f" A trial of the {named(data, variant_id)}: {steps.plain} plain steps{each}, which give the step, "
             f"{joined} {steps.stamped} stamped ones{alike}, which give phases and layers."

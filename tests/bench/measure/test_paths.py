@@ -146,7 +146,7 @@ def test_a_trial_that_learns_takes_more_of_both_kinds_where_steps_differ(
 ) -> None:
     timed = timed_steps(branching(alternating), clock, Counts(plain=3, iterations=4, stamped=2), learns=True)
 
-    assert (timed.counts.plain, timed.counts.stamped, timed.counts.stamped_iterations) == (40, 40, 4)
+    assert (timed.counts.plain, timed.counts.stamped, timed.counts.iterations) == (40, 40, 4)
     assert timed.counts.varied
     started_s = clock.now_s
     again = timed_steps(branching(alternating), clock, timed.counts)
