@@ -34,6 +34,7 @@ METRICS: dict[str, Metric] = {
         Metric(name="cpu_user", kind=S, table=STEPS, page="CPU user"),
         Metric(name="cpu_system", kind=S, table=STEPS, page="CPU system"),
         Metric(name="page_faults", kind=C, table=STEPS, page="page faults", terminal="page faults"),
+        Metric(name="package_energy", kind=Kind.JOULES, table=STEPS, page="energy", rare=True),
         Metric(name="dispatch", kind=S, table=STEPS, terminal="dispatch"),
         Metric(name="device", kind=S, table=STEPS, terminal="device"),
         Metric(name="launch_gaps", kind=S, source=Source.TRIAL, table=STEPS),

@@ -26,6 +26,7 @@ class Stamped:
     """One stamped sample: the means of its steps."""
 
     wall_s: float
+    iterations: int
     stamps: float
     seconds: dict[Part, float]
     """The seconds of each part."""
@@ -46,6 +47,7 @@ def stamped_sample(group: Sequence[Timeline]) -> Stamped:
             seconds[part] += part_s / len(group)
     return Stamped(
         wall_s=mean(timeline.wall_s() for timeline in group),
+        iterations=len(group),
         stamps=mean(timeline.stamps for timeline in group),
         seconds=dict(seconds),
         phases=dict(phases),
@@ -123,7 +125,7 @@ def stamped_samples(
     phases, layers = Samples("steps"), Samples("layers")
     every = dict.fromkeys(parts_of(work, samples), 0.0) if varied else {}
     for index, sample in enumerate(samples):
-        phases.add("stamped_wall", sample.wall_s, index=index)
+        phases.add("stamped_wall", sample.wall_s, iterations=sample.iterations, index=index)
         if backlog_s:
             phases.add("backlog", backlog_s, index=index)
         layers.add("stamps", sample.stamps, index=index)

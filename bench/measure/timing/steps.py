@@ -10,6 +10,7 @@ from bench.core.header import Counts
 from bench.measure.clock import Clock
 from bench.measure.queue import steady
 from bench.measure.samples import Samples
+from bench.measure.system import rapl
 from bench.measure.system.usage import Usage, usage
 from bench.measure.timing.stamps import BACKLOG
 from bench.measure.workload import Workload
@@ -112,6 +113,8 @@ class Plain:
     """On CUDA, seconds a step between events at the region's ends; else None."""
     used: Usage | None = None
     """On the CPU, of a step; else None."""
+    energy_j: float | None = None
+    """On the CPU, joules a step of the chip's packages; None if nobody may read them."""
 
 
 def plain_steps(work: Workload, clock: Clock, counts: Counts) -> Samples:
@@ -123,8 +126,9 @@ def plain_steps(work: Workload, clock: Clock, counts: Counts) -> Samples:
 
 def plain_sample(work: Workload, clock: Clock, iterations: int) -> Plain:
     """The means of `iterations` steps."""
+    packages = rapl.packages() if work.device.type == "cpu" else ()
     clock.sync()
-    before, start = usage(), clock.host_s()
+    energy, before, start = rapl.counted(packages), usage(), clock.host_s()
     began = clock.mark()
     for _ in range(iterations):
         take_step(work)
@@ -132,19 +136,25 @@ def plain_sample(work: Workload, clock: Clock, iterations: int) -> Plain:
     clock.sync()
     wall_s, after = clock.host_s() - start, usage()
     if work.device.type != "cuda":
-        return Plain(wall_s=wall_s / iterations, iterations=iterations, used=(after - before) / iterations)
+        used_j = rapl.joules(packages, energy, rapl.counted(packages))
+        return Plain(
+            wall_s=wall_s / iterations, iterations=iterations, used=(after - before) / iterations,
+            energy_j=None if used_j is None else used_j / iterations,
+        )  # fmt: skip
     device_s = clock.elapsed_s(began, ended)
     clock.give_back((began, ended))
     return Plain(wall_s=wall_s / iterations, iterations=iterations, device_s=device_s / iterations)
 
 
 def plain_samples(measured: Iterable[Plain], probe: str = "steps") -> Samples:
-    """Seconds a step (wall); on the CPU its CPU seconds, page faults and switches too, on CUDA the device's seconds."""
+    """Seconds a step (wall); on the CPU its CPU seconds, page faults, switches and energy too, on CUDA the device's."""
     samples = Samples(probe)
     for index, plain in enumerate(measured):
         samples.add("wall", plain.wall_s, iterations=plain.iterations, index=index)
         if plain.device_s is not None:
             samples.add("device", plain.device_s, iterations=plain.iterations, index=index)
+        if plain.energy_j is not None:
+            samples.add("package_energy", plain.energy_j, iterations=plain.iterations, index=index)
         for name, value in asdict(plain.used).items() if plain.used else ():
             samples.add(name, value, iterations=plain.iterations, index=index)
     return samples

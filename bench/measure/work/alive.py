@@ -7,32 +7,17 @@ allocator keeps for later.
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import torch
 from torch import nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from bench.core.tensors import Kind
 from bench.core.traces import Owner
 from bench.measure.leaves import tree
 from bench.measure.work.turns import Turns, storage_of
 from bench.tasks.nest import tensors
-
-
-class Kind(StrEnum):
-    """What a tensor is for."""
-
-    PARAMETERS = "parameters"
-    GRADIENTS = "gradients"
-    STATE = "optimizer state"
-    BUFFERS = "buffers"
-    INPUTS = "inputs"
-    KEPT = "kept for backward"
-    """What forward or the loss made: in inference it is only on its way."""
-    PASSING = "passing in backward"
-    OTHER = "other"
-
 
 BY_PHASE = {
     "data": Kind.INPUTS, "h2d": Kind.INPUTS, "forward": Kind.KEPT, "loss": Kind.KEPT, "backward": Kind.PASSING,

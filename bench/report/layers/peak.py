@@ -4,6 +4,7 @@ from collections import defaultdict
 
 from bench.analyse.labels import named
 from bench.analyse.load import RunData
+from bench.analyse.tables.capacity import capacity, searched
 from bench.core.text import code
 from bench.report.document import Block, Marked, Paragraph, Table
 from bench.report.words import percent, size
@@ -54,7 +55,22 @@ def of_variant(data: RunData, variant_id: str, alive: dict[tuple[str, str], floa
         | {kind: size(alive[layer, kind]) for kind in by_kind if (layer, kind) in alive}
         for layer in heaviest
     ]
-    return [Paragraph(sentence), Table.of(rows)]
+    return [Paragraph(f"{sentence}{capacity_words(data, variant_id)}"), Table.of(rows)]
+
+
+def capacity_words(data: RunData, variant_id: str) -> str:
+    """How large a batch should fit, and how large a one did if the run searched for it; empty if it is not known."""
+    projected, found = capacity(data, variant_id), searched(data, variant_id)
+    if projected is None:
+        return ""
+    grows = f" Each item of a batch adds {size(projected.item_bytes)} to the peak."
+    if not projected.batch:
+        return f"{grows} That is too much for {size(projected.limit_bytes)}."
+    search = f"; the search found {found:,}" if found else ""
+    return (
+        f"{grows} So a batch of about {projected.batch:,} should fit into {size(projected.limit_bytes)} "
+        f"(a projection{search})."
+    )
 
 
 def moment(data: RunData, variant_id: str) -> str:

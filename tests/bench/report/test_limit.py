@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from bench.analyse import tables
 from bench.analyse.load import RunData
 from bench.analyse.stats import Interval
 from bench.analyse.tables import roofline
+from bench.core.variants import parse_id
 from bench.report import pages
 from bench.report.layers import limit, peak
 from bench.report.render import markdown
@@ -103,6 +105,46 @@ def test_the_peak_says_what_is_alive_and_when(full_run: RunData) -> None:
     ) in text
     assert text.index("| `0.1`") < text.index("| `0.0`")
     assert peak.blocks(full_run) == []
+
+
+MIB = 2**20
+ALIVE = {("0.0", "kept for backward"): 30 * MIB, ("0.0", "parameters"): 10 * MIB, ("0.1", "gradients"): 10 * MIB}
+
+
+def holding(run: RunData, limit_bytes: int, found: int | None = None) -> RunData:
+    """The run whose baseline of 32 images peaks at 500 MiB, 84 of them torch's, 20 the model's and 64 the images'."""
+    spreads = {(BASE, "alive", "layer", layer, kind): known(value) for (layer, kind), value in ALIVE.items()}
+    for name, peak_mib in (("allocator_peak", 84), ("process_peak", 500)):
+        spreads[BASE, name, "process", "", ""] = known(peak_mib * MIB)
+    plan = structs.replace(run.run.plan, memory_limit_bytes={"cpu": limit_bytes, "cuda": None})
+    largest = {parse_id(BASE.replace("b32", "bmax")).id: found} if found else {}
+    header = structs.replace(run.run, plan=plan, learned=structs.replace(run.run.learned, largest=largest))
+    return replace(run, run=header, spreads=run.spreads | spreads)
+
+
+@pytest.mark.parametrize(
+    ("limit_mib", "found", "words"),
+    [
+        (700, None, "So a batch of about 132 should fit into 700 MiB (a projection)."),  # 32 and 200 / 2 more
+        (700, 130, "should fit into 700 MiB (a projection; the search found 130)."),
+        (450, None, "So a batch of about 7 should fit into 450 MiB (a projection)."),
+        (400, None, "That is too much for 400 MiB."),
+    ],
+)
+def test_the_largest_batch_is_projected_from_what_grows_with_a_batch(
+    limit_mib: int, found: int | None, words: str, full_run: RunData
+) -> None:
+    text = markdown.text(peak.blocks(holding(full_run, limit_mib * MIB, found)))
+
+    assert "Each item of a batch adds 2.00 MiB to the peak." in text
+    assert words in text
+
+
+def test_without_the_peaks_no_batch_is_projected(full_run: RunData) -> None:
+    held = holding(full_run, 700 * MIB)
+    spreads = {key: value for key, value in held.spreads.items() if key[1] != "process_peak"}
+
+    assert "projection" not in markdown.text(peak.blocks(replace(held, spreads=spreads)))
 
 
 def test_a_step_that_names_its_phases_is_its_layers_and_an_unknown_rest(run: RunData) -> None:

@@ -3,10 +3,11 @@
 import torch
 from torch import nn
 
+from bench.core.tensors import Kind
 from bench.core.variants import Variant
 from bench.measure.probes.work import alive_at_peak
 from bench.measure.timing.layers import stamped
-from bench.measure.work.alive import Alive, Kind, gradients_of, held_before
+from bench.measure.work.alive import Alive, gradients_of, held_before
 from bench.measure.workload import Inputs, build
 
 FLOAT = 4
