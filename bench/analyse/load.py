@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.analyse.frames import read_frame
 from bench.analyse.stats import NOTHING, Interval, median_interval
-from bench.analyse.values import CELL, of_same_models, paths_of, trial_values, whole_percentiles, with_derived
+from bench.analyse.values import CELL, fastest, of_same_models, paths_of, trial_values, whole_percentiles, with_derived
 from bench.core.exchange.cause import Status
 from bench.core.exchange.earlier import migrated
 from bench.core.header import Header, check_known, read_run
@@ -50,6 +50,8 @@ class RunData:
     """The complete rounds: those that count in intervals."""
     confirm_rounds: list[int]
     """The complete rounds of `ab` that check again what the others flagged."""
+    raced: pd.DataFrame
+    """The fastest plain sample of each trial of the race: a row a trial, with its place and value."""
     traced: pd.DataFrame
     """The samples of each variant's last trial that took a trace, with variant_id. No other frame counts them."""
     warnings: list[str]
@@ -96,7 +98,8 @@ def load(folder: Path) -> RunData:
     flagged = {cell.variant_id for cell in run.state.flagged or ()}
     to_confirm = [group for group in groups if {v for v, _ in group} & flagged]
     paths = paths_of(trials, samples)
-    values = trial_values(trials, samples, of_same_models(variants, paths), BURSTS if run.trees else ())
+    varied = of_same_models(variants, paths)
+    values = trial_values(trials, samples, varied, BURSTS if run.trees else ())
     values = values[values.stage != STAGE]
     # A setting that did not take effect in one trial may have failed in others, so the variant has no numbers.
     invalid = trials[(trials.status == "invalid") & (trials.stage != STAGE)]
@@ -115,6 +118,7 @@ def load(folder: Path) -> RunData:
         spreads=spreads(values, rounds),
         rounds=rounds,
         confirm_rounds=complete_rounds(trials, to_confirm, "confirm"),
+        raced=fastest(trials[(trials.stage == RACE) & ~trials.variant_id.isin(invalid.variant_id)], samples, varied),
         traced=traced_samples(trials, samples),
         warnings=[*(f"continued elsewhere: {c}" for c in run.state.changed), *(w for _, torn in tables for w in torn)],
     )

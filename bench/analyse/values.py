@@ -54,6 +54,19 @@ def trial_values(
     return ok.merge(values, on="trial_id", how="inner")
 
 
+def fastest(trials: pd.DataFrame, samples: pd.DataFrame, varied: set[str]) -> pd.DataFrame:
+    """The fastest plain sample of each of these trials that was ok, with the trial's place in the run.
+
+    What else the machine does only slows a step down, so the fastest sample is the one that it least affects.
+    Of `varied` variants it is the mean: their fastest step may be the one that skipped most.
+    """
+    ok = trials.loc[trials.status == "ok", PLACE]
+    walls = samples[(samples.metric == "wall") & (samples.scope == "step")]
+    of_trial = walls.astype({"trial_id": str}).groupby("trial_id")["value"].agg(["min", "mean"])
+    joined = ok.join(of_trial, on="trial_id", how="inner")
+    return joined[PLACE].assign(value=joined["min"].where(~joined.variant_id.isin(varied), joined["mean"]))
+
+
 def whole_percentiles(values: pd.DataFrame) -> pd.DataFrame:
     """The values without those percentiles of calls that only some trials of a variant could show: its fastest."""
     keys = ["variant_id", "stage", "metric"]

@@ -5,7 +5,7 @@ import pandas as pd
 
 from bench.analyse.labels import label
 from bench.analyse.load import RunData
-from bench.analyse.race import raced, standing
+from bench.analyse.race import standing
 from bench.plan.race import is_candidate
 from bench.report.document import Fold, Paragraph, Section, Table
 from bench.report.page import Report
@@ -13,8 +13,9 @@ from bench.report.words import count_of, number
 
 WORDS = (
     "The race leaves a few variants for the rounds: after each of its rounds, the slower half is out. *Times baseline* "
-    "is the median over its rounds. That is an estimate from few trials: it gives no verdict, and the variants that "
-    "are left were measured again in fresh rounds, which alone count."
+    "is the median over its rounds. In each round the fastest sample of a trial counts, since other work on the "
+    "machine affects it least. That is an estimate from few trials: it gives no verdict. The variants that are left "
+    "were measured again in fresh rounds, which alone count."
 )
 
 
@@ -47,7 +48,7 @@ def table(data: RunData) -> pd.DataFrame:
     """race.csv: a row a candidate that has a speed: its ratio to the baselines, its rounds, and if it was left."""
     logs = standing(data)
     logs = logs[[is_candidate(data.variants[variant_id]) for variant_id in logs.index]]
-    rounds = raced(data).groupby("variant_id")["round"].nunique()
+    rounds = data.raced.groupby("variant_id")["round"].nunique()
     return pd.DataFrame(
         {
             "variant_id": logs.index,
