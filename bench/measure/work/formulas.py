@@ -5,6 +5,7 @@ elementwise work is none. Masks and causal attention save nothing. Some are repl
 
 - the backward of a convolution: torch's counts the gradient of a grouped weight once too often for each group
   (pytorch pull request 183405). Each gradient of a convolution takes as many operations as its forward;
+- of complex numbers each operation is four real ones; torch's formulas count one;
 - attention on the CPU, recurrent layers, and products with a vector have none in torch.
 """
 
@@ -105,6 +106,8 @@ FORMULAS: dict[Any, Formula] = {
 }
 
 
+COMPLEX = 4
+"""A complex multiplication and addition take four real ones of each (of which two additions make the product)."""
 HEAVY = (
     "_native_multi_head_attention", "_transformer_encoder_layer_fwd", "_trilinear", "_cdist_forward", "_cdist_backward",
     "_fft_c2c", "_fft_r2c", "_fft_c2r", "linalg_inv_ex", "linalg_lu_factor_ex", "linalg_cholesky_ex", "linalg_qr",
@@ -125,5 +128,6 @@ def flops(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: 
     in_place = getattr(aten, name.rstrip("_"), None) if name.endswith("_") and not name.startswith("_") else None
     formula = FORMULAS.get(packet) or FORMULAS.get(in_place)
     if formula is not None:
-        return int(formula(*args, **kwargs, out_val=result))
+        each = COMPLEX if any(x.is_complex() for x in tensors(result)) else 1
+        return each * int(formula(*args, **kwargs, out_val=result))
     return 0 if operator.namespace in TORCHS and name not in HEAVY else None

@@ -10,7 +10,7 @@ TRAINS = "trains a few steps of one variant"
 TERMS = (
     "A *trial* is a fresh process that {works}. A *round* is one trial of every "
     "variant, in random order; round 0, the *pilot*, counts in no interval. The *baseline* has every setting at "
-    "its default and is measured twice in every round."
+    "its default{twice}."
 )
 
 
@@ -20,7 +20,9 @@ def of_run(page: Page) -> Section:
     what = f"preset {run.preset}" if run.preset else "chosen variants"
     lead = f"{what.capitalize()} on {measured_on(run)}"
     works = "calls the model of one variant a few times, in eval mode" if page.data.infers else TRAINS
-    return Section(f"Run {marked(run.run_id)}", [Paragraph(lead), Paragraph(TERMS.format(works=works))], level=1)
+    twice = " and is measured twice in every round" if any(arm == "A'" for _, arm in run.state.arms) else ""
+    terms = TERMS.format(works=works, twice=twice)
+    return Section(f"Run {marked(run.run_id)}", [Paragraph(lead), Paragraph(terms)], level=1)
 
 
 def of_profile(page: Page) -> Section:

@@ -172,6 +172,14 @@ def test_half_precision_is_counted_apart() -> None:
     assert (work.flops, work.half_flops) == (LINEAR, LINEAR)
 
 
+def test_a_complex_product_takes_four_times_the_operations() -> None:
+    """(a + bi)(c + di) has four products of two real numbers, and with the sum four additions."""
+    x, y = torch.ones(3, 4), torch.ones(4, 5)
+
+    assert counting(lambda: x @ y).flops == 2 * 60
+    assert counting(lambda: x.to(torch.complex64) @ y.to(torch.complex64)).flops == 8 * 60
+
+
 def test_operators_of_another_library_leave_the_operations_unknown() -> None:
     @torch.library.custom_op("nin_bench_test::triple", mutates_args=())
     def triple(x: Tensor) -> Tensor:
