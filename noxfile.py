@@ -35,7 +35,7 @@ def env(session: nox.Session) -> None:
     digest = hashlib.sha256(Path("pyproject.toml").read_bytes()).hexdigest()
     if stamp.is_file() and stamp.read_text() == digest:
         return
-    session.install("-e", ".[tensorboard,micro]", *nox.project.dependency_groups(PYPROJECT, "dev"))
+    session.install("-e", ".[tensorboard,micro,parquet]", *nox.project.dependency_groups(PYPROJECT, "dev"))
     stamp.write_text(digest)
 
 

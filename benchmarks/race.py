@@ -68,7 +68,7 @@ def round_of(machine: Machine, logs: dict[str, float], within: float, of: Of) ->
 def keeps_fastest(rng: np.random.Generator, within: float, of: Of, *, disturbed: bool) -> bool:
     """Whether one race keeps its fastest candidate."""
     machine = Machine(rng, disturbed=disturbed)
-    left = [Variant(threads=str(number + 1)) for number in range(CANDIDATES)]
+    left = [Variant(threads=number + 1) for number in range(CANDIDATES)]
     true = {variant.id: APART * number for number, variant in enumerate(left)}
     seen: dict[str, list[float]] = {variant_id: [] for variant_id in true}
     while not race.is_over(left, race.FINALISTS):

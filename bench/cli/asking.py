@@ -1,4 +1,4 @@
-"""The options of the verbs that take no part in a run: they say what could be measured, or what a device can do."""
+"""The options of the verbs that measure no run: what could be measured, what a device can do, a run for other tools."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.cli import starter, verbs
-from bench.cli.calls import check
+from bench.cli.calls import check, stored
 from bench.cli.ends import one_line, refused
 from bench.cli.options import (
     AxisValues,
@@ -18,6 +18,7 @@ from bench.cli.options import (
     Preset,
     Rounds,
     Shape,
+    StoredRun,
     Task,
     VariantIds,
 )
@@ -82,6 +83,22 @@ def check_(
     """Take one step of a task or a model, and say what was understood: phases, layers, items, and what can vary."""
     check(context)
     verbs.asking.check(Choices(task=task, model=model, shape=input_, classes=classes), device)
+
+
+def export(
+    run: StoredRun = None,
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="bmf, github-action-benchmark, asv, pytest-benchmark, csv-tidy, parquet or otlp-json.",
+        ),
+    ] = "csv-tidy",
+    out: Annotated[Path | None, typer.Option(help="The file to write.", show_default="print it")] = None,
+) -> None:
+    """Write a run in the format of another tool."""
+    verbs.export.run(stored(run), format_, out)
 
 
 def init(
