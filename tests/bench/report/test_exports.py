@@ -79,8 +79,6 @@ def test_the_action_gets_only_what_is_better_if_it_is_smaller(run: RunData) -> N
     assert not [name for name in by_name if name.endswith("items_per_s")]
     texts = [entry.get(key, "") for entry in entries for key in ("name", "unit", "range")]
     assert set(map(type, texts)) == {str}
-        str
-    }
 
 
 def test_opentelemetrys_own_messages_take_the_request(run: RunData) -> None:
