@@ -20,6 +20,7 @@ from bench.report.trust import checks, noise, provenance
 SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
     title.of_run,
     answer.section,
+    results.figure_section,
     results.variants_section,
     race.section,
     sustained.section,

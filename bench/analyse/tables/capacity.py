@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from bench.analyse.load import RunData
 from bench.analyse.ratios import batch_of
-from bench.core.tensors import OF_MODEL
+from bench.core.metrics.tensors import OF_MODEL
 from bench.core.variants import LARGEST, Variant
 
 

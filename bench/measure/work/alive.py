@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from bench.core.tensors import Kind
+from bench.core.metrics.tensors import Kind
 from bench.core.traces import Owner
 from bench.measure.leaves import tree
 from bench.measure.work.turns import Turns, storage_of

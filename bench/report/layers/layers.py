@@ -10,9 +10,9 @@ from bench.analyse.tables import heaviest, repeated
 from bench.analyse.tables.columns import Row
 from bench.core.text import code, marked
 from bench.report.answer import answer
-from bench.report.document import Block, Figure, Paragraph, Section, Table, paragraphs
+from bench.report.document import Block, Figure, Fold, Paragraph, Section, Table, paragraphs
 from bench.report.figures import plots
-from bench.report.layers import unlayered
+from bench.report.layers import gains, unlayered
 from bench.report.page import Report
 from bench.report.words import count, interval, percent, seconds, size, spread_seconds
 
@@ -47,44 +47,54 @@ def section(report: Report) -> Section | None:
     """The layers of the baseline and of the fastest eager variant, with closure and overhead."""
     data, table = report.data, report.layers
     blocks: list[Block] = []
-    figures: list[Block] = []
     for index, group in enumerate(answer.groups(data, report.steps).values(), start=1):
         blocks += unlayered.blocks(data, group, set(table.variant_id))
         if chosen := answer.layered_variants(data, group, set(table.variant_id)):
-            blocks += [of_variant(report, variant_id) for variant_id in chosen]
-            blocks += paragraphs(difference_words(report, chosen))
             name = "layers" if index == 1 else f"layers-{index}"
-            figures.append(Figure(name, partial(plots.layers, data, table, chosen), "milliseconds a step by layer"))
+            blocks += [
+                *paragraphs(difference_words(report, chosen)),
+                gains.table(report, chosen),
+                Figure(name, partial(plots.layers, data, table, chosen), "milliseconds a step by layer"),
+                *(Fold(f"Every row of {named(data, v)}", of_variant(report, v)) for v in chosen),
+            ]
     if not table.empty:
-        blocks += [Paragraph(LAYER_WORDS), *figures, closure_section(report)]
+        blocks += [Fold("What the columns are", [Paragraph(LAYER_WORDS)]), *closure_blocks(report)]
     return Section("Layers", blocks) if blocks else None
 
 
-def closure_section(report: Report) -> Section:
-    """Whether the parts of a step add up to it."""
+def closure_blocks(report: Report) -> list[Block]:
+    """Whether the parts of a step add up to it: a warning if not, and the numbers in a fold."""
     words = CLOSURE_WORDS + (GAP_WORDS if report.steps.launch_gaps_s.notna().any() else "")
-    blocks: list[Block] = [*paragraphs(open_words(report)), Table.of(closure_rows(report)), Paragraph(words)]
-    return Section("Do the parts add up?", blocks, level=3)
+    fold = Fold(closure_summary(report), [Table.of(closure_rows(report)), Paragraph(words)])
+    return [*paragraphs(open_words(report)), fold]
 
 
-def of_variant(report: Report, variant_id: str) -> Section:
+def closure_summary(report: Report) -> str:
+    """How far the parts of a step are from adding up to it, in a line."""
+    found = closed(report).closure
+    if found.empty:
+        return "Do the parts add up? Not known"
+    sums = f"{found.min():.3f} to {found.max():.3f}" if len(found) > 1 else f"{found.iloc[0]:.3f}"
+    return f"Do the parts add up? Their sum over the step: {sums}"
+
+
+def of_variant(report: Report, variant_id: str) -> list[Block]:
     """The layers of one variant, with a sentence on the heaviest."""
     rows = report.layers[report.layers.variant_id == variant_id]
     folded = rows if report.every_layer else repeated.folded(rows)
     top = folded.dropna(subset="share_of_step").nlargest(3, "share_of_step")
     top_words = ", ".join(f"{code(r.layer)} {marked(r.type)} {percent(r.share_of_step)}" for r in top.itertuples())
     if len(folded) < len(rows):
-        return of_blocks(report, variant_id, folded, top_words)
+        return of_blocks(variant_id, folded, top_words)
     shown = rows if report.every_layer else heaviest.limited(rows, heaviest.layers_of(rows, [variant_id]))
     left_out = len(rows) - len(shown) + 1 if len(shown) < len(rows) else 0
     more = f" This table and the figure leave out {left_out:,}, summed in the row `(others)`." if left_out else ""
     cells = pd.DataFrame([layer_cells(row) for row in shown.to_dict("records")]).join(calls(shown))
     words = f"The heaviest: {top_words}. Every layer of every eager variant is in tables/layers.csv.{more}"
-    table = Table.of(cells.to_dict("records"))
-    return Section(named(report.data, variant_id), [Paragraph(words), table], level=3)
+    return [Paragraph(words), Table.of(cells.to_dict("records"))]
 
 
-def of_blocks(report: Report, variant_id: str, folded: pd.DataFrame, top_words: str) -> Section:
+def of_blocks(variant_id: str, folded: pd.DataFrame, top_words: str) -> list[Block]:
     """The layers of a variant whose model repeats blocks: a row for each layer of such a block."""
     shown = heaviest.limited(folded, heaviest.layers_of(folded, [variant_id]))
     cells = [layer_cells(row) | block_cells(row) for row in shown.to_dict("records")]
@@ -93,7 +103,7 @@ def of_blocks(report: Report, variant_id: str, folded: pd.DataFrame, top_words: 
         "one of them, forward and backward together, with the least and the most. Each layer of every eager variant is "
         "in tables/layers.csv; `report --every-layer` shows each here."
     )
-    return Section(named(report.data, variant_id), [Paragraph(words), Table.of(cells)], level=3)
+    return [Paragraph(words), Table.of(cells)]
 
 
 def block_cells(row: Row) -> dict[str, object]:

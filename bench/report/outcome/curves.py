@@ -134,14 +134,15 @@ def largest_words(report: Report, variant_id: str) -> str:
         return ""
     limit = data.run.plan.limit_bytes(variant)
     under = f"under a limit of {size(limit)}" if limit else "on this device"
+    of = "" if data.run.inputs.task else " images"
     fits = [n for n, peak in tried.items() if peak is not None]
     fails = [n for n, peak in tried.items() if peak is None]
     by_index = bool(fails) and learned.beyond_index.get(variant_id) == min(fails)
     if not fits:
         why = f", which {BY_INDEX}" if by_index else ""
-        return f"{named(data, variant_id)}: no batch fits {under}, not even {min(fails):,} images{why}."
+        return f"{named(data, variant_id)}: no batch fits {under}, not even {min(fails):,}{of}{why}."
     peak = f" (the peak was {size(most)})" if (most := tried[max(fits)]) else ""
     more = f"{min(fails):,} did not" if fails else "there are no more train images"
     if by_index:
         more = f"{min(fails):,} {BY_INDEX}"
-    return f"**The largest batch of {named(data, variant_id)} {under} is {max(fits):,} images**{peak}; {more}."
+    return f"**The largest batch of {named(data, variant_id)} {under} is {max(fits):,}{of}**{peak}; {more}."

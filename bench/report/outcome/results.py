@@ -44,7 +44,7 @@ DIED_WORDS = "A variant whose trials died in some *rounds* stays UNDECIDED and i
 
 
 def variants_section(report: Report) -> Section:
-    """The variants table, what it means, and a figure of the single trials."""
+    """The variants table, and what it means."""
     data, steps = report.data, report.steps
     judged = [metric for metric in in_table(MetricTable.STEPS) if metric.better]
     explained = [metric for metric in in_table(MetricTable.STEPS) if not metric.better]
@@ -69,18 +69,13 @@ def variants_section(report: Report) -> Section:
     blocks += paragraphs(in_part_words(data, steps))
     blocks += bound.blocks(data, steps)
     ids = [f"{code(v, MOST_OF_A_REASON)} is {named(data, v)}" for v in steps.variant_id]
-    return Section(
-        "Variants",
-        [
-            *blocks,
-            Figure(
-                "throughput",
-                partial(plots.throughput, data, steps),
-                f"{tables.unit_of(data)} a second, one dot a trial",
-            ),
-            Fold("Ids", [Paragraph("; ".join(ids) + ".")]),
-        ],
-    )
+    return Section("Variants", [*blocks, Fold("Ids", [Paragraph("; ".join(ids) + ".")])])
+
+
+def figure_section(report: Report) -> Section:
+    """The figure of the single trials; it continues the section before it."""
+    draw = partial(plots.throughput, report.data, report.steps)
+    return Section("", [Figure("throughput", draw, f"{tables.unit_of(report.data)} a second, one dot a trial")])
 
 
 def table_words(data: RunData) -> str:

@@ -3,8 +3,9 @@
 from bench.core.facts import Environment
 from bench.core.header import Header
 from bench.core.text import MOST_OF_A_REASON, marked
+from bench.report.answer.headline import headline
 from bench.report.document import Paragraph, Section
-from bench.report.page import Page
+from bench.report.page import Page, Report
 
 TRAINS = "trains a few steps of one variant"
 TERMS = (
@@ -14,15 +15,15 @@ TERMS = (
 )
 
 
-def of_run(page: Page) -> Section:
-    """The title of a run: its preset and what it ran on."""
+def of_run(page: Report) -> Section:
+    """The title of a run, which says its result; its preset, and what it ran on."""
     run = page.data.run
     what = f"preset {run.preset}" if run.preset else "chosen variants"
-    lead = f"{what.capitalize()} on {measured_on(run)}"
+    lead = f"Run {marked(run.run_id)}: {what} on {measured_on(run)}"
     works = "calls the model of one variant a few times, in eval mode" if page.data.infers else TRAINS
     twice = " and is measured twice in every round" if any(arm == "A'" for _, arm in run.state.arms) else ""
     terms = TERMS.format(works=works, twice=twice)
-    return Section(f"Run {marked(run.run_id)}", [Paragraph(lead), Paragraph(terms)], level=1)
+    return Section(headline(page), [Paragraph(lead), Paragraph(terms)], level=1)
 
 
 def of_profile(page: Page) -> Section:

@@ -52,7 +52,7 @@ def test_what_fits_is_shown_whole(many: Callable[[int], RunData], count: int, ro
 
 def test_the_page_says_how_many_it_leaves_out(many: Callable[[int], RunData], tmp_path: Path) -> None:
     page = pages.write(many(LEAVES), tmp_path)
-    layers = page.path.read_text().partition("## Layers")[2].partition("### Do the parts")[0]
+    layers = page.path.read_text().partition("## Layers")[2].partition("Do the parts add up?")[0]
 
     assert layers.count("leave out 162, summed in the row `(others)`") == 1
     assert layers.count(".conv") < 50

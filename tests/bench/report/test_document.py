@@ -290,5 +290,5 @@ def test_a_format_from_outside_lies_beside_the_report(make_run: MakeRun, tmp_pat
     page = pages.write(load(make_run({(BASE, "A"): [1.0] * 3})), tmp_path)
     titles = (page.folder / "outline.txt").read_text().splitlines()
 
-    assert titles[:3] == ["Run made-up", "The answer", "Variants"]
+    assert titles[:3] == ["nin, batch 32, cpu: measured", "The answer", "Variants"]
     assert [line for line in page.path.read_text().splitlines() if line == "## Variants"] == ["## Variants"]

@@ -143,7 +143,7 @@ def test_a_run_is_named_as_its_folder_is(make_run: MakeRun, tmp_path: Path, monk
 
     assert result.exit_code == 0, result.output
     assert read_run(folder).run_id == "made-up"
-    assert (tmp_path / "deep" / "reports" / "made-up" / "report.md").read_text().startswith("# Run made-up")
+    assert "\nRun made-up: " in (tmp_path / "deep" / "reports" / "made-up" / "report.md").read_text()
     assert not list((tmp_path / "outside").iterdir())
 
 

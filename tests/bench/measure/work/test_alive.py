@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from bench.core.tensors import Kind
+from bench.core.metrics.tensors import Kind
 from bench.core.variants import Variant
 from bench.measure.probes.work import alive_at_peak
 from bench.measure.timing.layers import stamped
