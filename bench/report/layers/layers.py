@@ -55,7 +55,7 @@ def section(report: Report) -> Section | None:
                 *paragraphs(difference_words(report, chosen)),
                 gains.table(report, chosen),
                 Figure(name, partial(plots.layers, data, table, chosen), "milliseconds a step by layer"),
-                *(Fold(f"Every row of {named(data, v)}", of_variant(report, v)) for v in chosen),
+                Fold("Every row", [of_variant(report, variant_id) for variant_id in chosen]),
             ]
     if not table.empty:
         blocks += [Fold("What the columns are", [Paragraph(LAYER_WORDS)]), *closure_blocks(report)]
@@ -78,23 +78,24 @@ def closure_summary(report: Report) -> str:
     return f"Do the parts add up? Their sum over the step: {sums}"
 
 
-def of_variant(report: Report, variant_id: str) -> list[Block]:
+def of_variant(report: Report, variant_id: str) -> Section:
     """The layers of one variant, with a sentence on the heaviest."""
     rows = report.layers[report.layers.variant_id == variant_id]
     folded = rows if report.every_layer else repeated.folded(rows)
     top = folded.dropna(subset="share_of_step").nlargest(3, "share_of_step")
     top_words = ", ".join(f"{code(r.layer)} {marked(r.type)} {percent(r.share_of_step)}" for r in top.itertuples())
     if len(folded) < len(rows):
-        return of_blocks(variant_id, folded, top_words)
+        return of_blocks(report, variant_id, folded, top_words)
     shown = rows if report.every_layer else heaviest.limited(rows, heaviest.layers_of(rows, [variant_id]))
     left_out = len(rows) - len(shown) + 1 if len(shown) < len(rows) else 0
     more = f" This table and the figure leave out {left_out:,}, summed in the row `(others)`." if left_out else ""
     cells = pd.DataFrame([layer_cells(row) for row in shown.to_dict("records")]).join(calls(shown))
     words = f"The heaviest: {top_words}. Every layer of every eager variant is in tables/layers.csv.{more}"
-    return [Paragraph(words), Table.of(cells.to_dict("records"))]
+    table = Table.of(cells.to_dict("records"))
+    return Section(named(report.data, variant_id), [Paragraph(words), table], level=3)
 
 
-def of_blocks(variant_id: str, folded: pd.DataFrame, top_words: str) -> list[Block]:
+def of_blocks(report: Report, variant_id: str, folded: pd.DataFrame, top_words: str) -> Section:
     """The layers of a variant whose model repeats blocks: a row for each layer of such a block."""
     shown = heaviest.limited(folded, heaviest.layers_of(folded, [variant_id]))
     cells = [layer_cells(row) | block_cells(row) for row in shown.to_dict("records")]
@@ -103,7 +104,7 @@ def of_blocks(variant_id: str, folded: pd.DataFrame, top_words: str) -> list[Blo
         "one of them, forward and backward together, with the least and the most. Each layer of every eager variant is "
         "in tables/layers.csv; `report --every-layer` shows each here."
     )
-    return [Paragraph(words), Table.of(cells)]
+    return Section(named(report.data, variant_id), [Paragraph(words), Table.of(cells)], level=3)
 
 
 def block_cells(row: Row) -> dict[str, object]:
