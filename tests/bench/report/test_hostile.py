@@ -140,9 +140,10 @@ def tables(page: str) -> list[list[list[str]]]:
 
 def check_page(page: str, figures: set[str]) -> None:
     """A page does nothing but show text, its own figures, and the two folds that it has."""
+    fold = r"<details><summary>[\w' ,.:?]+</summary>\n?|</details>\n?"
     for token in tokens(page):
         if token.type in ("html_block", "html_inline"):
-            assert re.fullmatch(r"<details><summary>[\w' ,.:?]+</summary>\n?|</details>\n?", token.content), token.content
+            assert re.fullmatch(fold, token.content), token.content
         assert token.type != "link_open"
         assert token.type != "s_open"
         if token.type == "image":
