@@ -21,6 +21,8 @@ from bench.plan.race import STAGE as RACE
 
 Cell = tuple[str, str, str, str, str]
 """A variant's id and the columns of CELL."""
+BY_FASTEST = 8
+"""The first schema whose race goes by the fastest samples."""
 BURSTS = frozenset({"page_faults"})
 """Metrics of which a trial of two trees has the mean: most steps of a process that grows have none."""
 
@@ -51,7 +53,7 @@ class RunData:
     confirm_rounds: list[int]
     """The complete rounds of `ab` that check again what the others flagged."""
     raced: pd.DataFrame
-    """The fastest plain sample of each trial of the race: a row a trial, with its place and value."""
+    """What each trial of the race counted as: a row a trial, with its place and value."""
     traced: pd.DataFrame
     """The samples of each variant's last trial that took a trace, with variant_id. No other frame counts them."""
     warnings: list[str]
@@ -118,10 +120,19 @@ def load(folder: Path) -> RunData:
         spreads=spreads(values, rounds),
         rounds=rounds,
         confirm_rounds=complete_rounds(trials, to_confirm, "confirm"),
-        raced=fastest(trials[(trials.stage == RACE) & ~trials.variant_id.isin(invalid.variant_id)], samples, varied),
+        raced=raced_by(
+            run, trials[(trials.stage == RACE) & ~trials.variant_id.isin(invalid.variant_id)], samples, varied
+        ),
         traced=traced_samples(trials, samples),
         warnings=[*(f"continued elsewhere: {c}" for c in run.state.changed), *(w for _, torn in tables for w in torn)],
     )
+
+
+def raced_by(run: Header, trials: pd.DataFrame, samples: pd.DataFrame, varied: set[str]) -> pd.DataFrame:
+    """What each of these trials of the race counted as: its fastest sample, in older runs its median one."""
+    if run.schema_version >= BY_FASTEST:
+        return fastest(trials, samples, varied)
+    return cell(trial_values(trials, samples, varied), "wall")
 
 
 def check_variants(

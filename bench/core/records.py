@@ -1,6 +1,8 @@
 """The tables of a run: their names, and their columns with units and ranges. reading.py reads them.
 
 History of the schema:
+8 has stamped samples of as many steps as plain ones, and a race by the fastest samples.
+7 has phases that a task's own step names, and items in place of images in run.json.
 6 adds in_lockstep to trials.csv, and to run.json the looks and the race. Runs of 5 are read without them.
 5 adds cause to trials.csv. Runs of 3 and 4 get it from the reason (exchange/earlier.py).
 4 adds calls and paths to layers.csv and cudnn_benchmark to variants.csv. Runs of 3 are read without them.

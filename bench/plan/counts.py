@@ -14,6 +14,8 @@ from bench.core.variants import Variant
 
 MOST_SAMPLE_S = 2.0
 """The most that the steps of one sample may take in the slowest variant."""
+MOST_KIND_S, LEAST_SAMPLES = 3.0, 3
+"""The most that all samples of one kind may take in the slowest variant; but there are three if each has as many."""
 MOST_VARIED_S = 20.0
 """The most that all samples of both kinds may take in the slowest variant, if the model's path varies."""
 
@@ -45,11 +47,13 @@ def shared(counts: Sequence[Counts], slowest_s: float) -> Counts:
     affordable = max(1, int(MOST_SAMPLE_S / slowest_s))
     iterations = turns * math.ceil(min(affordable, max(own.iterations for own in counts)) / turns)
     varied = any(own.varied for own in counts)
-    most = int(MOST_VARIED_S / (2 * iterations * slowest_s)) if varied else 0
+    sample_s = iterations * slowest_s
 
     def number(of_each: Sequence[int]) -> int:
         """As many samples as all can afford."""
-        return max(min(of_each), min(most, max(of_each)))
+        if varied:
+            return max(min(of_each), min(int(MOST_VARIED_S / (2 * sample_s)), max(of_each)))
+        return min(*of_each, max(LEAST_SAMPLES, int(MOST_KIND_S / sample_s)))
 
     stamped = [own.stamped for own in counts if own.stamped] or [0]
     return Counts(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from bench.analyse.load import RunData
 from bench.analyse.ratios import batch_of
 from bench.core.metrics.tensors import OF_MODEL
-from bench.core.variants import LARGEST, Variant
+from bench.core.variants import LARGEST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,33 +23,23 @@ class Capacity:
 def capacity(data: RunData, variant_id: str) -> Capacity | None:
     """The largest batch that should fit, from the peak of a variant's own batch; None if something is not known.
 
-    Parameters, gradients, the optimizer's state and buffers stay as they are. All else in the allocator's peak grows in
-    proportion to the batch. On a CPU the rest of the process stays as it is too.
+    Parameters, gradients and the optimizer's state stay as they are, and so does the rest of the process. All else in
+    the allocator's peak grows in proportion to the batch; buffers are not in it on a CPU. On CUDA the peak also has the
+    images that a resident loader keeps there, so nothing is projected.
     """
     variant = data.variants[variant_id]
-    peaks = {name: data.spread(variant_id, name, "process").estimate for name in ("allocator_peak", "process_peak")}
+    allocated, peak = (data.spread(variant_id, name, "process").estimate for name in ("allocator_peak", "process_peak"))
     fixed = [
         value.estimate
         for (of, metric, _, _, kind), value in data.spreads.items()
         if (of, metric) == (variant_id, "alive") and kind in OF_MODEL
     ]
-    batch = batch_of(data, variant_id)
-    item_bytes = (peaks["allocator_peak"] - math.fsum(fixed)) / batch
-    peak = peaks["allocator_peak" if variant.on_cuda else "process_peak"]
-    limit_bytes = limit_of(data, variant)
-    if not fixed or limit_bytes is None or math.isnan(peak) or not item_bytes > 0:
+    batch, limit_bytes = batch_of(data, variant_id), data.run.plan.limit_bytes(variant)
+    item_bytes = (allocated - math.fsum(fixed)) / batch
+    if variant.on_cuda or not fixed or limit_bytes is None or math.isnan(peak) or not item_bytes > 0:
         return None
     fits = batch + (limit_bytes - peak) / item_bytes
     return Capacity(batch=max(0, int(fits)), item_bytes=item_bytes, limit_bytes=limit_bytes)
-
-
-def limit_of(data: RunData, variant: Variant) -> int | None:
-    """The bytes that a batch may take: the run's limit, or else all memory of the GPU; None if it is not known."""
-    limit_bytes = data.run.plan.limit_bytes(variant)
-    gpus, index = data.run.environment.cuda_devices, int(variant.device.partition(":")[2] or 0)
-    if limit_bytes is None and variant.on_cuda and index < len(gpus):
-        return gpus[index].memory_bytes
-    return limit_bytes
 
 
 def searched(data: RunData, variant_id: str) -> int | None:

@@ -17,5 +17,5 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
-OF_MODEL = (Kind.PARAMETERS, Kind.GRADIENTS, Kind.STATE, Kind.BUFFERS)
-"""The kinds that are as large whatever the batch is."""
+OF_MODEL = (Kind.PARAMETERS, Kind.GRADIENTS, Kind.STATE)
+"""The kinds in the allocator's peak that are as large whatever the batch is."""

@@ -28,17 +28,20 @@ def packages(root: Path = ROOT) -> tuple[Package, ...]:
 
 
 def counted(of: tuple[Package, ...]) -> tuple[int, ...]:
-    """Each package's counter now, in microjoules."""
-    return tuple(int(_text(package.file)) for package in of)
+    """Each package's counter now, in microjoules; none if one can't be read any more."""
+    texts = [_text(package.file) for package in of]
+    return tuple(map(int, texts)) if all(text.isdigit() for text in texts) else ()
 
 
 def joules(of: tuple[Package, ...], before: tuple[int, ...], after: tuple[int, ...]) -> float | None:
-    """The joules of all packages between two readings, at most one turn of a counter apart; None without packages."""
+    """The joules of all packages between two readings, at most one turn of a counter apart; None if not known."""
+    if not len(of) == len(before) == len(after):
+        return None
     used = [
         later - earlier + (package.range_uj if later < earlier else 0)
         for package, earlier, later in zip(of, before, after, strict=True)
     ]
-    return MICROJOULES * sum(used) if used else None
+    return MICROJOULES * sum(used) if used and min(used) >= 0 else None
 
 
 def _text(file: Path) -> str:

@@ -128,9 +128,8 @@ def stamped_samples(
         phases.add("stamped_wall", sample.wall_s, iterations=sample.iterations, index=index)
         if backlog_s:
             phases.add("backlog", backlog_s, index=index)
-        layers.add("stamps", sample.stamps, index=index)
-        named = sample.phases if work.owns_step else {}
-        add_parts(work, every | sample.seconds, named, index, phases, layers)
+        layers.add("stamps", sample.stamps, iterations=sample.iterations, index=index)
+        add_parts(work, sample, every, index, phases, layers)
     if work.eager and samples:
         layers.add("step_paths", len(paths_of(samples)))
     if work.eager:
@@ -150,19 +149,20 @@ def parts_of(work: Workload, samples: Sequence[Stamped]) -> list[Part]:
 
 
 def add_parts(
-    work: Workload, seconds: dict[Part, float], named: dict[str, float], index: int, phases: Samples, layers: Samples
+    work: Workload, sample: Stamped, every: dict[Part, float], index: int, phases: Samples, layers: Samples
 ) -> None:
-    """Add the seconds of each phase and each layer in a stamped sample.
+    """Add the seconds of each phase and each layer in a stamped sample, 0 for those of `every` that it did not run.
 
-    A task's own step has phases of its own, `named`: their sum is the step, and layers are within them.
+    A task's own step has phases of its own: their sum is the step, and layers are within them.
     """
+    named, iterations = sample.phases if work.owns_step else {}, sample.iterations
     by_phase: dict[str, float] = defaultdict(float)
-    for (layer, phase), part_s in seconds.items():
+    for (layer, phase), part_s in (every | sample.seconds).items():
         by_phase[phase] += part_s
         if work.eager and (layer or phase in ("forward", "backward")):
-            layers.add("wall", part_s, layer=layer or BETWEEN, phase=phase, index=index)
+            layers.add("wall", part_s, layer=layer or BETWEEN, phase=phase, iterations=iterations, index=index)
     for phase in named or filter(by_phase.__contains__, PHASES):
-        phases.add("wall", (named or by_phase)[phase], phase=phase, index=index)
+        phases.add("wall", (named or by_phase)[phase], phase=phase, iterations=iterations, index=index)
 
 
 def stamp_costs(work: Workload, clock: Clock) -> Samples:

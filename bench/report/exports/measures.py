@@ -27,11 +27,11 @@ class Measure:
 
 
 def judged(data: RunData) -> Iterator[Measure]:
-    """The measures by which a variant is judged, as far as they are known: of each variant in its order.
+    """The measures by which a variant is judged, as far as they are known: of each variant that has rounds.
 
     Items a second have the interval of the seconds that they follow from.
     """
-    for variant_id in data.runnable:
+    for variant_id in (v for v in data.runnable if len(data.steps.get(v, ()))):
         step = data.spread(variant_id, "wall")
         items = tables.items_of(data, variant_id)
         of_step = [("items_per_s", items / step.estimate, items / step.hi, items / step.lo)]

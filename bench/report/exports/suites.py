@@ -12,6 +12,8 @@ from bench.analyse.load import RunData, variant_axes
 from bench.core.records import RecordError
 
 COMMIT = re.compile(r"[0-9a-f]{7,40}")
+MARKS = "+?"
+"""What follows a commit if its tree was changed, or if that is not known."""
 ASV_VERSION = 2
 COLUMNS = (
     "result", "params", "version", "started_at", "duration", "stats_ci_99_a", "stats_ci_99_b", "stats_q_25",
@@ -49,7 +51,8 @@ def pytest_benchmark(data: RunData) -> str:
             }
         )  # fmt: skip
     machine = {"node": "", "cpu": {"brand_raw": data.run.environment.cpu, "count": data.run.environment.cores}}
-    commit = {"id": data.run.environment.commit or "", "time": None, "dirty": False, "branch": ""}
+    own = data.run.environment.commit or ""
+    commit = {"id": own.rstrip(MARKS), "time": None, "dirty": own.endswith("+"), "branch": ""}
     whole = {"machine_info": machine, "commit_info": commit, "benchmarks": benchmarks, "version": __version__}
     return json.dumps(whole | {"datetime": ended(data).isoformat()}, indent=2, allow_nan=False)
 
@@ -57,11 +60,11 @@ def pytest_benchmark(data: RunData) -> str:
 def asv(data: RunData) -> str:
     """The run as a result file of asv. Raises RecordError without a commit, or without two rounds.
 
-    It has no interval: asv's are of 99 %, and these have another level.
+    It has no interval: asv's are of 99 %, and a run's are of 95 %.
     """
-    commit = (data.run.environment.commit or "").partition("-")[0]
+    commit = (data.run.environment.commit or "").rstrip(MARKS)
     if not COMMIT.fullmatch(commit):
-        msg = f"{data.folder}: asv files results by commit, and this run was not measured in a git repository"
+        msg = f"{data.folder}: asv files results by commit, and this run's code has none"
         raise RecordError(msg)
     began = int(data.run.started_at.timestamp() * 1000)
     results = {}

@@ -5,18 +5,21 @@ import io
 import pandas as pd
 
 from bench.analyse.load import RunData, variant_axes
-from bench.core.metrics.registry import metric
+from bench.core.metrics.registry import METRICS
 from bench.core.records import RecordError
+from bench.core.text import visible
 
-COLUMNS = ("variant_id", "metric", "unit", "scope", "layer", "phase", "estimate", "lo", "hi")
+COLUMNS = ("variant_id", "metric", "unit", "scope", "layer", "phase", "estimate", "lo", "hi", "rounds")
 
 
 def table(data: RunData) -> pd.DataFrame:
     """The table, with a column for each axis after the others."""
     rows = [
-        (variant_id, name, metric(name).kind.unit, scope, layer, phase, value.estimate, value.lo, value.hi)
+        (variant_id, name, METRICS[name].kind.unit, scope, visible(layer), visible(phase),
+         value.estimate, value.lo, value.hi, len(data.steps.get(variant_id, ())))
         for (variant_id, name, scope, layer, phase), value in data.spreads.items()
-    ]
+        if name in METRICS
+    ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     axes = pd.DataFrame([{"variant_id": v} | variant_axes(data, v) for v in data.variants])
     return frame.merge(axes, on="variant_id", how="left")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analyse.labels import label
-from bench.analyse.load import RunData
+from bench.analyse.load import BY_FASTEST, RunData
 from bench.analyse.race import standing
 from bench.plan.race import is_candidate
 from bench.report.document import Fold, Paragraph, Section, Table
@@ -13,10 +13,10 @@ from bench.report.words import count_of, number
 
 WORDS = (
     "The race leaves a few variants for the rounds: after each of its rounds, the slower half is out. *Times baseline* "
-    "is the median over its rounds. In each round the fastest sample of a trial counts, since other work on the "
-    "machine affects it least. That is an estimate from few trials: it gives no verdict. The variants that are left "
+    "is the median over its rounds. {counts}That is an estimate from few trials: it gives no verdict. The variants that are left "
     "were measured again in fresh rounds, which alone count."
 )
+FASTEST_WORDS = "In each round the fastest sample of a trial counts, since other work on the machine affects it least. "
 
 
 def section(report: Report) -> Section | None:
@@ -34,8 +34,9 @@ def section(report: Report) -> Section | None:
         }
         for row in frame.to_dict("records")
     ]
+    words = WORDS.format(counts=FASTEST_WORDS if report.data.run.schema_version >= BY_FASTEST else "")
     title = f"The race: {count_of(len(rows), 'variant')}, {len(left)} left"
-    return Section("The race", [Fold(title, [Table.of(rows), Paragraph(WORDS)])])
+    return Section("The race", [Fold(title, [Table.of(rows), Paragraph(words)])])
 
 
 def write_table(report: Report) -> None:

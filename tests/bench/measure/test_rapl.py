@@ -46,6 +46,14 @@ def test_a_counter_that_began_again_is_no_negative_energy(counters: list[Path], 
     assert rapl.joules(packages, before, rapl.counted(packages)) == pytest.approx(1.0)
 
 
+def test_a_counter_that_can_not_be_read_any_more_leaves_energy_unknown(counters: list[Path], tmp_path: Path) -> None:
+    packages = rapl.packages(tmp_path)
+    before = rapl.counted(packages)
+    counters[0].write_text("")
+
+    assert rapl.joules(packages, before, rapl.counted(packages)) is None
+
+
 def test_where_a_counter_is_missing_or_may_not_be_read_energy_is_unknown(counters: list[Path], tmp_path: Path) -> None:
     assert rapl.packages(tmp_path / "none") == ()
     assert rapl.joules((), (), ()) is None

@@ -39,6 +39,16 @@ def test_the_slowest_bounds_the_steps_of_a_sample_by_two_seconds() -> None:
     assert [(c.plain, c.iterations, c.stamped) for c in found.values()] == [(3, 3, 2)] * 2
 
 
+def test_a_slow_variant_takes_no_longer_for_all_its_samples_than_for_three_or_three_seconds() -> None:
+    """Its samples last longer than it would have them, so there are fewer."""
+    slow = Counts(warmup=1, plain=10, iterations=1, stamped=10)
+    found = made((BASE, slow, 0.1), (NHWC, SHORT, 0.01))
+
+    assert [(c.plain, c.iterations, c.stamped) for c in found.values()] == [(3, 10, 3)] * 2
+    found = made((BASE, slow, 0.1), (NHWC, slow, 0.1))
+    assert [(c.plain, c.iterations, c.stamped) for c in found.values()] == [(10, 1, 10)] * 2
+
+
 def test_a_variant_of_one_plain_step_leaves_its_group_one_and_takes_no_stamped_ones() -> None:
     found = made((BASE, LONG, 3.0), (LOOP, Counts(plain=1), 9.0))
 

@@ -22,13 +22,13 @@ from bench.report.exports import measures, suites
 from bench.report.exports.formats import Format, exported
 from tests.bench.report.made_up import BASE, BEST
 
-COMMIT = "06a00edc2b1f4e6d8a9b0c1d2e3f405162738495"
+COMMIT = "06a00edc2b1f"
 
 
 @pytest.fixture
 def run(full_run: RunData) -> RunData:
-    """The made-up run, measured at a commit."""
-    return at_commit(full_run, COMMIT)
+    """The made-up run, measured at a commit with changes."""
+    return at_commit(full_run, f"{COMMIT}+")
 
 
 def at_commit(run: RunData, commit: str | None) -> RunData:
@@ -44,7 +44,7 @@ def test_the_measures_are_those_of_the_page(run: RunData) -> None:
     steps = tables.steps(run).set_index("variant_id")
     found = {(m.variant_id, m.metric.name): m for m in measures.judged(run)}
 
-    assert {v for v, _ in found} == set(steps.dropna(subset="step_s").index)
+    assert {v for v, _ in found} == set(steps[steps.n > 0].index)
     for variant_id in (BASE, BEST):
         wall, rate = found[variant_id, "wall"], found[variant_id, "items_per_s"]
         row = steps.loc[variant_id]
@@ -107,6 +107,15 @@ def test_the_tidy_table_has_every_estimate_with_its_axes(run: RunData, to: Forma
     assert row.estimate.item() == pytest.approx(run.spread(BEST, "wall").estimate)
     assert row.memory_format.item() == "nhwc"
     assert row.unit.item() == "s"
+    assert set(table.rounds) == {0, len(run.steps[BEST])}
+
+
+def test_a_hostile_name_is_text_that_steers_no_terminal(run: RunData) -> None:
+    spreads = {(BASE, "wall", "layer", "a\x1b]0;x\x07\ud800", "forward"): run.spread(BASE, "wall")}
+    content = exported(replace(run, spreads=spreads), Format.CSV)
+
+    assert b"\x1b" not in content
+    assert len(content.splitlines()) == 2
 
 
 def test_asv_loads_its_results(run: RunData, tmp_path: Path) -> None:
@@ -124,6 +133,9 @@ def test_asv_loads_its_results(run: RunData, tmp_path: Path) -> None:
 def test_pytest_benchmark_compares_its_results(run: RunData, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_bytes(exported(run, Format.PYTEST))
+    assert json.loads(path.read_text())["commit_info"] | {"time": None} == {
+        "id": COMMIT, "dirty": True, "branch": "", "time": None,
+    }  # fmt: skip
     call = [sys.executable, "-m", "pytest_benchmark", "compare", str(path), "--columns=median,rounds", "--csv=out.csv"]
     done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=True)
     table = pd.read_csv(tmp_path / "out.csv").set_index("name")
