@@ -120,16 +120,15 @@ def load(folder: Path) -> RunData:
         spreads=spreads(values, rounds),
         rounds=rounds,
         confirm_rounds=complete_rounds(trials, to_confirm, "confirm"),
-        raced=raced_by(
-            run, trials[(trials.stage == RACE) & ~trials.variant_id.isin(invalid.variant_id)], samples, varied
-        ),
+        raced=raced_by(run, trials[~trials.variant_id.isin(invalid.variant_id)], samples, varied),
         traced=traced_samples(trials, samples),
         warnings=[*(f"continued elsewhere: {c}" for c in run.state.changed), *(w for _, torn in tables for w in torn)],
     )
 
 
 def raced_by(run: Header, trials: pd.DataFrame, samples: pd.DataFrame, varied: set[str]) -> pd.DataFrame:
-    """What each of these trials of the race counted as: its fastest sample, in older runs its median one."""
+    """What each trial of the race counted as: its fastest sample, in older runs its median one."""
+    trials = trials[trials.stage == RACE]
     if run.schema_version >= BY_FASTEST:
         return fastest(trials, samples, varied)
     return cell(trial_values(trials, samples, varied), "wall")

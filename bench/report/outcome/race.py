@@ -13,8 +13,8 @@ from bench.report.words import count_of, number
 
 WORDS = (
     "The race leaves a few variants for the rounds: after each of its rounds, the slower half is out. *Times baseline* "
-    "is the median over its rounds. {counts}That is an estimate from few trials: it gives no verdict. The variants that are left "
-    "were measured again in fresh rounds, which alone count."
+    "is the median over its rounds. {counts}That is an estimate from few trials: it gives no verdict. The variants "
+    "that are left were measured again in fresh rounds, which alone count."
 )
 FASTEST_WORDS = "In each round the fastest sample of a trial counts, since other work on the machine affects it least. "
 
