@@ -21,7 +21,8 @@ SLOW_STEP_S = 8.0
 """From here on a trial takes one plain step and no stamped one."""
 LEAST_SAMPLE_S = 0.1
 MOST_ITERATIONS = 100
-MOST_SAMPLES = 20
+MOST_STEPS = 250
+"""The most steps that more samples of one kind lead to: training that goes on and on may diverge."""
 MEASURED_S = 1.0
 """If a step is short, the samples of each kind take this long together. Within a trial a single sample of 0.1 s may be
 far off: on two shared cores samples of a trial had a standard deviation of 12 %. Medians of eight of them spread
@@ -51,7 +52,7 @@ def calibrate(work: Workload, clock: Clock, first_s: float, plain: int, stamped:
         return Counts(warmup=0 if work.eager else 1, plain=plain, stamped=stamped).in_turns(turns)
     iterations = max(1, min(MOST_ITERATIONS, math.ceil(LEAST_SAMPLE_S / step_s)))
     counts = Counts(warmup=SHORT_WARMUP if iterations > 1 else 1, iterations=iterations).in_turns(turns)
-    affordable = min(MOST_SAMPLES, MEASURED_S / (counts.iterations * step_s))
+    affordable = min(MOST_STEPS, MEASURED_S / step_s) / counts.iterations
     stamped_cost = 1 + BACKLOG if work.queues else 1
     return replace(counts, plain=max(plain, round(affordable)), stamped=max(stamped, round(affordable / stamped_cost)))
 

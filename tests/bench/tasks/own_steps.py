@@ -24,7 +24,7 @@ class Two:
         self.G = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
         self.D = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 1))
         self.optimizers: list[torch.optim.Optimizer] = [
-            torch.optim.SGD(net.parameters(), lr=0.1) for net in (self.G, self.D)
+            torch.optim.SGD(net.parameters(), lr=0.01) for net in (self.G, self.D)
         ]
         return {"G": self.G, "D": self.D}
 
@@ -74,7 +74,7 @@ class TwoOfOne(Two):
 
     def model(self) -> nn.Module:
         self.net = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 1))
-        self.optimizers = [torch.optim.SGD(half.parameters(), lr=0.1) for half in self.net]
+        self.optimizers = [torch.optim.SGD(half.parameters(), lr=0.01) for half in self.net]
         return self.net
 
     models = None  # type: ignore[assignment]
@@ -94,7 +94,7 @@ class WarmsUp(Two):
     def step(self, batches: Iterator[Tensor]) -> Tensor:
         loss = super().step(batches)
         for optimizer in self.optimizers:
-            optimizer.param_groups[0]["lr"] = 0.1
+            optimizer.param_groups[0]["lr"] = 0.01
         return loss
 
     def models(self) -> dict[str, nn.Module]:

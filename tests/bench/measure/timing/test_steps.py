@@ -11,7 +11,7 @@ from bench.core.variants import Variant
 from bench.measure.samples import Samples
 from bench.measure.system.usage import Usage
 from bench.measure.timing.stamps import Stamper, stamped_samples
-from bench.measure.timing.steps import MOST_SAMPLES, WARM_S, calibrate, first_step_s, plain_steps, warm_up
+from bench.measure.timing.steps import WARM_S, calibrate, first_step_s, plain_steps, warm_up
 from bench.measure.workload import Workload
 from nin.train import Setup
 
@@ -75,7 +75,7 @@ def test_phases_take_what_they_take_and_sum_to_the_stamped_step(
         (0.5, 0.3, Counts(warmup=1, plain=3, iterations=1, stamped=3)),
         (0.5, 0.125, Counts(warmup=1, plain=8, iterations=1, stamped=8)),
         (0.5, 0.02, Counts(warmup=5, plain=10, iterations=5, stamped=10)),
-        (0.5, 1e-5, Counts(warmup=5, plain=MOST_SAMPLES, iterations=100, stamped=MOST_SAMPLES)),
+        (0.5, 1e-5, Counts(warmup=5, plain=3, iterations=100, stamped=2)),
     ],
 )
 def test_how_many_steps_a_trial_takes(
