@@ -33,7 +33,8 @@ def test_a_trial_in_a_process_of_its_own() -> None:
             ("layer", "wall"), ("step", "page_faults"), ("process", "stamp_cost")} <= metrics  # fmt: skip
     assert [fact.layer for fact in reply.layers] == ["relu", "square", "head"]
     assert reply.counts is not None
-    assert reply.counts.plain == 2
+    walls = [s for s in reply.samples if (s.scope, s.metric) == ("step", "wall")]
+    assert len(walls) == reply.counts.plain >= 2  # of so short a step more than the pilot's two
     assert reply.state.load_1min is not None
     parts = sum(s.value for s in reply.samples if s.scope == "layer" and s.index == 0)
     [whole, *_] = values(reply.samples, "stamped_wall")
