@@ -59,12 +59,11 @@ def of_one(layers: pd.DataFrame) -> list[dict[str, str]]:
     """The layers of one variant, those that take longest first."""
     top, rest = split(layers.sort_values("both_s", ascending=False))
 
-    def cells(layer: str, kind: str, of: pd.Series | pd.DataFrame) -> dict[str, str]:
-        parts = {name: of[f"{name}_s"] for name in ("forward", "backward")}
-        shown = {name: seconds(value if isinstance(of, pd.Series) else value.sum()) for name, value in parts.items()}
-        share = of.share_of_step if isinstance(of, pd.Series) else of.share_of_step.sum()
-        return {"layer": layer, "type": kind} | shown | {"share": percent(share)}
+    def cells(layer: str, kind: str, of: pd.DataFrame) -> dict[str, str]:
+        forward_s, backward_s, share = of[["forward_s", "backward_s", "share_of_step"]].sum(min_count=1)
+        shown = {"forward": seconds(forward_s), "backward": seconds(backward_s), "share": percent(share)}
+        return {"layer": layer, "type": kind} | shown
 
-    rows = [cells(str(layer), row.type, row) for layer, row in top.iterrows()]
+    rows = [cells(str(layer), top.type[layer], top.loc[[layer]]) for layer in top.index]
     others = [cells("(others)", count_of(len(rest), "row"), rest)] if len(rest) else []
     return [*rows, *others, cells(ALL, "", layers)]
