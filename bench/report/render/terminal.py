@@ -73,7 +73,7 @@ def cells_of(data: RunData, row: Row, *, with_ratio: bool) -> dict[str, str]:
     system_share = row["cpu_system_s"] / (row["cpu_system_s"] + row["cpu_user_s"])
     texts = cells.of_terminal(in_table(MetricTable.STEPS), row, row["unit"]) | {"system CPU": percent(system_share)}
     if with_ratio:
-        texts["times baseline"] = cells.with_bounds(metric("ratio"), row)
+        texts["speedup"] = cells.with_bounds(metric("ratio"), row)
         texts["verdict"] = effect.verdict_words(data, row)
         texts["rounds"] = tables.rounds_words(data, row["variant_id"], row["n"])
     return texts

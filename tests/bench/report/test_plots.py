@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
 import numpy as np
@@ -96,7 +96,7 @@ def test_each_mark_has_its_own_words_in_svg(number: int) -> None:
     axes = figure.subplots()
     dots = axes.scatter(range(number), range(number))
     saving.tip(dots, *(f"<dot {i}>" for i in range(number)))
-    root = ElementTree.fromstring(saving.svg(figure, "one"))
+    root = ET.fromstring(saving.svg(figure, "one"))  # noqa: S314 - matplotlib wrote it
     titles = [title.text for title in root.iter("{http://www.w3.org/2000/svg}title")]
 
     assert titles == [f"<dot {i}>" for i in range(number)]
