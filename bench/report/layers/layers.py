@@ -165,7 +165,7 @@ def calls(rows: pd.DataFrame) -> list[dict[str, object]]:
         for name, plain in (("calls", 1), ("paths", ""))
         if name in rows and rows[name].dropna().ne(plain).any()
     }
-    return pd.DataFrame(shown, index=rows.index).to_dict("records")
+    return [dict(zip(shown, row, strict=True)) for row in pd.DataFrame(shown, index=rows.index).itertuples(index=False)]
 
 
 def kernel_words(name: str) -> str:

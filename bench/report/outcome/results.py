@@ -18,7 +18,7 @@ from bench.core.progress import duration
 from bench.core.text import MOST_OF_A_REASON, code
 from bench.report import cells
 from bench.report.answer import answer
-from bench.report.document import Block, Figure, Fold, Paragraph, Section, Table, paragraphs
+from bench.report.document import Block, Figure, Fold, Paragraph, Section, Table, explained, paragraphs
 from bench.report.figures import plots_steps
 from bench.report.outcome import bound
 from bench.report.page import Report
@@ -48,13 +48,13 @@ def variants_section(report: Report) -> Section:
     """The variants table, and what it means."""
     data, steps = report.data, report.steps
     judged = [metric for metric in in_table(MetricTable.STEPS) if metric.better]
-    explained = [metric for metric in in_table(MetricTable.STEPS) if not metric.better]
+    explaining = [metric for metric in in_table(MetricTable.STEPS) if not metric.better]
     rows = [
         {
             "variant": label(data, row["variant_id"]),
             **cells.of_page(judged, row, row["unit"]),
             "verdict": effect.verdict_words(data, row),
-            **cells.of_page(explained, row, row["unit"]),
+            **cells.of_page(explaining, row, row["unit"]),
             "epoch": epoch_words(row),
             "rounds": tables.rounds_words(data, row["variant_id"], row["n"]),
         }

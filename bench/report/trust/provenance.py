@@ -39,9 +39,7 @@ def environment_section(page: Page) -> Section:
         {"": name.replace("_", " "), "value": environment_value(name, value)}
         for name, value in page.data.run.environment.facts().items()
     ]
-    known = page.data.run.environment
-    line = f"{known.cpu}, {known.os}, Python {known.python}, torch {known.torch}"
-    return Section("Environment", [Fold(marked(line, MOST_OF_A_REASON), [Table.of(rows, MOST_OF_A_REASON)])])
+    return Section("Environment", [Fold("Machine and software", [Table.of(rows, MOST_OF_A_REASON)])])
 
 
 def environment_value(name: str, value: object) -> str:

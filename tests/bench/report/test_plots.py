@@ -39,7 +39,7 @@ def test_throughput_has_a_dot_a_trial_the_fastest_first_and_the_winner_stands_ou
 
     assert [t.get_text() for t in axes.get_yticklabels()] == ["kept", "baseline"]
     assert [sorted(np.asarray(c.get_offsets())[:, 0]) for c in dots] == [[20, 32], [8, 8, 16, 16]]
-    assert [to_hex(c.get_facecolor()[0]).upper() for c in dots] == [ACCENT, GREY.upper()]  # type: ignore[index]
+    assert [to_hex(np.asarray(c.get_facecolor())[0]).upper() for c in dots] == [ACCENT, GREY.upper()]
     assert axes.get_xlim()[0] == 0
     assert "images/s" in axes.get_xlabel()
 
