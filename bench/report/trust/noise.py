@@ -34,17 +34,23 @@ def section(page: Page) -> Section:
     if data.run.plan.verdicts and data.rounds and (lack := few_words(data)):
         few = f"**Only {count_of(len(data.rounds), 'round')}: {lack}**"
         blocks.append(Paragraph(f"{few} Give the run more time (--rounds, --budget)."))
-    controls = tables.controls(data)
-    for control in controls:
-        walls = walls_of(data, control, data.rounds)
-        blocks.append(Paragraph(control_sentence(control, walls, named(data, control.variant_id))))
-    for control in stage_of(data, "confirm").controls:
-        walls = walls_of(data, control, data.confirm_rounds)
-        name = f"{named(data, control.variant_id)}, fresh rounds"
-        blocks.append(Paragraph(control_sentence(control, walls, name)))
+    blocks += paragraphs(control_sentences(data))
     blocks += warnings_section(page).blocks
-    blocks += machine.blocks(data, [control.variant_id for control in controls])
+    blocks += machine.blocks(data, [control.variant_id for control in tables.controls(data)])
     return Section("How it was measured", blocks)
+
+
+def control_sentences(data: RunData) -> list[str]:
+    """How far the same code differed from itself, for each variant that was measured twice, then in fresh rounds."""
+    sentences = []
+    for controls, rounds, more in (
+        (tables.controls(data), data.rounds, ""),
+        (stage_of(data, "confirm").controls, data.confirm_rounds, ", fresh rounds"),
+    ):
+        for control in controls:
+            name = f"{named(data, control.variant_id)}{more}"
+            sentences.append(control_sentence(control, walls_of(data, control, rounds), name))
+    return sentences
 
 
 ENDS = {
