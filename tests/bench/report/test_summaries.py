@@ -74,7 +74,7 @@ def test_the_first_line_has_the_verdict_and_the_table_what_changed(
     assert "3 changes confirmed by fresh rounds: 3 SLOWER. " in text
     assert "The change that matters: 5 %, declared beforehand by `--delta`." in text
     assert {(row[1], *row[-2:]) for row in rows(text)} == {
-        (part, "SLOWER", "20 fresh") for part in ("step", "forward", "1.0 Conv2d forward")
+        (part, "SLOWER", "20 fresh") for part in ("step", "forward", "1.0 forward")
     }
     assert "- The same code compared with itself (baseline): A' was " in text
     assert "```sh\nnox -s ab -- --base main\n```" in text
