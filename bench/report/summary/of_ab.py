@@ -49,18 +49,17 @@ def verdict(page: AbPage) -> str:
     | DIES MORE OFTEN | else, the head of a variant does |
     | NOT COMPARABLE | else, a variant is INVALID, or nothing was measured |
     | FASTER, FEWER FAULTS | else, some part is so, confirmed |
-    | SAME | else, the steps of all variants are |
+    | SAME | else, the steps of all variants are, and no flag lacks its fresh rounds |
     | UNDECIDED (noisy), UNDECIDED | else |
     """
-    code, words = exit_code(page.changes, page.deaths, strict=False), {c.verdict for c in page.changes}
+    code, words = exit_code(page.changes, page.deaths, strict=True), {c.verdict for c in page.changes}
     if code == REGRESSED:
         return ", ".join(sorted(words & REGRESSIONS, reverse=True))
     if code in (DIES, INCOMPARABLE):
         return DIES_WORD if code == DIES else INCOMPARABLE_WORD
     if gains := words & {FASTER, FEWER_FAULTS}:
         return ", ".join(sorted(gains))
-    steps = {change.verdict for change in page.changes if change.of_step}
-    return SAME if steps == {SAME} else NOISY if NOISY in steps else UNDECIDED
+    return SAME if code == 0 else NOISY if NOISY in words else UNDECIDED
 
 
 def lead(page: AbPage) -> str:

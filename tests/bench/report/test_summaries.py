@@ -93,6 +93,16 @@ def test_without_a_confirmed_change_the_steps_decide_the_word(
     assert "No change was confirmed." in text
 
 
+def test_a_flag_without_its_fresh_rounds_leaves_the_run_undecided(
+    make_ab: MakeAb, summary_of: Callable[[Path], str], arms: Steps
+) -> None:
+    text = summary_of(make_ab(arms(12, 0.008), extra={"1.0": 0.008}, flagged=[PLANTED[2]]))
+
+    assert text.startswith("### nin-bench: UNDECIDED: this tree")
+    assert {row[1]: row[-2] for row in rows(text)} == {"step": "SAME", "1.0 forward": "UNDECIDED"}
+    assert "1.0 forward: UNDECIDED: looks SLOWER; 0 of 20 fresh rounds measured it." in text
+
+
 def test_a_gain_is_the_word_if_nothing_is_slower(
     make_ab: MakeAb, summary_of: Callable[[Path], str], arms: Steps, fresh: Steps
 ) -> None:
