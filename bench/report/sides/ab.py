@@ -71,6 +71,8 @@ def tree_words(run: Header, name: str) -> str:
     """A tree by its name and commit, as Markdown."""
     tree: Tree = getattr(run.trees, name)
     commit = (tree.commit or "")[:12] + ("+" if (tree.commit or "").endswith("+") else "")
+    if commit and tree.commit == tree.name:  # CI names the base by its commit
+        return marked(commit)
     return marked(f"{tree.name} ({commit})" if commit and commit != tree.name else tree.name)
 
 

@@ -30,7 +30,10 @@ def more(number: int, what: str) -> list[str]:
 def noise(data: RunData) -> list[Block]:
     """How far identical code differed: the sentences that say NOISY come first."""
     sentences = sorted(control_sentences(data), key=lambda sentence: "**NOISY" not in sentence)
-    return [Bullets([*sentences[:MOST_CONTROLS], *more(len(sentences) - MOST_CONTROLS, "control")])]
+    if not sentences:
+        return []
+    shown = Bullets([*sentences[:MOST_CONTROLS], *more(len(sentences) - MOST_CONTROLS, "control")])
+    return [Paragraph("Noise:"), shown]
 
 
 def again(page: Page) -> list[Block]:

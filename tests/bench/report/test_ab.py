@@ -4,9 +4,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bench.analyse.load import load
+from bench.core.header import Tree, Trees
 from bench.report import pages
 from bench.report.render import terminal
 from bench.report.sides import ab
@@ -41,6 +43,23 @@ def test_the_page_names_what_changed_and_how_surely(make_ab: MakeAb, tmp_path: P
     assert "20 fresh ones of what they flagged" in text
     assert (tmp_path / "made-up" / "figures" / "changes.png").stat().st_size > 5000
     assert (tmp_path / "made-up" / "tables" / "changes.csv").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "commit", "shown"),
+    [
+        ("main", "a" * 40, "main (aaaaaaaaaaaa)"),
+        ("a" * 40, "a" * 40, "aaaaaaaaaaaa"),
+        ("aaaaaaaaaaaa", "a" * 40, "aaaaaaaaaaaa"),
+        ("this tree", f"{'b' * 40}+", "this tree (bbbbbbbbbbbb+)"),
+        ("../other", None, "../other"),
+    ],
+)
+def test_a_tree_is_named_once(name: str, commit: str | None, shown: str, make_ab: MakeAb, arms: Steps) -> None:
+    run = load(make_ab(arms(6))).run
+    tree = Tree(name=name, commit=commit, digest="x")
+
+    assert ab.tree_words(msgspec.structs.replace(run, trees=Trees(base=tree, head=tree)), "base") == shown
 
 
 def test_equal_trees_are_told_and_an_undecided_step_says_what_it_would_have_shown(
