@@ -6,7 +6,7 @@ from bench.analyse.load import RunData
 from bench.core.text import MOST_OF_A_LINE, code
 from bench.report.document import Block, Bullets, Code, Paragraph
 from bench.report.page import Page
-from bench.report.trust.noise import control_sentences
+from bench.report.trust.noise import told_controls
 from bench.report.trust.provenance import command_again
 
 MOST_ROWS, MOST_ITEMS, MOST_CONTROLS = 10, 10, 3
@@ -28,8 +28,9 @@ def more(number: int, what: str) -> list[str]:
 
 
 def noise(data: RunData) -> list[Block]:
-    """How far identical code differed: the sentences that say NOISY come first."""
-    sentences = sorted(control_sentences(data), key=lambda sentence: "**NOISY" not in sentence)
+    """How far identical code differed, from those variants on whose account nothing is decided."""
+    told = sorted(told_controls(data), key=lambda pair: not pair[0].noisy)
+    sentences = [sentence for _, sentence in told]
     if not sentences:
         return []
     shown = Bullets([*sentences[:MOST_CONTROLS], *more(len(sentences) - MOST_CONTROLS, "control")])

@@ -4,7 +4,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from bench.core.text import code, marked
-from bench.report.document import Bullets, Code, Fold, Note, Paragraph, Section, Table
+from bench.report.document import Block, Bullets, Code, Fold, Note, Paragraph, Section, Table
 from bench.report.render import comment
 
 APART = "\u200b"
@@ -56,7 +56,7 @@ def test_what_only_looks_like_code_is_text() -> None:
 
 def test_every_kind_of_block_is_unlinked_but_code() -> None:
     name = marked("@octocat")
-    inner = [
+    inner: list[Block] = [
         Paragraph(name),
         Note(name),
         Bullets([name]),

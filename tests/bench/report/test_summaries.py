@@ -140,10 +140,9 @@ def big(make_ab: MakeAb, arms: Steps, monkeypatch: pytest.MonkeyPatch) -> Path:
     layers = [(f"{HOSTILE}{number}", HOSTILE, 0.003, 0.006) for number in range(80)]
     monkeypatch.setattr("tests.bench.conftest.AB_LAYERS", layers)
     ids = [BASE, KEPT, *(f"{BASE}-t{n}" for n in range(1, 5))]
-    steps, confirm = {}, {}
-    for v in ids:
-        steps |= arms(7, 0.8, variant_id=v)
-        confirm |= arms(20, 0.8, variant_id=v, seed=1, pilot=False)
+    steps = {key: values for v in ids for key, values in arms(7, 0.8, variant_id=v).items()}
+    again = (arms(20, 0.8, variant_id=v, seed=1, pilot=False) for v in ids)
+    confirm = {key: values for of_variant in again for key, values in of_variant.items()}
     folder = make_ab(
         steps,
         confirm=confirm,
