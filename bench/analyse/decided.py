@@ -9,7 +9,7 @@ import pandas as pd
 from bench.analyse import tables
 from bench.analyse.load import RunData, load
 from bench.analyse.stats import Interval
-from bench.analyse.verdicts import NOISY, UNDECIDED, delta_of
+from bench.analyse.verdicts import NOISY, UNDECIDED
 
 OPEN = (UNDECIDED, NOISY)
 ENOUGH_OF_GAIN = 0.25
@@ -81,5 +81,5 @@ def leader(data: RunData, row: pd.Series) -> Leader:
     variant_id = str(row.variant_id)
     ratio = Interval(estimate=row.ratio, lo=row.ratio_lo, hi=row.ratio_hi)
     half_width = math.log(ratio.hi / ratio.lo) / 2 if ratio.known else math.inf
-    enough = max(math.log1p(delta_of(data.variants[variant_id].device)), abs(math.log(ratio.estimate)) * ENOUGH_OF_GAIN)
+    enough = max(math.log1p(data.delta(variant_id)), abs(math.log(ratio.estimate)) * ENOUGH_OF_GAIN)
     return Leader(variant_id=variant_id, ratio=ratio, is_sharp=half_width <= enough)

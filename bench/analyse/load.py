@@ -9,6 +9,7 @@ import pandas as pd
 from bench.analyse.frames import read_frame
 from bench.analyse.stats import NOTHING, Interval, median_interval
 from bench.analyse.values import CELL, fastest, of_same_models, paths_of, trial_values, whole_percentiles, with_derived
+from bench.analyse.verdicts import delta_of
 from bench.core.exchange.cause import Status
 from bench.core.exchange.earlier import migrated
 from bench.core.header import Header, check_known, read_run
@@ -61,6 +62,10 @@ class RunData:
     def spread(self, variant_id: str, metric: str, scope: str = "step", layer: str = "", phase: str = "") -> Interval:
         """The value of a variant's cell with its interval; NaN if it was not measured."""
         return self.spreads.get((variant_id, metric, scope, layer, phase), NOTHING)
+
+    def delta(self, variant_id: str) -> float:
+        """The change of a variant's time that matters, as a share."""
+        return delta_of(self.variants[variant_id].device, self.run.plan.delta)
 
     def arms_of(self, variant_id: str) -> list[str]:
         """The names of a variant's arms."""

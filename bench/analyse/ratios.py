@@ -21,7 +21,8 @@ def controls(data: RunData) -> list[Control]:
 def control(data: RunData, variant_id: str, logs: pd.DataFrame) -> Control:
     """How many times as fast A' is as A, from the logs of one variant's steps by round and arm."""
     ratio = shift(data, logs["A'"], logs[["A"]])
-    return Control(variant_id=variant_id, device=data.variants[variant_id].device, ratio=ratio, rounds=len(logs))
+    device, delta = data.variants[variant_id].device, data.delta(variant_id)
+    return Control(variant_id=variant_id, device=device, ratio=ratio, rounds=len(logs), delta=delta)
 
 
 def shift(data: RunData, logs: pd.Series, controls: pd.DataFrame) -> Interval:

@@ -24,8 +24,10 @@ MOST_SHRINKAGE = 2.0
 """How many times narrower an interval may have to become before the rounds still needed are called unknown."""
 
 
-def delta_of(device: str) -> float:
-    """The change that matters, declared beforehand: 3 % on a CPU, 2 % on a GPU."""
+def delta_of(device: str, declared: float | None = None) -> float:
+    """The change that matters, fixed beforehand: the call's `--delta`, else 3 % on a CPU and 2 % on a GPU."""
+    if declared is not None:
+        return declared
     return DELTA_CUDA if device.startswith("cuda") else DELTA_CPU
 
 
@@ -93,8 +95,10 @@ class Control:
     ratio: Interval
     """How many times as fast A' is as A: the seconds of A over those of A'."""
     rounds: int
+    delta: float
+    """The change that matters on the device."""
 
     @property
     def noisy(self) -> bool:
         """Whether identical code came out different: then no verdict of this device can be trusted."""
-        return verdict(self.ratio, self.rounds, delta_of(self.device)) in (FASTER, SLOWER)
+        return verdict(self.ratio, self.rounds, self.delta) in (FASTER, SLOWER)

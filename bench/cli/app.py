@@ -14,6 +14,7 @@ from bench.cli.options import (
     Budget,
     Classes,
     Data,
+    Delta,
     Device,
     Download,
     Finalists,
@@ -60,6 +61,7 @@ def run(
     variant: VariantIds = None,
     rounds: Rounds = None,
     budget: Budget = None,
+    delta: Delta = None,
     seed: Seed = None,
     order_seed: OrderSeed = None,
     model: Model = "nin",
@@ -82,9 +84,8 @@ def run(
     check(context)
     chosen = Choices(
         preset=preset, device=device, axes=tuple(axis or ()), variants=tuple(variant or ()),
-        rounds=rounds, budget=budget, seed=seed, order_seed=order_seed, model=model, task=task, mode=mode,
-        shape=input_,
-        classes=classes, data=data, download=download, memory_limit=memory_limit, finalists=finalists,
+        rounds=rounds, budget=budget, delta=delta, seed=seed, order_seed=order_seed, model=model, task=task, mode=mode,
+        shape=input_, classes=classes, data=data, download=download, memory_limit=memory_limit, finalists=finalists,
         lockstep=lockstep, out=out, run_id=run_id, allow_changed=allow_changed, configured=configured.added(context),
     )  # fmt: skip
     places(None if resume else out, reports)
@@ -108,6 +109,7 @@ def ab(
         int | None, typer.Option(min=1, help="Number of rounds before those that confirm.", show_default="12")
     ] = None,
     budget: Annotated[str, typer.Option(help="Time limit for everything: 90s, 20m, 2h, or none.")] = "none",
+    delta: Delta = None,
     seed: Seed = None,
     order_seed: OrderSeed = None,
     model: Model = "nin",
@@ -135,7 +137,7 @@ def ab(
     if not (base or resume):
         fail("ab needs --base REF: a commit, branch or tag of this folder's git repository, or a folder")
     chosen = Choices(
-        device=device, axes=tuple(axis or ()), variants=tuple(variant or ()), rounds=rounds, budget=budget,
+        device=device, axes=tuple(axis or ()), variants=tuple(variant or ()), rounds=rounds, budget=budget, delta=delta,
         seed=seed, order_seed=order_seed, model=model, task=task, mode=mode, shape=input_, classes=classes,
         data=data,
         download=download, lockstep=lockstep, out=out, run_id=run_id, base=base, kind="ab", allow_changed=allow_changed,

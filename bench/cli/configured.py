@@ -10,11 +10,11 @@ from bench.core.text import shortened
 from bench.core.variants import UsageError
 
 FILE, TABLE = "pyproject.toml", "nin-bench"
-KEYS = ("task", "preset", "budget", "device")
+KEYS = ("task", "preset", "budget", "device", "delta")
 VERBS = {
     "run": KEYS,
-    "list": KEYS,
-    "ab": ("task", "budget", "device"),
+    "list": ("task", "preset", "budget", "device"),
+    "ab": ("task", "budget", "device", "delta"),
     "profile": ("task", "device"),
     "micro": ("task",),
     "check": ("task",),

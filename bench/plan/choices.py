@@ -44,6 +44,8 @@ class Choices:
     classes: int = DATA_CLASSES
     data: str | None = None
     memory_limit: str | None = None
+    delta: str | None = None
+    """The change that matters; None: the default of each device."""
     finalists: int | None = None
     """How many candidates the race leaves; None: as many as the preset says."""
     lockstep: bool | None = None
@@ -71,6 +73,20 @@ class Choices:
     def budget_s(self) -> float | None:
         """The budget in seconds; None without a limit. Raises UsageError if it can't be read."""
         return parse_budget(self.budget or default_budget(None if self.variants else self.preset))
+
+    @property
+    def wanted_delta(self) -> float | None:
+        """The change that matters, as a share; None if the call declares none.
+
+        Raises UsageError if it can't be read, or if the run gives no verdicts.
+        """
+        delta = None if self.delta is None else parse_delta(self.delta)
+        if delta is None or not self.is_look:
+            return delta
+        if "--delta" in self.configured:  # the user's file declares it for other runs
+            return None
+        msg = "--delta can't go with --preset look: it gives no verdicts"
+        raise UsageError(msg)
 
     @property
     def weights_seed(self) -> int:
@@ -186,6 +202,20 @@ def parse_budget(text: str) -> float | None:
         msg = f"--budget reads 90s, 20m, 2h or none, got {text!r}"
         raise UsageError(msg)
     return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def parse_delta(text: str) -> float:
+    """The share that `5%` or `0.05` is. Raises UsageError for any other text, and unless it is between 0 and 100 %."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+)( ?%)?", text)
+    if match is None:
+        msg = f"--delta reads a share such as 5% or 0.05, got {text!r}"
+        raise UsageError(msg)
+    delta = float(match[1]) / (100 if match[2] else 1)
+    if not 0 < delta < 1:
+        percent = f": write {match[1]}%" if not match[2] and 1 <= delta < 100 else ""
+        msg = f"--delta must be more than 0 and less than 100 %, got {text!r}{percent}"
+        raise UsageError(msg)
+    return delta
 
 
 def parse_shape(text: str) -> tuple[int, int, int]:

@@ -15,8 +15,9 @@ from bench.analyse.traces.trace import Trace
 from bench.core.text import stored
 from bench.report import formats
 from bench.report.document import Document, Section
+from bench.report.render import comment
 
-REPORT = "report.md"
+REPORT, SUMMARY = "report.md", "summary.md"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,8 @@ class Folder:
     folder: Path
     document: Document = field(default_factory=Document)
     """The page's content; empty until `written` fills it."""
+    summary: str = ""
+    """summary.md; empty until `written` fills it."""
 
     @property
     def path(self) -> Path:
@@ -96,8 +99,15 @@ class ComparePage(Folder):
 Pages = TypeVar("Pages", bound=Folder)
 
 
-def written(page: Pages, sections: Sequence[Callable[[Pages], Section | None]]) -> Pages:
-    """Write a page's sections into its folder in every format. Returns the page with its document."""
+def written(
+    page: Pages,
+    sections: Sequence[Callable[[Pages], Section | None]],
+    summary: Callable[[Pages], Section] | None = None,
+) -> Pages:
+    """Write a page's sections into its folder in every format, and its summary. Returns the page with both."""
     document = Document.of(section(page) for section in sections)
     formats.write(document, page.folder)
-    return replace(page, document=document)
+    short = f"{comment.text([summary(page)])}\n" if summary else ""
+    if summary:
+        (page.folder / SUMMARY).write_text(short, encoding="utf-8")
+    return replace(page, document=document, summary=short)

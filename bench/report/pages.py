@@ -15,6 +15,7 @@ from bench.report.layers import alone, layers, limit, paths, traced
 from bench.report.outcome import compiling, curves, memory, periodic, phases, race, results, sustained, title
 from bench.report.page import AbPage, Folder, Report, TracedPage, written
 from bench.report.sides import ab
+from bench.report.summary import of_ab, of_run
 from bench.report.trust import checks, noise, provenance
 
 SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
@@ -87,7 +88,7 @@ def write(data: RunData, out: Path, *, every_layer: bool = False) -> Report:
     race.write_table(report)
     sustained.write_table(report)
     alone.write_table(report)
-    return written(report, SECTIONS)
+    return written(report, SECTIONS, of_run.summary)
 
 
 def with_traces(data: RunData) -> tuple[RunData, list[Trace]]:
@@ -108,7 +109,7 @@ def write_ab(data: RunData, out: Path) -> AbPage:
     """Write reports/<run_id>/ of `bench ab`. Returns what the page says."""
     page = AbPage(data=data, folder=out / data.run.run_id, changes=changes.changes(data), deaths=deaths.deaths(data))
     page.table("changes", changes.frame(page.changes))
-    return written(page, AB_SECTIONS)
+    return written(page, AB_SECTIONS, of_ab.summary)
 
 
 def write_any(data: RunData, out: Path) -> Folder:

@@ -211,6 +211,7 @@ def make_ab(tmp_path: Path) -> MakeRun:
         confirm_extra: dict[str, float] | None = None,
         faults: dict[str, float] | None = None,
         confirm_faults: dict[str, float] | None = None,
+        delta: float | None = None,
         name: str = "made-up",
         digests: tuple[str, str] = ("aaaa", "bbbb"),
     ) -> Path:
@@ -219,7 +220,7 @@ def make_ab(tmp_path: Path) -> MakeRun:
         counts = {v: {"plain": 3, "iterations": 1, "stamped": 2} for v in ids}
         keys = ("variant_id", "scope", "layer", "phase", "flag", "metric")
         declared = None if flagged is None else [dict(zip(keys, cell, strict=False)) for cell in flagged]
-        run = raw_header(entries, arms=[list(key) for key in steps], counts=counts, flagged=declared)
+        run = raw_header(entries, arms=[list(key) for key in steps], counts=counts, flagged=declared, delta=delta)
         run |= {"kind": "ab", "preset": None, "command": "python -m bench ab --base main"}
         run["state"] |= {"status": "complete", "ended_because": "rounds", "finished_at": "2026-01-01T00:20:00+00:00"}
         names = (("base", "main"), ("head", "this tree"))

@@ -137,11 +137,10 @@ def _of_variant(data: RunData, variant_id: str, stage: Stage) -> list[Change]:
         return [Change(variant_id=variant_id, verdict=INVALID, reason=_nothing_measured(data, variant_id))]
     doubt = _spoilt(data, variant_id)
     step_s = median_of(step, CONTROLS)
-    device = data.variants[variant_id].device
-    noisy = device in stage.noisy
+    noisy = data.variants[variant_id].device in stage.noisy
     all_changes = []
     for key in sorted(cells, key=lambda key: SCOPES.index(key[1])):  # stable: phases and layers keep their order
-        change = _judged(key, cells[key], step_s, whole, device)
+        change = _judged(key, cells[key], step_s, whole, data.delta(variant_id))
         if doubt or (noisy and change.timed):
             change = _doubted(change, UNDECIDED if doubt else NOISY, doubt)
         all_changes.append(change)
@@ -191,7 +190,7 @@ def _nothing_measured(data: RunData, variant_id: str) -> str:
     return "the run ended before a round was complete"
 
 
-def _judged(key: Key, arms: pd.DataFrame, step_s: float, rounds: int, device: str) -> Change:
+def _judged(key: Key, arms: pd.DataFrame, step_s: float, rounds: int, delta: float) -> Change:
     """A cell with its values, its ratio, and the word or flag that the first rounds give it."""
     arms = arms.reindex(columns=[*CONTROLS, HEAD])
     change = measured(Change.of(key), arms, step_s)
@@ -204,7 +203,7 @@ def _judged(key: Key, arms: pd.DataFrame, step_s: float, rounds: int, device: st
         return replace(change, verdict=UNDECIDED, reason=f"only in {change.n} of {rounds} whole rounds")
     if change.n < LEAST_ROUNDS:
         return replace(change, verdict=UNDECIDED, reason=f"{change.n} rounds, and {LEAST_ROUNDS} are the least")
-    word = change.judged.word(change.ratio, change.n, device)
+    word = change.judged.word(change.ratio, change.n, delta)
     if word in (change.judged.better, change.judged.worse):
         return replace(change, verdict=UNDECIDED, flag=word)
     return replace(change, verdict=word)
@@ -215,7 +214,7 @@ def _p_of(data: RunData, key: Key, flag: str, arms: pd.DataFrame) -> float:
     judged = JUDGED[key[4]]
     sign = 1.0 if flag == judged.worse else -1.0
     logs = sign * judged.logs(arms)
-    return p_above(logs[HEAD], logs[CONTROLS], judged.log_delta(data.variants[key[0]].device))
+    return p_above(logs[HEAD], logs[CONTROLS], judged.log_delta(data.delta(key[0])))
 
 
 def _decided(change: Change, fresh: Stage, p: float | None) -> Change:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analyse.stats import Interval
-from bench.analyse.verdicts import FASTER, FEWER_FAULTS, MORE_FAULTS, SLOWER, delta_of, verdict
+from bench.analyse.verdicts import FASTER, FEWER_FAULTS, MORE_FAULTS, SLOWER, verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +18,7 @@ class Judged:
     added: float = 0.0
     """What is added to each value before its log is taken, so that values near zero compare."""
     delta: float | None = None
-    """The change that matters, relative to a value with what is added; None: the device's for seconds."""
+    """The change that matters, relative to a value with what is added; None: the run's, which is one of times."""
     better: str
     worse: str
 
@@ -30,17 +30,17 @@ class Judged:
         """The values on the scale of the test."""
         return pd.DataFrame(np.log(arms + self.added))
 
-    def log_delta(self, device: str) -> float:
+    def delta_or(self, of_times: float) -> float:
+        """The change that matters: its own, or else that of times."""
+        return of_times if self.delta is None else self.delta
+
+    def log_delta(self, of_times: float) -> float:
         """The change that matters, on the scale of the test."""
-        return log1p(self.delta_on(device))
+        return log1p(self.delta_or(of_times))
 
-    def delta_on(self, device: str) -> float:
-        """The change that matters on a device."""
-        return delta_of(device) if self.delta is None else self.delta
-
-    def word(self, ratio: Interval, rounds: int, device: str) -> str:
-        """The word for a ratio, base over head."""
-        word = verdict(ratio, rounds, self.delta_on(device))
+    def word(self, ratio: Interval, rounds: int, of_times: float) -> str:
+        """The word for a ratio, base over head, by the change of a time that matters."""
+        word = verdict(ratio, rounds, self.delta_or(of_times))
         return {FASTER: self.better, SLOWER: self.worse}.get(word, word)
 
 

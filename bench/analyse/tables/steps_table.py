@@ -10,7 +10,7 @@ from bench.analyse.ratios import baseline_of, controls, items_of, ratio_to, unit
 from bench.analyse.stats import NOTHING, Interval
 from bench.analyse.tables.columns import Row, bounded, metric_columns
 from bench.analyse.tables.roofline import step_share
-from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, delta_of, verdict
+from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, verdict
 from bench.core.metrics.metric import MetricTable
 from bench.core.metrics.registry import in_table
 
@@ -67,8 +67,8 @@ def word(data: RunData, variant_id: str, ratio: Interval, n: int, noisy: set[str
         return ""
     if spoilt(data, variant_id) or spoilt(data, baseline):
         return UNDECIDED
-    device = data.variants[variant_id].device
-    return NOISY if device in noisy else verdict(ratio, n, delta_of(device))
+    noise = data.variants[variant_id].device in noisy
+    return NOISY if noise else verdict(ratio, n, data.delta(variant_id))
 
 
 def first_steps(data: RunData, variant_id: str, step_s: float) -> Row:

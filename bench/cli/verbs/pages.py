@@ -14,7 +14,6 @@ from bench.report import pages
 from bench.report.answer import answer
 from bench.report.page import AbPage, TracedPage
 from bench.report.render import tensorboard, terminal
-from bench.report.sides import ab
 from bench.report.words import count_of, interval
 
 
@@ -84,10 +83,10 @@ def finish_ab(folder: Path, reports: Path) -> AbPage:
 
 
 def add_to_summary(page: AbPage) -> None:
-    """Append the head of the page to the file that $GITHUB_STEP_SUMMARY names, if it is set."""
+    """Append the page's summary to the file that $GITHUB_STEP_SUMMARY names, if it is set."""
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):
         with one_line(), Path(path).open("a", encoding="utf-8") as file:
-            file.write(ab.summary(page))
+            file.write(f"{page.summary}\n")
 
 
 def finish_profile(folder: Path, reports: Path) -> None:

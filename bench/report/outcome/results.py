@@ -122,13 +122,19 @@ def round_seconds(data: RunData) -> float:
     return float(pd.to_datetime(starts).sort_values().diff().dt.total_seconds().median())
 
 
+def delta_words(data: RunData) -> str:
+    """The change that matters on each device, and that it was declared."""
+    if data.run.plan.delta is not None:
+        return f"{100 * data.run.plan.delta:g} %, declared beforehand by `--delta`"
+    devices = dict.fromkeys(data.variants[v].device for v in data.runnable)
+    return f"{' and '.join(f'{percent(delta_of(d))} on {d}' for d in devices)}, declared beforehand"
+
+
 def verdict_words(report: Report) -> str:
     """What the verdicts of this run mean, and which change the undecided variants would have shown."""
-    devices = dict.fromkeys(report.data.variants[v].device for v in report.data.runnable)
-    deltas = " and ".join(f"{percent(delta_of(d))} on {d}" for d in devices)
     text = (
-        f"FASTER and SLOWER: the whole interval lies beyond the change that matters ({deltas}, declared "
-        "beforehand); SAME: it lies within; UNDECIDED: neither."
+        f"FASTER and SLOWER: the whole interval lies beyond the change that matters ({delta_words(report.data)}); "
+        "SAME: it lies within; UNDECIDED: neither."
     )
     looks = report.data.run.plan.looks
     error = looks.error if looks else ONCE
@@ -136,7 +142,7 @@ def verdict_words(report: Report) -> str:
     for row in undecided.itertuples():
         ratio = Interval(estimate=row.ratio, lo=row.ratio_lo, hi=row.ratio_hi)
         if ratio.known:
-            delta = delta_of(report.data.variants[row.variant_id].device)
+            delta = report.data.delta(row.variant_id)
             more = more_words(report.data, ratio, row.n, delta) if is_whole(report.data, row.variant_id) else ""
             text += (
                 f" For {named(report.data, row.variant_id)} a change of {percent(smallest_seen(ratio, delta, error))} "

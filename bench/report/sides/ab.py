@@ -6,7 +6,7 @@ from bench.analyse.ab.cells import Change, stage_of
 from bench.analyse.ab.deaths import Deaths
 from bench.analyse.labels import label
 from bench.analyse.load import RunData
-from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, delta_of, smallest_seen
+from bench.analyse.verdicts import INVALID, NOISY, UNDECIDED, smallest_seen
 from bench.core.axes.allocator import KEPT
 from bench.core.header import Header, SharedTask, Tree
 from bench.core.records import TREES
@@ -14,9 +14,9 @@ from bench.core.text import MOST_OF_A_REASON, code, marked
 from bench.plan.schedule import CONFIRM_ROUNDS
 from bench.report.document import Block, Bullets, Figure, Paragraph, Section, Table, paragraphs
 from bench.report.figures import plots_rounds
+from bench.report.outcome.results import delta_words
 from bench.report.outcome.title import hardware
 from bench.report.page import AbPage
-from bench.report.render import markdown
 from bench.report.trust import effect
 from bench.report.trust.machine import busy_words, quota_words
 from bench.report.words import count, interval, percent, seconds
@@ -71,6 +71,8 @@ def tree_words(run: Header, name: str) -> str:
     """A tree by its name and commit, as Markdown."""
     tree: Tree = getattr(run.trees, name)
     commit = (tree.commit or "")[:12] + ("+" if (tree.commit or "").endswith("+") else "")
+    if commit and tree.commit == tree.name:  # CI names the base by its commit
+        return marked(commit)
     return marked(f"{tree.name} ({commit})" if commit and commit != tree.name else tree.name)
 
 
@@ -81,20 +83,30 @@ def changed_section(page: AbPage) -> Section:
 
 def changed(page: AbPage) -> Bullets:
     """An item for each changed cell, then for what failed, was flagged but not confirmed, or stays undecided."""
-    data, changes = page.data, page.changes
-    items = [change_words(data, c) for c in changes if c.confirmed] or ["No change was confirmed."]
-    for change in changes:
-        variant, reason = marked(name_of(data, change.variant_id)), marked(change.reason, MOST_OF_A_REASON)
-        if change.verdict == INVALID:
-            items.append(f"**{variant} is INVALID**: {reason}.")
-        elif change.flag and not change.confirmed:
-            items.append(f"{variant}, {marked(part_of(data, change))}: {change.verdict}: {reason}.")
-        elif change.of_step and change.verdict in (UNDECIDED, NOISY):
-            why = f" ({reason})" if reason else ""
-            items.append(f"{variant}, step: {change.verdict}{why}.{seen_words(data, change)}")
-    items += [*in_part_words(data), *allocator_words(data)]
-    items += [death_words(data, deaths) for deaths in page.deaths]
-    return Bullets([*items, *(f"**{sentence}**" for sentence in (*quota_words(data), *busy_words(data)))])
+    data = page.data
+    confirmed = [change_words(data, c) for c in page.changes if c.confirmed] or ["No change was confirmed."]
+    still_open = [words for c in page.changes if (words := open_words(data, c))]
+    deaths = [death_words(data, died) for died in page.deaths]
+    about_run = [*in_part_words(data), *allocator_words(data)]
+    return Bullets([*confirmed, *still_open, *about_run, *deaths, *doubts(data)])
+
+
+def doubts(data: RunData) -> list[str]:
+    """What of the machine speaks against the numbers, in strong text."""
+    return [f"**{sentence}**" for sentence in (*quota_words(data), *busy_words(data))]
+
+
+def open_words(data: RunData, change: Change) -> str:
+    """Why a cell has no answer; empty if it has one, or needs none."""
+    variant, reason = marked(name_of(data, change.variant_id)), marked(change.reason, MOST_OF_A_REASON)
+    if change.verdict == INVALID:
+        return f"**{variant} is INVALID**: {reason}."
+    if change.flag and not change.confirmed:
+        return f"{variant}, {marked(part_of(data, change))}: {change.verdict}: {reason}."
+    if change.of_step and change.verdict in (UNDECIDED, NOISY):
+        why = f" ({reason})" if reason else ""
+        return f"{variant}, step: {change.verdict}{why}.{seen_words(data, change)}"
+    return ""
 
 
 def allocator_words(data: RunData) -> list[str]:
@@ -155,24 +167,29 @@ def seen_words(data: RunData, change: Change) -> str:
     """A sentence on the change that would have shown; empty without an interval."""
     if not change.ratio.known:
         return ""
-    delta = delta_of(data.variants[change.variant_id].device)
-    return f" A change of {percent(smallest_seen(change.ratio, delta))} would have been seen in four runs of five."
+    seen = smallest_seen(change.ratio, data.delta(change.variant_id))
+    return f" A change of {percent(seen)} would have been seen in four runs of five."
 
 
 def steps_section(page: AbPage) -> Section:
     """The step of every variant in both trees, and its page faults."""
-    return Section("Steps", [steps_table(page), Paragraph(MEANING)])
+    return Section("Steps", [steps_table(page), Paragraph(meaning(page.data))])
+
+
+def meaning(data: RunData) -> str:
+    """What the columns and the words of the tables mean."""
+    return MEANING.format(delta=delta_words(data))
 
 
 MEANING = (
     "*Base* and *head* are medians over trials. *Times as fast* is the base's seconds over the head's within rounds, "
     "with its 95 % interval, so it need not be the quotient of the two medians; below 1 is slower. *Of the step* is "
-    "what that adds to the base's step. FASTER and SLOWER need the whole interval beyond the change that matters (3 % "
-    f"of the part on a CPU, 2 % on a GPU, declared beforehand), and {CONFIRM_ROUNDS} fresh rounds that say the same; "
-    "SAME: the interval lies within; UNDECIDED: neither. *Page faults* of a step are judged the same way; the change "
-    "that matters is 500 of them plus a tenth of the base's. Fresh rounds decide only what was flagged: "
-    "a second look at the rest would be a second chance. The interval of a confirmed part is two-sided and of this "
-    "part alone; the p that decides is one-sided. Every part, judged or not, is in tables/changes.csv."
+    "what that adds to the base's step. FASTER and SLOWER need the whole interval beyond the change of the part that "
+    f"matters ({{delta}}), and {CONFIRM_ROUNDS} fresh rounds that say the same; SAME: the interval lies within; "
+    "UNDECIDED: neither. *Page faults* of a step are judged the same way; the change that matters is 500 of them plus "
+    "a tenth of the base's. Fresh rounds decide only what was flagged: a second look at the rest would be a second "
+    "chance. The interval of a confirmed part is two-sided and of this part alone; the p that decides is one-sided. "
+    "Every part, judged or not, is in tables/changes.csv."
 )
 
 
@@ -220,12 +237,6 @@ def figure(data: RunData, drawn: list[Change]) -> Figure:
     names = [
         f"{name_of(data, c.variant_id)}: {part}" if several else part for c, part in zip(drawn, parts, strict=True)
     ]
-    delta = max(delta_of(data.variants[c.variant_id].device) for c in drawn)
+    delta = max(data.delta(c.variant_id) for c in drawn)
     draw = partial(plots_rounds.changes, drawn, names, stage_of(data, "measure"), stage_of(data, "confirm"), delta)
     return Figure("changes", draw, "how much longer each part takes, one dot a round")
-
-
-def summary(page: AbPage) -> str:
-    """The page's head for a pull request, in Markdown: what changed, and the steps."""
-    head = Section(f"bench ab: {trees_words(page.data.run)}", [changed(page), steps_table(page)], level=3)
-    return f"{markdown.text([head])}\n\n"

@@ -34,17 +34,23 @@ def section(page: Page) -> Section:
     if data.run.plan.verdicts and data.rounds and (lack := few_words(data)):
         few = f"**Only {count_of(len(data.rounds), 'round')}: {lack}**"
         blocks.append(Paragraph(f"{few} Give the run more time (--rounds, --budget)."))
-    controls = tables.controls(data)
-    for control in controls:
-        walls = walls_of(data, control, data.rounds)
-        blocks.append(Paragraph(control_sentence(control, walls, named(data, control.variant_id))))
-    for control in stage_of(data, "confirm").controls:
-        walls = walls_of(data, control, data.confirm_rounds)
-        name = f"{named(data, control.variant_id)}, fresh rounds"
-        blocks.append(Paragraph(control_sentence(control, walls, name)))
+    blocks += paragraphs(sentence for _, sentence in told_controls(data))
     blocks += warnings_section(page).blocks
-    blocks += machine.blocks(data, [control.variant_id for control in controls])
+    blocks += machine.blocks(data, [control.variant_id for control in tables.controls(data)])
     return Section("How it was measured", blocks)
+
+
+def told_controls(data: RunData) -> list[tuple[Control, str]]:
+    """Each variant that was measured twice, then in fresh rounds, with how far the same code differed from itself."""
+    told = []
+    for controls, rounds, more in (
+        (tables.controls(data), data.rounds, ""),
+        (stage_of(data, "confirm").controls, data.confirm_rounds, ", fresh rounds"),
+    ):
+        for control in controls:
+            name = f"{named(data, control.variant_id)}{more}"
+            told.append((control, control_sentence(control, walls_of(data, control, rounds), name)))
+    return told
 
 
 ENDS = {

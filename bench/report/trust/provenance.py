@@ -6,6 +6,7 @@ import shlex
 from bench.analyse import tables
 from bench.analyse.tables.columns import Row
 from bench.core.exits import name_in
+from bench.core.header import Header
 from bench.core.text import MOST_OF_A_LINE, MOST_OF_A_REASON, code, marked, shell_word, shortened, visible
 from bench.report import commands
 from bench.report.document import Block, Code, Fold, Paragraph, Section, Table
@@ -73,19 +74,28 @@ def device_words(device: Row) -> str:
 def repeat_section(page: Page) -> Section:
     """The command that measures this again in a new run; with a warning if bench would not write such a command."""
     run = page.data.run
-    stored = run.command
     folder = shell_word(str(page.data.folder))
     again = f"{commands.bench(run, 'report', folder)}   # this page from the stored files"
-    if not is_ours(stored):
-        lead = "The run's file has this command, and bench writes no such command: read it before you run it."
-        shown = Code([shortened(stored, MOST_OF_A_LINE)], "text")
-        return Section("Reproduce", [Paragraph(lead), shown, Code([again], "sh")])
-    command = re.sub(r" --run-id[ =]\S+", "", stored)
+    if command := command_again(run):
+        return Section("Reproduce", [Code([command, again], "sh")])
+    lead = "The run's file has this command, and bench writes no such command: read it before you run it."
+    shown = Code([shortened(run.command, MOST_OF_A_LINE)], "text")
+    return Section("Reproduce", [Paragraph(lead), shown, Code([again], "sh")])
+
+
+def command_again(run: Header, *without: str) -> str:
+    """The call that measures this in a new run, less its `--run-id` and the options named `without` dashes.
+
+    Empty if bench would not write such a command.
+    """
+    if not is_ours(run.command):
+        return ""
+    left_out = "|".join(("run-id", *without))
+    command = re.sub(rf" --(?:{left_out})[ =](?:'[^']*'|\S)+", "", run.command)
     if run.order_seed is not None and not re.search(r" --(order-)?seed\b", command):
         command += f" --order-seed {run.order_seed}"
-    verb, _, options = command.removeprefix(f"{name_in(stored)} ").partition(" ")
-    command = commands.bench(run, verb, *filter(None, [options]))
-    return Section("Reproduce", [Code([command, again], "sh")])
+    verb, _, options = command.removeprefix(f"{name_in(run.command)} ").partition(" ")
+    return commands.bench(run, verb, *filter(None, [options]))
 
 
 def is_ours(command: str) -> bool:

@@ -137,6 +137,7 @@ def new_header(
             looks=choices.looks,
             finalists=choices.wanted_finalists,
             lockstep=choices.lockstep_kinds,
+            delta=choices.wanted_delta,
         ),
         learned=Learned(),
         state=State(status="running"),

@@ -12,7 +12,7 @@ import pytest
 from bench.analyse.ab import changes
 from bench.analyse.ab.cells import Change
 from bench.analyse.ab.changes import exit_code, flagged, frame
-from bench.analyse.ab.judged import PAGE_FAULTS
+from bench.analyse.ab.judged import PAGE_FAULTS, STEP_TIME
 from bench.analyse.load import load
 from bench.analyse.stats import as_ratio, shift_interval
 from bench.analyse.verdicts import FASTER, FEWER_FAULTS, INVALID, MORE_FAULTS, NOISY, SAME, SLOWER, UNDECIDED
@@ -99,6 +99,43 @@ def test_identical_trees_are_the_same(make_ab: MakeAb, arms: Steps) -> None:
     assert found[0].verdict == SAME
     assert not [change for change in found if change.flag]
     assert exit_code(found, [], strict=True) == 0
+
+
+def test_the_declared_change_that_matters_decides_what_is_flagged(make_ab: MakeAb, arms: Steps) -> None:
+    """The same trials, 10 % slower in one layer: beyond 5 %, and within 15 %."""
+    folders = {
+        delta: make_ab(arms(12, 0.1), extra={"1.0": 0.1}, delta=delta, name=f"d{delta}") for delta in (0.05, 0.15)
+    }
+
+    assert [cell.scope for cell in flagged(load(folders[0.05]))] == ["step", "phase", "layer"]
+    assert [cell.scope for cell in flagged(load(folders[0.15]))] == ["phase", "layer"]  # by a third, and by three times
+    assert changes.changes(load(folders[0.15]))[0].verdict == SAME
+
+
+@pytest.mark.parametrize(("delta", "confirmed"), [(None, True), (0.05, True), (0.12, False)])
+def test_fresh_rounds_confirm_only_what_is_beyond_it(
+    delta: float | None, confirmed: bool, make_ab: MakeAb, arms: Steps, fresh: Steps
+) -> None:
+    """The first rounds say 20 % slower, the fresh ones 10 %."""
+    step = of(make_ab, arms(9, 0.2), confirm=fresh(0.1), flagged=[PLANTED[0]], delta=delta)[0]
+
+    assert (step.confirmed, step.verdict) == (confirmed, SLOWER if confirmed else UNDECIDED)
+    assert (step.p < 1e-4) == confirmed
+
+
+@pytest.mark.parametrize(("delta", "noisy"), [(None, True), (0.1, False)])
+def test_identical_code_is_noise_by_the_same_change(
+    delta: float | None, noisy: bool, make_ab: MakeAb, arms: Steps
+) -> None:
+    steps = arms(12)
+    steps[BASE, "A'"] = [1.06 * seconds for seconds in steps[BASE, "A'"]]
+
+    assert (of(make_ab, steps, delta=delta)[0].verdict == NOISY) == noisy
+
+
+def test_page_faults_keep_their_own_change_that_matters() -> None:
+    assert PAGE_FAULTS.log_delta(0.5) == pytest.approx(np.log(1.1))
+    assert STEP_TIME.log_delta(0.5) == pytest.approx(np.log(1.5))
 
 
 def test_a_part_whose_change_is_worth_little_is_not_judged(make_ab: MakeAb, arms: Steps) -> None:
@@ -303,7 +340,7 @@ def test_single_trials_whose_memory_still_grows_are_no_change() -> None:
         values = np.where(rng.random((12, 3)) < 1 / 36, 8748.0, 0.0)
         logs = PAGE_FAULTS.logs(pd.DataFrame(values, columns=["A", "A'", "V"]))
         ratio = as_ratio(shift_interval(logs["V"], logs[["A", "A'"]]))
-        words_of_draws.add(PAGE_FAULTS.word(ratio, 12, "cpu"))
+        words_of_draws.add(PAGE_FAULTS.word(ratio, 12, 0.03))
 
     assert words_of_draws <= {SAME, UNDECIDED}
 

@@ -14,7 +14,6 @@ from bench.analyse.ab.deaths import DEATHS_LEVEL, Deaths, deaths, p_of
 from bench.analyse.load import load
 from bench.plan import schedule
 from bench.report import pages
-from bench.report.sides import ab
 
 BASE = "cpu-default-nchw-eager-b32"
 ARMS = ("A", "A'", "V")
@@ -104,6 +103,6 @@ def test_how_a_trial_died_is_text_and_does_nothing(make_ab: MakeAb, arms: Steps,
     trials.write_text("\n".join(lines) + "\n")
     page = pages.write_ab(load(folder), tmp_path)
 
-    for text in (page.path.read_text(), ab.summary(page)):
+    for text in (page.path.read_text(), page.summary):
         assert "\\x1b" in text
         assert not [bad for bad in ("\n# Owned", "![x]", "<b>", "\x1b") if bad in text]

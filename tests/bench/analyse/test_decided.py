@@ -116,6 +116,16 @@ def test_a_device_has_a_leader_and_a_delta_of_its_own(make_run: MakeRun) -> None
     assert not now.undecided
 
 
+def test_a_run_that_declares_a_larger_change_is_decided_earlier(make_run: MakeRun) -> None:
+    """The same eight rounds, of a variant that is 5 % slower: too few for 3 %, and enough for 15 %."""
+    seconds = steps(8, 0.02, kept=1.05)
+    small, large = (make_run(seconds, looks=LOOKS, delta=delta, name=f"d{delta}") for delta in (None, 0.15))
+
+    assert [words(folder)[KEPT] for folder in (small, large)] == [UNDECIDED, SAME]
+    assert [decided(folder) for folder in (small, large)] == [False, True]
+    assert [v.is_sharp for v in standing(load(large)).leaders] == [True]
+
+
 @pytest.mark.parametrize("status", ["oom", "timeout", "error"])
 def test_a_variant_whose_trial_died_is_not_waited_for(status: str, make_run: MakeRun) -> None:
     folder = make_run(steps(8, kept=0.5, nhwc=0.8), bad={(KEPT, "V", 3): status}, looks=LOOKS)

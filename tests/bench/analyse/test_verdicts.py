@@ -48,6 +48,10 @@ def test_the_change_that_matters_is_declared_by_device() -> None:
     assert (delta_of("cpu"), delta_of("cuda"), delta_of("cuda:1")) == (0.03, 0.02, 0.02)
 
 
+def test_a_declared_change_holds_on_every_device() -> None:
+    assert (delta_of("cpu", 0.05), delta_of("cuda", 0.05)) == (0.05, 0.05)
+
+
 def test_the_effect_that_four_runs_of_five_see() -> None:
     # Half-width 1.96 standard errors: by the normal law 80 % power needs delta and 2.80 of them.
     assert smallest_seen(ratio(math.exp(-0.0196), math.exp(0.0196)), 0.03) == pytest.approx(0.03 + 0.02802, abs=1e-5)
@@ -55,6 +59,6 @@ def test_the_effect_that_four_runs_of_five_see() -> None:
 
 @pytest.mark.parametrize(("lo", "hi", "noisy"), [(1.04, 1.2, True), (0.9, 0.95, True), (0.97, 1.2, False)])
 def test_identical_code_that_differs_is_noise(lo: float, hi: float, noisy: bool) -> None:
-    control = Control(variant_id="v", device="cpu", ratio=ratio(lo, hi), rounds=9)
+    control = Control(variant_id="v", device="cpu", ratio=ratio(lo, hi), rounds=9, delta=0.03)
 
     assert control.noisy == noisy

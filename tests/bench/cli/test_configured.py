@@ -13,7 +13,7 @@ from bench.cli.app import app
 from bench.cli.contradictions import RULES, contradicted
 from bench.plan.choices import Choices
 
-WHOLE = '[tool.nin-bench]\ntask = "mytask:make"\npreset = "look"\nbudget = "5m"\ndevice = "cpu"\n'
+WHOLE = '[tool.nin-bench]\ntask = "mytask:make"\npreset = "look"\nbudget = "5m"\ndevice = "cpu"\ndelta = "5%"\n'
 
 
 @pytest.fixture
@@ -47,13 +47,14 @@ def test_the_table_adds_its_options_to_a_call(chosen: list[Choices]) -> None:
         "5m",
         "cpu",
     )
-    assert chosen[0].configured == ("--preset", "look", "--device", "cpu", "--budget", "5m", "--task", "mytask:make")
+    words = "--preset look --device cpu --budget 5m --delta 5% --task mytask:make"
+    assert chosen[0].configured == tuple(words.split())
 
 
 def test_the_command_line_wins(chosen: list[Choices]) -> None:
     assert call("run", "--task", "other:make", "--budget", "1h") == (0, "")
     assert (chosen[0].task, chosen[0].budget, chosen[0].device) == ("other:make", "1h", "cpu")
-    assert chosen[0].configured == ("--preset", "look", "--device", "cpu")
+    assert chosen[0].configured == ("--preset", "look", "--device", "cpu", "--delta", "5%")
 
 
 def test_an_option_of_the_command_line_that_can_t_go_with_one_of_the_table_replaces_it(chosen: list[Choices]) -> None:
@@ -61,7 +62,7 @@ def test_an_option_of_the_command_line_that_can_t_go_with_one_of_the_table_repla
     assert (chosen[0].task, chosen[0].trained) == (None, "mynet:make")
     assert "--task" not in chosen[0].configured
     call("run", "--variant", "cpu-default-nchw-eager-b4")
-    assert chosen[1].configured == ("--device", "cpu", "--budget", "5m", "--task", "mytask:make")
+    assert chosen[1].configured == ("--device", "cpu", "--budget", "5m", "--delta", "5%", "--task", "mytask:make")
 
 
 @pytest.mark.parametrize(
@@ -96,6 +97,8 @@ def test_the_keys_of_a_verb_are_its_parameters() -> None:
             "has no key tasks, rounds: it has task, preset, ",
         ),
         ("[tool.nin-bench]\nbudget = 20\n", "budget of [tool.nin-bench] must be a text in quotes"),
+        ("[tool.nin-bench]\ndelta = 0.05\n", "delta of [tool.nin-bench] must be a text in quotes"),
+        ('[tool.nin-bench]\ndelta = "5"\n', "--delta must be more than 0 and less than 100 %, got '5': write 5%"),
         ("[tool]\nnin-bench = 3\n", "tool.nin-bench must be a table"),
         ("[tool.nin-bench\n", "pyproject.toml can't be read: "),
         ('[tool.nin-bench]\nbudget = "soon"\n', "--budget reads 90s, 20m, 2h or none, got 'soon'"),

@@ -47,7 +47,8 @@ TREES = {name: {"name": name, "commit": None, "digest": "0"} for name in ("base"
 MEASURED: dict[str, str] = {
     "--device": "--device cuda", "--axis": "--axis precision=bf16,fp32", "--variant": f"--variant {NHWC}",
     "--lockstep": "--lockstep",
-    "--rounds": "--rounds 4", "--budget": "--budget 7m", "--seed": "--seed 5", "--order-seed": "--order-seed 6",
+    "--rounds": "--rounds 4", "--budget": "--budget 7m", "--delta": "--delta 5%",
+    "--seed": "--seed 5", "--order-seed": "--order-seed 6",
     "--model": "--model ours:net", "--task": "--task ours:make", "--mode": "--mode infer",
     "--input": "--input 1x32x32", "--classes": "--input 3x32x32 --classes 7", "--data": "--data here",
     "--download": "--download", "--out": "--out elsewhere", "--reports": "--reports pages",
@@ -71,7 +72,17 @@ OPTIONS: dict[str, dict[str, str]] = {
     "profile": {
         name: text
         for name, text in MEASURED.items()
-        if name not in ("--axis", "--order-seed", "--lockstep", "--rounds", "--budget", "--resume", "--allow-changed")
+        if name
+        not in (
+            "--axis",
+            "--order-seed",
+            "--lockstep",
+            "--rounds",
+            "--budget",
+            "--delta",
+            "--resume",
+            "--allow-changed",
+        )
     }
     | {"RUN": "stored", "--steps": "--steps 5"},
     "list": {name: MEASURED[name] for name in LISTED} | {"--preset": "--preset look"},

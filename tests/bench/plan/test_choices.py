@@ -47,6 +47,38 @@ def test_a_wrong_size_is_an_error_that_says_how(text: str) -> None:
         choices.parse_size(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "share"), [("5%", 0.05), ("5 %", 0.05), ("0.05", 0.05), (".05", 0.05), ("0.5%", 0.005), ("99.9%", 0.999)]
+)
+def test_changes_that_matter(text: str, share: float) -> None:
+    assert choices.parse_delta(text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("text", ["", "%", "-5%", "5 per cent", "nan", "inf", "1e-2", "5%%", "0,05", "5%\n"])
+def test_a_wrong_change_is_an_error_that_says_how(text: str) -> None:
+    with pytest.raises(UsageError, match=r"--delta reads a share such as 5% or 0\.05, got"):
+        choices.parse_delta(text)
+
+
+@pytest.mark.parametrize("text", ["0", "0%", "0.0", "100%", "1", "5", "250%", f"0.{'0' * 400}1"])
+def test_a_change_of_nothing_or_of_all_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--delta must be more than 0 and less than 100 %, got"):
+        choices.parse_delta(text)
+
+
+def test_who_writes_5_is_told_how_5_per_cent_is_written() -> None:
+    with pytest.raises(UsageError, match="got '5': write 5%"):
+        choices.parse_delta("5")
+
+
+def test_a_look_gives_no_verdicts_so_it_takes_no_change_that_matters() -> None:
+    assert Choices(delta="5%").wanted_delta == 0.05
+    assert Choices(delta="5%", preset="look", variants=("cpu",)).wanted_delta == 0.05
+    assert Choices(delta="5%", preset="look", configured=("--delta", "5%")).wanted_delta is None
+    with pytest.raises(UsageError, match="--delta can't go with --preset look"):
+        _ = Choices(delta="5%", preset="look").wanted_delta
+
+
 def test_shapes() -> None:
     assert choices.parse_shape("3x32x64") == (3, 32, 64)
     for text in ("32x32", "3x0x32", "3 x 32 x 32", "axbxc"):

@@ -4,9 +4,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bench.analyse.load import load
+from bench.core.header import Tree, Trees
 from bench.report import pages
 from bench.report.render import terminal
 from bench.report.sides import ab
@@ -43,6 +45,23 @@ def test_the_page_names_what_changed_and_how_surely(make_ab: MakeAb, tmp_path: P
     assert (tmp_path / "made-up" / "tables" / "changes.csv").is_file()
 
 
+@pytest.mark.parametrize(
+    ("name", "commit", "shown"),
+    [
+        ("main", "a" * 40, "main (aaaaaaaaaaaa)"),
+        ("a" * 40, "a" * 40, "aaaaaaaaaaaa"),
+        ("aaaaaaaaaaaa", "a" * 40, "aaaaaaaaaaaa"),
+        ("this tree", f"{'b' * 40}+", "this tree (bbbbbbbbbbbb+)"),
+        ("../other", None, "../other"),
+    ],
+)
+def test_a_tree_is_named_once(name: str, commit: str | None, shown: str, make_ab: MakeAb, arms: Steps) -> None:
+    run = load(make_ab(arms(6))).run
+    tree = Tree(name=name, commit=commit, digest="x")
+
+    assert ab.tree_words(msgspec.structs.replace(run, trees=Trees(base=tree, head=tree)), "base") == shown
+
+
 def test_equal_trees_are_told_and_an_undecided_step_says_what_it_would_have_shown(
     make_ab: MakeAb, tmp_path: Path, arms: Steps
 ) -> None:
@@ -59,11 +78,11 @@ def test_equal_trees_are_told_and_an_undecided_step_says_what_it_would_have_show
 def test_the_summary_is_what_a_pull_request_shows(make_ab: MakeAb, tmp_path: Path, arms: Steps) -> None:
     steps = arms(9, variant_id="cpu-default-nhwc-eager-b32")
     page = pages.write_ab(load(make_ab(steps, failed={(BASE, "head"): ("error", "a | b")})), tmp_path)
-    text = ab.summary(page)
+    text = page.summary
 
-    assert text.startswith("### bench ab: this tree (bbbb00000000) against main (aaaa00000000)\n\n- ")
+    assert text.startswith("### nin-bench: NOT COMPARABLE: this tree (bbbb00000000) against main (aaaa00000000)\n\n")
     assert "- **default settings is INVALID**: head died in 1 of 1 trials, the last with error: a | b." in text
-    assert text.endswith("|\n\n")
+    assert text == page.path.with_name("summary.md").read_text()
 
 
 @pytest.mark.parametrize("rounds", [0, 3])
@@ -101,7 +120,7 @@ def test_the_page_and_the_terminal_say_which_allocator_it_judged_on(
     terminal.show_ab(page)
     printed = " ".join(capsys.readouterr().out.split())
 
-    for text in (page.path.read_text(), ab.summary(page)):
+    for text in (page.path.read_text(), page.summary):
         assert "On the CPU the allocator is `kept`:" in text
         assert "`--axis allocator=default`" in text
     assert "On the CPU the allocator is kept:" in printed

@@ -25,7 +25,7 @@ from bench.core.progress import RunProgress, say
 from bench.report import pages
 from bench.report.figures import canvas, lettering, saving
 from bench.report.render import tensorboard, terminal
-from bench.report.sides import ab, compare_page
+from bench.report.sides import compare_page
 
 BASE = "cpu-default-nchw-eager-b32"
 KEPT = "cpu-default-nchw-eager-b32-kept"
@@ -318,7 +318,7 @@ def test_an_ab_says_the_same_in_page_terminal_and_summary(
     terminal.show_ab(page)
 
     check_page(page.path.read_text(encoding="utf-8"), {"figures/noise.png", "figures/changes.png"})
-    check_page(ab.summary(page), set())
+    check_page(page.summary, set())
     assert f"the last with error: a|b `{SCRIPT}` \\x1b[2J[red]." in re.sub("\x1b\\[[0-9;]*m", "", out.getvalue())
 
 

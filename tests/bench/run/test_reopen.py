@@ -84,6 +84,32 @@ def test_a_model_that_is_code_is_imported_only_where_the_call_names_it(
         go_on(folder, axes=("model=ours:net,other:net",))
 
 
+def test_the_change_that_matters_stays_as_it_was_declared(make_run: MakeRun, here: Callable[..., None]) -> None:
+    """A table in pyproject.toml may say another one by now."""
+    here()
+    declared, silent = make_run(STEPS, delta=0.05), make_run(STEPS, name="silent")
+
+    assert go_on(declared)[0].header.plan.delta == read_run(declared).plan.delta == 0.05
+    assert go_on(declared, delta="7%", configured=("--delta", "7%"))[0].header.plan.delta == 0.05
+    assert go_on(silent, delta="7%", configured=("--delta", "7%"))[0].header.plan.delta is None
+
+
+def test_a_call_that_goes_on_can_t_declare_another_change() -> None:
+    result = CliRunner().invoke(app, ["ab", "--resume", "run", "--delta", "7%"])
+
+    assert (result.exit_code, result.output) == (
+        2, "bench: --resume can't go with --delta: a run keeps its options from its start\n"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("delta", [0, -0.05, 1, 1.5, "5%"])
+def test_a_file_whose_change_is_out_of_range_is_damaged(delta: object, make_run: MakeRun) -> None:
+    folder = make_run(STEPS)
+    edit(folder, plan__delta=delta)
+    with pytest.raises(RecordError, match=r"run.json: plan.delta: found"):
+        read_run(folder)
+
+
 @pytest.mark.usefixtures("no_other_data")
 def test_a_data_folder_that_a_file_names_is_not_read(make_run: MakeRun, here: Callable[..., None]) -> None:
     folder = make_run(STEPS)
