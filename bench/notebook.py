@@ -16,9 +16,9 @@ from bench.plan.choices import REPORTS, RESULTS
 from bench.process.python import python
 from bench.report import pages
 from bench.report.answer import answer
+from bench.report.html import blocks
 from bench.report.outcome import results, title
 from bench.report.page import Report
-from bench.report.render import html
 
 SECTIONS = (title.of_run, answer.section, results.variants_section)
 """What a notebook shows of a page."""
@@ -74,7 +74,7 @@ class Result:
 
     def _repr_html_(self) -> str:
         """The answer and the table of variants."""
-        return html.text(section(self.report) for section in SECTIONS)
+        return blocks.text(section(self.report) for section in SECTIONS)
 
 
 def measure(task: object = None, **options: object) -> Result:

@@ -161,6 +161,15 @@ def report_(
     verbs.report.run(folder, out, every_layer=every_layer)
 
 
+@app.command("open")
+def open_(run: StoredRun = None, reports: Reports = REPORTS) -> None:
+    """Show a run's page in a browser: one file, which needs no network."""
+    folder = stored(run)
+    with refused():
+        home.check(reports, "--reports")
+    verbs.open.run(folder, reports)
+
+
 @app.command()
 def compare(
     runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Folders of runs, or names in results/.")],

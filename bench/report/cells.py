@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bench.core.metrics.metric import Kind, Metric
-from bench.report.words import count, interval, number, percent, size, spread_seconds
+from bench.report.words import Number, count, interval, number, percent, size, spread_seconds
 
 Row = Mapping[str, Any]
 Format = Callable[[float, float, float], str]
@@ -18,7 +18,7 @@ def alone(form: Callable[[float], str]) -> Format:
 
 def joules(value: float) -> str:
     """Joules: 4.20 J."""
-    return "" if math.isnan(value) else f"{number(value)} J"
+    return "" if math.isnan(value) else Number(f"{number(value)} J", value)
 
 
 FORMATS: dict[Kind, Format] = {

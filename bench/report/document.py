@@ -14,6 +14,7 @@ import matplotlib.figure
 
 from bench.core.text import MOST_SHOWN, distinct, escaped
 from bench.report.figures import saving
+from bench.report.words import Number
 
 Alignment = Literal["left", "right"]
 
@@ -67,6 +68,8 @@ class Table:
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[str]]
+    values: Sequence[Sequence[float | None]] = ()
+    """The value of each cell, by which a reader may sort the rows; None for text. Empty if no values are known."""
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, object]], most: int = MOST_SHOWN) -> "Table":
@@ -82,7 +85,15 @@ class Table:
         return cls(
             [Column(heading, _alignment(cells)) for heading, cells in zip(headings, columns, strict=True)],
             list(zip(*(_inline(cells, most) for cells in columns), strict=True)),
+            [[_value(row.get(name)) for name in names] for row in plain],
         )
+
+
+def _value(cell: object) -> float | None:
+    """The value of a cell if it is a number."""
+    if isinstance(cell, Number):
+        return cell.value
+    return float(cell) if isinstance(cell, (int, float)) else None
 
 
 def _cell(value: object) -> str:
@@ -116,9 +127,18 @@ class Figure:
     """What it shows, for a reader who can't see it."""
 
     @cached_property
+    def _drawn(self) -> matplotlib.figure.Figure:
+        return self.draw()
+
+    @cached_property
     def png(self) -> bytes:
         """The figure as PNG, drawn once for all renderers."""
-        return saving.png(self.draw())
+        return saving.png(self._drawn)
+
+    @cached_property
+    def svg(self) -> str:
+        """The figure as SVG, whose marks have the words of `saving.tip`."""
+        return saving.svg(self._drawn, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +161,42 @@ class Section:
     level: int = 2
 
 
-Block = Paragraph | Note | Bullets | Code | Table | Figure | Fold | Section
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A row of a tree, with the rows below it. Its cells are inline text, the first one its name."""
+
+    cells: Sequence[str]
+    branches: "Sequence[Branch]" = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Rows that open: only a format that a reader can click in shows it, so it says nothing that tables don't."""
+
+    columns: Sequence[Column]
+    branches: Sequence[Branch]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of something, with the parts that it consists of; what they leave of it is its own."""
+
+    name: str
+    """Plain text."""
+    seconds: float
+    spans: "Sequence[Span]" = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Icicle:
+    """Parts within parts, as wide as they take long: shown where a `Tree` is."""
+
+    span: Span
+    words: str
+    """What it shows, for a reader who can't see it."""
+
+
+Block = Paragraph | Note | Bullets | Code | Table | Figure | Fold | Tree | Icicle | Section
 
 
 @dataclass(frozen=True, slots=True)

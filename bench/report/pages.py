@@ -13,7 +13,7 @@ from bench.report.answer import answer
 from bench.report.document import Section
 from bench.report.layers import alone, layers, limit, paths, traced
 from bench.report.outcome import compiling, curves, memory, periodic, phases, race, results, sustained, title
-from bench.report.page import AbPage, Report, TracedPage, written
+from bench.report.page import AbPage, Folder, Report, TracedPage, written
 from bench.report.sides import ab
 from bench.report.trust import checks, noise, provenance
 
@@ -109,3 +109,14 @@ def write_ab(data: RunData, out: Path) -> AbPage:
     page = AbPage(data=data, folder=out / data.run.run_id, changes=changes.changes(data), deaths=deaths.deaths(data))
     page.table("changes", changes.frame(page.changes))
     return written(page, AB_SECTIONS)
+
+
+def write_any(data: RunData, out: Path) -> Folder:
+    """Write the page of a run of any kind. Returns what it says."""
+    match data.run.kind:
+        case "ab":
+            return write_ab(data, out)
+        case "profile":
+            return write_profile(data, out)
+        case _:
+            return write(data, out)

@@ -1,6 +1,20 @@
 """Numbers as a person reads them: three digits and a unit; an unknown number is an empty string."""
 
 import math
+from typing import Self
+
+
+class Number(str):
+    """A number as text, with its value in the base unit: a table is sorted by values."""
+
+    __slots__ = ("value",)
+    value: float
+
+    def __new__(cls, text: str, value: float) -> Self:
+        """The text with its value."""
+        made = super().__new__(cls, text)
+        made.value = value
+        return made
 
 
 def number(value: float) -> str:
@@ -8,15 +22,15 @@ def number(value: float) -> str:
     if not math.isfinite(value):
         return ""
     if value == 0:
-        return "0"
+        return Number("0", 0)
     rounded = float(f"{value:.2e}")
     decimals = max(0, 2 - math.floor(math.log10(abs(rounded))))
-    return f"{rounded:,.{decimals}f}"
+    return Number(f"{rounded:,.{decimals}f}", value)
 
 
 def count(value: float) -> str:
     """A number of things, to three digits: 99, 101,000."""
-    return "" if math.isnan(value) else f"{float(f'{value:.2e}'):,.0f}"
+    return "" if math.isnan(value) else Number(f"{float(f'{value:.2e}'):,.0f}", value)
 
 
 def count_of(number: int, what: str) -> str:
@@ -38,7 +52,7 @@ def percent(value: float) -> str:
     """A share in per cent: 12 %, 0.4 %."""
     if math.isnan(value):
         return ""
-    return f"{100 * value:.0f} %" if abs(value) >= 0.1 else f"{100 * value:.1f} %"
+    return Number(f"{100 * value:.0f} %" if abs(value) >= 0.1 else f"{100 * value:.1f} %", value)
 
 
 def interval(estimate: float, lo: float, hi: float, digits: int = 2) -> str:
@@ -46,8 +60,8 @@ def interval(estimate: float, lo: float, hi: float, digits: int = 2) -> str:
     if math.isnan(estimate):
         return ""
     if math.isnan(lo) or math.isnan(hi):
-        return f"{estimate:.{digits}f}"
-    return f"{estimate:.{digits}f} [{lo:.{digits}f}, {hi:.{digits}f}]"
+        return Number(f"{estimate:.{digits}f}", estimate)
+    return Number(f"{estimate:.{digits}f} [{lo:.{digits}f}, {hi:.{digits}f}]", estimate)
 
 
 def spread_seconds(estimate: float, lo: float, hi: float) -> str:
@@ -56,7 +70,7 @@ def spread_seconds(estimate: float, lo: float, hi: float) -> str:
         return seconds(estimate)
     unit, scale = _unit(estimate, (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)))
     shown = [number(v / scale) for v in (estimate, lo, hi)]
-    return f"{shown[0]} [{shown[1]}, {shown[2]}] {unit}"
+    return Number(f"{shown[0]} [{shown[1]}, {shown[2]}] {unit}", estimate)
 
 
 def _unit(value: float, units: tuple[tuple[str, float], ...]) -> tuple[str, float]:
@@ -67,6 +81,6 @@ def _scaled(value: float, units: tuple[tuple[str, float], ...]) -> str:
     if math.isnan(value):
         return ""
     if value == 0:
-        return f"0 {units[0][0] if units[0][0] == 's' else 'B'}"
+        return Number(f"0 {units[0][0] if units[0][0] == 's' else 'B'}", 0)
     unit, scale = _unit(value, units)
-    return f"{number(value / scale)} {unit}"
+    return Number(f"{number(value / scale)} {unit}", value)

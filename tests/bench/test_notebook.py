@@ -8,7 +8,7 @@ import pytest
 
 from bench.notebook import MeasureError, arguments, measure, name_of, printed, result
 from bench.report.document import Fold, Paragraph, Section, Table
-from bench.report.render import html
+from bench.report.html import blocks
 from tests.bench.tasks import odd_tasks
 
 RUN = Path(__file__).parents[2] / "results" / "example"
@@ -64,7 +64,7 @@ def test_a_stored_run_shows_its_answer_and_its_variants() -> None:
 
 def test_what_files_hold_stays_text_in_html() -> None:
     script = "<script>alert(1)</script>"
-    shown = html.text([Section(script, [Paragraph(script), Table.of([{script: script}]), Fold(script, [])])])
+    shown = blocks.text([Section(script, [Paragraph(script), Table.of([{script: script}]), Fold(script, [])])])
 
     assert "<script>" not in shown
     assert shown.count("&lt;script&gt;") == 5

@@ -8,8 +8,11 @@ from matplotlib.figure import Figure
 
 from bench.analyse.stats import Values
 from bench.analyse.tables.roofline import Part, Roofs
+from bench.report.figures.canvas import WIDTH, name_rows, note_row, rows_figure, styled
+from bench.report.figures.ink import ACCENT, BACKWARD, FORWARD, INK, PAPER
 from bench.report.figures.lettering import lettered
-from bench.report.figures.plots import BACKWARD, DOT, FORWARD, WIDTH, name_rows, rows_figure, styled
+from bench.report.figures.saving import tip
+from bench.report.words import percent, seconds
 
 Box = tuple[float, float, float, float]
 LETTER = (4.6, 10.0)
@@ -41,13 +44,14 @@ def roofline(parts: Sequence[Part], roofs: Roofs, types: Sequence[str]) -> Figur
     for name, style in zip(types, ("-", "--"), strict=False):
         if name in roofs.flops:
             axes.plot(
-                x, np.minimum(x * roofs.bytes_per_s, roofs.flops[name]) / GIGA, style, color="black",
+                x, np.minimum(x * roofs.bytes_per_s, roofs.flops[name]) / GIGA, style, color=INK,
                 linewidth=1.2, label=f"roof, {name}",
             )  # fmt: skip
     for phase, colour in COLOURS.items():
         own = [index for index, part in enumerate(shown) if part.phase == phase]
         areas = [MOST_AREA * shown[index].took_s / longest for index in own]
-        axes.scatter(density[own], speed[own] / GIGA, s=areas, color=colour, alpha=0.75, label=phase, zorder=3)
+        dots = axes.scatter(density[own], speed[own] / GIGA, s=areas, color=colour, alpha=0.75, label=phase, zorder=3)
+        tip(dots, *(dot_words(shown[index]) for index in own))
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.grid(visible=True, which="major")
@@ -59,6 +63,11 @@ def roofline(parts: Sequence[Part], roofs: Roofs, types: Sequence[str]) -> Figur
             handle.set_sizes([40])
     name_heaviest(figure, axes, shown, density, speed / GIGA)
     return figure
+
+
+def dot_words(part: Part) -> str:
+    """A part's name, its time and its share of the roof."""
+    return f"{part.layer} {part.phase}: {seconds(part.took_s)}, {percent(part.share)} of the roof".strip()
 
 
 def name_heaviest(figure: Figure, axes: Axes, parts: Sequence[Part], x: Values, y: Values) -> None:
@@ -98,11 +107,15 @@ def gaps(parts: Sequence[Part]) -> Figure:
     """Milliseconds of each part, with those that it would take at its roof drawn inside."""
     figure, (axes,) = rows_figure(len(parts))
     rows = range(len(parts))
-    axes.barh(rows, [1e3 * p.took_s for p in parts], height=0.7, color=[COLOURS.get(p.phase, DOT) for p in parts])
+    colours = [COLOURS.get(part.phase, ACCENT) for part in parts]
+    bars = axes.barh(rows, [1e3 * part.took_s for part in parts], height=0.7, color=colours)
+    for row, (bar, part) in enumerate(zip(bars, parts, strict=True)):
+        tip(bar, f"{seconds(part.took_s)}, at the roof {seconds(part.at_roof.seconds)}")
+        note_row(axes, row, percent(part.share), fontsize=8)
     axes.barh(
-        rows, [1e3 * p.at_roof.seconds for p in parts], height=0.28, color="white", edgecolor="black", linewidth=0.6,
+        rows, [1e3 * p.at_roof.seconds for p in parts], height=0.28, color=PAPER, edgecolor=INK, linewidth=0.6,
         label="at the roof",
     )  # fmt: skip
     name_rows(axes, [f"{p.layer} {p.phase}".strip() for p in parts])
-    axes.set_xlabel("ms a step (white: at the roof)")
+    axes.set_xlabel("ms a step (white: at the roof; right: share of the roof)")
     return figure

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -11,8 +12,10 @@ from bench.analyse.ab.cells import CONTROLS, Change, Stage
 from bench.analyse.ab.deaths import HEAD
 from bench.analyse.labels import label
 from bench.analyse.load import RunData, cell
+from bench.report.figures.canvas import WIDTH, name_rows, rows_figure, styled
+from bench.report.figures.ink import ACCENT, BACKWARD, GREY, GRID, INK
 from bench.report.figures.lettering import lettered
-from bench.report.figures.plots import BACKWARD, DOT, GREY, WIDTH, name_rows, rows_figure, styled
+from bench.report.figures.saving import tip
 
 MOST_ARMS = 3
 """The most variants whose two arms are drawn."""
@@ -23,30 +26,22 @@ DRAWN = ("stolen", "pressure", "clock", "temperature")
 
 
 @styled
-def noise(data: RunData, control_ids: list[str], state: pd.DataFrame, names: dict[str, str]) -> Figure:
-    """The steps of identical code by round, and below them the machine's state; `names` are those of its columns."""
+def noise(
+    data: RunData, control_ids: list[str], state: pd.DataFrame, names: dict[str, str], deltas: dict[str, float]
+) -> Figure:
+    """How many times as fast identical code was as itself, by round, and below it the machine's state.
+
+    `names` are those of the state's columns, `deltas` the change that matters for each variant: the grey band.
+    """
     keys = [key for key in DRAWN if state[key].notna().any()]
     heights = [2.2, *([1.0] * len(keys))]
     figure = Figure(figsize=(WIDTH, 0.4 + sum(heights)), layout="constrained")
     panels = figure.subplots(len(heights), 1, squeeze=False, sharex=True, height_ratios=heights)[:, 0]
-    walls = cell(data.values, "wall")
-    walls = walls[walls["round"].isin([*data.rounds, *data.confirm_rounds]) & (walls.stage != "pilot")]
-    for variant_id, line in zip(control_ids[:MOST_ARMS], ("-", "--", ":"), strict=False):
-        of_variant = walls[walls.variant_id == variant_id]
-        for arm, marker, colour in (("A", "o", BACKWARD), ("A'", "s", DOT)):
-            rows = of_variant[of_variant.arm == arm].sort_values("round")
-            name = f"{arm}, {lettered(label(data, variant_id))}"
-            panels[0].plot(rows["round"], rows["value"], line, marker=marker, color=colour, linewidth=0.8, label=name)
-    panels[0].set_ylim(bottom=0)
-    panels[0].set_ylabel("s a step")
+    draw_controls(panels[0], data, control_ids, deltas)
     if data.confirm_rounds:
         for axes in panels:
-            axes.axvline(data.confirm_rounds[0] - 0.5, color="black", linewidth=0.8)
-        panels[0].annotate(" fresh rounds", (data.confirm_rounds[0] - 0.5, 0), va="bottom", fontsize=8)
-    if len(control_ids) > MOST_ARMS:
-        panels[0].set_title(f"{MOST_ARMS} of {len(control_ids)} variants", loc="right", fontsize=8)
-    if control_ids:
-        panels[0].legend(ncols=MOST_ARMS, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
+            axes.axvline(data.confirm_rounds[0] - 0.5, color=INK, linewidth=0.8)
+        panels[0].annotate(" fresh rounds", (data.confirm_rounds[0] - 0.5, 0), xycoords=("data", "axes fraction"))
     for axes, key in zip(panels[1:], keys, strict=True):
         scale = 100 if key in ("stolen", "pressure") else 1
         axes.scatter(state["round"], scale * state[key], s=10, color=GREY)
@@ -57,11 +52,33 @@ def noise(data: RunData, control_ids: list[str], state: pd.DataFrame, names: dic
     return figure
 
 
+def draw_controls(axes: Axes, data: RunData, control_ids: list[str], deltas: dict[str, float]) -> None:
+    """Draw the ratios of the two arms of each variant around 1."""
+    walls = cell(data.values, "wall")
+    walls = walls[walls["round"].isin([*data.rounds, *data.confirm_rounds]) & (walls.stage != "pilot")]
+    for variant_id, marker, colour in zip(control_ids[:MOST_ARMS], "os^", (ACCENT, BACKWARD, GREY), strict=False):
+        arms = walls[walls.variant_id == variant_id].pivot(index="round", columns="arm", values="value")  # noqa: PD010
+        ratios = (arms["A"] / arms["A'"]).dropna()
+        name = lettered(label(data, variant_id))
+        line = axes.plot(ratios.index, ratios, "-", color=colour, linewidth=0.6)[0]
+        line.set_label("_line")
+        dots = axes.scatter(ratios.index, ratios, marker=marker, color=colour, s=22, label=name, zorder=3)
+        tip(dots, *(f"round {at}: A' {ratio:.3f} times as fast as A" for at, ratio in ratios.items()))
+    delta = max((deltas[v] for v in control_ids[:MOST_ARMS]), default=0)
+    axes.axhspan(1 / (1 + delta), 1 + delta, color=GRID, zorder=0)
+    axes.axhline(1, color=INK, linewidth=0.8)
+    axes.set_ylabel("A' over A, in speed")
+    if len(control_ids) > MOST_ARMS:
+        axes.set_title(f"{MOST_ARMS} of {len(control_ids)} variants", loc="right", fontsize=8)
+    if control_ids:
+        axes.legend(ncols=MOST_ARMS, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
+
+
 @styled
 def changes(cells: Sequence[Change], names: Sequence[str], gate: Stage, fresh: Stage, delta: float) -> Figure:
     """A row a cell: by how many per cent the head takes longer, a dot a round, with the interval, and delta in grey."""
     figure, (axes,) = rows_figure(len(cells))
-    axes.axvspan(-100 * delta / (1 + delta), 100 * delta, color="#eeeeee", zorder=0)
+    axes.axvspan(-100 * delta / (1 + delta), 100 * delta, color=GRID, zorder=0)
     axes.axvline(0, color=GREY, linewidth=0.8)
     ends, dots = [-5.0, 5.0], []
     for row, change in enumerate(cells):
@@ -72,7 +89,8 @@ def changes(cells: Sequence[Change], names: Sequence[str], gate: Stage, fresh: S
         dots.append(percents)
         if change.ratio.known:
             least, most = (100 * (1 / bound - 1) for bound in (change.ratio.hi, change.ratio.lo))
-            axes.hlines(row, least, most, color="black", linewidth=2.2, zorder=4)
+            bar = axes.hlines(row, least, most, color=INK, linewidth=2.2, zorder=4)
+            tip(bar, f"{names[row]}: {least:+.1f} % to {most:+.1f} %")
             ends += [least, most]
         ends += np.quantile(percents, (0.1, 0.9)).tolist()
     name_rows(axes, list(names))
@@ -84,7 +102,7 @@ def changes(cells: Sequence[Change], names: Sequence[str], gate: Stage, fresh: S
         inside = np.clip(percents, left + room / 4, right - room / 4)
         for marker, chosen in (("o", inside == percents), ("<", inside > percents), (">", inside < percents)):
             axes.scatter(
-                inside[chosen], heights[chosen], s=12, marker=marker, facecolors="none", edgecolors=DOT,
+                inside[chosen], heights[chosen], s=12, marker=marker, facecolors="none", edgecolors=ACCENT,
                 linewidths=0.8, zorder=3,
             )  # fmt: skip
     axes.set_xlabel(

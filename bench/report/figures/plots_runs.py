@@ -8,10 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.analyse.compare import Match, Side, log_rounds
+from bench.report.figures.canvas import MIB, WIDTH, name_rows, styled
+from bench.report.figures.ink import BACKWARD, FORWARD, INK
 from bench.report.figures.lettering import lettered
-from bench.report.figures.plots import BACKWARD, FORWARD, MIB, WIDTH, name_rows, styled
 
-RUN_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+RUN_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", INK)
 WIDE_RANGE = 12.0
 """The quotient of largest and smallest beyond which a scale is logarithmic, or each panel has its own."""
 
@@ -96,9 +97,9 @@ def memory(runs: Sequence[Side], matches: Sequence[Match], table: pd.DataFrame) 
             peaks = of_run.loc[match.name]
             y = row + lift(index, len(runs))
             axes.barh(y, peaks.allocator_peak_bytes / MIB, height=0.6 / len(runs), color=colour_of(index))
-            axes.scatter(peaks.process_peak_bytes / MIB, y, marker="D", s=16, color="black", zorder=3)
+            axes.scatter(peaks.process_peak_bytes / MIB, y, marker="D", s=16, color=INK, zorder=3)
         axes.barh([0], [0], color=colour_of(index), label=lettered(run.name))
-    axes.scatter([], [], marker="D", s=16, color="black", label="process's peak")
+    axes.scatter([], [], marker="D", s=16, color=INK, label="process's peak")
     axes.set_xlim(left=0)
     axes.set_xlabel("MiB: the allocator's peak")
     axes.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)

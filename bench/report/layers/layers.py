@@ -1,7 +1,5 @@
 """The section of layers: what each costs forward and backward, and whether the parts add up."""
 
-from functools import partial
-
 import pandas as pd
 
 from bench.analyse import tables
@@ -10,9 +8,8 @@ from bench.analyse.tables import heaviest, repeated
 from bench.analyse.tables.columns import Row
 from bench.core.text import code, marked
 from bench.report.answer import answer
-from bench.report.document import Block, Figure, Fold, Paragraph, Section, Table, paragraphs
-from bench.report.figures import plots
-from bench.report.layers import gains, unlayered
+from bench.report.document import Block, Fold, Paragraph, Section, Table, paragraphs
+from bench.report.layers import breakdown, gains, unlayered
 from bench.report.page import Report
 from bench.report.words import count, interval, percent, seconds, size, spread_seconds
 
@@ -53,8 +50,8 @@ def section(report: Report) -> Section | None:
             name = "layers" if index == 1 else f"layers-{index}"
             blocks += [
                 *paragraphs(difference_words(report, chosen)),
-                gains.table(report, chosen),
-                Figure(name, partial(plots.layers, data, table, chosen), "milliseconds a step by layer"),
+                *gains.blocks(report, chosen, name),
+                *breakdown.blocks(report, chosen),
                 Fold("Every row", [of_variant(report, variant_id) for variant_id in chosen]),
             ]
     if not table.empty:
@@ -89,9 +86,9 @@ def of_variant(report: Report, variant_id: str) -> Section:
     shown = rows if report.every_layer else heaviest.limited(rows, heaviest.layers_of(rows, [variant_id]))
     left_out = len(rows) - len(shown) + 1 if len(shown) < len(rows) else 0
     more = f" This table and the figure leave out {left_out:,}, summed in the row `(others)`." if left_out else ""
-    cells = pd.DataFrame([layer_cells(row) for row in shown.to_dict("records")]).join(calls(shown))
+    cells = [layer_cells(row) | more for row, more in zip(shown.to_dict("records"), calls(shown), strict=True)]
     words = f"The heaviest: {top_words}. Every layer of every eager variant is in tables/layers.csv.{more}"
-    table = Table.of(cells.to_dict("records"))
+    table = Table.of(cells)
     return Section(named(report.data, variant_id), [Paragraph(words), table], level=3)
 
 
@@ -161,15 +158,14 @@ def layer_cells(row: Row) -> dict[str, object]:
     }
 
 
-def calls(rows: pd.DataFrame) -> pd.DataFrame:
+def calls(rows: pd.DataFrame) -> list[dict[str, object]]:
     """How often a step calls each layer of one variant, and on which paths; only the columns that say anything."""
-    table = rows.reset_index(drop=True)
     shown = {
-        name: table[name].astype(object).fillna("").astype(str)
+        name: rows[name].astype(object).fillna("").astype(str)
         for name, plain in (("calls", 1), ("paths", ""))
-        if name in table and table[name].dropna().ne(plain).any()
+        if name in rows and rows[name].dropna().ne(plain).any()
     }
-    return pd.DataFrame(shown, index=table.index)
+    return pd.DataFrame(shown, index=rows.index).to_dict("records")
 
 
 def kernel_words(name: str) -> str:

@@ -6,7 +6,7 @@ from bench.analyse.labels import label
 from bench.core.metrics.metric import MetricTable
 from bench.core.metrics.registry import in_table
 from bench.report.document import Figure, Paragraph, Section, Table
-from bench.report.figures import plots
+from bench.report.figures import plots_memory
 from bench.report.layers import peak
 from bench.report.page import Report
 from bench.report.words import size
@@ -29,5 +29,5 @@ def section(report: Report) -> Section | None:
         "the most that torch had allocated in a step; *process peak* on a CPU the most resident memory of the "
         "whole process, Python and libraries included. An empty cell was not measured."
     )
-    figure = Figure("memory", partial(plots.memory, report.data, table), "memory of a step")
+    figure = Figure("memory", partial(plots_memory.memory, report.data, table), "memory of a step")
     return Section("Memory", [Table.of(rows), Paragraph(words), figure, *peak.blocks(report.data)])

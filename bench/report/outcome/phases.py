@@ -10,7 +10,7 @@ from bench.analyse import tables
 from bench.analyse.labels import label
 from bench.report.answer import advice
 from bench.report.document import Figure, Paragraph, Section, Table, paragraphs
-from bench.report.figures import plots
+from bench.report.figures import plots_steps
 from bench.report.outcome import bound
 from bench.report.page import Report
 from bench.report.words import percent, seconds
@@ -47,7 +47,7 @@ def section(report: Report) -> Section | None:
         if not math.isnan(row["launch_gaps_s"]):
             shares["launch gaps"] = f"+{percent(row['launch_gaps_s'] / total)}"
         rows.append({"variant": label(data, row["variant_id"]), "stamped step": seconds(total)} | shares)
-    figure = Figure("phases", partial(plots.phases, data, shown), "seconds a step by phase")
+    figure = Figure("phases", partial(plots_steps.phases, data, shown), "seconds a step by phase")
     of_mode = INFER_WORDS if data.infers else TRAIN_WORDS.format(hits="" if data.run.inputs.task else HITS)
     left_out = "" if len(worth_showing) == len(names) else LEFT_OUT
     words = STAMPED_WORDS + of_mode + left_out + bound.gap_words(data, shown)

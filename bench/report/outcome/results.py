@@ -17,12 +17,13 @@ from bench.core.metrics.registry import in_table
 from bench.core.progress import duration
 from bench.core.text import MOST_OF_A_REASON, code
 from bench.report import cells
+from bench.report.answer import answer
 from bench.report.document import Block, Figure, Fold, Paragraph, Section, Table, paragraphs
-from bench.report.figures import plots
+from bench.report.figures import plots_steps
 from bench.report.outcome import bound
 from bench.report.page import Report
 from bench.report.trust import effect
-from bench.report.words import count_of, percent, seconds
+from bench.report.words import Number, count_of, percent, seconds
 
 WORDS = (
     "Brackets hold 95 % intervals over rounds{of_looks}. *Times baseline* is the baseline's seconds per {item} over "
@@ -74,8 +75,14 @@ def variants_section(report: Report) -> Section:
 
 def figure_section(report: Report) -> Section:
     """The figure of the single trials; it continues the section before it."""
-    draw = partial(plots.throughput, report.data, report.steps)
+    draw = partial(plots_steps.throughput, report.data, report.steps, best_of(report))
     return Section("", [Figure("throughput", draw, f"{tables.unit_of(report.data)} a second, one dot a trial")])
+
+
+def best_of(report: Report) -> set[str]:
+    """The variants that the answer names, one for each device and model."""
+    groups = answer.groups(report.data, report.steps).values()
+    return {best for rows in groups if (best := answer.fastest(report.data, rows))}
 
 
 def table_words(data: RunData) -> str:
@@ -98,7 +105,8 @@ def epoch_words(row: Row) -> str:
     """An epoch's duration, and whether it was measured."""
     if not row["epoch_s"] > 0:
         return ""
-    return seconds(row["epoch_s"]) + ", measured" if row["epoch_kind"] == "measured" else duration(row["epoch_s"])
+    measured = row["epoch_kind"] == "measured"
+    return Number(f"{seconds(row['epoch_s'])}, measured" if measured else duration(row["epoch_s"]), row["epoch_s"])
 
 
 def more_words(data: RunData, ratio: Interval, rounds: int, delta: float) -> str:

@@ -9,7 +9,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from bench.core.text import visible
-from bench.report.document import Block, Bullets, Code, Figure, Fold, Note, Paragraph, Section, Table
+from bench.report.document import Block, Bullets, Code, Figure, Fold, Icicle, Note, Paragraph, Section, Table, Tree
 from bench.report.render.inline import styled
 
 TITLE, NOTE = "italic", "bold"
@@ -19,9 +19,9 @@ def show(console: Console, blocks: Iterable[Block]) -> None:
     """Print blocks one below the other; the terminal wraps long lines."""
     for block in blocks:
         match block:
-            case Section():
-                lines(console, [styled(block.title, TITLE)] if block.title else [])
-                show(console, block.blocks)
+            case Section(title=title, blocks=within) | Fold(summary=title, blocks=within):
+                lines(console, [styled(title, TITLE)] if title else [])
+                show(console, within)
             case Paragraph():
                 lines(console, [styled(block.text)])
             case Note():
@@ -34,9 +34,8 @@ def show(console: Console, blocks: Iterable[Block]) -> None:
                 table(console, block)
             case Figure():
                 lines(console, [styled(block.words).append(f" ({block.name}.png)")])
-            case Fold():
-                lines(console, [styled(block.summary, TITLE)])
-                show(console, block.blocks)
+            case Tree() | Icicle():
+                pass
             case _:
                 assert_never(block)
 

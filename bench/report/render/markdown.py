@@ -7,7 +7,7 @@ from typing import assert_never
 from tabulate import tabulate
 
 from bench.core.text import fence
-from bench.report.document import Block, Bullets, Code, Figure, Fold, Note, Paragraph, Section, Table
+from bench.report.document import Block, Bullets, Code, Figure, Fold, Icicle, Note, Paragraph, Section, Table, Tree
 from bench.report.render import inline
 
 FIGURES = "figures"
@@ -22,7 +22,7 @@ def text(blocks: Iterable[Block], *, figures: bool = True) -> str:
 
 
 def block_text(block: Block, *, figures: bool) -> str:
-    """One block; empty for a table without rows, and for a figure that is left out."""
+    """One block; empty for a table without rows, a figure that is left out, and what only opens in a browser."""
     match block:
         case Section():
             shown = joined(heading(block), text(block.blocks, figures=figures))
@@ -41,6 +41,8 @@ def block_text(block: Block, *, figures: bool) -> str:
         case Fold():
             opening = f"<details><summary>{inline.html(one_line(block.summary))}</summary>"
             shown = joined(opening, text(block.blocks, figures=figures), "</details>")
+        case Tree() | Icicle():
+            shown = ""
         case _:
             assert_never(block)
     return shown

@@ -18,17 +18,21 @@ from bench.core.text import code, marked, visible
 from bench.report import formats, pages
 from bench.report.document import (
     Block,
+    Branch,
     Bullets,
     Code,
     Column,
     Document,
     Figure,
     Fold,
+    Icicle,
     Marked,
     Note,
     Paragraph,
     Section,
+    Span,
     Table,
+    Tree,
 )
 from bench.report.page import Report
 from bench.report.render import console, inline, markdown, tensorboard
@@ -64,6 +68,10 @@ def blocks_of(text: str, draw: Callable[[], Drawing] = drawing) -> list[Block]:
         Bullets([f"{text} one", "two"]),
         Table([Column("name"), Column(f"n {text}", "right")], [[f"row {text}", "1"], ["other", "2"]]),
         Figure("one", draw, f"drawn {text}"),
+        Tree(
+            [Column("layer"), Column(f"n {text}", "right")], [Branch([f"branch {text}", "1"], [Branch(["leaf", "2"])])]
+        ),
+        Icicle(Span(text, 2.0, [Span(f"part {text}", 1.0)]), f"parts {text}"),
         Fold(f"fold {text}", [Paragraph("within"), Figure("two", draw, "also drawn")]),
         Section(f"Part {text}", [Code(["x = 1"], "python")], level=3),
     ]

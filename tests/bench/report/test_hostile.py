@@ -23,7 +23,7 @@ from bench.cli import ends, serve
 from bench.core import text, traces
 from bench.core.progress import RunProgress, say
 from bench.report import pages
-from bench.report.figures import lettering, plots, saving
+from bench.report.figures import canvas, lettering, saving
 from bench.report.render import tensorboard, terminal
 from bench.report.sides import ab, compare_page
 
@@ -221,8 +221,8 @@ def test_only_a_call_of_bench_is_given_to_be_copied(
 
 
 def test_a_figure_bears_any_name() -> None:
-    figure, (axes,) = plots.rows_figure(len(HOSTILE))
-    plots.name_rows(axes, HOSTILE)
+    figure, (axes,) = canvas.rows_figure(len(HOSTILE))
+    canvas.name_rows(axes, HOSTILE)
     for name in HOSTILE:
         axes.plot([0, 1], [0, 1], label=lettering.lettered(name))
     axes.legend()

@@ -18,11 +18,14 @@ Steps = Callable[..., dict[tuple[str, str], list[float]]]
 NAMES = {key: measure.name for key, measure in machine.MEASURES.items()}
 
 
-def test_noise_shows_both_arms_by_round_and_what_the_machine_did(make_run: MakeRun) -> None:
+def test_noise_shows_how_far_identical_code_differs_by_round_and_what_the_machine_did(make_run: MakeRun) -> None:
     data = load(make_run({(BASE, "A"): [9.0, 2.0, 4.0], (BASE, "A'"): [9.0, 2.5, 4.5]}))
-    steps, *panels = plots_rounds.noise(data, [BASE], machine.state(data), NAMES).axes
+    ratios, *panels = plots_rounds.noise(data, [BASE], machine.state(data), NAMES, {BASE: 0.03}).axes
+    (band,) = ratios.patches
 
-    assert [list(line.get_ydata()) for line in steps.lines] == [[2.0, 4.0], [2.5, 4.5]]  # type: ignore[arg-type]
+    assert np.asarray(ratios.collections[0].get_offsets())[:, 1] == pytest.approx([2.0 / 2.5, 4.0 / 4.5])
+    assert band.get_y() == pytest.approx(1 / 1.03)  # type: ignore[attr-defined]
+    assert band.get_y() + band.get_height() == pytest.approx(1.03)  # type: ignore[attr-defined]
     assert [axes.get_ylabel() for axes in panels] == ["stolen %"]  # made-up trials have no pressure and no GPU
     assert set(np.asarray(panels[0].collections[0].get_offsets())[:, 1]) == {0.0}
 
