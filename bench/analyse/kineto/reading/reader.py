@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.analyse.kineto.wire import Event, Head, Plain
+from bench.analyse.kineto.reading.wire import Event, Head, Plain
 from bench.core.text import MOST_OF_A_REASON, shortened
 
 BLOCK_BYTES = 8 << 20
