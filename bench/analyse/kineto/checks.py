@@ -10,8 +10,8 @@ from decimal import Decimal
 
 import pandas as pd
 
-from bench.analyse.kineto.reading.events import DEVICE_WORK, UNKNOWN, Category, Events, Integers, Trace
 from bench.analyse.kineto.kernels import KINDS
+from bench.analyse.kineto.reading.events import DEVICE_WORK, UNKNOWN, Category, Events, Integers, Trace
 from bench.analyse.kineto.steps import Part, Steps, kinds_of
 
 TOLERANCE_US = 1.0
@@ -88,7 +88,7 @@ def total_us(nanoseconds: Integers) -> float:
 
 
 def union_us(events: Events, category: Category) -> float:
-    """Microseconds in which an event of a category was under way, on each thread by itself: a walk in order of begins."""
+    """Microseconds in which an event of a category was under way, for each thread by itself."""
     chosen = events.of(category)
     columns = (events.thread[chosen], events.begin_ns[chosen], events.end_ns[chosen])
     summed, last, reached = 0, None, 0

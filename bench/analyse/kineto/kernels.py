@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from bench.analyse.kineto.reading.events import UNKNOWN, Category, Events
 from bench.analyse.kineto.links import Calls, Launched
+from bench.analyse.kineto.reading.events import UNKNOWN, Category, Events
 
 KINDS = {Category.KERNEL: "kernel", Category.COPY: "memcpy", Category.SET: "memset"}
 

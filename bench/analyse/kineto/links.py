@@ -80,7 +80,7 @@ def matched(keys: Integers, values: Integers, wanted: Integers) -> Integers:
 
 
 def at_host(events: Events, operators: Calls, work: Launched) -> tuple[Integers, Integers, Integers]:
-    """Which of the work has a known place on the host, and the thread and moment of it: its operator's, or its launch's."""
+    """The work with a known place on the host, and its thread and moment: those of its launch, or its operator's."""
     known = np.flatnonzero((work.operator != UNKNOWN) | (work.launch != UNKNOWN))
     if not len(operators.event):
         place = work.launch[known]

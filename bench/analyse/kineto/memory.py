@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bench.analyse.kineto.reading.events import UNKNOWN, Events
 from bench.analyse.kineto.links import Calls
+from bench.analyse.kineto.reading.events import UNKNOWN, Events
 
 HOST = 0
 """The device type of the CPU."""
 OUTSIDE = "(no operator)"
+MOST_MOMENTS = 4000
+"""Of a curve that is shown: a figure has fewer pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,3 +87,14 @@ def by_operator(events: Events, operators: Calls) -> pd.DataFrame:
     summed.insert(1, "device", devices)
     summed = summed.drop(columns=["kind", "index"])
     return summed.sort_values("allocated_bytes", ascending=False, kind="stable", ignore_index=True)
+
+
+def thinned(moments: pd.DataFrame, most: int = MOST_MOMENTS) -> pd.DataFrame:
+    """A curve of at most about `most` moments: of each stretch its first, lowest, highest and last one are kept."""
+    if len(moments) <= most:
+        return moments
+    stretch = np.arange(len(moments)) * (most // 4) // len(moments)
+    groups = moments.allocated_bytes.groupby(stretch)
+    edges = moments.index.to_series().groupby(stretch)
+    kept = pd.concat([groups.idxmin(), groups.idxmax(), edges.first(), edges.last()])
+    return moments.loc[np.unique(kept)].reset_index(drop=True)

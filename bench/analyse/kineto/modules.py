@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bench.analyse.kineto.reading.events import MODULE, UNKNOWN, Category, Events, Integers
 from bench.analyse.kineto.links import Calls, Launched, at_host
 from bench.analyse.kineto.operators import by_operator
+from bench.analyse.kineto.reading.events import MODULE, UNKNOWN, Category, Events, Integers
 
 Path = tuple[str, ...]
 """The names from the outermost module to this one."""

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from bench.analyse.kineto.reading.events import UNKNOWN, Events, Integers
 from bench.analyse.kineto.links import Calls, Launched
+from bench.analyse.kineto.reading.events import UNKNOWN, Events, Integers
 
 TIMES = ["host_self_s", "host_s", "device_self_s", "device_s"]
 NOBODY = "(no operator)"
@@ -35,7 +35,14 @@ def table(events: Events, calls: Calls, work: Launched, *, by_shapes: bool = Fal
         summed["shapes"] = ["" if shape == UNKNOWN else events.shapes[shape] for shape in summed["shapes"]]
     alone = int(work.duration_ns[work.operator == UNKNOWN].sum())
     if alone and not by_shapes:
-        nobody = {"operator": NOBODY, "calls": 0, "host_self_s": 0, "host_s": 0, "device_self_s": alone, "device_s": alone}
+        nobody = {
+            "operator": NOBODY,
+            "calls": 0,
+            "host_self_s": 0,
+            "host_s": 0,
+            "device_self_s": alone,
+            "device_s": alone,
+        }
         summed = pd.concat([summed, pd.DataFrame([nobody])], ignore_index=True)
     summed[TIMES] = summed[TIMES] / 1e9
     return summed.sort_values(["device_self_s", "host_self_s"], ascending=False, kind="stable", ignore_index=True)

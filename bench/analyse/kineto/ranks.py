@@ -33,7 +33,9 @@ def table(names: Sequence[str], traces: Sequence[tuple[Events, Steps]]) -> pd.Da
         computation_s, communication_s, either_s = means
         waiting_s = waiting(events, talks, shortest, steps) if shortest is not None else math.nan
         step_s = float(steps.duration_ns.mean()) / 1e9
-        rows.append((name, len(steps.names), step_s, computation_s, communication_s, either_s - computation_s, waiting_s))
+        rows.append(
+            (name, len(steps.names), step_s, computation_s, communication_s, either_s - computation_s, waiting_s)
+        )
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from bench.analyse.kineto import nesting
-from bench.analyse.kineto.reading.events import STEP, UNKNOWN, Category, Events, Integers
 from bench.analyse.kineto.links import Launched
+from bench.analyse.kineto.reading.events import STEP, UNKNOWN, Category, Events, Integers
 
 WHOLE = "whole trace"
 """The name of the one step of a trace that marks none."""
@@ -111,7 +111,9 @@ def kinds_of(events: Events) -> dict[Part, Integers]:
     small = names.str.lower()
     is_loader = names.str.startswith(LOADERS).to_numpy(bool)[events.name]
     is_collective = names.str.startswith(COLLECTIVES).to_numpy(bool)[events.name]
-    on_device = (events.category == Category.KERNEL) & small.str.startswith(DEVICE_COLLECTIVES).to_numpy(bool)[events.name]
+    on_device = (events.category == Category.KERNEL) & small.str.startswith(DEVICE_COLLECTIVES).to_numpy(bool)[
+        events.name
+    ]
     on_host = np.isin(events.category, (Category.OPERATOR, Category.ANNOTATION))
     # Where kernels communicate, the host only launches them.
     talks = on_device if on_device.any() else on_host & is_collective

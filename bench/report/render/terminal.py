@@ -12,7 +12,9 @@ from bench.core.metrics.registry import in_table, metric
 from bench.core.text import MOST_OF_A_LINE, distinct, escaped, marked, shell_word
 from bench.core.traces import FOLDER
 from bench.report import cells
-from bench.report.document import Block, Bullets, Column, Paragraph, Section, Table
+from bench.report.document import Block, Bullets, Column, Note, Paragraph, Section, Table
+from bench.report.kineto import steps, trust
+from bench.report.kineto.page import TracePage
 from bench.report.layers import alone
 from bench.report.page import AbPage, ComparePage, Folder, Report, TracedPage
 from bench.report.render import console
@@ -108,6 +110,14 @@ def show_micro(report: Report) -> None:
 def show_ab(page: AbPage) -> None:
     """Print a line a changed cell, what stayed open, and the path of the page."""
     show_blocks(ab.changed(page), path_of(page))
+
+
+def show_trace(page: TracePage) -> None:
+    """Print the steps of each trace, what of it could not be read, and the path of the page."""
+    for name, found in zip(page.names, page.found, strict=True):
+        show_blocks(Section(marked(name), [steps.table(found.steps), *map(Note, trust.damage(found))]))
+        show_blocks(*(trust.warning(check) for check in found.checks if not check.passed))
+    show_blocks(path_of(page))
 
 
 def show_compare(page: ComparePage) -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bench.analyse.kineto.reading.reader import Reading, TraceError
-from bench.analyse.kineto.reading.wire import NO_ARGUMENTS, Arguments, Event, Head
+from bench.analyse.kineto.reading.wire import NO_ARGUMENTS, Event, Head
 
 Integers = npt.NDArray[np.int64]
 
@@ -226,7 +226,7 @@ def load(path: Path) -> Trace:
         columns.add(batch)
     if not columns.columns["name"]:
         words = f"it ends after {columns.read} events, and none" if reading.truncated else "none of its events"
-        msg = f"{words} has a begin and a duration"
+        msg = f"{path}: {words} has a begin and a duration"
         raise TraceError(msg)
     return Trace(
         path=path,

@@ -107,7 +107,8 @@ class Reading:
                     return text[match.end() :]
             if len(text) > MOST_HEAD_BYTES:
                 break
-        raise TraceError(why_none(text))
+        msg = f"{self.path}: {why_none(text)}"
+        raise TraceError(msg)
 
     def _whole(self, text: bytes) -> tuple[list[Event], bytes]:
         """The events up to the last cut that is right, and the text after it; none if no cut is."""
@@ -158,7 +159,7 @@ class Reading:
                 return
 
     def _one_by_one(self, text: bytes, *, is_end: bool) -> tuple[list[Event], bytes]:
-        """The events of a damaged text, each read by itself, and what is left of it. Counts those that can't be read."""
+        """The events of a damaged text, each read by itself, and the text after them. Counts those that are lost."""
         found: list[Event] = []
         at = 0
         while at < len(text):
@@ -202,7 +203,7 @@ def read_one(text: bytes) -> Event | None:
 
 
 def mended(text: bytes) -> bytes:
-    r"""The text as JSON has it: torch wrote `inf` for a number, `\U` in a path of Windows, and other text than UTF-8."""
+    r"""The text as JSON has it: torch wrote `inf` for a number, `\U` in paths of Windows, and text not in UTF-8."""
     plain = NO_NUMBER.sub(b": null", text)
     plain = ESCAPE.sub(lambda match: match[0] if match[1] else rb"\\", plain)
     return plain.decode("utf-8", "replace").encode()
@@ -214,7 +215,9 @@ def why_none(text: bytes) -> str:
         msgspec.json.decode(text)
     except msgspec.DecodeError as error:
         begin = shortened(text[:40].decode("utf-8", "replace"))
-        return f"not JSON: {shortened(str(error), MOST_OF_A_REASON)} (it begins with {begin!r})" if text else "it is empty"
+        return (
+            f"not JSON: {shortened(str(error), MOST_OF_A_REASON)} (it begins with {begin!r})" if text else "it is empty"
+        )
     except (ValueError, RecursionError):
         return "not JSON in UTF-8"
     return "JSON without a list traceEvents: not a trace of torch.profiler"
