@@ -81,6 +81,6 @@ def covered(stretches: tuple[Integers, Integers], begins: Integers, ends: Intege
         index = np.searchsorted(starts, moments, side="right")
         last = np.maximum(index - 1, 0)
         beyond = np.where(index > 0, np.maximum(stops[last] - np.maximum(moments, starts[last]), 0), 0)
-        return before[index] - beyond
+        return np.asarray(before[index] - beyond, dtype=np.int64)
 
     return until(ends) - until(begins)

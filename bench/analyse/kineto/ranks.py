@@ -55,7 +55,7 @@ def shortest_calls(ranks: Sequence[Events]) -> Integers | None:
     names = [events.named(talks) for events, talks in calls]
     if len(ranks) < 2 or not names[0] or any(other != names[0] for other in names[1:]):
         return None
-    return np.min([events.duration_ns[talks] for events, talks in calls], axis=0).astype(np.int64)
+    return np.asarray(np.min([events.duration_ns[talks] for events, talks in calls], axis=0), dtype=np.int64)
 
 
 def waiting(events: Events, talks: Integers, shortest: Integers, steps: Steps) -> float:

@@ -2,7 +2,7 @@
 
 from bench.analyse.kineto.found import Found
 from bench.report.document import Paragraph, Section
-from bench.report.kineto.rows import blocks, share_of
+from bench.report.kineto.rows import Cell, blocks, share_of
 from bench.report.words import count, number, seconds
 
 
@@ -17,7 +17,7 @@ def section(found: Found, _: str) -> Section | None:
             for name, launchers in zip(table.launched_by, table.launchers, strict=True)
         ]
     )
-    cells = {
+    cells: dict[str, tuple[str, Cell]] = {
         "kernel": ("kernel", str),
         "kind": ("kind", str),
         "calls": ("calls", count),

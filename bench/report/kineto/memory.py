@@ -6,7 +6,7 @@ from bench.analyse.kineto.found import Found
 from bench.analyse.kineto.memory import Curve
 from bench.report.document import Bullets, Figure, Fold, Section
 from bench.report.figures import plots_trace
-from bench.report.kineto.rows import blocks
+from bench.report.kineto.rows import Cell, blocks
 from bench.report.words import count, seconds, size
 
 
@@ -14,7 +14,7 @@ def section(found: Found, ending: str) -> Section | None:
     """The curve of each device with its peak; nothing if no memory is recorded."""
     if not found.curves:
         return None
-    cells = {
+    cells: dict[str, tuple[str, Cell]] = {
         "operator": ("operator", str),
         "device": ("device", str),
         "allocations": ("allocations", count),

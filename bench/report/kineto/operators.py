@@ -2,7 +2,7 @@
 
 from bench.analyse.kineto.found import Found
 from bench.report.document import Block, Fold, Paragraph, Section
-from bench.report.kineto.rows import blocks, share_of
+from bench.report.kineto.rows import Cell, blocks, share_of
 from bench.report.words import count, seconds
 
 
@@ -11,7 +11,7 @@ def section(found: Found, _: str) -> Section | None:
     table = found.operators
     if table.empty:
         return None
-    cells = {
+    cells: dict[str, tuple[str, Cell]] = {
         "operator": ("operator", str),
         "shapes": ("shapes", str),
         "calls": ("calls", count),

@@ -6,9 +6,11 @@ from typing import Any
 import pandas as pd
 
 from bench.report.document import Block, Paragraph, Table
-from bench.report.words import count_of, seconds
+from bench.report.words import Number, count_of, seconds
 
 MOST_ROWS = 25
+MOST_LETTERS = 100
+"""Of a name or of shapes."""
 Cell = Callable[[Any], object]
 
 
@@ -22,7 +24,7 @@ def blocks(table: pd.DataFrame, cells: Mapping[str, tuple[str, Cell]], what: str
     rows = [{cells[name][0]: cells[name][1](row[name]) for name in shown} for row in head.to_dict("records")]
     left = len(table) - len(rows)
     rest = [Paragraph(f"{count_of(left, what)} with less time follow in `tables/{file}.csv`.")] if left else []
-    return [Table.of(rows), *rest]
+    return [Table.of(rows, MOST_LETTERS), *rest]
 
 
 def is_known(column: "pd.Series[Any]") -> bool:
@@ -32,4 +34,10 @@ def is_known(column: "pd.Series[Any]") -> bool:
 
 def share_of(total: float) -> Cell:
     """The format of seconds with their share of a total."""
-    return lambda value: f"{seconds(value)} ({100 * value / total:.0f} %)" if total and value else seconds(value)
+
+    def shown(value: float) -> str:
+        """Seconds, with their share if there is a total."""
+        text = seconds(value)
+        return Number(f"{text} ({100 * value / total:.0f} %)", value) if total and value else text
+
+    return shown

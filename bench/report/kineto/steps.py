@@ -17,16 +17,16 @@ def section(found: Found, _: str) -> Section:
     return Section("Steps", [table(steps), *rest, Paragraph(words(steps))])
 
 
-def table(steps: Steps) -> Table:
-    """The mean with its shares, then each step."""
+def table(steps: Steps, most: int = MOST_STEPS) -> Table:
+    """The mean with its shares, then each of the first steps."""
     total = float(steps.duration_ns.mean())
     means = {part: float(found.mean()) for part, found in steps.parts.items()}
-    shares = {part: f"{seconds(ns / 1e9)} ({percent(ns / total)})" if total else "" for part, ns in means.items()}
+    shares = {str(part): f"{seconds(ns / 1e9)} ({percent(ns / total)})" if total else "" for part, ns in means.items()}
     rows: list[dict[str, object]] = []
     if len(steps.names) > 1:
         rows.append({"step": Marked("**mean**"), "time": seconds(total / 1e9), **shares})
-    for index, name in enumerate(steps.names[:MOST_STEPS]):
-        own = {part: seconds(int(found[index]) / 1e9) for part, found in steps.parts.items()}
+    for index, name in enumerate(steps.names[:most]):
+        own = {str(part): seconds(int(found[index]) / 1e9) for part, found in steps.parts.items()}
         times = shares if len(steps.names) == 1 else own
         rows.append({"step": name, "time": seconds(int(steps.duration_ns[index]) / 1e9), **times})
     return Table.of(rows, MOST_OF_A_REASON)

@@ -23,6 +23,8 @@ from bench.report.trust import effect
 from bench.report.words import number, percent, seconds
 
 ESTIMATES = "First estimates, from the pilot's one trial each"
+MOST_STEPS = 5
+"""Of a trace."""
 PLAIN_WIDTH = 130
 """The width of a table, in letters, if the output is not a terminal."""
 MOST_OF_AN_ID = 120
@@ -115,7 +117,7 @@ def show_ab(page: AbPage) -> None:
 def show_trace(page: TracePage) -> None:
     """Print the steps of each trace, what of it could not be read, and the path of the page."""
     for name, found in zip(page.names, page.found, strict=True):
-        show_blocks(Section(marked(name), [steps.table(found.steps), *map(Note, trust.damage(found))]))
+        show_blocks(Section(marked(name), [steps.table(found.steps, MOST_STEPS), *map(Note, trust.damage(found))]))
         show_blocks(*(trust.warning(check) for check in found.checks if not check.passed))
     show_blocks(path_of(page))
 

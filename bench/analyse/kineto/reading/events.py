@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import IntEnum
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -115,8 +116,16 @@ class Trace:
     """How many events could not be read."""
     truncated: bool
     has_call_stacks: bool
-    sums: "dict[Category, tuple[int, Decimal]]"
+    sums: dict[Category, tuple[int, Decimal]]
     """Number and microseconds of the events of each category, added one by one as they were read."""
+    change_bytes: int
+    """The sum of all changes of allocated memory, added likewise."""
+
+
+COLUMNS = (
+    "category", "name", "thread", "begin_ns", "duration_ns", "external", "correlation", "shape", "hierarchy",
+)  # fmt: skip
+ALLOCATED = ["at_ns", "thread", "kind", "index", "change", "allocated", "reserved"]
 
 
 @dataclass
@@ -131,6 +140,7 @@ class Columns:
     categories: dict[tuple[str, str], Category] = field(default_factory=dict)
     titles: dict[tuple[str, str], str] = field(default_factory=dict)
     sums: dict[Category, tuple[int, Decimal]] = field(default_factory=dict)
+    change_bytes: int = 0
     read: int = 0
     left_out: int = 0
     has_call_stacks: bool = False
@@ -192,6 +202,7 @@ class Columns:
             return
         device = integer(args.device_type or 0), integer(args.device_id)
         totals = integer(args.allocated), integer(args.reserved)
+        self.change_bytes += args.change
         self.allocations.append((nanoseconds(event.ts), self._thread(event), *device, args.change, *totals))
 
     def events(self) -> Events:
@@ -213,12 +224,6 @@ class Columns:
         )
 
 
-COLUMNS = (
-    "category", "name", "thread", "begin_ns", "duration_ns", "external", "correlation", "shape", "hierarchy",
-)  # fmt: skip
-ALLOCATED = ["at_ns", "thread", "kind", "index", "change", "allocated", "reserved"]
-
-
 def load(path: Path) -> Trace:
     """The trace of a file. Raises TraceError if it is none or has no complete event, OSError if it can't be read."""
     reading, columns = Reading(path), Columns()
@@ -238,10 +243,11 @@ def load(path: Path) -> Trace:
         truncated=reading.truncated,
         has_call_stacks=columns.has_call_stacks,
         sums=columns.sums,
+        change_bytes=columns.change_bytes,
     )
 
 
-def is_time(value: Decimal | None) -> bool:
+def is_time(value: Decimal | None) -> TypeGuard[Decimal]:
     """Whether a value is a number of microseconds that an array can hold."""
     return value is not None and value.is_finite() and abs(value) <= MOST_US
 
