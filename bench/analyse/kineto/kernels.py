@@ -37,8 +37,8 @@ def table(events: Events, operators: Calls, work: Launched) -> pd.DataFrame:
         found[column] = (filled[column] * weights).groupby(by_key).sum() / weights.groupby(by_key).sum()
     seen = rows[rows.launcher != UNKNOWN]
     often = seen.groupby([*keys, "launcher"]).size().sort_values(ascending=False, kind="stable").reset_index()
-    first = often.drop_duplicates(keys).set_index(keys)["launcher"]
-    found["launched_by"] = first.map(lambda name: events.names[name]).reindex(found.index).fillna("")
+    first = dict(often.drop_duplicates(keys).set_index(keys)["launcher"].items())
+    found["launched_by"] = [events.names[first[key]] if key in first else "" for key in found.index]
     found["launchers"] = often.groupby(keys).size().reindex(found.index).fillna(0).astype(int)
     found = found.reset_index()
     found.insert(0, "kernel", [events.names[name] for name in found.name])
