@@ -59,6 +59,12 @@ def report(session: nox.Session) -> None:
     python(session, "-m", "bench", "report", *session.posargs)
 
 
+@nox.session(name="open", venv_backend="none", requires=["env"], default=False)
+def open_(session: nox.Session) -> None:
+    """Show a run's page in a browser: nox -s open -- [RUN]."""
+    python(session, "-m", "bench", "open", *session.posargs)
+
+
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def ab(session: nox.Session) -> None:
     """Hold this tree against another, interleaved: nox -s ab -- --base main."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -50,17 +51,17 @@ def timed(title: str, *command: str) -> None:
     print(f"{title}: {seconds:.1f} s, peak {peak_mib:.0f} MiB")
 
 
-def generate(folder: Path, samples: int) -> int:
-    """Write a run of about `samples` samples, and return their exact number."""
-    arms: list[tuple[Variant, ArmName]] = [(v, "A" if v.is_baseline else "V") for v in VARIANTS]
-    arms.append((VARIANTS[0], "A'"))
+def generate(folder: Path, samples: int, of: Sequence[Variant] = VARIANTS, layers: int = LAYERS) -> int:
+    """Write a run of about `samples` samples, the first variant a baseline, and return their exact number."""
+    arms: list[tuple[Variant, ArmName]] = [(v, "A" if v.is_baseline else "V") for v in of]
+    arms.append((of[0], "A'"))
     per_trial = samples // (len(arms) * (ROUNDS + 1))
-    cells = [("layer", f"block.{i}", p) for i in range(LAYERS) for p in ("forward", "backward")]
+    cells = [("layer", f"block.{i}", p) for i in range(layers) for p in ("forward", "backward")]
     cells += [("step", "", ""), ("phase", "", "forward"), ("phase", "", "backward")]
-    repeats = -(-per_trial // len(cells))
+    repeats = max(1, -(-per_trial // len(cells)))
     rng, count, trials = np.random.default_rng(0), 0, itertools.count(1)
-    entries = [Entry(variant=v) for v in VARIANTS]
-    variants = variant_rows(entries, {v.id: "" for v in VARIANTS})
+    entries = [Entry(variant=v) for v in of]
+    variants = variant_rows(entries, {v.id: "" for v in of})
     with RunFolder.create(folder, header(folder.name, arms), variants) as opened:
         for number in range(ROUNDS + 1):
             for variant, arm in arms:
@@ -79,11 +80,11 @@ def generate(folder: Path, samples: int) -> int:
                     "trial_id": trial_id, "round": number, "order": 0, "arm": arm, "variant_id": variant.id,
                     "stage": "measure" if number else "pilot", "probes": "steps+layers", "status": "ok",
                 }  # fmt: skip
-                opened.append_trial(trial, rows, layer_rows(trial))
+                opened.append_trial(trial, rows, layer_rows(trial, layers))
     return count
 
 
-def layer_rows(trial: dict[str, object]) -> list[dict[str, object]]:
+def layer_rows(trial: dict[str, object], layers: int) -> list[dict[str, object]]:
     """The facts of the layers, which only the pilot's trials report."""
     if trial["round"]:
         return []
@@ -92,7 +93,7 @@ def layer_rows(trial: dict[str, object]) -> list[dict[str, object]]:
             "trial_id": trial["trial_id"], "variant_id": trial["variant_id"], "layer": f"block.{i}",
             "block": "block", "type": "Conv2d", "output_shape": "32x8x8x8", "parameters": 10,
         }
-        for i in range(LAYERS)
+        for i in range(layers)
     ]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 MOST_FILES = 13
 """Of code in a folder."""
-REGISTRIES = {"bench/core/axes", "bench/measure/probes"}
+REGISTRIES = {"bench/core/axes", "bench/measure/probes", "bench/cli/verbs"}
 """Folders with a file for each thing that there is one more of: their number is no sign of a crowd."""
 IMPORTED = "import sys, {modules}; print([m for m in {banned!r} if m in sys.modules])"
 

@@ -73,7 +73,7 @@ class Table:
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, object]], most: int = MOST_SHOWN) -> "Table":
-        """A table from rows of plain cells by heading; a column of numbers is aligned to the right.
+        """A table from rows of plain cells by heading; a column of numbers is aligned to the right, if not the first.
 
         Text is escaped and cut to `most` letters, so that different cells of a column stay different. A cell that is
         None or missing is empty.
@@ -83,7 +83,10 @@ class Table:
         columns = [[_cell(row.get(name)) for row in plain] for name in names]
         headings = _inline(names, most)
         return cls(
-            [Column(heading, _alignment(cells)) for heading, cells in zip(headings, columns, strict=True)],
+            [
+                Column(heading, _alignment(cells) if index else "left")
+                for index, (heading, cells) in enumerate(zip(headings, columns, strict=True))
+            ],
             list(zip(*(_inline(cells, most) for cells in columns), strict=True)),
             [[_value(row.get(name)) for name in names] for row in plain],
         )
@@ -127,18 +130,14 @@ class Figure:
     """What it shows, for a reader who can't see it."""
 
     @cached_property
-    def _drawn(self) -> matplotlib.figure.Figure:
-        return self.draw()
-
-    @cached_property
     def png(self) -> bytes:
         """The figure as PNG, drawn once for all renderers."""
-        return saving.png(self._drawn)
+        return saving.png(self.draw())
 
     @cached_property
     def svg(self) -> str:
         """The figure as SVG, whose marks have the words of `saving.tip`."""
-        return saving.svg(self._drawn, self.name)
+        return saving.svg(self.draw(), self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +174,8 @@ class Tree:
 
     columns: Sequence[Column]
     branches: Sequence[Branch]
+    words: str
+    """What it shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +267,11 @@ def figures(blocks: Iterable[Block]) -> Iterator[Figure]:
             yield block
         elif isinstance(block, (Fold, Section)):
             yield from figures(block.blocks)
+
+
+def explained(*words: str) -> Fold:
+    """What the columns of the table above are, for a reader who asks."""
+    return Fold("What the columns are", paragraphs(words))
 
 
 def paragraphs(sentences: Iterable[str]) -> list[Block]:

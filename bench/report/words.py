@@ -39,8 +39,8 @@ def count_of(number: int, what: str) -> str:
 
 
 def seconds(value: float) -> str:
-    """Seconds in the unit that fits: 1.38 s, 458 ms, 32.0 us."""
-    return _scaled(value, (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)))
+    """Seconds in the unit that fits: 1.38 s, 458 ms, 32.0 \N{MICRO SIGN}s."""
+    return _scaled(value, (("s", 1.0), ("ms", 1e-3), ("\N{MICRO SIGN}s", 1e-6)))
 
 
 def size(value: float) -> str:
@@ -68,7 +68,7 @@ def spread_seconds(estimate: float, lo: float, hi: float) -> str:
     """Seconds with their bounds, in the estimate's unit: 1.38 [1.35, 1.40] s."""
     if math.isnan(estimate) or math.isnan(lo) or math.isnan(hi):
         return seconds(estimate)
-    unit, scale = _unit(estimate, (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)))
+    unit, scale = _unit(estimate, (("s", 1.0), ("ms", 1e-3), ("\N{MICRO SIGN}s", 1e-6)))
     shown = [number(v / scale) for v in (estimate, lo, hi)]
     return Number(f"{shown[0]} [{shown[1]}, {shown[2]}] {unit}", estimate)
 

@@ -24,7 +24,7 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             name="ratio", kind=Kind.RATIO, source=Source.VARIANT, table=STEPS, bounds=True, better=MORE,
-            page="times baseline", board="times the baseline",
+            page="speedup", board="times the baseline",
         ),
         # A step, in the order of the columns of steps.csv.
         Metric(

@@ -47,10 +47,24 @@ def blocks(data: RunData, steps: pd.DataFrame) -> list[Block]:
 
 
 def of_group(data: RunData, steps: pd.DataFrame) -> list[Block]:
-    """The answer among variants of one device and model."""
+    """The answer among variants of one device and model, and how to switch it on."""
     best = fastest(data, steps)
+    shown = paragraphs(sentences(data, steps, best))
     if best is None:
-        return paragraphs([no_answer(data), *died_words(data, steps, None), *invalid_words(data, steps)])
+        return shown
+    return [
+        *shown,
+        *switch_on(data, idle.axes_that_act(data, best), steps.set_index("variant_id").epoch_s[best]),
+        *paragraphs(idle.words(data, best)),
+        *faster_in_pilot(data, steps, best),
+        *paragraphs([*notebook_words(data, steps, best), *noise_words(data, best)]),
+    ]
+
+
+def sentences(data: RunData, steps: pd.DataFrame, best: str | None) -> list[str]:
+    """Which variant of one device and model is the fastest, by how much and how sure; or why there is no answer."""
+    if best is None:
+        return [no_answer(data), *died_words(data, steps, None), *invalid_words(data, steps)]
     row = steps.set_index("variant_id").loc[best]
     parts = []
     for reference, name in (
@@ -62,7 +76,7 @@ def of_group(data: RunData, steps: pd.DataFrame) -> list[Block]:
             parts.append(f"{interval(ratio.estimate, ratio.lo, ratio.hi)} times {name} ({count_of(n, 'round')})")
     works = "infers" if data.infers else "trains"
     text = f"Fastest: **{named(data, best)}** {works} {number(row.items_per_s)} {tables.unit_of(data)}/s"
-    sentences = [
+    return [
         f"{text}: {' and '.join(parts)}." if parts else f"{text}.",
         *standing.sentences(data, steps, best, row.verdict),
         *effect.sentence(data, best),
@@ -70,13 +84,6 @@ def of_group(data: RunData, steps: pd.DataFrame) -> list[Block]:
         *died_words(data, steps, row.items_per_s),
         *invalid_words(data, steps),
         *beyond_words(data, steps, best),
-    ]
-    return [
-        *paragraphs(sentences),
-        *switch_on(data, idle.axes_that_act(data, best), row.epoch_s),
-        *paragraphs(idle.words(data, best)),
-        *faster_in_pilot(data, steps, best),
-        *paragraphs([*notebook_words(data, steps, best), *noise_words(data, best)]),
     ]
 
 

@@ -4,6 +4,8 @@ Phases have those of Okabe and Ito, distinct to any eye. Ink, paper and grid fol
 finds them by their exact value.
 """
 
+import math
+
 INK, PAPER, GRID = "#1b1b1f", "#fefefd", "#dedede"
 GREY, PALE = "#8c8c8c", "#c9c9c9"
 """Of what is only compared with, and of what was left out early."""
@@ -25,5 +27,5 @@ def is_dark(colour: str) -> bool:
     """Whether white text on a colour, such as #0072B2, has more contrast than black."""
     if len(colour) != len(INK):
         return False
-    red, green, blue = ((int(colour[i : i + 2], 16) / 255) ** 2.2 for i in (1, 3, 5))
+    red, green, blue = (math.pow(int(colour[i : i + 2], 16) / 255, 2.2) for i in (1, 3, 5))
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue < DARK_BELOW

@@ -49,8 +49,8 @@ def memory(data: RunData, table: pd.DataFrame) -> Figure:
         left += mib
     peaks = table.allocator_peak_bytes / MIB
     held.scatter(peaks, range(len(table)), marker="|", s=140, color=INK, label="allocator peak", zorder=3)
-    for row in np.flatnonzero(table.saved_bytes.isna() & (not data.infers)):
-        held.text(left[row], int(row), " saved: ?", va="center", fontsize=8, color=GREY)
+    for unknown in np.flatnonzero(table.saved_bytes.isna() & (not data.infers)):
+        held.text(left[unknown], int(unknown), " saved: ?", va="center", fontsize=8, color=GREY)
     bars = process.barh(range(len(table)), table.process_peak_bytes.fillna(0) / MIB, height=0.6, color=GREY)
     for row, (bar, peak) in enumerate(zip(bars, table.process_peak_bytes, strict=True)):
         tip(bar, f"process peak: {size(peak)}")

@@ -1,5 +1,6 @@
 """The figures of whole steps: how fast each variant is, and where its step goes."""
 
+import math
 from itertools import cycle
 from typing import Any
 
@@ -17,7 +18,7 @@ from bench.plan.race import STAGE as RACE
 from bench.report.figures.canvas import name_rows, note_row, rows_figure, styled
 from bench.report.figures.ink import ACCENT, COLOURS, GREY, INK, MORE_COLOURS, PALE, PAPER, is_dark
 from bench.report.figures.saving import tip
-from bench.report.words import interval, number, percent, seconds
+from bench.report.words import number, percent, seconds
 
 LEAST_SHARE = 0.005
 """A phase that takes less in every variant is drawn with the others like it."""
@@ -82,8 +83,10 @@ def draw_median(axes: Axes, row: int, step: Row, *, known: bool) -> None:
 
 def rate_words(step: Row) -> str:
     """A variant's ratio and verdict, or else its rate."""
-    ratio = interval(step["ratio"], step["ratio_lo"], step["ratio_hi"])
-    return f"{ratio}\N{MULTIPLICATION SIGN} {step['verdict']}" if ratio else number(step["items_per_s"])
+    if math.isnan(step["ratio"]):
+        return number(step["items_per_s"])
+    bounds = "" if math.isnan(step["ratio_lo"]) else f" [{step['ratio_lo']:.2f}, {step['ratio_hi']:.2f}]"
+    return f"{step['ratio']:.2f}\N{MULTIPLICATION SIGN}{bounds} {step['verdict']}".rstrip()
 
 
 def baselines(data: RunData, steps: pd.DataFrame) -> list[float]:

@@ -42,11 +42,12 @@ def svg(figure: Figure, name: str) -> str:
     """A figure as the text of an SVG element.
 
     Its marks have titles with the words of `tip`. Its ids begin with the figure's name, so that several figures of one
-    page share none. Text stays text.
+    page share none. Text stays text, and the ground is that of the page.
     """
     content = StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-        figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
+        figure.savefig(content, format="svg", transparent=True, metadata=metadata)
     root = ET.fromstring(content.getvalue())  # noqa: S314 - matplotlib wrote it a moment ago
     for group in list(root.iter(f"{SVG}g")):
         if group.get("id", "").startswith(TIPS):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from markupsafe import escape
 
-from bench.report.document import Branch, Icicle, Span, Timeline, Tree
+from bench.report.document import Branch, Column, Icicle, Span, Timeline, Tree
 from bench.report.figures.ink import COLOURS, MORE_COLOURS, is_dark
 from bench.report.html import timeline
 from bench.report.render import inline
@@ -29,27 +29,30 @@ def tree(block: Tree) -> str:
     """A tree of rows: a branch with rows below it opens."""
     if not block.branches:
         return ""
-    head = cells([column.heading for column in block.columns], 0)
-    rows = "\n".join(branch(row, 0) for row in block.branches)
+    head = cells([column.heading for column in block.columns], block.columns, 0)
+    rows = "\n".join(branch(row, block.columns, 0) for row in block.branches)
     return (
-        f'<div class="scroll" tabindex="0"><div class="tree" style="--columns:{len(block.columns) - 1}">'
+        f'<figure><div class="scroll" tabindex="0"><div class="tree" style="--columns:{len(block.columns) - 1}">'
         f'<div class="row head">{head}</div>\n{rows}\n</div></div>'
+        f"<figcaption>{inline.html(block.words)}</figcaption></figure>"
     )
 
 
-def branch(row: Branch, depth: int) -> str:
+def branch(row: Branch, columns: Sequence[Column], depth: int) -> str:
     """A row, and within it those below it."""
-    shown = cells(row.cells, depth)
+    shown = cells(row.cells, columns, depth)
     if not row.branches:
         return f'<div class="row">{shown}</div>'
-    below = "\n".join(branch(one, depth + 1) for one in row.branches)
+    below = "\n".join(branch(one, columns, depth + 1) for one in row.branches)
     return f'<details><summary class="row">{shown}</summary>\n{below}\n</details>'
 
 
-def cells(texts: Sequence[str], depth: int) -> str:
+def cells(texts: Sequence[str], columns: Sequence[Column], depth: int) -> str:
     """The cells of a row, the first of them indented."""
-    first, *others = map(inline.html, texts)
-    return f'<span style="--depth:{depth}">{first}</span>{"".join(f"<span>{text}</span>" for text in others)}'
+    shown = [
+        f'<span class="{column.align}">{inline.html(text)}</span>' for text, column in zip(texts, columns, strict=True)
+    ]
+    return f'<span class="cells" style="--depth:{depth}">{"".join(shown)}</span>'
 
 
 class Box(NamedTuple):

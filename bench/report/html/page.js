@@ -2,7 +2,7 @@
 // Adds to a page that can be read without it: sorting, filtering, hovering, zooming, copying, and the theme.
 
 (() => {
-  const LEAST_ROWS = 4;
+  const LEAST_ROWS = 8;
 
   const make = (tag, words, className) => {
     const made = document.createElement(tag);

@@ -37,14 +37,19 @@ def blocks(report: Report, chosen: list[str]) -> Iterator[Block]:
     """The step of each variant by phase and layer, and the tree of its layers."""
     steps = report.steps.set_index("variant_id")
     for variant_id in chosen:
+        name = named(report.data, variant_id)
         layers = tree_of(report.layers[report.layers.variant_id == variant_id])
         step = span_of(steps.loc[variant_id].to_dict(), tables.phases_of(report.data), layers)
         words = (
-            f"The step of {named(report.data, variant_id)} by phase and layer, each as wide as it takes long: choose "
+            f"The step of {name} by phase and layer, each as wide as it takes long: choose "
             "one to enlarge it, and the whole to go back."
         )
         yield Icicle(step, words)
-        yield Tree(COLUMNS, [branch(layer, step.seconds) for layer in layers.values()])
+        yield Tree(
+            COLUMNS,
+            [branch(layer, step.seconds) for layer in layers.values()],
+            f"The layers of {name}, with those that each holds.",
+        )
 
 
 def tree_of(rows: pd.DataFrame) -> dict[str, Layer]:

@@ -8,7 +8,7 @@ from bench.analyse.tables import heaviest, repeated
 from bench.analyse.tables.columns import Row
 from bench.core.text import code, marked
 from bench.report.answer import answer
-from bench.report.document import Block, Fold, Paragraph, Section, Table, paragraphs
+from bench.report.document import Block, Fold, Paragraph, Section, Table, explained, paragraphs
 from bench.report.layers import breakdown, gains, unlayered
 from bench.report.page import Report
 from bench.report.words import count, interval, percent, seconds, size, spread_seconds
@@ -55,7 +55,7 @@ def section(report: Report) -> Section | None:
                 Fold("Every row", [of_variant(report, variant_id) for variant_id in chosen]),
             ]
     if not table.empty:
-        blocks += [Fold("What the columns are", [Paragraph(LAYER_WORDS)]), *closure_blocks(report)]
+        blocks += [explained(LAYER_WORDS), *closure_blocks(report)]
     return Section("Layers", blocks) if blocks else None
 
 
@@ -165,7 +165,7 @@ def calls(rows: pd.DataFrame) -> list[dict[str, object]]:
         for name, plain in (("calls", 1), ("paths", ""))
         if name in rows and rows[name].dropna().ne(plain).any()
     }
-    return pd.DataFrame(shown, index=rows.index).to_dict("records")
+    return [dict(zip(shown, row, strict=True)) for row in pd.DataFrame(shown, index=rows.index).itertuples(index=False)]
 
 
 def kernel_words(name: str) -> str:

@@ -11,7 +11,7 @@ from bench.analyse.tables.roofline import Part
 from bench.core.axes.precision import PRECISION
 from bench.core.text import code
 from bench.report.answer import answer
-from bench.report.document import Block, Figure, Marked, Note, Paragraph, Section, Table
+from bench.report.document import Block, Figure, Marked, Note, Paragraph, Section, Table, explained
 from bench.report.figures import plots_roofline
 from bench.report.page import Report
 from bench.report.words import number, percent, seconds, size
@@ -44,7 +44,7 @@ def section(report: Report) -> Section | None:
             blocks += of_variant(report, variant_id, str(len(blocks) + 1))
     if not blocks:
         return None
-    return Section(TITLE, [*roof_blocks(report), *blocks, Paragraph(WORDS)])
+    return Section(TITLE, [*roof_blocks(report), *blocks, explained(WORDS)])
 
 
 def roof_blocks(report: Report) -> list[Block]:

@@ -68,17 +68,17 @@ def balance(data: RunData, rows: list[Any]) -> list[Block]:
     return parts
 
 
-def gap_words(data: RunData, shown: pd.DataFrame) -> str:
+def gap_words(data: RunData, shown: pd.DataFrame) -> list[str]:
     """What launch gaps are, and which variants' gaps are unknown; nothing if all are."""
     if not shown.launch_gaps_s.notna().any():
-        return ""
+        return []
     on_cuda = shown.variant_id.map(lambda variant_id: data.variants[variant_id].on_cuda)
     idle = shown[on_cuda & shown.launch_gaps_s.isna()]
     text = (
-        " Stamped steps lie in the device's queue before it comes to them, so every part is the device's own time. "
+        "Instrumented steps lie in the device's queue before it comes to them, so every part is the device's own time. "
         "*Launch gaps* come on top in plain steps: the device waits for work that the host has yet to give it."
     )
     if len(idle):
         names = ", ".join(named(data, variant_id) for variant_id in idle.variant_id)
         text += f" Not so for {names}: stamped from an idle device, their parts hold such gaps."
-    return text
+    return [text]

@@ -6,7 +6,7 @@ from bench.analyse import tables
 from bench.analyse.load import RunData
 from bench.core.axes.precision import PRECISION, TF32
 from bench.report.answer import advice
-from bench.report.document import Section, Table, paragraphs
+from bench.report.document import Section, Table, explained, paragraphs
 from bench.report.page import Report
 from bench.report.words import count, number, seconds
 
@@ -41,7 +41,7 @@ def section(report: Report) -> Section | None:
         "region makes a variant invalid."
     )
     more = [MM_WORDS] if tunes_in_tf32(report.data) else []
-    return Section("Compiling", [Table.of(rows), *paragraphs([words, *more])])
+    return Section("Compiling", [Table.of(rows), *paragraphs(more), explained(words)])
 
 
 MM_WORDS = (

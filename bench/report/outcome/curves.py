@@ -7,7 +7,7 @@ from bench.analyse import tables
 from bench.analyse.labels import label, named
 from bench.core.variants import LARGEST
 from bench.report.answer import answer
-from bench.report.document import Block, Figure, Paragraph, Section, Table
+from bench.report.document import Block, Figure, Paragraph, Section, Table, explained
 from bench.report.figures import plots_curves
 from bench.report.page import Report
 from bench.report.words import count, interval, number, size
@@ -34,7 +34,7 @@ def loaders_section(report: Report) -> Section | None:
             "loader alone": number(row["loader_alone"]),
             "step alone": number(row["compute_alone"]),
             "end to end": number(row["rate"]),
-            "times baseline": row["times"],
+            "speedup": row["times"],
             "bound by": bound_by(row["loader_alone"], row["compute_alone"], row["rate"]),
         }
         for row in rows
@@ -44,7 +44,7 @@ def loaders_section(report: Report) -> Section | None:
         "measured in the pilot alone), and of both together. The slower of the two bounds an epoch. An epoch below "
         f"{100 * NEAR:.0f} % of it is bound by both: they take turns, or use the same cores."
     )
-    return Section("What bounds an epoch", [Table.of(shown), Paragraph(words)])
+    return Section("What bounds an epoch", [Table.of(shown), explained(words)])
 
 
 def times(row: dict[str, float]) -> str:

@@ -5,7 +5,7 @@ from functools import partial
 from bench.analyse.labels import label
 from bench.core.metrics.metric import MetricTable
 from bench.core.metrics.registry import in_table
-from bench.report.document import Figure, Paragraph, Section, Table
+from bench.report.document import Figure, Section, Table, explained
 from bench.report.figures import plots_memory
 from bench.report.layers import peak
 from bench.report.page import Report
@@ -30,4 +30,4 @@ def section(report: Report) -> Section | None:
         "whole process, Python and libraries included. An empty cell was not measured."
     )
     figure = Figure("memory", partial(plots_memory.memory, report.data, table), "memory of a step")
-    return Section("Memory", [Table.of(rows), Paragraph(words), figure, *peak.blocks(report.data)])
+    return Section("Memory", [Table.of(rows), figure, explained(words), *peak.blocks(report.data)])

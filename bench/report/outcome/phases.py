@@ -9,7 +9,7 @@ import pandas as pd
 from bench.analyse import tables
 from bench.analyse.labels import label
 from bench.report.answer import advice
-from bench.report.document import Figure, Paragraph, Section, Table, paragraphs
+from bench.report.document import Figure, Section, Table, explained, paragraphs
 from bench.report.figures import plots_steps
 from bench.report.outcome import bound
 from bench.report.page import Report
@@ -18,8 +18,8 @@ from bench.report.words import percent, seconds
 TITLE = "Where a step goes"
 LEAST_SHARE = 0.0005
 STAMPED_WORDS = (
-    "*Stamped* steps carry a time stamp at the border of every layer and phase; the plain ones, which give the speeds, "
-    "carry none. *h2d* moves the batch to the device; "
+    "*Instrumented* steps carry a time stamp at the border of every layer and phase; the plain ones, which give the "
+    "speeds, carry none. *h2d* moves the batch to the device; "
 )
 TRAIN_WORDS = (
     "*optimizer* includes zeroing the gradients; *read* is the loss{hits}, read at every step if `sync` is `step`."
@@ -46,12 +46,14 @@ def section(report: Report) -> Section | None:
         shares = {phase: percent(value / total) for phase, value in phases.items() if phase in worth_showing}
         if not math.isnan(row["launch_gaps_s"]):
             shares["launch gaps"] = f"+{percent(row['launch_gaps_s'] / total)}"
-        rows.append({"variant": label(data, row["variant_id"]), "stamped step": seconds(total)} | shares)
+        rows.append({"variant": label(data, row["variant_id"]), "instrumented step": seconds(total)} | shares)
     figure = Figure("phases", partial(plots_steps.phases, data, shown), "seconds a step by phase")
     of_mode = INFER_WORDS if data.infers else TRAIN_WORDS.format(hits="" if data.run.inputs.task else HITS)
     left_out = "" if len(worth_showing) == len(names) else LEFT_OUT
-    words = STAMPED_WORDS + of_mode + left_out + bound.gap_words(data, shown)
-    return Section(TITLE, [Table.of(rows), Paragraph(words), *fault_words, figure])
+    words = STAMPED_WORDS + of_mode + left_out
+    return Section(
+        TITLE, [Table.of(rows), figure, *paragraphs(bound.gap_words(data, shown)), *fault_words, explained(words)]
+    )
 
 
 def heavy_phases(steps: pd.DataFrame, names: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from bench.report.page import Report
 from bench.report.words import count_of, number
 
 WORDS = (
-    "The race leaves a few variants for the rounds: after each of its rounds, the slower half is out. *Times baseline* "
+    "The race leaves a few variants for the rounds: after each of its rounds, the slower half is out. *Speedup* "
     "is the median over its rounds. {counts}That is an estimate from few trials: it gives no verdict. The variants "
     "that are left were measured again in fresh rounds, which alone count."
 )
@@ -28,7 +28,7 @@ def section(report: Report) -> Section | None:
     rows = [
         {
             "candidate": label(report.data, row["variant_id"]),
-            "times baseline": number(row["race_ratio"]),
+            "speedup": number(row["race_ratio"]),
             "rounds of the race": str(row["race_rounds"]),
             "then": "in the rounds" if row["finalist"] else "out",
         }

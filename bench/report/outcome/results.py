@@ -18,7 +18,7 @@ from bench.core.progress import duration
 from bench.core.text import MOST_OF_A_REASON, code
 from bench.report import cells
 from bench.report.answer import answer
-from bench.report.document import Block, Figure, Fold, Paragraph, Section, Table, paragraphs
+from bench.report.document import Block, Figure, Fold, Paragraph, Section, Table, explained, paragraphs
 from bench.report.figures import plots_steps
 from bench.report.outcome import bound
 from bench.report.page import Report
@@ -26,14 +26,14 @@ from bench.report.trust import effect
 from bench.report.words import Number, count_of, percent, seconds
 
 WORDS = (
-    "Brackets hold 95 % intervals over rounds{of_looks}. *Times baseline* is the baseline's seconds per {item} over "
+    "Brackets hold 95 % intervals over rounds{of_looks}. *Speedup* is the baseline's seconds per {item} over "
     "the variant's, so above 1 is faster; it is taken within rounds, so it need not be the quotient of the "
     "medians beside it. *CPU* seconds (of all cores together) and minor *page faults* are per step. {epoch}Variants of "
     "the pilot or the race alone were measured once or a few times, and get no verdict."
 )
 EPOCH_WORDS = "*Epoch* is 60,000 images: measured as a whole if it says so, else projected from the rate. "
 OF_LOOKS = (
-    ", those of *times baseline* {level}: the run looked at them several times, and all its looks together err as "
+    ", those of *speedup* {level}: the run looked at them several times, and all its looks together err as "
     "seldom as one at 95 %"
 )
 LATENCY_WORDS = (
@@ -48,27 +48,26 @@ def variants_section(report: Report) -> Section:
     """The variants table, and what it means."""
     data, steps = report.data, report.steps
     judged = [metric for metric in in_table(MetricTable.STEPS) if metric.better]
-    explained = [metric for metric in in_table(MetricTable.STEPS) if not metric.better]
+    explaining = [metric for metric in in_table(MetricTable.STEPS) if not metric.better]
     rows = [
         {
             "variant": label(data, row["variant_id"]),
             **cells.of_page(judged, row, row["unit"]),
             "verdict": effect.verdict_words(data, row),
-            **cells.of_page(explained, row, row["unit"]),
+            **cells.of_page(explaining, row, row["unit"]),
             "epoch": epoch_words(row),
             "rounds": tables.rounds_words(data, row["variant_id"], row["n"]),
         }
         for row in steps.to_dict("records")
     ]
-    blocks: list[Block] = [Table.of(rows), Paragraph(table_words(data))]
-    if "latency_calls" in steps:
-        blocks.append(Paragraph(LATENCY_WORDS))
+    blocks: list[Block] = [Table.of(rows)]
     if report.data.run.plan.verdicts:
         blocks.append(Paragraph(verdict_words(report)))
     if any(tables.spoilt(data, v) for v in steps.variant_id):
         blocks.append(Paragraph(DIED_WORDS))
     blocks += paragraphs(in_part_words(data, steps))
     blocks += bound.blocks(data, steps)
+    blocks.append(explained(table_words(data), *([LATENCY_WORDS] if "latency_calls" in steps else [])))
     ids = [f"{code(v, MOST_OF_A_REASON)} is {named(data, v)}" for v in steps.variant_id]
     return Section("Variants", [*blocks, Fold("Ids", [Paragraph("; ".join(ids) + ".")])])
 

@@ -4,6 +4,7 @@ import pandas as pd
 from rich.console import Console
 
 from bench.analyse import tables
+from bench.analyse.labels import label
 from bench.analyse.load import RunData
 from bench.analyse.tables.columns import Row
 from bench.core.exits import called
@@ -12,7 +13,10 @@ from bench.core.metrics.registry import in_table, metric
 from bench.core.text import MOST_OF_A_LINE, distinct, escaped, marked, shell_word
 from bench.core.traces import FOLDER
 from bench.report import cells
-from bench.report.document import Block, Bullets, Column, Note, Paragraph, Section, Table
+from bench.report.answer import answer
+from bench.report.answer.headline import headline
+from bench.report.document import Block, Bullets, Column, Note, Paragraph, Section, Table, paragraphs
+from bench.report.formats import html
 from bench.report.kineto import steps, trust
 from bench.report.kineto.page import TracePage
 from bench.report.layers import alone
@@ -27,6 +31,9 @@ MOST_STEPS = 5
 """Of a trace."""
 PLAIN_WIDTH = 130
 """The width of a table, in letters, if the output is not a terminal."""
+BAR_WIDTH = 24
+FULL, PARTIAL = "\N{FULL BLOCK}", ("", *map(chr, range(0x258F, 0x2588, -1)))
+"""Blocks of one letter, and of none to seven eighths."""
 MOST_OF_AN_ID = 120
 """The most letters of a variant's id or label. An id is rarely cut, since `--variant` needs the whole."""
 
@@ -39,13 +46,41 @@ def wide_console() -> Console:
 
 def show_estimates(data: RunData) -> None:
     """Print the table of the pilot: estimates from one trial a variant."""
-    show_blocks(Section(ESTIMATES, [variants_table(data, tables.steps(data), with_ratio=False)]))
+    show_blocks(Section(ESTIMATES, [estimates_table(tables.steps(data))]))
 
 
 def show(report: Report) -> None:
-    """Print the variants table of a run and the path of its report."""
-    table = variants_table(report.data, report.steps, with_ratio=True)
-    show_blocks(Section("Variants", [table]), path_of(report))
+    """Print the answer of a run, a bar for each variant, and the path of its report."""
+    data, parts = report.data, []
+    for rows in answer.groups(data, report.steps).values():
+        words = paragraphs(answer.sentences(data, rows, answer.fastest(data, rows)))
+        parts += [*words, bars_table(data, rows)]
+    in_browser = Paragraph(f"in a browser: {marked(str(report.folder / html.NAME), MOST_OF_A_LINE)}")
+    show_blocks(Section(headline(report), parts), in_browser, path_of(report))
+
+
+def bars_table(data: RunData, steps: pd.DataFrame) -> Table:
+    """A row a variant with a bar as long as its rate: the fastest of the rounds first, then those without rounds."""
+    known = steps.dropna(subset="items_per_s")
+    rows = known.assign(counts=known.n > 0).sort_values(["counts", "items_per_s"], ascending=False, kind="stable")
+    most, unit = rows.items_per_s.max(), tables.unit_of(data)
+    return Table.of(
+        {
+            "variant": label(data, row["variant_id"]),
+            "rate": bar(row["items_per_s"] / most),
+            f"{unit}/s": number(row["items_per_s"]),
+            "speedup": cells.with_bounds(metric("ratio"), row),
+            "verdict": effect.verdict_words(data, row),
+            "rounds": tables.rounds_words(data, row["variant_id"], row["n"]),
+        }
+        for row in rows.to_dict("records")
+    )
+
+
+def bar(share: float) -> str:
+    """A bar of BAR_WIDTH letters for 1, to an eighth of a letter."""
+    eighths = round(8 * BAR_WIDTH * share)
+    return FULL * (eighths // 8) + PARTIAL[eighths % 8]
 
 
 def show_blocks(*blocks: Block) -> None:
@@ -58,29 +93,24 @@ def path_of(page: Folder) -> Paragraph:
     return Paragraph(f"report: {marked(str(page.path), MOST_OF_A_LINE)}")
 
 
-def variants_table(data: RunData, steps: pd.DataFrame, *, with_ratio: bool) -> Table:
+def estimates_table(steps: pd.DataFrame) -> Table:
     """A row a variant, by its id, without the columns of which nothing is known."""
-    rows = [cells_of(data, row, with_ratio=with_ratio) for row in steps.to_dict("records")]
+    rows = [cells_of(row) for row in steps.to_dict("records")]
     names = [name for name in (rows[0] if rows else ()) if any(row[name] for row in rows)]
     ids = distinct(list(map(str, steps.variant_id)), MOST_OF_AN_ID)
     return Table(
-        [Column("variant"), *(Column(name, "left" if name == "verdict" else "right") for name in names)],
+        [Column("variant"), *(Column(name, "right") for name in names)],
         [[escaped(text) for text in (i, *(row[name] for name in names))] for i, row in zip(ids, rows, strict=True)],
     )
 
 
-def cells_of(data: RunData, row: Row, *, with_ratio: bool) -> dict[str, str]:
+def cells_of(row: Row) -> dict[str, str]:
     """The cells of a variant by column; empty if a value is not known.
 
     So a step on a CPU shows what the host does, one on a GPU what the device does.
     """
     system_share = row["cpu_system_s"] / (row["cpu_system_s"] + row["cpu_user_s"])
-    texts = cells.of_terminal(in_table(MetricTable.STEPS), row, row["unit"]) | {"system CPU": percent(system_share)}
-    if with_ratio:
-        texts["times baseline"] = cells.with_bounds(metric("ratio"), row)
-        texts["verdict"] = effect.verdict_words(data, row)
-        texts["rounds"] = tables.rounds_words(data, row["variant_id"], row["n"])
-    return texts
+    return cells.of_terminal(in_table(MetricTable.STEPS), row, row["unit"]) | {"system CPU": percent(system_share)}
 
 
 def show_profile(page: TracedPage) -> None:

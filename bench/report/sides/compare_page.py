@@ -136,7 +136,7 @@ def environment_section(page: ComparePage) -> Section:
 
 def repeat_section(page: ComparePage) -> Section:
     """The command that writes this page."""
-    return Section("Again", [Code([page.command], "sh")])
+    return Section("Reproduce", [Code([page.command], "sh")])
 
 
 SECTIONS: tuple[Callable[[ComparePage], Section | None], ...] = (

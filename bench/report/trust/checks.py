@@ -11,10 +11,10 @@ from bench.core.axes.precision import PRECISION
 from bench.core.exchange.cause import Cause
 from bench.core.text import MOST_OF_A_REASON
 from bench.report import commands
-from bench.report.document import Paragraph, Section, Table, paragraphs
+from bench.report.document import Fold, Section, Table, paragraphs
 from bench.report.page import Report
 from bench.report.trust import effect
-from bench.report.words import count
+from bench.report.words import count, count_of
 
 GATE_WORDS = (
     "One batch compared with float64, on the same batch and weights. Eager variants are checked layer by layer: each "
@@ -40,6 +40,7 @@ OLDER_GATE_WORDS = (
     "initialisation. *Conversions* and *casts* are the operators of a step that change a tensor's layout or float type."
 )
 """For runs that did not yet check variants layer by layer."""
+PASSED = "passed"
 LAYER_BY_LAYER = 4
 """The first schema that checks variants layer by layer."""
 
@@ -52,14 +53,16 @@ def section(report: Report) -> Section | None:
     rows = [cells(data, row) for row in table.to_dict("records")]
     shown = pd.DataFrame(rows)
     shown = shown.loc[:, (shown != "").any()]
-    return Section(
-        "Is each variant what it says?",
-        [
-            Table.of(shown.to_dict("records"), MOST_OF_A_REASON),
-            Paragraph(words(data)),
-            *paragraphs(warnings(data, table)),
-        ],
-    )
+    fold = Fold(summary(rows), [Table.of(shown.to_dict("records"), MOST_OF_A_REASON), *paragraphs([words(data)])])
+    return Section("Is each variant what it says?", [fold, *paragraphs(warnings(data, table))])
+
+
+def summary(rows: list[dict[str, str]]) -> str:
+    """How many variants passed the gate, in a line."""
+    passed = sum(row["gate"] == PASSED for row in rows)
+    if passed == len(rows):
+        return f"All {count_of(len(rows), 'variant')} passed the numerics gate" if passed > 1 else "It passed the gate"
+    return f"{passed} of {len(rows)} variants passed the numerics gate"
 
 
 def words(data: RunData) -> str:
@@ -96,7 +99,7 @@ def cells(data: RunData, row: Row) -> dict[str, str]:
 def gate_words(row: Row) -> str:
     """The gate's result for a variant; `not reached` if an earlier check ended its trial."""
     if not math.isnan(row["score_bound"]):
-        return "passed"
+        return PASSED
     if row["cause"] == Cause.NOT_GATED:
         return f"not gated: {row['reason']}"
     return "failed" if row["cause"] == Cause.NUMERICS_WRONG else "not reached"

@@ -30,7 +30,7 @@ MEASURES = {
     "load": Measure(name="load, 1 min", shown=number, more="a higher load"),
     "stolen": Measure(name="stolen", shown=percent, more="more of its time stolen by the hypervisor"),
     "pressure": Measure(name="CPU pressure", shown=percent, more="more waiting for a CPU"),
-    "switches": Measure(name="switched out", shown=count, more="more involuntary switches"),
+    "switches": Measure(name="context switches", shown=count, more="more involuntary switches"),
     "clock": Measure(name="GPU MHz", shown=count, more="a higher clock"),
     "temperature": Measure(name="GPU \N{DEGREE SIGN}C", shown=count, more="a hotter GPU"),
     "power": Measure(name="GPU W", shown=count, more="more power drawn"),
@@ -84,7 +84,7 @@ def by_round(trials: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for number_, of_round in trials.groupby("round"):
         above = round(100 * (of_round.usual.median() - 1))
-        row = {"round": str(number_), "against usual": f"{above:+d} %" if above else "0 %"}
+        row = {"round": str(number_), "vs median": f"{above:+d} %" if above else "0 %"}
         row |= {m.name: m.shown(of_round[k].median()) for k, m in MEASURES.items() if trials[k].notna().any()}
         if (trials.throttle != "").any():
             row["GPU held back by"] = throttle_words(of_round.throttle)
@@ -139,9 +139,9 @@ def medians_words(trials: pd.DataFrame) -> list[str]:
 
 
 MEANING = (
-    "*Against usual*: the trials' steps over their own arm's median. *Stolen*: CPU seconds a second that the "
+    "*Vs median*: the trials' steps over their own arm's median. *Stolen*: CPU seconds a second that the "
     "hypervisor gave to others. *CPU pressure*: the share of the time in which some process waited for a CPU. "
-    "*Switched out*: how often a trial lost its CPU against its will. Nothing is dropped for any of it."
+    "*Context switches*: how often a trial lost its CPU against its will. Nothing is dropped for any of it."
 )
 
 

@@ -8,7 +8,7 @@ from bench.analyse.tables.columns import Row
 from bench.core.exits import name_in
 from bench.core.text import MOST_OF_A_LINE, MOST_OF_A_REASON, code, marked, shell_word, shortened, visible
 from bench.report import commands
-from bench.report.document import Block, Code, Paragraph, Section, Table
+from bench.report.document import Block, Code, Fold, Paragraph, Section, Table
 from bench.report.page import Page
 from bench.report.words import size
 
@@ -39,7 +39,7 @@ def environment_section(page: Page) -> Section:
         {"": name.replace("_", " "), "value": environment_value(name, value)}
         for name, value in page.data.run.environment.facts().items()
     ]
-    return Section("Environment", [Table.of(rows, MOST_OF_A_REASON)])
+    return Section("Environment", [Fold("Machine and software", [Table.of(rows, MOST_OF_A_REASON)])])
 
 
 def environment_value(name: str, value: object) -> str:
@@ -79,13 +79,13 @@ def repeat_section(page: Page) -> Section:
     if not is_ours(stored):
         lead = "The run's file has this command, and bench writes no such command: read it before you run it."
         shown = Code([shortened(stored, MOST_OF_A_LINE)], "text")
-        return Section("Again", [Paragraph(lead), shown, Code([again], "sh")])
+        return Section("Reproduce", [Paragraph(lead), shown, Code([again], "sh")])
     command = re.sub(r" --run-id[ =]\S+", "", stored)
     if run.order_seed is not None and not re.search(r" --(order-)?seed\b", command):
         command += f" --order-seed {run.order_seed}"
     verb, _, options = command.removeprefix(f"{name_in(stored)} ").partition(" ")
     command = commands.bench(run, verb, *filter(None, [options]))
-    return Section("Again", [Code([command, again], "sh")])
+    return Section("Reproduce", [Code([command, again], "sh")])
 
 
 def is_ours(command: str) -> bool:

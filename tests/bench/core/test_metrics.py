@@ -125,7 +125,7 @@ def test_a_metric_is_everywhere_once_it_is_registered_and_measured(
     samples = read_rows(run.folder.folder, SAMPLES)[0]
     stored = csv.DictReader((report.folder / "tables" / "steps.csv").read_text().splitlines())
     heading, _, *shown = variants_table(report.path.read_text())
-    cells = terminal.cells_of(report.data, report.steps.iloc[0].to_dict(), with_ratio=True)
+    cells = terminal.cells_of(report.steps.iloc[0].to_dict())
 
     assert {("step", "s", 0.125)} == {(s["scope"], s["unit"], s["value"]) for s in samples if s["metric"] == "stalls"}
     assert ["0.125"] * 2 == [row["stalls_s"] for row in stored]

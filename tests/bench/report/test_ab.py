@@ -28,7 +28,7 @@ def test_the_page_names_what_changed_and_how_surely(make_ab: MakeAb, tmp_path: P
 
     assert re.findall(r"^## (.*)", text, re.MULTILINE) == [
         "What changed", "Steps", "Phases and layers", "Failures and exclusions", "How it was measured", "Environment",
-        "Again",
+        "Reproduce",
     ]  # fmt: skip
     assert "made-up: this tree (bbbb00000000) against main (aaaa00000000)" in text
     told = re.findall(

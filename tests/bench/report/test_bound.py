@@ -75,7 +75,7 @@ def test_steps_that_were_stamped_from_an_idle_device_are_named_beside_those_afte
 ) -> None:
     loop = f"{GPU}-notebook"
     data = load(make_run({(GPU, "A"): [0.01] * 8, (loop, "V"): [0.02] * 8}, metrics={GPU: QUEUED}))
-    words = bound.gap_words(data, tables.steps(data))
+    (words,) = bound.gap_words(data, tables.steps(data))
 
     assert words.endswith(" Not so for PIL images: stamped from an idle device, their parts hold such gaps.")
-    assert bound.gap_words(data, tables.steps(data)[1:]) == ""
+    assert bound.gap_words(data, tables.steps(data)[1:]) == []

@@ -73,7 +73,8 @@ def test_a_column_is_sorted_by_its_values_and_then_the_other_way(page: Page) -> 
     assert sorted(once) == sorted(before)
     heading.get_by_role("button").click()
     assert heading.get_attribute("aria-sort") == "descending"
-    assert cells(page, 2) == once[::-1]
+    known = [cell for cell in once if cell]
+    assert cells(page, 2) == [*known[::-1], *[""] * (len(once) - len(known))]
 
 
 def test_rows_are_filtered_by_words(page: Page) -> None:

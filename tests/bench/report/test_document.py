@@ -69,7 +69,9 @@ def blocks_of(text: str, draw: Callable[[], Drawing] = drawing) -> list[Block]:
         Table([Column("name"), Column(f"n {text}", "right")], [[f"row {text}", "1"], ["other", "2"]]),
         Figure("one", draw, f"drawn {text}"),
         Tree(
-            [Column("layer"), Column(f"n {text}", "right")], [Branch([f"branch {text}", "1"], [Branch(["leaf", "2"])])]
+            [Column("layer"), Column(f"n {text}", "right")],
+            [Branch([f"branch {text}", "1"], [Branch(["leaf", "2"])])],
+            f"tree {text}",
         ),
         Icicle(Span(text, 2.0, [Span(f"part {text}", 1.0)]), f"parts {text}"),
         Fold(f"fold {text}", [Paragraph("within"), Figure("two", draw, "also drawn")]),

@@ -34,7 +34,7 @@ def test_sections_come_in_the_designs_order(full_run: RunData, tmp_path: Path) -
     assert re.findall(r"^## (.*)", page, re.MULTILINE) == [
         "The answer", "Variants", "Where a step goes", "Layers", "Memory", "What bounds an epoch",
         "Threads", "Batch size", "Compiling", "Is each variant what it says?", "Failures and exclusions",
-        "How it was measured", "Environment", "Again",
+        "How it was measured", "Environment", "Reproduce",
     ]  # fmt: skip
     for figure in re.findall(r"\((figures/[^)]+)\)", page):
         assert (tmp_path / "made-up" / figure).stat().st_size > 5000
@@ -95,7 +95,7 @@ def test_a_run_with_looks_is_warned_of_fewer_rounds_than_its_first(
 
 def test_a_run_with_looks_says_the_level_of_its_ratios(make_run: MakeRun, tmp_path: Path) -> None:
     values = {(BASE, "A"): around(1, 0), (BASE, "A'"): around(1, 3), (KEPT, "V"): around(0.5, 1)}
-    level = "those of *times baseline* 98.8 %"
+    level = "those of *speedup* 98.8 %"
     pages_of = [
         pages.write(load(make_run(values, looks=looks, name=name)), tmp_path / name).path.read_text()
         for name, looks in (("with", {"rounds": [8, 10], "error": 0.006}), ("without", None))

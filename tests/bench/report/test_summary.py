@@ -15,13 +15,18 @@ GPU = "cuda-default-nchw-eager-b128"
 MakeRun = Callable[..., Path]
 
 
-def test_the_table_and_the_path(make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_answer_a_bar_a_variant_and_the_path(
+    make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = make_run({(BASE, "A"): [2.0] * 10, (BASE, "A'"): [2.0] * 10, (KEPT, "V"): [1.0] * 10})
     terminal.show(pages.write(load(folder), tmp_path))
     lines = capsys.readouterr().out.splitlines()
 
-    [kept] = [line.split() for line in lines if KEPT in line]
-    assert kept == [KEPT, "32.0", "1.00", "s", "2.00", "[2.00,", "2.00]", "FASTER", "9"]
+    kept, base = (next(line.split() for line in lines if line.split()[:1] == [name]) for name in ("kept", "baseline"))
+    assert lines[0] == "nin, batch 32, cpu: 2.00 times as fast with kept"
+    assert lines[1].startswith("Fastest: kept trains 32.0 images/s: 2.00 [2.00, 2.00] times the baseline")
+    assert kept == ["kept", 24 * "\N{FULL BLOCK}", "32.0", "2.00", "[2.00,", "2.00]", "FASTER", "9"]
+    assert base == ["baseline", 12 * "\N{FULL BLOCK}", "16.0", "9"]
     assert lines[-1] == f"report: {tmp_path}/made-up/report.md"
 
 

@@ -18,7 +18,10 @@ def test_numbers(value: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1.384, "1.38 s"), (0.4581, "458 ms"), (3.2e-5, "32.0 us"), (4e-8, "0.0400 us"), (0, "0 s"), (math.nan, "")]
+    [
+        (1.384, "1.38 s"), (0.4581, "458 ms"), (3.2e-5, "32.0 \N{MICRO SIGN}s"), (4e-8, "0.0400 \N{MICRO SIGN}s"),
+        (0, "0 s"), (math.nan, ""),
+    ],
 )  # fmt: skip
 def test_seconds(value: float, text: str) -> None:
     assert words.seconds(value) == text

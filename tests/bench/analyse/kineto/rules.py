@@ -75,7 +75,12 @@ def rank_events(rank: int) -> list[Event]:
 
 def document(events: Iterable[Event], **head: Any) -> Event:  # noqa: ANN401
     """A trace with some events."""
-    return {"schemaVersion": 1, "deviceProperties": [{"id": 0, "name": "Made-up GPU"}], **head, "traceEvents": list(events)}
+    return {
+        "schemaVersion": 1,
+        "deviceProperties": [{"id": 0, "name": "Made-up GPU"}],
+        **head,
+        "traceEvents": list(events),
+    }
 
 
 def write(path: Path, trace: Event, indent: int | None = 2) -> Path:

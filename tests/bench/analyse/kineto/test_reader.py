@@ -80,7 +80,9 @@ def test_a_packed_trace_that_is_cut_is_read_as_far_as_it_unpacks(tmp_path: Path)
 
 
 def test_what_torch_wrote_that_is_no_json_is_read(tmp_path: Path) -> None:
-    text = json.dumps(document([span("kernel", "k", 0, 1, occ=1), span("python_function", "p", 0, 2), span("x", "y", 0, 1)]))
+    text = json.dumps(
+        document([span("kernel", "k", 0, 1, occ=1), span("python_function", "p", 0, 2), span("x", "y", 0, 1)])
+    )
     broken = text.replace('"occ": 1', '"est. achieved occupancy %": inf').replace('"p"', '"C:\\Users\\x.py(1): p"')
     trace_path = tmp_path / "trace.json"
     trace_path.write_bytes(broken.encode().replace(b'"y"', b'"\xff"'))

@@ -65,13 +65,7 @@ def test_recorded_modules_and_memory_are_those_of_the_model(tmp_path: Path) -> N
     events = json.loads(path.read_text())["traceEvents"]
 
     top = "Sequential_0"
-    assert tree == {
-        path: STEPS
-        for path in (
-            top, f"{top} > Linear_0", f"{top} > ReLU_0", f"{top} > Sequential_1",
-            f"{top} > Sequential_1 > Linear_1", f"{top} > Sequential_1 > ReLU_1",
-        )
-    }  # fmt: skip
+    assert tree == dict.fromkeys((top, f"{top} > Linear_0", f"{top} > ReLU_0", f"{top} > Sequential_1", f"{top} > Sequential_1 > Linear_1", f"{top} > Sequential_1 > ReLU_1"), STEPS)  # fmt: skip
     [curve] = one.curves
     totals = [event["args"]["Total Allocated"] for event in events if event["name"] == "[memory]"]
     assert curve.peak_bytes == max(totals)
