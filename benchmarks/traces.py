@@ -69,7 +69,7 @@ def step(number: int, begin: float) -> Iterator[str]:
                 {
                     "ph": "i", "cat": "cpu_instant_event", "s": "t", "name": "[memory]", "pid": 4242, "tid": 4242,
                     "ts": round(one + 3, 3),
-                    "args": {"Device Type": 1, "Device Id": 0, "Bytes": change, "Total Allocated": 8192 if change > 0 else 4096},
+                    "args": {"Device Type": 1, "Device Id": 0, "Bytes": change, "Total Allocated": 6144 + change // 2},
                 }
             )  # fmt: skip
 

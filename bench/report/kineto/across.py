@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from bench.analyse.kineto import found as finding
 from bench.analyse.kineto.steps import mean_s
 from bench.core.text import marked
-from bench.report.document import Block, Note, Paragraph, Section, Table
+from bench.report.document import Block, Note, Paragraph, Section, Table, explained
 from bench.report.kineto import steps, trust
 from bench.report.words import count_of, percent, seconds
 
@@ -53,4 +53,4 @@ def section(page: "TracePage") -> Section:
     )
     if all(math.isnan(value) for value in table.waiting_s):
         words += " The ranks did not make the same calls, so waiting is not known."
-    return Section("Ranks", [Table.of(rows), Paragraph(words)])
+    return Section("Ranks", [Table.of(rows), explained(words)])

@@ -1,7 +1,7 @@
 """What ran on the device."""
 
 from bench.analyse.kineto.found import Found
-from bench.report.document import Paragraph, Section
+from bench.report.document import Section, explained
 from bench.report.kineto.rows import Cell, blocks, share_of
 from bench.report.words import count, number, seconds
 
@@ -33,4 +33,4 @@ def section(found: Found, _: str) -> Section | None:
         "Over the whole trace. *Launched by* is the operator that launched it most often. Blocks per SM and the "
         "estimated occupancy are the profiler's own, as means weighted by time."
     )
-    return Section("Kernels", [*blocks(table, cells, "kernel", "kernels"), Paragraph(words)])
+    return Section("Kernels", [*blocks(table, cells, "kernel", "kernels"), explained(words)])

@@ -1,7 +1,7 @@
 """The operators by the time that they took themselves."""
 
 from bench.analyse.kineto.found import Found
-from bench.report.document import Block, Fold, Paragraph, Section
+from bench.report.document import Block, Fold, Section, explained
 from bench.report.kineto.rows import Cell, blocks, share_of
 from bench.report.words import count, seconds
 
@@ -29,4 +29,4 @@ def section(found: Found, _: str) -> Section | None:
     )
     if table.device_self_s.any():
         words += " Device time is that of the kernels, copies and sets that the operator launched."
-    return Section("Operators", [*blocks(table, cells, "operator", "operators"), Paragraph(words), *inner])
+    return Section("Operators", [*blocks(table, cells, "operator", "operators"), *inner, explained(words)])

@@ -3,7 +3,7 @@
 from bench.analyse.kineto.found import Found
 from bench.analyse.kineto.steps import Part, Steps
 from bench.core.text import MOST_OF_A_REASON, marked
-from bench.report.document import Marked, Paragraph, Section, Table
+from bench.report.document import Marked, Paragraph, Section, Table, explained
 from bench.report.words import count_of, percent, seconds
 
 MOST_STEPS = 20
@@ -14,7 +14,7 @@ def section(found: Found, _: str) -> Section:
     steps = found.steps
     left = len(steps.names) - MOST_STEPS
     rest = [Paragraph(f"{count_of(left, 'more step')} in `tables/steps.csv`.")] if left > 0 else []
-    return Section("Steps", [table(steps), *rest, Paragraph(words(steps))])
+    return Section("Steps", [table(steps), *rest, explained(words(steps))])
 
 
 def table(steps: Steps, most: int = MOST_STEPS) -> Table:

@@ -64,7 +64,7 @@ def gpu_events(base: float = 0.0) -> list[Event]:
 
 
 def rank_events(rank: int) -> list[Event]:
-    """One step of 100 us: 40 us of computation, then an all-reduce that begins earlier on rank 1 and ends with it at 90."""
+    """One step of 100 us: 40 us of computation, and an all-reduce, which begins earlier on rank 1 and ends at 90."""
     begin = 30 if rank else 50
     return [
         span("user_annotation", "ProfilerStep#1", 0, 100),

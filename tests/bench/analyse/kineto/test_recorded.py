@@ -64,10 +64,28 @@ def test_recorded_modules_and_memory_are_those_of_the_model(tmp_path: Path) -> N
     tree = dict(zip(one.modules.path, one.modules.calls, strict=True))
     events = json.loads(path.read_text())["traceEvents"]
 
-    top = "Sequential_0"
-    assert tree == dict.fromkeys((top, f"{top} > Linear_0", f"{top} > ReLU_0", f"{top} > Sequential_1", f"{top} > Sequential_1 > Linear_1", f"{top} > Sequential_1 > ReLU_1"), STEPS)  # fmt: skip
+    names = [
+        "",
+        " > Linear_0",
+        " > ReLU_0",
+        " > Sequential_1",
+        " > Sequential_1 > Linear_1",
+        " > Sequential_1 > ReLU_1",
+    ]
+    assert tree == {f"Sequential_0{name}": STEPS for name in names}
     [curve] = one.curves
     totals = [event["args"]["Total Allocated"] for event in events if event["name"] == "[memory]"]
     assert curve.peak_bytes == max(totals)
     changes = [event["args"]["Bytes"] for event in events if event["name"] == "[memory]"]
     assert one.allocated.kept_bytes.sum() == sum(changes)
+
+
+def test_a_trace_of_an_amd_gpu_adds_up() -> None:
+    path = Path(__file__).parent / "recorded" / "mi250.json.gz"
+    one = found.of_file(path)
+
+    assert [check for check in one.checks if not check.passed] == []
+    assert (one.steps.names, len(one.kernels)) == (["1", "2"], 13)
+    assert one.kernels.total_s.sum() * 1e6 == pytest.approx(plain_us(path, "kernel", "gpu_memcpy", "gpu_memset"), abs=1)
+    assert one.operators.device_self_s.sum() == pytest.approx(one.kernels.total_s.sum(), abs=1e-9)
+    assert "(no operator)" not in set(one.operators.operator)
