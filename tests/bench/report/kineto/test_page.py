@@ -95,7 +95,7 @@ def test_hostile_names_stay_text_and_never_name_a_path(tmp_path: Path) -> None:
     assert html.count("<script") == 2  # the page's own, and the timeline's data
     assert "<b>" not in re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
     assert "\x1b" not in made.path.read_text()
-    assert "](http://evil" not in made.path.read_text().replace("\\[x](http", "")
+    assert "<a href" not in re.sub(r"<nav.*?</nav>", "", html, flags=re.DOTALL).replace('<a href="#', "")
 
 
 def test_the_timeline_has_each_thread_of_the_first_steps(gpu: TracePage) -> None:
@@ -128,8 +128,8 @@ def test_a_timeline_in_html_is_data_that_ends_no_element() -> None:
     [packed] = re.findall(r'<script type="application/json">(.*?)</script>', text)
 
     assert json.loads(packed) == {
-        "names": ["<!--<script>", "a"],
-        "categories": ["kernel", "b"],
+        "names": ["<!--<p>", "a"],
+        "categories": ["k", "b"],
         "tracks": [{"name": "</script>", "intervals": [[0, 9, 1, 1], [1.0, 2, 0, 0]]}],
     }
     assert "<" not in packed
