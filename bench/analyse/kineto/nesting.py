@@ -1,11 +1,16 @@
 """Calls within calls, and the time that intervals cover."""
 
 import numpy as np
+import numpy.typing as npt
 
 from bench.analyse.kineto.reading.events import UNKNOWN, Integers
 
 
-def parents(threads: Integers, begins: Integers, ends: Integers) -> Integers:
+Moments = Integers | npt.NDArray[np.float64]
+"""Moments of any unit."""
+
+
+def parents(threads: Integers, begins: Moments, ends: Moments) -> Integers:
     """For each call the innermost call of its thread that was under way as it began; UNKNOWN if there was none.
 
     Of two calls with the same begin the longer one is the outer one, and of two equal ones the first.
@@ -26,7 +31,7 @@ def parents(threads: Integers, begins: Integers, ends: Integers) -> Integers:
     return found
 
 
-def in_order(threads: Integers, begins: Integers, ends: Integers) -> Integers:
+def in_order(threads: Integers, begins: Moments, ends: Moments) -> Integers:
     """The calls in an order in which each comes after the one that it is within."""
     return np.lexsort((-ends, begins, threads)).astype(np.int64)
 
