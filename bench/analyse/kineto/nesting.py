@@ -5,7 +5,6 @@ import numpy.typing as npt
 
 from bench.analyse.kineto.reading.events import UNKNOWN, Integers
 
-
 Moments = Integers | npt.NDArray[np.float64]
 """Moments of any unit."""
 
