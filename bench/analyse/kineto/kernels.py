@@ -13,7 +13,7 @@ def table(events: Events, operators: Calls, work: Launched) -> pd.DataFrame:
     """A row a name and kind, that with the most time first.
 
     Columns: kernel, kind (kernel, memcpy or memset), calls, seconds (total_s, mean_s, min_s, max_s), launched_by (the
-    operator that launched it most often), launchers (how many different ones did), and means over its calls, weighted
+    operator that launched it most often, and of those the one with most time), launchers (how many different ones did), and means over its calls, weighted
     by their durations: blocks_per_sm and occupancy (per cent, torch's estimate). NaN is unknown.
     """
     known = work.operator != UNKNOWN
@@ -36,7 +36,8 @@ def table(events: Events, operators: Calls, work: Launched) -> pd.DataFrame:
         by_key = [filled[key] for key in keys]
         found[column] = (filled[column] * weights).groupby(by_key).sum() / weights.groupby(by_key).sum()
     seen = rows[rows.launcher != UNKNOWN]
-    often = seen.groupby([*keys, "launcher"]).size().sort_values(ascending=False, kind="stable").reset_index()
+    often = seen.groupby([*keys, "launcher"])["ns"].agg(calls="count", ns="sum").reset_index()
+    often = often.sort_values(["calls", "ns"], ascending=False, kind="stable")
     first = dict(often.drop_duplicates(keys).set_index(keys)["launcher"].items())
     found["launched_by"] = [events.names[first[key]] if key in first else "" for key in found.index]
     found["launchers"] = often.groupby(keys).size().reindex(found.index).fillna(0).astype(int)

@@ -1,20 +1,17 @@
 """The title of the page, and several ranks side by side."""
 
 import math
-from typing import TYPE_CHECKING
 
 from bench.analyse.kineto import found as finding
 from bench.analyse.kineto.steps import mean_s
 from bench.core.text import marked
 from bench.report.document import Block, Note, Paragraph, Section, Table, explained
 from bench.report.kineto import steps, trust
+from bench.report.page import TracePage
 from bench.report.words import count_of, percent, seconds
 
-if TYPE_CHECKING:
-    from bench.report.kineto.page import TracePage
 
-
-def title(page: "TracePage") -> Section:
+def title(page: TracePage) -> Section:
     """Which traces, how long their steps are, and what they mostly do."""
     lines: list[Block] = []
     for name, found in zip(page.names, page.found, strict=True):
@@ -32,7 +29,7 @@ def title(page: "TracePage") -> Section:
     return Section(f"Trace {marked(page.folder.name)}", lines, level=1)
 
 
-def section(page: "TracePage") -> Section:
+def section(page: TracePage) -> Section:
     """A row a rank."""
     table = finding.across(page.found)
     rows = [

@@ -1,7 +1,7 @@
 """report.md and report.html of `bench trace`: their sections, in a fixed order, and their tables as CSV."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from bench.core.text import marked
 from bench.core.traces import file_name
 from bench.report.document import Block, Fold, Section
 from bench.report.kineto import across, kernels, memory, modules, operators, steps, timeline, trust
-from bench.report.page import Folder, written
+from bench.report.page import TracePage, written
 
 PARTS: tuple[Callable[[Found, str], Section | None], ...] = (
     steps.section,
@@ -27,14 +27,6 @@ PARTS: tuple[Callable[[Found, str], Section | None], ...] = (
     trust.checks_section,
 )
 """The sections of one trace. The text is what the names of its figures end with."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TracePage(Folder):
-    """The page of some traces, with a different name for each."""
-
-    found: list[Found]
-    names: list[str]
 
 
 def write(paths: Sequence[Path], out: Path) -> TracePage:

@@ -18,9 +18,8 @@ from bench.report.answer.headline import headline
 from bench.report.document import Block, Bullets, Column, Note, Paragraph, Section, Table, paragraphs
 from bench.report.formats import html
 from bench.report.kineto import steps, trust
-from bench.report.kineto.page import TracePage
 from bench.report.layers import alone
-from bench.report.page import AbPage, ComparePage, Folder, Report, TracedPage
+from bench.report.page import AbPage, ComparePage, Folder, Report, TracedPage, TracePage
 from bench.report.render import console
 from bench.report.sides import ab
 from bench.report.trust import effect

@@ -10,7 +10,7 @@ Event = dict[str, Any]
 HOST, DEVICE, MAIN, STREAM = 100, 0, 1, 7
 
 
-def span(cat: str, name: str, ts: float, dur: float, tid: int = MAIN, pid: int = HOST, **args: Any) -> Event:  # noqa: ANN401
+def span(cat: str, name: str, ts: float, dur: float, tid: int = MAIN, pid: int = HOST, /, **args: Any) -> Event:  # noqa: ANN401
     """A complete event; times in microseconds."""
     return {"ph": "X", "cat": cat, "name": name, "pid": pid, "tid": tid, "ts": ts, "dur": dur, "args": args}
 
@@ -94,4 +94,4 @@ def plain_us(path: Path, *categories: str) -> float:
     """The sum of the durations of some categories, by json and a loop."""
     content = path.read_bytes()
     trace = json.loads(gzip.decompress(content) if path.suffix == ".gz" else content)
-    return sum(e["dur"] for e in trace["traceEvents"] if e["ph"] == "X" and e.get("cat") in categories)
+    return float(sum(e["dur"] for e in trace["traceEvents"] if e["ph"] == "X" and e.get("cat") in categories))

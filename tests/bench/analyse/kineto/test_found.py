@@ -136,7 +136,7 @@ def test_the_names_of_torch_1_9_mean_the_same(tmp_path: Path) -> None:
 
     assert then.steps.frame.equals(now.steps.frame)
     assert then.kernels.equals(now.kernels)
-    assert then.by_shapes.shapes.equals(now.by_shapes.shapes)
+    assert list(filter(None, then.by_shapes.shapes)) == list(now.by_shapes.shapes)
     loader = then.operators[then.operators.operator.str.startswith("enumerate")]
     assert then.operators.drop(loader.index).reset_index(drop=True).equals(now.operators)
 
@@ -200,7 +200,7 @@ def test_collectives_of_a_cpu_are_its_annotations(tmp_path: Path) -> None:
         tmp_path,
         span("user_annotation", "ProfilerStep#1", 0, 100),
         span("cpu_op", "aten::mm", 0, 50),
-        span("user_annotation", "gloo:all_reduce", 30, 50, tid=2),
+        span("user_annotation", "gloo:all_reduce", 30, 50, 2),
     )
 
     assert {part: int(ns[0]) for part, ns in made.steps.parts.items()} == {

@@ -23,7 +23,7 @@ OPTIONS: dict[str, tuple[dict[str, bool], set[Missing]]] = {
 }
 
 
-def record(folder: Path, *, stepped: bool, packed: bool, **options: bool) -> Path:
+def record(folder: Path, *, stepped: bool, packed: bool, **options: Any) -> Path:  # noqa: ANN401 - the profiler's
     """Record some training steps of a small model."""
     model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Sequential(nn.Linear(8, 4), nn.ReLU()))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

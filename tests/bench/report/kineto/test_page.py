@@ -10,7 +10,7 @@ import pytest
 from bench.report.document import Interval, Timeline, Track
 from bench.report.html import timeline as drawn
 from bench.report.kineto import page, timeline
-from bench.report.kineto.page import TracePage
+from bench.report.page import TracePage
 from tests.bench.analyse.kineto.rules import allocation, document, gpu_events, rank_events, span, write
 
 HOSTILE = [
