@@ -13,8 +13,9 @@ def table(events: Events, operators: Calls, work: Launched) -> pd.DataFrame:
     """A row a name and kind, that with the most time first.
 
     Columns: kernel, kind (kernel, memcpy or memset), calls, seconds (total_s, mean_s, min_s, max_s), launched_by (the
-    operator that launched it most often, and of those the one with most time), launchers (how many different ones did), and means over its calls, weighted
-    by their durations: blocks_per_sm and occupancy (per cent, torch's estimate). NaN is unknown.
+    operator that launched it most often; of several the one with most time), launchers (how many different ones did),
+    and means over its calls, weighted by their durations: blocks_per_sm and occupancy (per cent, torch's estimate).
+    NaN is unknown.
     """
     known = work.operator != UNKNOWN
     launcher = np.full(len(work.event), UNKNOWN, dtype=np.int64)

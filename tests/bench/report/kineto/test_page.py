@@ -39,7 +39,7 @@ def test_the_page_of_one_trace_has_a_section_for_all_that_it_holds(gpu: TracePag
         "Trace gpu", "Steps", "Timeline", "Operators", "Kernels", "Memory", "What the trace does not hold", "Checks",
     ]  # fmt: skip
     text = gpu.path.read_text()
-    assert "**gpu**: 2 steps of 100 us, 55 % of it kernel." in text
+    assert "**gpu**: 2 steps of 100 \N{MICRO SIGN}s, 55 % of it kernel." in text
     assert "with_stack=True" in text
     assert "record_shapes" not in text
     assert {path.name for path in (gpu.folder / "tables").iterdir()} == {
@@ -128,8 +128,8 @@ def test_a_timeline_in_html_is_data_that_ends_no_element() -> None:
     [packed] = re.findall(r'<script type="application/json">(.*?)</script>', text)
 
     assert json.loads(packed) == {
-        "names": ["<!--<p>", "a"],
-        "categories": ["k", "b"],
+        "names": ["<!--<script>", "a"],
+        "categories": ["kernel", "b"],
         "tracks": [{"name": "</script>", "intervals": [[0, 9, 1, 1], [1.0, 2, 0, 0]]}],
     }
     assert "<" not in packed
