@@ -91,7 +91,7 @@ def layer_rows(trial: dict[str, object], layers: int) -> list[dict[str, object]]
     return [
         {
             "trial_id": trial["trial_id"], "variant_id": trial["variant_id"], "layer": f"block.{i}",
-            "block": "block", "type": "Conv2d", "output_shape": "32x8x8x8", "parameters": 10,
+            "block": "block", "type": "Conv2d", "output_shape": "32x8x8x8", "parameters": 10, "calls": 1,
         }
         for i in range(layers)
     ]  # fmt: skip

@@ -8,7 +8,7 @@ from bench.core.exits import NOTHING
 PACKAGES = {
     "torch": "torch", "torchvision": "torchvision", "numpy": "numpy", "pandas": "pandas", "tabulate": "tabulate",
     "matplotlib": "matplotlib", "scipy": "scipy", "typer": "typer", "rich": "rich",
-    "markdown-it-py": "markdown_it", "nvidia-ml-py": "pynvml", "msgspec": "msgspec",
+    "markdown-it-py": "markdown_it", "jinja2": "jinja2", "nvidia-ml-py": "pynvml", "msgspec": "msgspec",
 }  # fmt: skip
 """Each package that pyproject.toml declares, and the module that it brings."""
 

@@ -79,7 +79,9 @@ class Variant:
     @property
     def is_baseline(self) -> bool:
         """Whether this is the baseline of its device, batch, mode and model."""
-        return self == self.baseline
+        return all(
+            getattr(self, field.name) == field.default for field in fields(self) if not AXES[field.name].in_baseline
+        )
 
     @property
     def is_notebook(self) -> bool:
