@@ -28,7 +28,7 @@ TRIES = 8
 GZIP = b"\x1f\x8b"
 EVENTS = re.compile(rb'"traceEvents"\s*:\s*\[')
 BETWEEN = re.compile(rb"\}\s*,\s*(?=\{)")
-END = re.compile(rb"\}\s*(?:,\s*(?=\{)|(?=\])|$)")
+END = re.compile(rb"\}\s*(?:,\s*(?=\{|\Z)|(?=\])|\Z)")
 NO_NUMBER = re.compile(rb":\s*[-+]?(?:nan|inf|infinity)\b", re.IGNORECASE)
 ESCAPE = re.compile(rb'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})|\\')
 
