@@ -23,8 +23,8 @@
       const ends = [];
       let deepest = 0;
       for (const [start, duration, name, category] of track.intervals) {
-        let depth = 0;
-        while (depth < ends.length && ends[depth] > start) depth += 1;
+        let depth = ends.length;
+        while (depth > 0 && ends[depth - 1] <= start) depth -= 1;
         ends.length = depth;
         ends.push(start + duration);
         deepest = Math.max(deepest, depth + 1);
