@@ -1,4 +1,4 @@
-"""The options of the verbs that measure no run: what could be measured, what a device can do, a run for other tools."""
+"""The options of the verbs that measure no run: what could be measured, what a device can do, what others recorded."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,13 +16,15 @@ from bench.cli.options import (
     Mode,
     Model,
     Preset,
+    Reports,
     Rounds,
     Shape,
     StoredRun,
     Task,
     VariantIds,
 )
-from bench.plan.choices import Choices
+from bench.core import home
+from bench.plan.choices import REPORTS, Choices
 
 
 def gpu(
@@ -99,6 +101,18 @@ def export(
 ) -> None:
     """Write a run in the format of another tool."""
     verbs.export.run(stored(run), format_, out)
+
+
+def trace(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Traces of torch.profiler: .json or .json.gz, one a rank.")
+    ],
+    out: Reports = REPORTS,
+) -> None:
+    """Write a page about any trace of torch.profiler: steps, operators, kernels, modules, memory, ranks, a timeline."""
+    with refused():
+        home.check(out, "--out")
+    verbs.trace.run(files, out)
 
 
 def init(

@@ -197,7 +197,37 @@ class Icicle:
     """What it shows, for a reader who can't see it."""
 
 
-Block = Paragraph | Note | Bullets | Code | Table | Figure | Fold | Tree | Icicle | Section
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Something that took place on a track of a timeline. Its texts are plain."""
+
+    start_us: float
+    """Microseconds since the timeline begins."""
+    duration_us: float
+    name: str
+    category: str
+    """What it is, by which it gets its colour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What took place on one thread, or one stream of a device."""
+
+    name: str
+    """Plain text."""
+    intervals: Sequence[Interval]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What took place when, to zoom into: shown where a `Tree` is."""
+
+    tracks: Sequence[Track]
+    words: str
+    """What it shows, for a reader who can't see it."""
+
+
+Block = Paragraph | Note | Bullets | Code | Table | Figure | Fold | Tree | Icicle | Timeline | Section
 
 
 @dataclass(frozen=True, slots=True)

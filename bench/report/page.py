@@ -10,6 +10,7 @@ import pandas as pd
 from bench.analyse.ab.cells import Change
 from bench.analyse.ab.deaths import Deaths
 from bench.analyse.compare import Match, Side
+from bench.analyse.kineto.found import Found
 from bench.analyse.load import RunData
 from bench.analyse.traces.trace import Trace
 from bench.core.text import stored
@@ -94,6 +95,14 @@ class ComparePage(Folder):
     def first(self) -> Side:
         """The first run, which is the reference."""
         return self.runs[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracePage(Folder):
+    """The page of `bench trace`: some traces, with a different name for each."""
+
+    found: list[Found]
+    names: list[str]
 
 
 Pages = TypeVar("Pages", bound=Folder)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.analyse.kineto import nesting
 from bench.analyse.load import RunData
 from bench.analyse.traces import mend
 from bench.analyse.traces.fused import Span, fused
@@ -180,23 +181,20 @@ def alone(events: list[Event]) -> Iterator[tuple[Event, float, float]]:
 
     Calls nest within a thread.
     """
-    by_thread: dict[object, list[Event]] = {}
-    for event in events:
-        by_thread.setdefault((event["pid"], event["tid"]), []).append(event)
-    for of_thread in by_thread.values():
-        under_way: list[Event] = []
-        reached = 0.0
-        for event in sorted(of_thread, key=lambda e: (e["ts"], -e["dur"])):
-            while under_way and end_of(under_way[-1]) <= event["ts"]:
-                yield under_way[-1], reached, end_of(under_way[-1])
-                reached = end_of(under_way.pop())
-            if under_way:
-                yield under_way[-1], reached, event["ts"]
-            reached = event["ts"]
-            under_way.append(event)
-        while under_way:
-            yield under_way[-1], reached, end_of(under_way[-1])
-            reached = end_of(under_way.pop())
+    numbers: dict[object, int] = {}
+    thread = np.array([numbers.setdefault((e["pid"], e["tid"]), len(numbers)) for e in events], dtype=np.int64)
+    begin = np.array([e["ts"] for e in events], dtype=float)
+    end = np.array([end_of(e) for e in events], dtype=float)
+    outer = nesting.parents(thread, begin, end)
+    inner: dict[int, list[Event]] = {}
+    for index in nesting.in_order(thread, begin, end).tolist():
+        inner.setdefault(int(outer[index]), []).append(events[index])
+    for index, event in enumerate(events):
+        reached = float(event["ts"])
+        for call in inner.get(index, ()):
+            yield event, reached, float(call["ts"])
+            reached = end_of(call)
+        yield event, reached, end_of(event)
 
 
 def end_of(event: Event) -> float:

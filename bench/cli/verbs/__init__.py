@@ -10,7 +10,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.cli.verbs import ab, asking, compare, export, gpu, micro, open, profile, report, run, tensorboard  # noqa: A004
 
-__all__ = ["ab", "asking", "compare", "export", "gpu", "micro", "open", "profile", "report", "run", "tensorboard"]
+__all__ = [
+    "ab",
+    "asking",
+    "compare",
+    "export",
+    "gpu",
+    "micro",
+    "open",
+    "profile",
+    "report",
+    "run",
+    "tensorboard",
+    "trace",
+]
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -21,6 +21,7 @@ from bench.report.document import (
     Paragraph,
     Section,
     Table,
+    Timeline,
     Tree,
 )
 from bench.report.figures.ink import GRID, INK, PAPER
@@ -57,7 +58,7 @@ def block_text(block: Block, name: Callable[[Section], str]) -> str:
         case Fold():
             content = text(block.blocks, name)
             shown = f"<details><summary>{inline.html(block.summary)}</summary>\n{content}\n</details>"
-        case Tree() | Icicle():
+        case Tree() | Icicle() | Timeline():
             shown = opening.text(block)
         case _:
             assert_never(block)

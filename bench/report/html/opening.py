@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from markupsafe import escape
 
-from bench.report.document import Branch, Column, Icicle, Span, Tree
+from bench.report.document import Branch, Column, Icicle, Span, Timeline, Tree
 from bench.report.figures.ink import COLOURS, MORE_COLOURS, is_dark
+from bench.report.html import timeline
 from bench.report.render import inline
 from bench.report.words import percent, seconds
 
@@ -17,8 +18,10 @@ EMPTY = "#8888"
 """The colour of the whole, which is no part of itself."""
 
 
-def text(block: Tree | Icicle) -> str:
+def text(block: Tree | Icicle | Timeline) -> str:
     """Such a block as HTML; empty if it has nothing to open."""
+    if isinstance(block, Timeline):
+        return timeline.text(block)
     return tree(block) if isinstance(block, Tree) else icicle(block)
 
 

@@ -9,7 +9,20 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from bench.core.text import visible
-from bench.report.document import Block, Bullets, Code, Figure, Fold, Icicle, Note, Paragraph, Section, Table, Tree
+from bench.report.document import (
+    Block,
+    Bullets,
+    Code,
+    Figure,
+    Fold,
+    Icicle,
+    Note,
+    Paragraph,
+    Section,
+    Table,
+    Timeline,
+    Tree,
+)
 from bench.report.render.inline import styled
 
 TITLE, NOTE = "italic", "bold"
@@ -34,7 +47,7 @@ def show(console: Console, blocks: Iterable[Block]) -> None:
                 table(console, block)
             case Figure():
                 lines(console, [styled(block.words).append(f" ({block.name}.png)")])
-            case Tree() | Icicle():
+            case Tree() | Icicle() | Timeline():
                 pass
             case _:
                 assert_never(block)

@@ -7,7 +7,20 @@ from typing import assert_never
 from tabulate import tabulate
 
 from bench.core.text import fence
-from bench.report.document import Block, Bullets, Code, Figure, Fold, Icicle, Note, Paragraph, Section, Table, Tree
+from bench.report.document import (
+    Block,
+    Bullets,
+    Code,
+    Figure,
+    Fold,
+    Icicle,
+    Note,
+    Paragraph,
+    Section,
+    Table,
+    Timeline,
+    Tree,
+)
 from bench.report.render import inline
 
 FIGURES = "figures"
@@ -41,7 +54,7 @@ def block_text(block: Block, *, figures: bool) -> str:
         case Fold():
             opening = f"<details><summary>{inline.html(one_line(block.summary))}</summary>"
             shown = joined(opening, text(block.blocks, figures=figures), "</details>")
-        case Tree() | Icicle():
+        case Tree() | Icicle() | Timeline():
             shown = ""
         case _:
             assert_never(block)

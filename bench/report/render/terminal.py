@@ -15,16 +15,19 @@ from bench.core.traces import FOLDER
 from bench.report import cells
 from bench.report.answer import answer
 from bench.report.answer.headline import headline
-from bench.report.document import Block, Bullets, Column, Paragraph, Section, Table, paragraphs
+from bench.report.document import Block, Bullets, Column, Note, Paragraph, Section, Table, paragraphs
 from bench.report.formats import html
+from bench.report.kineto import steps, trust
 from bench.report.layers import alone
-from bench.report.page import AbPage, ComparePage, Folder, Report, TracedPage
+from bench.report.page import AbPage, ComparePage, Folder, Report, TracedPage, TracePage
 from bench.report.render import console
 from bench.report.sides import ab
 from bench.report.trust import effect
 from bench.report.words import number, percent, seconds
 
 ESTIMATES = "First estimates, from the pilot's one trial each"
+MOST_STEPS = 5
+"""Of a trace."""
 PLAIN_WIDTH = 130
 """The width of a table, in letters, if the output is not a terminal."""
 BAR_WIDTH = 24
@@ -138,6 +141,14 @@ def show_micro(report: Report) -> None:
 def show_ab(page: AbPage) -> None:
     """Print a line a changed cell, what stayed open, and the path of the page."""
     show_blocks(ab.changed(page), path_of(page))
+
+
+def show_trace(page: TracePage) -> None:
+    """Print the steps of each trace, what of it could not be read, and the path of the page."""
+    for name, found in zip(page.names, page.found, strict=True):
+        show_blocks(Section(marked(name), [steps.table(found.steps, MOST_STEPS), *map(Note, trust.damage(found))]))
+        show_blocks(*(trust.warning(check) for check in found.checks if not check.passed))
+    show_blocks(path_of(page))
 
 
 def show_compare(page: ComparePage) -> None:

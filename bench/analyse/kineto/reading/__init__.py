@@ -1,0 +1,1 @@
+"""From the file of a trace to its events as columns."""

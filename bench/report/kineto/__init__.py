@@ -1,0 +1,1 @@
+"""The page of `bench trace`: what any Kineto trace holds."""
