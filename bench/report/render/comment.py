@@ -9,7 +9,21 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import assert_never
 
-from bench.report.document import Block, Bullets, Code, Column, Figure, Fold, Note, Paragraph, Section, Table
+from bench.report.document import (
+    Block,
+    Bullets,
+    Code,
+    Column,
+    Figure,
+    Fold,
+    Icicle,
+    Note,
+    Paragraph,
+    Section,
+    Table,
+    Timeline,
+    Tree,
+)
 from bench.report.render import markdown
 
 APART = "&#8203;"
@@ -40,7 +54,7 @@ def quiet(block: Block) -> Block:
         case Table():
             columns = [Column(unlinked(column.heading), column.align) for column in block.columns]
             return Table(columns, [list(map(unlinked, row)) for row in block.rows])
-        case Code() | Figure():
+        case Code() | Figure() | Tree() | Icicle() | Timeline():  # a comment shows code as it is, and no others
             return block
         case _:
             assert_never(block)
