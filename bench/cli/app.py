@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import asking, configured, serve, verbs
+from bench.cli import asking, configured, histories, serve, verbs
 from bench.cli.calls import check, places, stored
 from bench.cli.ends import fail, no_verdict_from_a_crash, refused
 from bench.cli.options import (
@@ -254,4 +254,5 @@ app.command("list")(asking.list_)
 app.command("check")(asking.check_)
 app.command()(asking.roofs)
 app.command()(asking.export)
+app.command()(histories.history)
 app.command()(asking.init)

@@ -233,6 +233,8 @@ class Header(Struct, frozen=True, kw_only=True):
     """Seed of the order of trials; None if it is `seed` too."""
     by_nox: bool | None = None
     """Whether nox began the run; None if the file does not say."""
+    folder_commit: Word | None = None
+    """The commit of the folder from which the run was called, with `+` if tracked files differ; None without git."""
 
     @property
     def order(self) -> int:

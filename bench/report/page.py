@@ -10,6 +10,7 @@ import pandas as pd
 from bench.analyse.ab.cells import Change
 from bench.analyse.ab.deaths import Deaths
 from bench.analyse.compare import Match, Side
+from bench.analyse.history.changes import History
 from bench.analyse.load import RunData
 from bench.analyse.traces.trace import Trace
 from bench.core.text import stored
@@ -91,6 +92,14 @@ class ComparePage(Folder):
     def first(self) -> Side:
         """The first run, which is the reference."""
         return self.runs[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPage(Folder):
+    """The page of `bench history`."""
+
+    history: History
+    command: str
 
 
 Pages = TypeVar("Pages", bound=Folder)

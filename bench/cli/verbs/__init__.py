@@ -8,9 +8,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.cli.verbs import ab, asking, compare, export, gpu, micro, profile, report, run, tensorboard
+    from bench.cli.verbs import ab, asking, compare, export, gpu, history, micro, profile, report, run, tensorboard
 
-__all__ = ["ab", "asking", "compare", "export", "gpu", "micro", "profile", "report", "run", "tensorboard"]
+__all__ = ["ab", "asking", "compare", "export", "gpu", "history", "micro", "profile", "report", "run", "tensorboard"]
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -14,9 +14,9 @@ from bench.core.traces import FOLDER
 from bench.report import cells
 from bench.report.document import Block, Bullets, Column, Paragraph, Section, Table
 from bench.report.layers import alone
-from bench.report.page import AbPage, ComparePage, Folder, Report, TracedPage
+from bench.report.page import AbPage, ComparePage, Folder, HistoryPage, Report, TracedPage
 from bench.report.render import console
-from bench.report.sides import ab
+from bench.report.sides import ab, history_page
 from bench.report.trust import effect
 from bench.report.words import number, percent, seconds
 
@@ -120,3 +120,8 @@ def show_compare(page: ComparePage) -> None:
         rows.append([escaped(name), *rates])
     table = Table([Column("variant"), *(Column(escaped(name), "right") for name in names)], rows)
     show_blocks(Section("Images/s (measured apart: no verdicts)", [table]), path_of(page))
+
+
+def show_history(page: HistoryPage) -> None:
+    """Print a line a change, and the path of the page."""
+    show_blocks(history_page.changed(page), path_of(page))
