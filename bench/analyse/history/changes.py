@@ -122,9 +122,9 @@ def changes(every: Sequence[Series], error: float, delta: float | None) -> list[
 
 def changes_of(one: Series, error: float, family: int, delta: float) -> list[Change]:
     """The changes of a series of a family, each series of which has the same part of the error."""
-    values = one.values
-    found = marks(values, error / family)
-    parts = [values[start:end] for start, end in pairwise([0, *(mark.at for mark in found), len(values)])]
+    logs = one.logs
+    found = marks(logs, error / family)
+    parts = [logs[start:end] for start, end in pairwise([0, *(mark.at for mark in found), len(logs)])]
     unsteady = bool(found) and sizes.is_unsteady(parts)
     return [
         judged(one, mark, before, after, p=min(1.0, mark.p * family), delta=delta, unsteady=unsteady)

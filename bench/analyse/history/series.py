@@ -61,7 +61,7 @@ class Series:
     points: tuple[Point, ...]
 
     @property
-    def values(self) -> Values:
+    def logs(self) -> Values:
         """The logs of seconds per item that count, shape (n,)."""
         return np.array([point.value for point in self.points])
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -51,7 +52,7 @@ def draw_points(axes: Axes, one: Series) -> None:
     """Draw the points of a series; those far off are triangles at the edge."""
     places = np.array([point.place for point in one.points])
     speeds_ = np.array([point.speed.estimate for point in one.points])
-    centre, spread = float(np.median(speeds_)), scatter(one.values)
+    centre, spread = float(np.median(speeds_)), scatter(one.logs)
     room = max(FAR * (spread if math.isfinite(spread) else 0.0), 0.05) * centre
     inside = np.abs(speeds_ - centre) <= room
     low, high = float(speeds_[inside].min()), float(speeds_[inside].max())
@@ -69,7 +70,7 @@ def draw_points(axes: Axes, one: Series) -> None:
 def draw_changes(axes: Axes, one: Series, changes: Sequence[Change]) -> None:
     """Draw the levels, and a line with a label at each change: grey and dashed if it is not called."""
     edges = [0, *(change.mark.at for change in changes), len(one.points)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         part = one.points[start:end]
         level = math.exp(-float(np.median([point.value for point in part])))
         axes.hlines(level, part[0].place - 0.4, part[-1].place + 0.4, color="black", linewidth=1.3, zorder=2)

@@ -13,8 +13,8 @@ from bench.report.words import count_of, interval, number, percent
 
 CHANGES = (
     "*Times as fast*: the runs from this one to the next change beside those back to the change before; below 1 they "
-    "are slower. The interval has 95 %. *May be from ... to*: the runs of which each may be the first after the change, "
-    "with 95 %. *p*: the chance of a mark as clear as this in a history in which nothing changed."
+    "are slower. The interval has 95 %. *May be from ... to*: with 95 % one of these is the first run after the "
+    "change. *p*: the chance of a mark as clear as this in a history in which nothing changed."
 )
 
 
@@ -32,8 +32,9 @@ def lacking_words(history: History) -> str:
         return ""
     most = max((len(one.points) for one in history.series), default=0)
     return (
-        f"The longest series has {count_of(most, 'run')}: of fewer than {least_values(history.error)} even the clearest "
-        "change may be chance, so this history has no verdicts. It needs more runs of one variant on one machine."
+        f"The longest series has {count_of(most, 'run')}: of fewer than {least_values(history.error)} even the "
+        "clearest change may be chance, so this history has no verdicts. It needs more runs of one variant on one "
+        "machine."
     )
 
 
@@ -118,7 +119,7 @@ def series_row(one: Series, name: str) -> dict[str, object]:
     unit = "times the base" if one.unit == "base" else f"{one.unit}/s"
     row: dict[str, object] = {"variant": name, "runs": str(len(one.points)), "unit": unit}
     row |= {"first": number(one.points[0].speed.estimate), "newest": number(one.points[-1].speed.estimate)}
-    row["scatter"] = percent(scatter(one.values))
+    row["scatter"] = percent(scatter(one.logs))
     if one.drift is Drift.CANARY:
         row["without the canary"] = percent(scatter(one.measured))
     row["drift"] = one.drift.value
@@ -140,8 +141,8 @@ def series_words(history: History) -> list[str]:
         )
     if Drift.LACKING in drifts:
         sentences.append(
-            "**Some runs have no canary, so a machine that slowed down can't be told from code that did.** Their series "
-            "are as measured."
+            "**Some runs have no canary, so a machine that slowed down can't be told from code that did.** "
+            "Their series are as measured."
         )
     if Drift.LEFT_IN in drifts:
         sentences.append("**The call leaves the machine's drift in: it can't be told from a change of code.**")
