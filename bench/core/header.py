@@ -144,6 +144,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     """How many candidates of a device and model the race leaves for the rounds; None if there is no race."""
     lockstep: list[Literal["cpu", "cuda"]] = []
     """The kinds of device on which the trials of a round take turns step by step; on others they run one by one."""
+    confirm: bool = True
+    """Whether fresh rounds follow for what `ab` flags."""
 
     def limit_bytes(self, variant: Variant) -> int | None:
         """The bytes that a batch of a variant may take; None for all that the device has."""

@@ -74,14 +74,15 @@ def marks(values: ArrayLike, error: float) -> list[Mark]:
 
 def least_values(error: float) -> int:
     """The fewest values in which any change can be marked: of fewer, too few orders are as clear as the clearest."""
-    return next(n for n in range(2, 10_000) if 2 * SCANS / math.comb(n, n // 2) <= error)
+    # Either direction is as clear, and of an odd number of values either cut beside the middle.
+    return next(n for n in range(2, 10_000) if 2 * (1 + n % 2) * SCANS / math.comb(n, n // 2) <= error)
 
 
 def _cuts(series: Values, start: int, end: int, error: float) -> Iterator[int]:
     """Where a stretch of a series is cut, and its parts in turn."""
     stretch = series[start:end]
     places, p = _scanned(stretch) if len(stretch) > 1 else ([], 1.0)
-    if p > error * len(stretch) / len(series):
+    if p > error * len(stretch) / max(1, len(series)):
         return
     yield from (start + place for place in places)
     for first, last in pairwise([0, *places, len(stretch)]):

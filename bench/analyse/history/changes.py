@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
-import numpy as np
 import pandas as pd
 
 from bench.analyse.history import sizes
@@ -16,6 +15,7 @@ from bench.analyse.history.order import Order
 from bench.analyse.history.series import Point, Series
 from bench.analyse.stats import Interval, as_ratio
 from bench.analyse.verdicts import FASTER, SLOWER, UNDECIDED, delta_of, verdict
+from bench.core.exits import CHANGED
 
 ERROR = 0.05
 """The chance at most that a history in which nothing changes has any mark."""
@@ -127,23 +127,23 @@ def changes_of(one: Series, error: float, family: int, delta: float) -> list[Cha
     parts = [logs[start:end] for start, end in pairwise([0, *(mark.at for mark in found), len(logs)])]
     unsteady = bool(found) and sizes.is_unsteady(parts)
     return [
-        judged(one, mark, before, after, p=min(1.0, mark.p * family), delta=delta, unsteady=unsteady)
-        for mark, (before, after) in zip(found, pairwise(parts), strict=True)
+        judged(one, mark, parts, place, p=min(1.0, mark.p * family), delta=delta, unsteady=unsteady)
+        for place, mark in enumerate(found)
     ]
 
 
 def judged(
-    one: Series, mark: Mark, before: sizes.Values, after: sizes.Values, *, p: float, delta: float, unsteady: bool
+    one: Series, mark: Mark, parts: Sequence[sizes.Values], place: int, *, p: float, delta: float, unsteady: bool
 ) -> Change:
-    """A mark with its size and word, from the values before and after it."""
-    ratio = as_ratio(sizes.shift(before, after))
+    """A mark with its size and word, from the values between the marks; it lies after part `place`."""
+    ratio = as_ratio(sizes.shift(parts[place], parts[place + 1]))
     word, facts = verdict(ratio, len(one.points), delta), differing(one, mark)
     why = Why.CALLED
     if word not in (FASTER, SLOWER):
         why = Why.SMALL
     elif unsteady:
         why = Why.UNSTEADY
-    elif sizes.is_gradual(np.concatenate([before, after]), len(before)):
+    elif sizes.is_gradual(parts, place):
         why = Why.GRADUAL
     elif facts:
         why = Why.ENVIRONMENT
@@ -164,6 +164,11 @@ def of_one_commit(one: Series, mark: Mark) -> bool:
     commits = {point.run.commit for point in one.points[mark.earliest - 1 : mark.latest + 1]}
     commit = next(iter(commits))
     return len(commits) == 1 and commit != "" and not commit.endswith(("+", "?"))
+
+
+def exit_code(history: History, *, fail_on_slower: bool) -> int:
+    """1 if that was asked and the newest change of a variant is a slowdown, else 0."""
+    return CHANGED if fail_on_slower and history.slower_now else 0
 
 
 def points_frame(history: History) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,16 +35,22 @@ def shift(before: Values, after: Values) -> Interval:
     return Interval(estimate=estimate, lo=float(differences[rank - 1]), hi=float(differences[-rank]))
 
 
-def is_gradual(stretch: Values, at: int) -> bool:
-    """Whether a line fits a stretch better than a step at a place does, by the sum of absolute deviations.
+def is_gradual(parts: Sequence[Values], place: int) -> bool:
+    """Whether a line fits better than steps do, over some neighbouring parts that hold the step after part `place`.
 
-    The line is that of Theil and Sen.
+    By the sum of absolute deviations; the line is that of Theil and Sen.
     """
-    step = sum(float(np.abs(part - np.median(part)).sum()) for part in (stretch[:at], stretch[at:]))
-    places = np.arange(len(stretch), dtype=np.float64)
-    slope = float(stats.theilslopes(stretch, places)[0])
-    rest = stretch - slope * places
-    return float(np.abs(rest - np.median(rest)).sum()) < step
+    stretches = product(range(place + 1), range(place + 2, len(parts) + 1))
+    return any(_is_line(parts[first:last]) for first, last in stretches)
+
+
+def _is_line(parts: Sequence[Values]) -> bool:
+    """Whether one line through some neighbouring parts fits better than a level for each."""
+    whole = np.concatenate(parts)
+    places = np.arange(len(whole), dtype=np.float64)
+    rest = whole - float(stats.theilslopes(whole, places)[0]) * places
+    steps = sum(float(np.abs(part - np.median(part)).sum()) for part in parts)
+    return float(np.abs(rest - np.median(rest)).sum()) < steps
 
 
 def is_unsteady(parts: Sequence[Values]) -> bool:

@@ -139,6 +139,7 @@ def new_header(
             looks=choices.looks,
             finalists=choices.wanted_finalists,
             lockstep=choices.lockstep_kinds,
+            confirm=choices.confirm,
         ),
         learned=Learned(),
         state=State(status="running"),

@@ -39,10 +39,12 @@ def test_a_side_with_too_few_values_has_no_bounds() -> None:
 
 def test_a_ramp_is_gradual_and_a_step_is_not() -> None:
     noise = np.random.default_rng(2).normal(0, 0.1, 30)
+    ramp, middle, late = np.linspace(0, 3, 30) + noise, (np.arange(30) >= 15) + noise, (np.arange(30) >= 26) + noise
 
-    assert sizes.is_gradual(np.linspace(0, 3, 30) + noise, 15)
-    assert not sizes.is_gradual((np.arange(30) >= 15) + noise, 15)
-    assert not sizes.is_gradual((np.arange(30) >= 26) + noise, 26)
+    assert sizes.is_gradual(np.split(ramp, [15]), 0)
+    assert sizes.is_gradual(np.split(ramp, [10, 20]), 1)
+    assert not sizes.is_gradual(np.split(middle, [15]), 0)
+    assert not sizes.is_gradual(np.split(late, [26]), 0)
 
 
 def test_independent_values_are_rarely_unsteady_and_drift_is_seen() -> None:
