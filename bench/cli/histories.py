@@ -53,9 +53,11 @@ def history(
         fail("history needs stored runs, or --commits FIRST..LAST")
     places(RESULTS if commits else None, out)
     with no_verdict_from_a_crash():
-        named = verbs.history.measured(commits, every, runs or (), out) if commits else stored(runs or [])
+        named, failed = verbs.history.measured(commits, every, runs or (), out) if commits else (stored(runs or []), [])
         raise typer.Exit(
-            verbs.history.run(named, out, canary=not no_canary, error=error, delta=delta, fail_on_slower=fail_on_slower)
+            verbs.history.run(
+                named, failed, out, canary=not no_canary, error=error, delta=delta, fail_on_slower=fail_on_slower
+            )
         )
 
 

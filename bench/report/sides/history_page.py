@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.analyse.history import changes as changing
 from bench.analyse.history.changes import History
-from bench.analyse.history.gather import gather
+from bench.analyse.history.gather import LeftOut, gather
 from bench.analyse.history.order import ordered
 from bench.analyse.history.series import series
 from bench.analyse.verdicts import FASTER, SLOWER
@@ -31,8 +31,9 @@ def of_folders(
     canary: bool = True,
     error: float = changing.ERROR,
     delta: float | None = None,
+    also_left_out: Sequence[LeftOut] = (),
 ) -> History:
-    """The history of some folders, each a run or a folder of runs.
+    """The history of some folders, each a run or a folder of runs; `also_left_out` are runs that are not there.
 
     Raises RecordError if there is no run, or if a named one can't be used.
     """
@@ -42,7 +43,7 @@ def of_folders(
     return History(
         runs=runs,
         order=order,
-        left_out=left_out,
+        left_out=[*left_out, *also_left_out],
         series=every,
         changes=changing.changes(every, error, delta),
         error=error,
