@@ -44,7 +44,7 @@ def copied(
                 continue
             if row["unit"] == "s":
                 own = (longer or {}).get(variants[row["trial_id"]], 1.0) if row["metric"] == "wall" else 1.0
-                row["value"] = repr(float(row["value"]) * own * machine)
+                row["value"] = repr(float(float(row["value"]) * own * machine))
             writer.writerow(row)
     header = json.loads((target / "run.json").read_text())
     header["started_at"] = f"2026-{1 + day // 28:02d}-{1 + day % 28:02d}T10:00:00Z"

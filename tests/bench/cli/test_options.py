@@ -89,7 +89,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     "compare": {"--out": "--out pages"},
     "history": {
         "--commits": "--commits a..b",
-        "--every": "--commits a..b --every 3",
+        "--every": "--commits c..d --every 3",
         "--error": "--error 0.01",
         "--delta": "--delta 0.1",
         "--no-canary": "--no-canary",

@@ -4,7 +4,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.collections import PathCollection
 from typer.testing import CliRunner
 
 from bench.cli.app import app
@@ -53,9 +55,8 @@ def test_the_figure_has_a_line_with_commit_and_per_cent_at_the_change(page: Hist
     assert all(not of_panel for of_panel in labels[1:])
     # The line stands between the runs 7 and 8, and there is a dot a run.
     assert [line.get_xdata()[0] for line in panels[0].lines] == [7.5]  # type: ignore[index]
-    assert (
-        sum(len(c.get_offsets()) for c in panels[0].collections if hasattr(c, "get_sizes") and len(c.get_sizes())) == 14
-    )
+    dots = [c for c in panels[0].collections if isinstance(c, PathCollection)]
+    assert sum(len(np.asarray(c.get_offsets())) for c in dots) == 14
     assert (page.folder / "figures" / "history.png").is_file()
 
 
@@ -104,7 +105,7 @@ def test_the_verb_prints_changes_and_ends_with_1_only_if_asked(
     [
         (("nothing",), 4, "nothing: no run, and no folder of runs"),
         (("a/a", "a/a"), 2, "named once"),
-        ((), 2, "Missing argument"),
+        ((), 2, "history needs stored runs, or --commits FIRST..LAST"),
         (("a", "--error", "2"), 2, "--error"),
     ],
 )
