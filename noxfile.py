@@ -78,6 +78,12 @@ def compare(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
+def history(session: nox.Session) -> None:
+    """Show speed over stored runs or commits: nox -s history -- results."""
+    python(session, "-m", "bench", "history", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
 def profile(session: nox.Session) -> None:
     """Trace steps for TensorBoard and Perfetto: nox -s profile -- [RUN] --variant ID."""
     python(session, "-m", "bench", "profile", *session.posargs)

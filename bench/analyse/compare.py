@@ -147,10 +147,15 @@ def unpaired_ratio(first: np.ndarray, other: np.ndarray) -> Interval:
 
 
 def canaries(side: Side, device: str) -> dict[str, float]:
+    """The median seconds of each canary on a device of a run; NaN if it has none."""
+    return canaries_of(side.data, device)
+
+
+def canaries_of(data: RunData, device: str) -> dict[str, float]:
     """The median seconds of each canary on a device over the complete rounds; NaN if a run has none."""
     metrics = [f"canary_{name}" for name in CANARIES]
-    measured = side.data.measured[side.data.measured.metric.isin(metrics)]
-    devices = {variant_id: variant.device for variant_id, variant in side.data.variants.items()}
+    measured = data.measured[data.measured.metric.isin(metrics)]
+    devices = {variant_id: variant.device for variant_id, variant in data.variants.items()}
     medians = measured[measured.variant_id.map(devices) == device].groupby("metric")["value"].median()
     return dict(zip(CANARIES, medians.reindex(metrics), strict=True))
 

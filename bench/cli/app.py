@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import asking, configured, serve, verbs
+from bench.cli import asking, configured, histories, serve, verbs
 from bench.cli.calls import check, places, stored
 from bench.cli.ends import fail, no_verdict_from_a_crash, refused
 from bench.cli.options import (
@@ -127,6 +127,9 @@ def ab(
     resume: Resume = None,
     allow_changed: AllowChanged = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 if a step stays undecided.")] = False,
+    no_confirm: Annotated[
+        bool, typer.Option("--no-confirm", help="Take no fresh rounds of what looks changed: nothing is confirmed.")
+    ] = False,
 ) -> None:
     """Compare this tree's code with another's (its `nin`, or --model) in one interleaved run.
 
@@ -141,7 +144,7 @@ def ab(
         seed=seed, order_seed=order_seed, model=model, task=task, mode=mode, shape=input_, classes=classes,
         data=data,
         download=download, lockstep=lockstep, out=out, run_id=run_id, base=base, kind="ab", allow_changed=allow_changed,
-        task_from_each=task_from_each, configured=configured.added(context),
+        task_from_each=task_from_each, configured=configured.added(context), confirm=not no_confirm,
     )  # fmt: skip
     places(None if resume else out, reports)
     with no_verdict_from_a_crash():
@@ -266,4 +269,5 @@ app.command("check")(asking.check_)
 app.command()(asking.roofs)
 app.command()(asking.export)
 app.command()(asking.trace)
+app.command()(histories.history)
 app.command()(asking.init)

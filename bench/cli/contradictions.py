@@ -45,6 +45,10 @@ RULES = (
         why="a task makes its own model and batches",
     ),
     Rule(option="--task-from-each", needs=frozenset({"--task"}), why="each tree has its own models in any case"),
+    Rule(option="--every", needs=frozenset({"--commits"}), why="stored runs are all taken"),
+    Rule(
+        option="--commits", never=frozenset({"--no-canary"}), why="commits are measured beside the first, without one"
+    ),
     Rule(option="--data", never=frozenset({"--download"}), why="data is not downloaded to a named folder"),
     Rule(option="RUN", only=WITH_RUN, why="a stored run keeps its options from its start"),
 )

@@ -5,6 +5,8 @@ from pathlib import Path
 
 PYTHON, SCRIPT = "python -m bench", "nin-bench"
 """The names of the command."""
+CHANGED = 1
+"""A slowdown, in a verb that says so by its exit code."""
 USAGE = 2
 """A wrong call."""
 NOTHING = 4

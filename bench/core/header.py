@@ -146,6 +146,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     """The kinds of device on which the trials of a round take turns step by step; on others they run one by one."""
     delta: Annotated[float, Meta(gt=0, lt=1)] | None = None
     """The change of a time that matters, as a share, if the call declared one; None: the default of each device."""
+    confirm: bool = True
+    """Whether fresh rounds follow for what `ab` flags."""
 
     def limit_bytes(self, variant: Variant) -> int | None:
         """The bytes that a batch of a variant may take; None for all that the device has."""
@@ -235,6 +237,8 @@ class Header(Struct, frozen=True, kw_only=True):
     """Seed of the order of trials; None if it is `seed` too."""
     by_nox: bool | None = None
     """Whether nox began the run; None if the file does not say."""
+    folder_commit: Word | None = None
+    """The commit of the folder from which the run was called, with `+` if tracked files differ; None without git."""
 
     @property
     def order(self) -> int:

@@ -22,10 +22,15 @@ def commit() -> str | None:
     if not (ROOT / ".git").exists():
         archived = re.search(r"^commit: ([0-9a-f]{12})", archived_text(), re.MULTILINE)
         return f"{archived[1]}?" if archived else None
+    return commit_of(ROOT)
+
+
+def commit_of(folder: Path) -> str | None:
+    """The commit of the repository around a folder, with `+` if tracked files differ from it; None without git."""
     try:
-        head = git(ROOT, "rev-parse", "--short=12", "HEAD")
-        return head + ("+" if git(ROOT, "status", "--porcelain", "-uno") else "")
-    except (OSError, subprocess.SubprocessError):
+        head = git(folder, "rev-parse", "--short=12", "HEAD")
+        return head + ("+" if git(folder, "status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return None
 
 

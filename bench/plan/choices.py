@@ -57,6 +57,8 @@ class Choices:
     """What `ab` compares this tree with."""
     task_from_each: bool = False
     """Whether `ab` takes the task from each tree, not from this one for both."""
+    confirm: bool = True
+    """Whether `ab` takes fresh rounds of what it flags."""
     configured: tuple[str, ...] = ()
     """The options that the user's pyproject.toml adds to the call, as one would type them."""
     kind: Kind = "run"

@@ -10,6 +10,7 @@ import pandas as pd
 from bench.analyse.ab.cells import Change
 from bench.analyse.ab.deaths import Deaths
 from bench.analyse.compare import Match, Side
+from bench.analyse.history.changes import History
 from bench.analyse.kineto.found import Found
 from bench.analyse.load import RunData
 from bench.analyse.traces.trace import Trace
@@ -103,6 +104,14 @@ class TracePage(Folder):
 
     found: list[Found]
     names: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPage(Folder):
+    """The page of `bench history`."""
+
+    history: History
+    command: str
 
 
 Pages = TypeVar("Pages", bound=Folder)

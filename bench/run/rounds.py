@@ -23,7 +23,7 @@ Decided = Callable[[Path], bool]
 
 def take_all(run: Run, flag: Flag | None, decided: Decided | None = None) -> Ended:
     """Takes the rounds that are left, and those that confirm. Returns why they ended."""
-    arms = arms_of(run)
+    arms, flag = arms_of(run), flag if run.plan.confirm else None
     if not run.trees:
         run.save(evened(run.learned, [arm.variant for arm in arms]))
     begun = any(t.stage == "confirm" for t in run.trials)

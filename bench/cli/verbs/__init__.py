@@ -8,7 +8,21 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.cli.verbs import ab, asking, compare, export, gpu, micro, open, profile, report, run, tensorboard  # noqa: A004
+    from bench.cli.verbs import (
+        ab,
+        asking,
+        compare,
+        export,
+        gpu,
+        history,
+        micro,
+        open,  # noqa: A004
+        profile,
+        report,
+        run,
+        tensorboard,
+        trace,
+    )
 
 __all__ = [
     "ab",
@@ -16,6 +30,7 @@ __all__ = [
     "compare",
     "export",
     "gpu",
+    "history",
     "micro",
     "open",
     "profile",

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bench.analyse.ab import changes
-from bench.cli.verbs.measure import measure
+from bench.cli.measuring import measure
 from bench.cli.verbs.pages import add_to_summary, finish_ab
 from bench.plan.choices import Choices
 

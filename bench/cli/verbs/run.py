@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bench.cli.verbs.measure import measure
+from bench.cli.measuring import measure
 from bench.cli.verbs.pages import finish
 from bench.plan.choices import Choices
 

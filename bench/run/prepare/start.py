@@ -14,6 +14,7 @@ from bench.core.home import without_home
 from bench.core.progress import RunProgress
 from bench.core.records import RecordError
 from bench.core.variants import UsageError
+from bench.machine.code import commit_of
 from bench.machine.environment import machine
 from bench.plan.choices import Choices
 from bench.plan.matrix import Entry, on_kept
@@ -124,6 +125,7 @@ def new_header(
         order_seed=choices.draw_order_seed() if choices.kind != "profile" else None,
         preset=None if choices.variants or choices.kind != "run" else choices.known_preset,
         by_nox="NOX_CURRENT_SESSION" in os.environ,
+        folder_commit=commit_of(Path.cwd()),
         started_at=now(),
         data=data,
         inputs=inputs,
@@ -138,6 +140,7 @@ def new_header(
             finalists=choices.wanted_finalists,
             lockstep=choices.lockstep_kinds,
             delta=choices.wanted_delta,
+            confirm=choices.confirm,
         ),
         learned=Learned(),
         state=State(status="running"),

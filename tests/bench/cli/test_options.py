@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 import nin.__main__ as nin_main
 from bench.analyse.ab import changes
+from bench.analyse.history import changes as of_history
 from bench.cli import serve, verbs
 from bench.cli.app import app
 from bench.core.facts import Environment
@@ -26,8 +27,10 @@ from bench.core.header import Data, Inputs, Trees, encoded
 from bench.gpu import acceptance
 from bench.plan.choices import Choices
 from bench.report.render import terminal
-from bench.report.sides import compare_page
+from bench.report.sides import compare_page, history_page
 from bench.run import alone, profile, session
+from bench.run.commits import chosen
+from bench.run.commits import measure as commits
 from bench.run.prepare import listing, reopen, start, trees
 from bench.run.prepare.dry import DryRun
 from bench.run.record import Run
@@ -68,7 +71,12 @@ LISTED = (
 OPTIONS: dict[str, dict[str, str]] = {
     "run": MEASURED | OWN,
     "ab": {name: text.replace("stored", "ab").replace("changed ", "ab-changed ") for name, text in MEASURED.items()}
-    | {"--base": "--base HEAD~1", "--strict": "--strict", "--task-from-each": "--task mine:make --task-from-each"},
+    | {
+        "--base": "--base HEAD~1",
+        "--strict": "--strict",
+        "--task-from-each": "--task mine:make --task-from-each",
+        "--no-confirm": "--no-confirm",
+    },
     "profile": {
         name: text
         for name, text in MEASURED.items()
@@ -90,6 +98,15 @@ OPTIONS: dict[str, dict[str, str]] = {
     "tensorboard": {"RUN": "stored", "--port": "--port 7001", "--reports": "--reports pages"},
     "micro": ADDED | {"--run": "--run stored"},
     "compare": {"--out": "--out pages"},
+    "history": {
+        "--commits": "--commits a..b",
+        "--every": "--commits c..d --every 3",
+        "--error": "--error 0.01",
+        "--delta": "--delta 0.1",
+        "--no-canary": "--no-canary",
+        "--fail-on-slower": "--fail-on-slower",
+        "--out": "--out pages",
+    },
     "gpu": {
         "--out": "--out elsewhere/new",
         "--budget": "--budget 5m",
@@ -97,7 +114,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "--all-tests": "--all-tests",
     },
 }
-GIVEN = {"ab": "--base HEAD", "compare": "stored changed", "gpu": "--out checked"}
+GIVEN = {"ab": "--base HEAD", "compare": "stored changed", "history": "stored changed", "gpu": "--out checked"}
 """What a call needs in any case, unless an option takes its place."""
 
 PAGES = {
@@ -190,8 +207,25 @@ def decided(stored: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
     monkeypatch.setattr(serve, "check", told_to("check"))
     monkeypatch.setattr(serve, "serve", lambda *words: ended(serve=str(words)))
     monkeypatch.setattr(compare_page, "write", told_to("compare"))
-    monkeypatch.setattr(terminal, "show_compare", told_to("show"))
+    catch_history(monkeypatch, seen, told_to, ended)
     return seen
+
+
+def catch_history(
+    monkeypatch: pytest.MonkeyPatch, seen: dict[str, Any], told_to: Callable[[str], object], ended: Callable[..., int]
+) -> None:
+    """Let `bench history` measure and write nothing."""
+
+    def measured(of: list[str], *_: object) -> list[object]:
+        seen["commits"] = of
+        return []
+
+    monkeypatch.setattr(chosen, "commits", lambda span, every, _: [f"{span} {every}"])
+    monkeypatch.setattr(commits, "measure", measured)
+    for name in ("of_folders", "write"):
+        monkeypatch.setattr(history_page, name, told_to(name))
+    monkeypatch.setattr(terminal, "show_history", told_to("show"))
+    monkeypatch.setattr(of_history, "exit_code", lambda _, *, fail_on_slower: ended(fails=fail_on_slower))
 
 
 class Caller:
@@ -206,7 +240,7 @@ class Caller:
     def decisions(self, *texts: str) -> tuple[str, str]:
         """What a call decides, and else nothing; or nothing, and the line that refuses it."""
         needed = GIVEN.get(self.verb, "")
-        if any(text.startswith(("--resume", "--base")) for text in texts):
+        if any(text.startswith(("--resume", "--base", "--commits")) for text in texts):
             needed = ""
         words = tuple(dict.fromkeys(filter(None, (needed, *texts))))
         if words not in self.known:
