@@ -1,6 +1,7 @@
-"""The figures of whole steps: how fast each variant is, and where its step goes."""
+"""The figures of whole steps: how fast each variant is, where its step goes, and curves over a number such as batch."""
 
 import math
+from collections.abc import Callable
 from itertools import cycle
 from typing import Any
 
@@ -15,8 +16,9 @@ from bench.analyse.tables import items_of, phases_of, unit_of
 from bench.analyse.tables.columns import Row
 from bench.core.traces import PHASES
 from bench.plan.race import STAGE as RACE
-from bench.report.figures.canvas import name_rows, note_row, rows_figure, styled
+from bench.report.figures.canvas import WIDTH, name_rows, note_row, rows_figure, styled
 from bench.report.figures.ink import ACCENT, COLOURS, GREY, INK, MORE_COLOURS, PALE, PAPER, is_dark
+from bench.report.figures.lettering import lettered
 from bench.report.figures.saving import tip
 from bench.report.words import number, percent, seconds
 
@@ -28,6 +30,7 @@ WRITTEN = ("forward", "backward")
 CUT_AT = 2.0
 """A bar longer than this many times the median bar is cut."""
 OTHERS = "others"
+MARKERS = "os^Dvx*"
 
 
 @styled
@@ -153,3 +156,31 @@ def parts_of(steps: pd.DataFrame, names: tuple[str, ...] | list[str]) -> pd.Data
     if steps.launch_gaps_s.notna().any():
         parts = parts.assign(**{"launch gaps": steps.launch_gaps_s.fillna(0)})
     return parts
+
+
+@styled
+def curves(steps: pd.DataFrame, families: dict[str, list[str]], at: Callable[[str], float], axis: str) -> Figure:
+    """Images a second over the number in which variants differ, a line a family, with intervals if there are any."""
+    figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
+    axes = figure.subplots()
+    rows = steps.set_index("variant_id")
+    for (name, members), colour, marker in zip(
+        families.items(), [*COLOURS.values()] * len(families), MARKERS * len(families), strict=False
+    ):
+        family = rows.loc[members]
+        sizes = [at(v) for v in members]
+        images = family.items_per_s * family.step_s  # of one step
+        bounds = [family.items_per_s - images / family.step_s_hi, images / family.step_s_lo - family.items_per_s]
+        axes.errorbar(
+            sizes, family.items_per_s, yerr=np.nan_to_num(np.array(bounds)).clip(min=0), marker=marker, color=colour,
+            linewidth=1.2, elinewidth=0.8, capsize=2, label=lettered(name),
+        )  # fmt: skip
+    ticks = sorted({at(v) for members in families.values() for v in members})
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(ticks, [f"{tick:.0f}" for tick in ticks])
+    axes.minorticks_off()
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(axis)
+    axes.set_ylabel(f"{steps.unit.iloc[0]}/s (bars: 95 %)")
+    axes.legend()
+    return figure

@@ -8,7 +8,7 @@ from bench.analyse.labels import label, named
 from bench.core.variants import LARGEST
 from bench.report.answer import answer
 from bench.report.document import Block, Figure, Paragraph, Section, Table, explained
-from bench.report.figures import plots_curves
+from bench.report.figures import plots_steps
 from bench.report.page import Report
 from bench.report.words import count, interval, number, size
 
@@ -67,7 +67,7 @@ def threads_section(report: Report) -> Section | None:
     families = answer.families(data, report.steps, "threads")
     if not families:
         return None
-    draw = partial(plots_curves.curves, report.steps, families, lambda v: answer.place(data, v, "threads"), "threads")
+    draw = partial(plots_steps.curves, report.steps, families, lambda v: answer.place(data, v, "threads"), "threads")
     rates = report.steps.set_index("variant_id").items_per_s
     rows = [
         {
@@ -117,7 +117,7 @@ def batch_section(report: Report) -> Section | None:
     sentences = (largest_words(report, v) for v in data.variants)
     blocks: list[Block] = [Paragraph(sentence) for sentence in sentences if sentence]
     if families:
-        draw = partial(plots_curves.curves, report.steps, families, lambda v: tables.batch_of(data, v), "batch size")
+        draw = partial(plots_steps.curves, report.steps, families, lambda v: tables.batch_of(data, v), "batch size")
         blocks.append(Figure("batches", draw, f"{tables.unit_of(data)} a second by batch size"))
     return Section("Batch size", blocks) if blocks else None
 

@@ -13,7 +13,7 @@ from bench.analyse import tables
 from bench.analyse.load import load
 from bench.report import pages
 from bench.report.answer import answer
-from bench.report.figures import plots_curves
+from bench.report.figures import plots_steps
 from bench.report.outcome import curves
 
 BASE = "cpu-default-nchw-eager-b32"
@@ -37,7 +37,7 @@ def test_threads_that_are_not_set_stand_where_torch_puts_them(make_run: MakeRun)
 
     assert families == {"baseline": [ONE, BASE]}
     assert [1, 2] == [answer.place(data, v, "threads") for v in families["baseline"]]
-    figure = plots_curves.curves(steps, families, lambda v: answer.place(data, v, "threads"), "threads")
+    figure = plots_steps.curves(steps, families, lambda v: answer.place(data, v, "threads"), "threads")
     line = figure.axes[0].lines[0].get_xydata()
     assert [[1.0, 16.0], [2.0, 32.0]] == np.asarray(line).tolist()
 
