@@ -12,10 +12,13 @@ from bench.analyse.history.changes import Change
 from bench.analyse.history.series import Series
 from bench.analyse.history.sizes import scatter
 from bench.analyse.verdicts import FASTER, SLOWER
+from bench.report.figures.canvas import WIDTH, styled
+from bench.report.figures.ink import ACCENT, BACKWARD, GREY, INK
 from bench.report.figures.lettering import lettered
-from bench.report.figures.plots import DOT, GREY, WIDTH, styled
+from bench.report.figures.saving import tip
+from bench.report.words import number
 
-COLOURS = {SLOWER: "#D55E00", FASTER: "#009E73"}
+COLOURS = {SLOWER: ACCENT, FASTER: "#009E73"}
 MOST_TICKS = 12
 FAR = 8.0
 """A point farther from the median than this many times the scatter is drawn at the edge."""
@@ -58,9 +61,11 @@ def draw_points(axes: Axes, one: Series) -> None:
     low, high = float(speeds_[inside].min()), float(speeds_[inside].max())
     margin = 0.12 * (high - low) + 0.01 * centre
     axes.set_ylim(low - margin, high + 4 * margin)  # room for the labels
-    axes.scatter(places[inside], speeds_[inside], s=14, color=DOT, zorder=3, linewidths=0)
-    for point in (p for p, is_in in zip(one.points, inside, strict=True) if is_in and p.speed.known):
-        axes.vlines(point.place, point.speed.lo, point.speed.hi, color=DOT, linewidth=1.0, alpha=0.5)
+    dots = axes.scatter(places[inside], speeds_[inside], s=14, color=BACKWARD, zorder=3, linewidths=0)
+    shown = [point for point, is_in in zip(one.points, inside, strict=True) if is_in]
+    tip(dots, *(f"{point.run.name}: {number(point.speed.estimate)}" for point in shown))
+    for point in (p for p in shown if p.speed.known):
+        axes.vlines(point.place, point.speed.lo, point.speed.hi, color=BACKWARD, linewidth=1.0, alpha=0.5)
     for marker, off, edge in (("v", speeds_ < centre - room, low - margin), ("^", speeds_ > centre + room, high)):
         axes.scatter(
             places[off], np.full(int(off.sum()), edge), s=22, marker=marker, color=GREY, zorder=4, clip_on=False
@@ -73,7 +78,7 @@ def draw_changes(axes: Axes, one: Series, changes: Sequence[Change]) -> None:
     for start, end in pairwise(edges):
         part = one.points[start:end]
         level = math.exp(-float(np.median([point.value for point in part])))
-        axes.hlines(level, part[0].place - 0.4, part[-1].place + 0.4, color="black", linewidth=1.3, zorder=2)
+        axes.hlines(level, part[0].place - 0.4, part[-1].place + 0.4, color=INK, linewidth=1.3, zorder=2)
     for number, change in enumerate(changes):
         colour = COLOURS.get(change.verdict, GREY)
         place = (change.before.place + change.after.place) / 2
