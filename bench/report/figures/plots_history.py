@@ -79,14 +79,14 @@ def draw_changes(axes: Axes, one: Series, changes: Sequence[Change]) -> None:
         part = one.points[start:end]
         level = math.exp(-float(np.median([point.value for point in part])))
         axes.hlines(level, part[0].place - 0.4, part[-1].place + 0.4, color=INK, linewidth=1.3, zorder=2)
-    for number, change in enumerate(changes):
+    for index, change in enumerate(changes):
         colour = COLOURS.get(change.verdict, GREY)
         place = (change.before.place + change.after.place) / 2
         axes.axvline(place, color=colour, linewidth=1.4, linestyle="-" if change.verdict in COLOURS else "--")
         label = f"{short(change)} {100 * (change.ratio.estimate - 1):+.1f} %"
         right = place > 0.8 * one.points[-1].place
         axes.annotate(
-            lettered(label), (place, 0.99 - 0.13 * (number % ROWS)), xycoords=("data", "axes fraction"),
+            lettered(label), (place, 0.99 - 0.13 * (index % ROWS)), xycoords=("data", "axes fraction"),
             xytext=(-3 if right else 3, 0), textcoords="offset points", fontsize=8, color=colour, va="top",
             ha="right" if right else "left",
         )  # fmt: skip
