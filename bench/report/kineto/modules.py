@@ -4,7 +4,7 @@ from typing import Any
 
 from bench.analyse.kineto.found import Found
 from bench.core.text import MOST_OF_A_REASON, marked
-from bench.report.document import Branch, Column, Paragraph, Section, Table, Tree, explained
+from bench.report.document import Branch, Column, Fold, Paragraph, Section, Table, Tree, explained
 from bench.report.kineto.rows import is_known
 from bench.report.words import count, count_of, seconds
 
@@ -43,7 +43,7 @@ def section(found: Found, _: str) -> Section | None:
         "within it, self time does not. It is the time of the forward pass: a trace does not say for which module "
         "autograd works."
     )
-    return Section("Modules", [tree, Table.of(flat, MOST_OF_A_REASON), *rest, explained(words)])
+    return Section("Modules", [tree, Fold("As a table", [Table.of(flat, MOST_OF_A_REASON), *rest]), explained(words)])
 
 
 def branches(rows: list[Row], shown: list[str]) -> list[Branch]:

@@ -16,11 +16,13 @@ from playwright.sync_api import Page, sync_playwright
 from bench.analyse.load import RunData
 from bench.report import pages
 from bench.report.formats import html
+from bench.report.kineto import page as trace_page
 
 pytestmark = pytest.mark.slow
 WIDE = {"width": 1280, "height": 900}
 PHONE = {"width": 320, "height": 640}
 VARIANTS = "#variants table"
+RECORDED = Path(__file__).parents[1] / "analyse" / "kineto" / "recorded" / "mi250.json.gz"
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +37,24 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any, full_run: RunData, tmp_path: Path) -> Iterator[Page]:  # noqa: ANN401 - playwright's
-    """The page of a run with everything, in a browser without a network. Nothing went wrong in it."""
+    """The page of a run with everything."""
+    yield from shown(browser, pages.write(full_run, tmp_path).folder)
+
+
+@pytest.fixture
+def traced(browser: Any, tmp_path: Path) -> Iterator[Page]:  # noqa: ANN401 - playwright's
+    """The page of a recorded trace."""
+    yield from shown(browser, trace_page.write([RECORDED], tmp_path).folder)
+
+
+def shown(browser: Any, folder: Path) -> Iterator[Page]:  # noqa: ANN401 - playwright's
+    """A page in a browser without a network, in which nothing goes wrong and which asks for no other file."""
     context = browser.new_context(viewport=WIDE, offline=True)
     opened, wrong, asked = context.new_page(), [], []
     opened.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
     opened.on("pageerror", lambda error: wrong.append(str(error)))
     opened.on("request", lambda request: asked.append(request.url))
-    address = (pages.write(full_run, tmp_path).folder / html.NAME).as_uri()
+    address = (folder / html.NAME).as_uri()
     opened.goto(address)
     yield opened
     context.close()
@@ -134,12 +147,22 @@ def test_the_tree_of_layers_opens(page: Page) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_is_light_or_dark_and_accessible_in_both(page: Page, scheme: Any) -> None:  # noqa: ANN401 - a literal
     page.emulate_media(color_scheme=scheme)
+    found = violations(page)
+    picture(page, scheme)
+
+    assert found == []
+
+
+def test_the_page_of_a_trace_is_accessible(traced: Page) -> None:
+    assert violations(traced) == []
+
+
+def violations(page: Page) -> list[tuple[str, str, str]]:
+    """What axe-core finds on a page with all its folds open."""
     for fold in page.locator("main details").all():
         fold.evaluate("fold => { fold.open = true; }")
     found = Axe().run(page).response["violations"]
-    picture(page, scheme)
-
-    assert [(v["id"], v["impact"], v["nodes"][0]["html"][:200]) for v in found] == []
+    return [(v["id"], v["impact"], v["nodes"][0]["html"][:200]) for v in found]
 
 
 def test_the_button_changes_the_theme(page: Page) -> None:
