@@ -130,14 +130,18 @@ class Figure:
     """What it shows, for a reader who can't see it."""
 
     @cached_property
+    def _drawn(self) -> matplotlib.figure.Figure:
+        return saving.laid_out(self.draw())
+
+    @cached_property
     def png(self) -> bytes:
         """The figure as PNG, drawn once for all renderers."""
-        return saving.png(self.draw())
+        return saving.png(self._drawn)
 
     @cached_property
     def svg(self) -> str:
         """The figure as SVG, whose marks have the words of `saving.tip`."""
-        return saving.svg(self.draw(), self.name)
+        return saving.svg(self._drawn, self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,9 @@ def noise(
     if data.confirm_rounds:
         for axes in panels:
             axes.axvline(data.confirm_rounds[0] - 0.5, color=INK, linewidth=0.8)
-        panels[0].annotate(" fresh rounds", (data.confirm_rounds[0] - 0.5, 0), xycoords=("data", "axes fraction"))
+        panels[0].annotate(
+            " fresh rounds", (data.confirm_rounds[0] - 0.5, 1), xycoords=("data", "axes fraction"), va="top"
+        )
     for axes, key in zip(panels[1:], keys, strict=True):
         scale = 100 if key in ("stolen", "pressure") else 1
         axes.scatter(state["round"], scale * state[key], s=10, color=GREY)

@@ -12,7 +12,7 @@ from bench.core.header import Header, SharedTask, Tree
 from bench.core.records import TREES
 from bench.core.text import MOST_OF_A_REASON, code, marked
 from bench.plan.schedule import CONFIRM_ROUNDS
-from bench.report.document import Block, Bullets, Figure, Paragraph, Section, Table, paragraphs
+from bench.report.document import Block, Bullets, Figure, Paragraph, Section, Table, explained, paragraphs
 from bench.report.figures import plots_rounds
 from bench.report.outcome.results import delta_words
 from bench.report.outcome.title import hardware
@@ -173,7 +173,7 @@ def seen_words(data: RunData, change: Change) -> str:
 
 def steps_section(page: AbPage) -> Section:
     """The step of every variant in both trees, and its page faults."""
-    return Section("Steps", [steps_table(page), Paragraph(meaning(page.data))])
+    return Section("Steps", [steps_table(page), explained(meaning(page.data))])
 
 
 def meaning(data: RunData) -> str:
