@@ -1,6 +1,7 @@
 """Simulated histories: how often a flat one is marked, and how often a planted change is found at its commit.
 
-`python -m benchmarks.history flat --histories 1000` and `planted --histories 250` print the tables of docs/history.md.
+`python -m benchmarks.history flat --histories 1000` and `planted --histories 250` print the tables of docs/history.md;
+`python -m benchmarks.tools.changepoints` what other tools mark in the same histories.
 """
 
 import argparse
