@@ -13,7 +13,7 @@ class Number(str):
     def __new__(cls, text: str, value: float) -> Self:
         """The text with its value."""
         made = super().__new__(cls, text)
-        made.value = value
+        made.value = float(value)
         return made
 
 

@@ -16,10 +16,12 @@ from bench.core.progress import RunProgress
 from bench.core.records import SCHEMA_VERSION
 from bench.core.variants import Variant, parse_id
 from bench.plan.matrix import Entry
+from bench.report.figures import saving
 from bench.run.folder import RunFolder, variant_rows
 from bench.run.record import Run
 from tests.bench.made_trace import cuda_events, cuda_trace, make_span  # noqa: F401 - fixtures
 
+SVG = '<svg xmlns="http://www.w3.org/2000/svg"></svg>'
 FAKE = (sys.executable, str(Path(__file__).parent / "fake_worker.py"))
 BASE = "cpu-default-nchw-eager-b32"
 KEPT = "cpu-default-nchw-eager-b32-kept"
@@ -31,6 +33,15 @@ ENVIRONMENT: dict[str, Any] = {
     "cpu": "Made-up CPU", "cores": 2, "page_bytes": 4096, "tcmalloc": None, "cuda_devices": [],
     "torch": "2.99.0", "torch_threads": 2, "memory_bytes": 2**34, "memory_available_bytes": 2**33,
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def unrendered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are drawn, but not rendered, which is slow; a test that is marked `rendered` has them whole."""
+    if request.node.get_closest_marker("rendered") is None:
+        monkeypatch.setattr(saving, "laid_out", lambda figure: figure)
+        monkeypatch.setattr(saving, "png", lambda _: b"")
+        monkeypatch.setattr(saving, "svg", lambda _, __: SVG)
 
 
 def header(entries: Sequence[Entry], **record: Any) -> Header:  # noqa: ANN401

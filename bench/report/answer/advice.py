@@ -14,6 +14,7 @@ from bench.core.axes.allocator import ALLOCATOR
 from bench.core.axes.axis import SetBy
 from bench.core.axes.compile_mode import COMPILE_MODE
 from bench.core.axes.mode import MODE
+from bench.core.axes.precision import PRECISION
 from bench.core.header import Header
 from bench.core.variants import AXES, LARGEST
 from bench.report import commands
@@ -24,8 +25,12 @@ FEWER_FAULTS = 0.1
 
 
 def lines_of(axes: dict[str, str]) -> tuple[list[str], list[str]]:
-    """The Python lines and the shell variables by which a variant differs from its baseline."""
-    changed = [AXES[name].value(text) for name, text in axes.items() if text != AXES[name].default]
+    """The Python lines and the shell variables by which a variant differs from its baseline.
+
+    Those of the precision come last: they stand around the forward pass, and the others before it.
+    """
+    names = sorted(axes, key=lambda name: AXES[name] is PRECISION)
+    changed = [AXES[name].value(axes[name]) for name in names if axes[name] != AXES[name].default]
     infers = MODE.value(axes["mode"]).infers
     python = [line for v in changed for line in (v.inference if infers and v.inference else v.python_lines)]
     return python, [word for value in changed for word in value.export_words]
@@ -87,6 +92,8 @@ def _page_fault_sentence(
         SAME: "; the step is as long without them: they cost nothing that matters here.",
         SLOWER: "; yet the step is longer: they are not what costs here.",
     }
+    if not kept.n:
+        return f"{facts}; no round measured whether the step is shorter for it."
     return facts + ends.get(kept.verdict, "; these rounds do not settle whether the step is shorter for it.")
 
 

@@ -46,7 +46,7 @@ def next_words(data: RunData, best: str, behind: list[str]) -> list[str]:
     Both may share what makes the baseline vary, such as its allocator, so this ratio is often the surer one.
     """
     return [
-        f"The next is {named(data, other)}: the fastest is {times(data, best, other)} times as fast "
+        f"The next is {named(data, other)}: the fastest is {times(data, best, other)} times as fast as it "
         f"({count_of(tables.ratio_to(data, best, other)[1], 'round')})."
         for other in behind
         if not data.variants[other].is_baseline

@@ -16,6 +16,7 @@ from bench.report.figures.canvas import WIDTH, name_rows, rows_figure, styled
 from bench.report.figures.ink import ACCENT, BACKWARD, GREY, GRID, INK
 from bench.report.figures.lettering import lettered
 from bench.report.figures.saving import tip
+from bench.report.words import percent
 
 MOST_ARMS = 3
 """The most variants whose two arms are drawn."""
@@ -67,13 +68,13 @@ def draw_controls(axes: Axes, data: RunData, control_ids: list[str], deltas: dic
         dots = axes.scatter(ratios.index, ratios, marker=marker, color=colour, s=22, label=name, zorder=3)
         tip(dots, *(f"round {at}: A' {ratio:.3f} times as fast as A" for at, ratio in ratios.items()))
     delta = max((deltas[v] for v in control_ids[:MOST_ARMS]), default=0)
-    axes.axhspan(1 / (1 + delta), 1 + delta, color=GRID, zorder=0)
+    axes.axhspan(1 / (1 + delta), 1 + delta, color=GRID, zorder=0, label=f"too small to matter ({percent(delta)})")
     axes.axhline(1, color=INK, linewidth=0.8)
     axes.set_ylabel("A' over A, in speed")
     if len(control_ids) > MOST_ARMS:
         axes.set_title(f"{MOST_ARMS} of {len(control_ids)} variants", loc="right", fontsize=8)
     if control_ids:
-        axes.legend(ncols=MOST_ARMS, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
+        axes.legend(ncols=MOST_ARMS + 1, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
 
 
 @styled

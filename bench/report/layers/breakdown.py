@@ -11,7 +11,7 @@ from bench.analyse.labels import named
 from bench.analyse.tables.columns import Row
 from bench.core.text import MOST_OF_A_REASON, marked, visible
 from bench.core.traces import BETWEEN
-from bench.report.document import Block, Branch, Column, Icicle, Span, Tree
+from bench.report.document import Block, Branch, Column, Fold, Icicle, Span, Tree
 from bench.report.page import Report
 from bench.report.words import percent, seconds
 
@@ -45,11 +45,9 @@ def blocks(report: Report, chosen: list[str]) -> Iterator[Block]:
             "one to enlarge it, and the whole to go back."
         )
         yield Icicle(step, words)
-        yield Tree(
-            COLUMNS,
-            [branch(layer, step.seconds) for layer in layers.values()],
-            f"The layers of {name}, with those that each holds.",
-        )
+        rows = [branch(layer, step.seconds) for layer in layers.values()]
+        tree = Tree(COLUMNS, rows, f"The layers of {name}, with those that each holds.")
+        yield Fold(f"The layers of {name} as a tree", [tree])
 
 
 def tree_of(rows: pd.DataFrame) -> dict[str, Layer]:

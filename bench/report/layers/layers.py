@@ -72,7 +72,7 @@ def closure_summary(report: Report) -> str:
     if found.empty:
         return "Do the parts add up? Not known"
     sums = f"{found.min():.3f} to {found.max():.3f}" if len(found) > 1 else f"{found.iloc[0]:.3f}"
-    return f"Do the parts add up? Their sum over the step: {sums}"
+    return f"Do the parts add up? Their sum over the plain step: {sums}"
 
 
 def of_variant(report: Report, variant_id: str) -> Section:

@@ -54,9 +54,9 @@ def variants_section(report: Report) -> Section:
             "variant": label(data, row["variant_id"]),
             **cells.of_page(judged, row, row["unit"]),
             "verdict": effect.verdict_words(data, row),
+            "rounds": tables.rounds_words(data, row["variant_id"], row["n"]),
             **cells.of_page(explaining, row, row["unit"]),
             "epoch": epoch_words(row),
-            "rounds": tables.rounds_words(data, row["variant_id"], row["n"]),
         }
         for row in steps.to_dict("records")
     ]

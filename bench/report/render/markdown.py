@@ -35,7 +35,7 @@ def text(blocks: Iterable[Block], *, figures: bool = True) -> str:
 
 
 def block_text(block: Block, *, figures: bool) -> str:
-    """One block; empty for a table without rows, a figure that is left out, and what only opens in a browser."""
+    """One block; empty if nothing of it is shown: a table without rows, what only opens, a figure that is left out."""
     match block:
         case Section():
             shown = joined(heading(block), text(block.blocks, figures=figures))
@@ -53,7 +53,8 @@ def block_text(block: Block, *, figures: bool) -> str:
             shown = f"![{alternative(block.words)}]({FIGURES}/{block.name}.png)" if figures else ""
         case Fold():
             opening = f"<details><summary>{inline.html(one_line(block.summary))}</summary>"
-            shown = joined(opening, text(block.blocks, figures=figures), "</details>")
+            within = text(block.blocks, figures=figures)
+            shown = joined(opening, within, "</details>") if within else ""
         case Tree() | Icicle() | Timeline():
             shown = ""
         case _:

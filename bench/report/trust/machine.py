@@ -84,7 +84,7 @@ def by_round(trials: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for number_, of_round in trials.groupby("round"):
         above = round(100 * (of_round.usual.median() - 1))
-        row = {"round": str(number_), "vs median": f"{above:+d} %" if above else "0 %"}
+        row = {"round": str(number_), "step vs median": f"{above:+d} %" if above else "0 %"}
         row |= {m.name: m.shown(of_round[k].median()) for k, m in MEASURES.items() if trials[k].notna().any()}
         if (trials.throttle != "").any():
             row["GPU held back by"] = throttle_words(of_round.throttle)
@@ -139,7 +139,7 @@ def medians_words(trials: pd.DataFrame) -> list[str]:
 
 
 MEANING = (
-    "*Vs median*: the trials' steps over their own arm's median. *Stolen*: CPU seconds a second that the "
+    "*Step vs median*: the trials' steps over their own arm's median. *Stolen*: CPU seconds a second that the "
     "hypervisor gave to others. *CPU pressure*: the share of the time in which some process waited for a CPU. "
     "*Context switches*: how often a trial lost its CPU against its will. Nothing is dropped for any of it."
 )

@@ -55,7 +55,7 @@ def told_controls(data: RunData) -> list[tuple[Control, str]]:
 
 ENDS = {
     "rounds": "with its last round",
-    "decided": "as soon as every verdict was decided",
+    "decided": "as soon as the verdicts that it waits for were decided",
     "budget": "with its budget",
     "interrupted": "when it was interrupted",
 }
@@ -72,7 +72,7 @@ def how_words(data: RunData) -> str:
         f"{pilots} trials of the pilot{race_words(trials)}, then {rounds} of {len(arms)} trials: of "
         f"{count_of(in_rounds, 'variant')}{twice}{more}. The run ended {ended}. "
         f"{len(trials)} trials in all, each a fresh process, in a "
-        f"new random order each round (seed {data.run.order}); they took {duration(trials.duration_s.sum())}."
+        f"new random order each round (seed {data.run.order}); their times sum to {duration(trials.duration_s.sum())}."
         f"{lockstep_words(trials)}"
         f"{predicted_words(data.run)}{counts_words(data)}"
     )

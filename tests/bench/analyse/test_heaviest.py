@@ -10,6 +10,8 @@ from bench.analyse.load import RunData, load
 from bench.analyse.tables import heaviest
 from bench.report import pages
 
+pytestmark = pytest.mark.rendered
+
 BASE = "cpu-default-nchw-eager-b32"
 KEPT = "cpu-default-nchw-eager-b32-kept"
 LEAVES = 200

@@ -24,6 +24,8 @@ from bench.cli.app import app
 from bench.cli.serve import command
 from bench.core.traces import file_name
 
+pytestmark = pytest.mark.rendered
+
 pytest.importorskip("tensorboard")
 pytest.importorskip("torch_tb_profiler")
 

@@ -10,6 +10,8 @@ from bench.cli.app import app
 from bench.core.reading import read_rows
 from bench.core.records import SAMPLES, TRIALS
 
+pytestmark = pytest.mark.rendered
+
 
 def call(*arguments: str) -> tuple[int, str]:
     result = CliRunner().invoke(app, arguments)

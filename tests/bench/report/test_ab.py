@@ -13,6 +13,8 @@ from bench.report import pages
 from bench.report.render import terminal
 from bench.report.sides import ab
 
+pytestmark = pytest.mark.rendered
+
 BASE = "cpu-default-nchw-eager-b32"
 PLANTED = [
     (BASE, "step", "", "", "SLOWER"),

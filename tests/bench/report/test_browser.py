@@ -18,7 +18,7 @@ from bench.report import pages
 from bench.report.formats import html
 from bench.report.kineto import page as trace_page
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.rendered]
 WIDE = {"width": 1280, "height": 900}
 PHONE = {"width": 320, "height": 640}
 VARIANTS = "#variants table"
@@ -136,6 +136,7 @@ def test_the_parts_of_a_step_are_reached_by_keys(page: Page) -> None:
 
 
 def test_the_tree_of_layers_opens(page: Page) -> None:
+    page.get_by_text("as a tree").first.click()
     tree = page.locator(".tree").first
     held = tree.locator("details .row").nth(1)
 

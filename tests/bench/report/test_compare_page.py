@@ -13,6 +13,8 @@ from bench.analyse.load import RunData, load
 from bench.core.records import RecordError
 from bench.report.sides import compare_page
 
+pytestmark = pytest.mark.rendered
+
 BASE = "cuda-default-nchw-eager-b128"
 NOTEBOOK = "cuda-default-nchw-eager-b128-notebook-syncstep"
 BF16 = "cuda-bf16-nhwc-eager-b128"

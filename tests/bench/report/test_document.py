@@ -37,6 +37,8 @@ from bench.report.document import (
 from bench.report.page import Report
 from bench.report.render import console, inline, markdown, tensorboard
 
+pytestmark = pytest.mark.rendered
+
 BASE = "cpu-default-nchw-eager-b32"
 HOSTILE = [
     "a|b", "\\|", "||", "|---|", "`", "``a```b", "```", "<script>alert(1)</script>", "</summary>", "</details>", "<!--",

@@ -15,6 +15,8 @@ from bench.report.page import HistoryPage
 from bench.report.sides import history_page
 from tests.bench.stored_history import EXAMPLE, FAST, copied, history_in
 
+pytestmark = pytest.mark.rendered
+
 MakeRun = Callable[..., Path]
 
 

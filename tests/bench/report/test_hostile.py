@@ -27,6 +27,8 @@ from bench.report.figures import canvas, lettering, saving
 from bench.report.render import tensorboard, terminal
 from bench.report.sides import compare_page
 
+pytestmark = pytest.mark.rendered
+
 BASE = "cpu-default-nchw-eager-b32"
 KEPT = "cpu-default-nchw-eager-b32-kept"
 OWN = f"{BASE}-__init__:_x_"

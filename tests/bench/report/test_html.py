@@ -7,6 +7,7 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 
@@ -18,6 +19,8 @@ from bench.report.formats import html
 from bench.report.html import blocks, page
 from bench.report.words import interval, percent, seconds, size, spread_seconds
 from tests.bench.report.test_document import ANY, HOSTILE, document_of
+
+pytestmark = pytest.mark.rendered
 
 MakeRun = Callable[..., Path]
 VOID = {"meta", "link", "img", "input", "br", "hr"}
@@ -113,7 +116,7 @@ def test_a_hostile_name_is_shown_in_every_block_that_opens(text: str) -> None:
     ("cell", "value"),
     [
         (seconds(0.25), 0.25), (spread_seconds(1.5, 1.4, 1.6), 1.5), (size(2**21), 2**21), (percent(0.123), 0.123),
-        (interval(1.31, 1.27, 1.36), 1.31), (7, 7.0), ("12 of 13", None), ("", None),
+        (interval(1.31, 1.27, 1.36), 1.31), (seconds(np.float64(0.5)), 0.5), (7, 7.0), ("12 of 13", None), ("", None),
     ],
 )  # fmt: skip
 def test_a_cell_carries_the_value_by_which_it_is_sorted(cell: object, value: float | None) -> None:

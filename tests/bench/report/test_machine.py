@@ -35,7 +35,7 @@ def trials() -> pd.DataFrame:
 def test_a_row_a_round_without_what_could_not_be_read(trials: pd.DataFrame) -> None:
     table = machine.by_round(trials)
 
-    assert table["vs median"].tolist() == ["-2 %", "+15 %", "+32 %"]
+    assert table["step vs median"].tolist() == ["-2 %", "+15 %", "+32 %"]
     assert "stolen" not in table
     assert table["CPU pressure"].tolist() == ["7.6 %", "25 %", "42 %"]
     assert table["GPU held back by"].tolist() == ["nothing", "nothing", "heat (software), heat (hardware)"]

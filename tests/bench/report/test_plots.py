@@ -18,6 +18,8 @@ from bench.analyse.load import RunData, load
 from bench.report.figures import ink, plots_layers, plots_memory, plots_steps, saving
 from bench.report.figures.ink import ACCENT, GREY
 
+pytestmark = pytest.mark.rendered
+
 BASE = "cpu-default-nchw-eager-b32"
 KEPT = "cpu-default-nchw-eager-b32-kept"
 MakeRun = Callable[..., Path]

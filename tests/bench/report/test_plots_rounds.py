@@ -12,6 +12,8 @@ from bench.analyse.load import load
 from bench.report.figures import plots_rounds
 from bench.report.trust import machine
 
+pytestmark = pytest.mark.rendered
+
 BASE = "cpu-default-nchw-eager-b32"
 MakeRun = Callable[..., Path]
 Steps = Callable[..., dict[tuple[str, str], list[float]]]

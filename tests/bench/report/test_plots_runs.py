@@ -11,6 +11,8 @@ from bench.analyse.compare import Side
 from bench.analyse.load import load
 from bench.report.figures import plots_runs
 
+pytestmark = pytest.mark.rendered
+
 GPU = "cuda-default-nchw-eager-b128"
 MakeRun = Callable[..., Path]
 

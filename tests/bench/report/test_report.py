@@ -17,6 +17,8 @@ from bench.report.answer import answer
 from bench.report.trust import noise
 from tests.bench.report.made_up import BASE, BEST, BF16, KEPT, MakeRun, around
 
+pytestmark = pytest.mark.rendered
+
 GOLDEN = Path(__file__).parent / "golden.md"
 
 

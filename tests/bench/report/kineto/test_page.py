@@ -13,6 +13,8 @@ from bench.report.kineto import page, timeline
 from bench.report.page import TracePage
 from tests.bench.analyse.kineto.rules import allocation, document, gpu_events, rank_events, span, write
 
+pytestmark = pytest.mark.rendered
+
 HOSTILE = [
     "a|b",
     "</script><script>alert(1)</script>",

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, sync_playwright
 from bench.report.kineto import page as pages
 from tests.bench.analyse.kineto.rules import document, gpu_events, write
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.rendered]
 LEAST_PICTURE = 2000
 """The letters of a picture with something on it; an empty one packs better."""
 
