@@ -17,8 +17,8 @@ nox.options.sessions = ["lint", "typecheck", "tests"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 AT_ONCE = [  # tests whose outcome does not depend on how fast the machine is
+    *(f"tests/bench/cli/test_{name}.py" for name in ("fuzz", "options")),  # the longest first: none is left over
     *(f"tests/bench/{floor}" for floor in ("core", "plan", "machine", "run", "analyse", "report")),
-    *(f"tests/bench/cli/test_{name}.py" for name in ("fuzz", "options")),
     *(
         f"tests/bench/gpu/test_{name}.py" for name in ("gpu_verb", "training", "tests")
     ),  # workers of xdist ignore Ctrl-C
