@@ -69,7 +69,7 @@ def test_ab_of_two_folders_ends_in_a_page_and_an_exit_code(two_trees: Path, monk
     )
     assert "No change was confirmed." in output
     assert "report: reports/small/report.md" in output
-    assert (two_trees / "summary.md").read_text().startswith("### bench ab: this tree against ../base")
+    assert (two_trees / "summary.md").read_text().startswith("### nin-bench: UNDECIDED: this tree against ../base")
     assert str(two_trees) not in Path("results/small/run.json").read_text()
     assert call("report", "small")[0] == 0
     assert Path("reports/small/tables/changes.csv").is_file()
