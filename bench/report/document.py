@@ -5,6 +5,7 @@ are plain. Text from outside must go through `core.text.marked` or `core.text.co
 itself. A renderer for other output than Markdown parses inline text (`render.inline`).
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -96,7 +97,7 @@ def _value(cell: object) -> float | None:
     """The value of a cell if it is a number."""
     if isinstance(cell, Number):
         return cell.value
-    return float(cell) if isinstance(cell, (int, float)) else None
+    return float(cell) if isinstance(cell, (int, float)) and math.isfinite(cell) else None
 
 
 def _cell(value: object) -> str:

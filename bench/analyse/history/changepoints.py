@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-Values = NDArray[np.float64]
+from bench.analyse.stats import Values
 
 DRAWS = 9999
 """Shuffles that stand for all orders: a p of 5 % is then known to 0.4 points, one of 0.5 % to 0.14."""

@@ -13,7 +13,7 @@ from bench.analyse.history.changepoints import Mark, least_values, marks
 from bench.analyse.history.gather import LeftOut, StoredRun
 from bench.analyse.history.order import Order
 from bench.analyse.history.series import Point, Series
-from bench.analyse.stats import Interval, as_ratio
+from bench.analyse.stats import Interval, Values, as_ratio
 from bench.analyse.verdicts import FASTER, SLOWER, UNDECIDED, delta_of, verdict
 from bench.core.exits import CHANGED
 
@@ -89,7 +89,7 @@ class History:
 
     def delta_of(self, device: str) -> float:
         """The change that matters on a device."""
-        return delta_of(device) if self.delta is None else self.delta
+        return delta_of(device, self.delta)
 
     @property
     def tested(self) -> list[Series]:
@@ -112,11 +112,8 @@ def tested(every: Sequence[Series], error: float) -> list[Series]:
 def changes(every: Sequence[Series], error: float, delta: float | None) -> list[Change]:
     """The changes of all series; if nothing changes in any, there is one with a chance of `error` at most."""
     looked_at = tested(every, error)
-    deltas = [delta_of(one.device) if delta is None else delta for one in looked_at]
     return [
-        change
-        for one, matters in zip(looked_at, deltas, strict=True)
-        for change in changes_of(one, error, len(looked_at), matters)
+        change for one in looked_at for change in changes_of(one, error, len(looked_at), delta_of(one.device, delta))
     ]
 
 
@@ -133,7 +130,7 @@ def changes_of(one: Series, error: float, family: int, delta: float) -> list[Cha
 
 
 def judged(
-    one: Series, mark: Mark, parts: Sequence[sizes.Values], place: int, *, p: float, delta: float, unsteady: bool
+    one: Series, mark: Mark, parts: Sequence[Values], place: int, *, p: float, delta: float, unsteady: bool
 ) -> Change:
     """A mark with its size and word, from the values between the marks; it lies after part `place`."""
     ratio = as_ratio(sizes.shift(parts[place], parts[place + 1]))

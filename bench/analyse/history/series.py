@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.analyse.history.gather import Setting, StoredRun
-from bench.analyse.stats import Interval
-
-Values = NDArray[np.float64]
+from bench.analyse.stats import Interval, Values
 
 
 class Drift(Enum):

@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from itertools import combinations, product
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
-from bench.analyse.stats import LEVEL, NOTHING, Interval
+from bench.analyse.stats import LEVEL, NOTHING, Interval, Values
 
-Values = NDArray[np.float64]
 DEPENDENT = 0.01
 """The p at which values count as dependent or drifting."""
 LEAST_DEPENDENT = 10

@@ -7,7 +7,7 @@ from bench.analyse.tables.failures_table import failures, stamps
 from bench.analyse.tables.layers_table import layers
 from bench.analyse.tables.memory_table import memory
 from bench.analyse.tables.numerics_table import numerics
-from bench.analyse.tables.steps_table import EPOCH_IMAGES, steps
+from bench.analyse.tables.steps_table import EPOCH_IMAGES, ranked, steps
 
 __all__ = [
     "EPOCH_IMAGES",
@@ -23,6 +23,7 @@ __all__ = [
     "numerics",
     "outcome",
     "phases_of",
+    "ranked",
     "ratio_to",
     "rounds_words",
     "spoilt",

@@ -29,6 +29,15 @@ def without_rare(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns=[name for name in rare if table[name].isna().all()])
 
 
+def ranked(steps: pd.DataFrame) -> pd.DataFrame:
+    """The variants that have a rate: those of the rounds, the fastest first, then those that no round measured.
+
+    The column `counts` says whether rounds measured it.
+    """
+    known = steps.dropna(subset="items_per_s")
+    return known.assign(counts=known.n > 0).sort_values(["counts", "items_per_s"], ascending=False, kind="stable")
+
+
 def step_row(data: RunData, variant_id: str, noisy: set[str]) -> Row:
     """What a step of a variant costs, and how it compares with its baseline."""
     step_s = data.spread(variant_id, "wall").estimate

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from bench.analyse.labels import label
 from bench.analyse.load import RunData, cell
-from bench.analyse.tables import items_of, phases_of, unit_of
+from bench.analyse.tables import items_of, phases_of, ranked, unit_of
 from bench.analyse.tables.columns import Row
 from bench.core.traces import PHASES
 from bench.plan.race import STAGE as RACE
@@ -40,8 +40,7 @@ def throughput(data: RunData, steps: pd.DataFrame, best: set[str]) -> Figure:
     A dot is a trial, a line the interval, a bar the median; the dashed line is the baseline's. `best` are the variants
     that the answer names.
     """
-    steps = steps.dropna(subset="items_per_s")
-    steps = steps.assign(counts=steps.n > 0).sort_values(["counts", "items_per_s"], ascending=False, kind="stable")
+    steps = ranked(steps)
     figure, (axes,) = rows_figure(len(steps))
     walls = cell(data.values, "wall")
     for row, (known, of_row) in enumerate(zip(steps.counts, steps.to_dict("records"), strict=True)):

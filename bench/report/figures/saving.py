@@ -14,6 +14,8 @@ import matplotlib as mpl
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
+from bench.core.text import visible
+
 SHARPNESS = 2.0
 """Pixels of a PNG by those of the figure's own size."""
 SVG = "{http://www.w3.org/2000/svg}"
@@ -28,7 +30,7 @@ ET.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 
 def tip(artist: Artist, *words: str) -> None:
     """Give an artist words to point at: one text for the whole, or one for each of its marks."""
-    artist.set_gid(TIPS + json.dumps(words))
+    artist.set_gid(TIPS + json.dumps([visible(text) for text in words]))
 
 
 def laid_out(figure: Figure) -> Figure:

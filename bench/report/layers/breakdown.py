@@ -26,11 +26,18 @@ class Layer:
     path: str
     type: str = ""
     own_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(DIRECTIONS, 0.0))
+    own_share: float = 0.0
+    """Of the step, as in the table of layers."""
     held: "dict[str, Layer]" = field(default_factory=dict)
 
     def took_s(self, direction: str) -> float:
         """Its seconds in a direction, with those of all that it holds."""
         return math.fsum([self.own_s[direction], *(layer.took_s(direction) for layer in self.held.values())])
+
+    @property
+    def share(self) -> float:
+        """Its share of the step, with those of all that it holds."""
+        return math.fsum([self.own_share, *(layer.share for layer in self.held.values())])
 
 
 def blocks(report: Report, chosen: list[str]) -> Iterator[Block]:
@@ -45,7 +52,7 @@ def blocks(report: Report, chosen: list[str]) -> Iterator[Block]:
             "one to enlarge it, and the whole to go back."
         )
         yield Icicle(step, words)
-        rows = [branch(layer, step.seconds) for layer in layers.values()]
+        rows = list(map(branch, layers.values()))
         tree = Tree(COLUMNS, rows, f"The layers of {name}, with those that each holds.")
         yield Fold(f"The layers of {name} as a tree", [tree])
 
@@ -61,9 +68,14 @@ def tree_of(rows: pd.DataFrame) -> dict[str, Layer]:
             place = layer.held
         layer.type = str(row["type"])
         for direction in DIRECTIONS:
-            took_s = row[f"{direction}_s"]
-            layer.own_s[direction] += 0.0 if math.isnan(took_s) else took_s
+            layer.own_s[direction] = known(row[f"{direction}_s"])
+        layer.own_share = known(row["share_of_step"])
     return roots
+
+
+def known(value: float) -> float:
+    """The value, or 0 as the part of a sum that is not known."""
+    return 0.0 if math.isnan(value) else value
 
 
 def span_of(step: Row, phases: Iterable[str], layers: dict[str, Layer]) -> Span:
@@ -91,9 +103,8 @@ def part_of(layer: Layer, direction: str) -> Span | None:
     return Span(visible(name), took_s, inner)
 
 
-def branch(layer: Layer, step_s: float) -> Branch:
+def branch(layer: Layer) -> Branch:
     """A layer as a row of the tree, with what it holds below it."""
-    took_s = [layer.took_s(direction) for direction in DIRECTIONS]
-    cells = [*map(seconds, took_s), percent(sum(took_s) / step_s)]
+    cells = [*(seconds(layer.took_s(direction)) for direction in DIRECTIONS), percent(layer.share)]
     name = marked(layer.path, MOST_OF_A_REASON)
-    return Branch([name, marked(layer.type), *cells], [branch(held, step_s) for held in layer.held.values()])
+    return Branch([name, marked(layer.type), *cells], list(map(branch, layer.held.values())))

@@ -60,8 +60,7 @@ def show(report: Report) -> None:
 
 def bars_table(data: RunData, steps: pd.DataFrame) -> Table:
     """A row a variant with a bar as long as its rate: the fastest of the rounds first, then those without rounds."""
-    known = steps.dropna(subset="items_per_s")
-    rows = known.assign(counts=known.n > 0).sort_values(["counts", "items_per_s"], ascending=False, kind="stable")
+    rows = tables.ranked(steps)
     most, unit = rows.items_per_s.max(), tables.unit_of(data)
     return Table.of(
         {

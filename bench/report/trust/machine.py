@@ -9,7 +9,6 @@ import pandas as pd
 from scipy import stats
 
 from bench.analyse.load import RunData, cell
-from bench.analyse.verdicts import delta_of
 from bench.plan.schedule import BUSY
 from bench.report.document import Block, Figure, Fold, Paragraph, Table, paragraphs
 from bench.report.figures import plots_rounds
@@ -120,7 +119,7 @@ def blocks(data: RunData, control_ids: list[str]) -> list[Block]:
     if trials.empty:
         return []
     names = {key: measure.name for key, measure in MEASURES.items()}
-    deltas = {v: delta_of(data.variants[v].device) for v in control_ids}
+    deltas = {v: data.delta(v) for v in control_ids}
     draw = partial(plots_rounds.noise, data, control_ids, trials, names, deltas)
     return [
         *paragraphs([*medians_words(trials), *along_with(trials)]),

@@ -104,6 +104,13 @@ def test_each_mark_has_its_own_words_in_svg(number: int) -> None:
     assert titles == [f"<dot {i}>" for i in range(number)]
 
 
+def test_words_that_no_file_can_hold_are_escaped() -> None:
+    figure = Figure()
+    saving.tip(figure.subplots().scatter([1], [1]), "a\x1b\ud800")
+
+    assert "a\\x1b\\ud800" in saving.svg(figure, "one").encode().decode()
+
+
 def test_two_figures_of_a_page_share_no_id(data: RunData) -> None:
     figure = plots_steps.throughput(data, tables.steps(data), set())
     ids = [set(re.findall(r'id="([^"]*)"', saving.svg(figure, name))) for name in ("one", "two")]

@@ -9,6 +9,7 @@ import pytest
 from bench.analyse.ab.cells import stage_of
 from bench.analyse.ab.changes import gate
 from bench.analyse.load import load
+from bench.report.document import figures
 from bench.report.figures import plots_rounds
 from bench.report.trust import machine
 
@@ -48,3 +49,11 @@ def test_a_change_is_a_row_with_a_dot_a_round_and_its_interval(make_ab: MakeRun,
     step, ratio = dots[0][:, 0], found[0].ratio
     assert np.median(step) == pytest.approx(10, abs=1.5)
     assert bars[0][:, 0] == pytest.approx([100 * (1 / ratio.hi - 1), 100 * (1 / ratio.lo - 1)])
+
+
+def test_the_band_of_the_noise_is_the_change_that_the_call_declared(make_run: MakeRun) -> None:
+    data = load(make_run({(BASE, "A"): [9.0, 2.0, 4.0], (BASE, "A'"): [9.0, 2.5, 4.5]}, delta=0.2))
+    (figure,) = figures(machine.blocks(data, [BASE]))
+    (band,) = figure.draw().axes[0].patches
+
+    assert band.get_y() + band.get_height() == pytest.approx(1.2)  # type: ignore[attr-defined]
