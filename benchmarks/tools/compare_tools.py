@@ -1,12 +1,15 @@
-"""False alarms and hits of four ways to compare two versions of one workload: identical code, and +5, +10, +15 %.
+"""False alarms and hits of six ways to compare two versions of one workload: identical code, and +5, +10, +15 %.
 
     python compare_tools.py --cycles 20 --out verdicts.csv
 
 Each cycle measures every tool once, in random order, and the other tools as their users run them:
 
-- our protocol: a gate of 9 rounds of A, A' and the four versions, then 20 fresh rounds for the flagged versions;
+- our protocol: a gate of 12 rounds of A, A' and the four versions, then 20 fresh rounds for the flagged versions. Once
+  with the processes of a round in lockstep, as is the default, and once with one after the other;
 - pytest-benchmark: a saved run, then `--benchmark-compare-fail=median:5%`;
 - pyperf: its defaults (20 processes of 3 values), then `compare_to`;
+- whole processes, as hyperfine times them: 3 runs to warm up and 10 that count, each of 30 values, and the t-test of
+  Welch at 5 %, which hyperfine has as a script;
 - a pooled t-test at 5 %: 30 values of one process against 30 of another.
 
 A row of the CSV is one comparison. `nox -s tools -- --cycles 20` installs what it needs, measures, and prints the
@@ -23,24 +26,31 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 from layer import BASE_CALLS
 from scipy import stats as scipy_stats
+from turns import values_s
 
 from bench.analyse.stats import LEVEL, as_ratio, holm, p_above, shift_interval
 from bench.analyse.verdicts import DELTA_CPU, FASTER, SLOWER, verdict
 from bench.core.records import ArmName
 from bench.core.variants import Variant
-from bench.plan.schedule import Arm, round_trials
+from bench.plan.schedule import CONFIRM_ROUNDS, DEFAULT_ROUNDS, Arm, round_trials
 
 HERE = Path(__file__).parent
 EFFECTS = {"0 %": 20, "+5 %": 21, "+10 %": 22, "+15 %": 23}
 """The calls of each changed version; the base has 20."""
-GATE_ROUNDS, CONFIRM_ROUNDS, TRIAL_VALUES = 9, 20, 3
+TRIAL_VALUES = 3
 POOLED_VALUES = 30
+WARM_RUNS, RUNS = 3, 10
+"""Processes of hyperfine: its default counts ten, and its manual advises some that warm up."""
+GATE, CONFIRMED = "gate", "confirmed"
+OURS = {"nin-bench": True, "nin-bench, in sequence": False}
+"""The names of our protocol, and whether the processes of a round are in lockstep."""
 
 Row = tuple[str, str, str]
 """Tool, effect, and what the tool said: slower, faster, or empty for neither."""
@@ -59,36 +69,41 @@ def seconds(calls: int, values: int) -> list[float]:
     return list(map(float, json.loads(run(calls, "layer.py", str(values)).stdout)))
 
 
-def rounds(arms: dict[str, int], count: int, seed: int) -> dict[str, list[float]]:
+def rounds(arms: dict[str, int], count: int, seed: int, *, lockstep: bool) -> dict[str, list[float]]:
     """The log of each arm's median, by round; arms come in random order, each in a fresh process."""
     named = [Arm(name=cast("ArmName", name), variant=Variant()) for name in arms]
     logs: dict[str, list[float]] = {name: [] for name in arms}
     for number in range(count):
-        for trial in round_trials(named, seed, number):
-            name = trial.arm.name
-            logs[name].append(float(np.log(np.median(seconds(arms[name], TRIAL_VALUES)))))
+        names = [trial.arm.name for trial in round_trials(named, seed, number)]
+        if lockstep:
+            trials = values_s([arms[name] for name in names], TRIAL_VALUES, random.Random(f"{seed}.{number}"))  # noqa: S311 - no secret
+        else:
+            trials = [seconds(arms[name], TRIAL_VALUES) for name in names]
+        for name, trial in zip(names, trials, strict=True):
+            logs[name].append(float(np.log(np.median(trial))))
     return logs
 
 
-def ours(seed: int) -> list[Row]:
-    """The gate's verdicts, and those that 20 fresh rounds confirm."""
-    controls = {"A": BASE_CALLS, "A'": BASE_CALLS}
-    logs = rounds(controls | EFFECTS, GATE_ROUNDS, seed)
+def ours(tool: str, seed: int) -> list[Row]:
+    """The gate's verdicts, and those that fresh rounds confirm."""
+    controls, lockstep = {"A": BASE_CALLS, "A'": BASE_CALLS}, OURS[tool]
+    logs = rounds(controls | EFFECTS, DEFAULT_ROUNDS, seed, lockstep=lockstep)
     base = np.column_stack([logs[name] for name in controls])
     words = {
-        effect: verdict(as_ratio(shift_interval(logs[effect], base)), GATE_ROUNDS, DELTA_CPU) for effect in EFFECTS
+        effect: verdict(as_ratio(shift_interval(logs[effect], base)), DEFAULT_ROUNDS, DELTA_CPU) for effect in EFFECTS
     }
     flagged = {effect: word for effect, word in words.items() if word in (FASTER, SLOWER)}
     confirmed: dict[str, str] = {}
     if flagged:
-        logs = rounds(controls | {effect: EFFECTS[effect] for effect in flagged}, CONFIRM_ROUNDS, seed + 1)
+        arms = controls | {effect: EFFECTS[effect] for effect in flagged}
+        logs = rounds(arms, CONFIRM_ROUNDS, seed + 1, lockstep=lockstep)
         base = np.column_stack([logs[name] for name in controls])
         signs = {effect: 1 if word == SLOWER else -1 for effect, word in flagged.items()}
         p = [p_above(s * np.array(logs[effect]), s * base, np.log1p(DELTA_CPU)) for effect, s in signs.items()]
         confirmed = {e: flagged[e] for e, adjusted in zip(flagged, holm(p), strict=True) if adjusted <= 1 - LEVEL}
     return [
-        (f"nin-bench, {name}", effect, said.get(effect, "").lower())
-        for name, said in (("gate", flagged), ("confirmed", confirmed))
+        (f"{tool}, {stage}", effect, said.get(effect, "").lower())
+        for stage, said in ((GATE, flagged), (CONFIRMED, confirmed))
         for effect in EFFECTS
     ]
 
@@ -145,6 +160,28 @@ def pooled_t(rng: random.Random) -> list[Row]:
     return rows
 
 
+def whole_processes(rng: random.Random) -> list[Row]:
+    """Welch's t of the wall times of whole processes."""
+    base = processes_s(BASE_CALLS)
+    rows = []
+    for effect in changed(rng):
+        head = processes_s(EFFECTS[effect])
+        significant = scipy_stats.ttest_ind(base, head, equal_var=False).pvalue < 0.05
+        slower = np.mean(head) > np.mean(base)
+        rows.append(("whole processes", effect, ("slower" if slower else "faster") if significant else ""))
+    return rows
+
+
+def processes_s(calls: int) -> list[float]:
+    """The wall time in seconds of each process that counts."""
+    took_s = []
+    for _ in range(WARM_RUNS + RUNS):
+        start = time.perf_counter()
+        seconds(calls, POOLED_VALUES)
+        took_s.append(time.perf_counter() - start)
+    return took_s[WARM_RUNS:]
+
+
 def table(rows: Sequence[dict[str, str]]) -> list[str]:
     """False alarms with their exact 95 % interval (Clopper and Pearson), hits, and the seconds of a comparison."""
     lines = ["| tool | identical code: false alarms | +5 %: hits | +10 % | +15 % | seconds a comparison |"]
@@ -167,19 +204,20 @@ def table(rows: Sequence[dict[str, str]]) -> list[str]:
 def comparison_s(of_tool: Sequence[dict[str, str]], rows: Sequence[dict[str, str]]) -> str:
     """The seconds of one comparison by itself, a median over cycles; in a cycle, one base serves four comparisons.
 
-    By itself, another tool runs twice, and in a cycle five times. Our gate takes 27 trials, and 60 more if it flags.
+    By itself, another tool runs twice, and in a cycle five times. Our gate has three arms, and the fresh rounds too.
     """
     cycles = {row["cycle"]: float(row["seconds"]) for row in of_tool}
-    if not of_tool[0]["tool"].startswith("nin-bench"):
+    tool, _, stage = of_tool[0]["tool"].rpartition(", ")
+    if tool not in OURS:
         return f"{np.median([2 / 5 * s for s in cycles.values()]):.0f}"
-    gate, confirm = GATE_ROUNDS * 3, CONFIRM_ROUNDS * 3
+    gate, confirm = DEFAULT_ROUNDS * 3, CONFIRM_ROUNDS * 3
     trial_s = []
     for cycle, took_s in cycles.items():
-        flagged = sum(bool(r["said"]) for r in rows if (r["cycle"], r["tool"]) == (cycle, "nin-bench, gate"))
-        trials = GATE_ROUNDS * (2 + len(EFFECTS)) + (CONFIRM_ROUNDS * (2 + flagged) if flagged else 0)
+        flagged = sum(bool(r["said"]) for r in rows if (r["cycle"], r["tool"]) == (cycle, f"{tool}, {GATE}"))
+        trials = DEFAULT_ROUNDS * (2 + len(EFFECTS)) + (CONFIRM_ROUNDS * (2 + flagged) if flagged else 0)
         trial_s.append(took_s / trials)
     one_s = float(np.median(trial_s))
-    if of_tool[0]["tool"].endswith("gate"):
+    if stage == GATE:
         return f"{gate * one_s:.0f}"
     return f"{gate * one_s:.0f}, or {(gate + confirm) * one_s:.0f} if flagged"
 
@@ -203,12 +241,10 @@ def measure(cycles: int, out: Path) -> None:
         writer.writerow(["cycle", "tool", "effect", "said", "seconds"])
         for cycle in range(cycles):
             rng = random.Random(cycle)  # noqa: S311 - no secret
-            tools: Sequence[Callable[[], list[Row]]] = (
-                lambda rng=rng: pytest_benchmark(rng),  # type: ignore[misc]
-                lambda rng=rng: pyperf(rng),  # type: ignore[misc]
-                lambda rng=rng: pooled_t(rng),  # type: ignore[misc]
-                lambda cycle=cycle: ours(1000 * cycle),  # type: ignore[misc]
-            )
+            tools: list[Callable[[], list[Row]]] = [
+                partial(tool, rng) for tool in (pytest_benchmark, pyperf, pooled_t, whole_processes)
+            ]
+            tools += [partial(ours, tool, 1000 * cycle) for tool in OURS]
             for tool in rng.sample(tools, len(tools)):
                 start = time.perf_counter()
                 rows = tool()

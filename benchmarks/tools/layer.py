@@ -4,6 +4,7 @@ A process without torch starts in a tenth of a second, so hundreds of comparison
 planted slowdowns are real work: 20 calls a value are the base (`CALLS`); 21, 22 and 23 are 5, 10 and 15 % more.
 
 `python layer.py VALUES` prints the seconds of that many values as JSON, after one that warms up.
+`python layer.py` prints an empty line after one that warms up, and then the seconds of a value for each line it gets.
 """
 
 import json
@@ -38,14 +39,26 @@ class Layer:
 
 def main(values: int) -> None:
     """Print the seconds of `values` values."""
-    layer, seconds = Layer(), []
+    layer = Layer()
     layer()
-    for _ in range(values):
-        start = time.perf_counter()
-        layer()
-        seconds.append(time.perf_counter() - start)
-    print(json.dumps(seconds))
+    print(json.dumps([value_s(layer) for _ in range(values)]))
+
+
+def take_turns() -> None:
+    """Print the seconds of a value for each line that comes in."""
+    layer = Layer()
+    layer()
+    print(flush=True)
+    for _ in sys.stdin:
+        print(value_s(layer), flush=True)
+
+
+def value_s(layer: Layer) -> float:
+    """The seconds of one value."""
+    start = time.perf_counter()
+    layer()
+    return time.perf_counter() - start
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1])) if sys.argv[1:] else take_turns()
