@@ -139,8 +139,8 @@ def scale(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def tools(session: nox.Session) -> None:
-    """Compare our verdicts with those of other tools, on one workload: about two minutes a cycle."""
-    session.install("numpy", "scipy", "pyperf", "pytest", "pytest-benchmark")
+    """Compare our verdicts with those of other tools, on one workload: some four minutes a cycle."""
+    session.install("numpy", "scipy", "pandas", "msgspec", "pyperf", "pytest", "pytest-benchmark")
     path = Path("benchmarks/tools/compare_tools.py")
     session.run("python", str(path), *session.posargs, env={"PYTHONPATH": str(Path.cwd())})
 
