@@ -29,10 +29,24 @@ def standing(data: RunData) -> pd.Series:
     return pd.concat([in_race, screened]).sort_values()
 
 
+def by_round(data: RunData) -> pd.DataFrame:
+    """The same log in each round of the race: a row a variant, a column a round; NaN where it had no trial."""
+    logs = relative_by_trial(data, data.raced)
+    return logs.pivot_table(index="variant_id", columns="round", values="log", aggfunc="median")
+
+
 def relative(data: RunData, walls: pd.DataFrame) -> pd.Series:
-    """The logs of seconds per image, less the mean of the baselines of the same device in the same round."""
+    """By variant id the median of the logs of its trials, as `relative_by_trial` has them."""
+    return relative_by_trial(data, walls).groupby("variant_id", sort=False)["log"].median()
+
+
+def relative_by_trial(data: RunData, walls: pd.DataFrame) -> pd.DataFrame:
+    """The logs of seconds per image, less the mean of the baselines of the same device in the same round.
+
+    A row a trial with `variant_id`, `round` and `log`; only trials whose round has such a baseline.
+    """
     if walls.empty:
-        return pd.Series(dtype=float)
+        return pd.DataFrame({"variant_id": [], "round": [], "log": np.array([], dtype=float)})
     variants = walls.variant_id.map(data.variants)
     batches = walls.variant_id.map(lambda variant_id: items_of(data, variant_id))
     logs = walls.assign(
@@ -42,4 +56,4 @@ def relative(data: RunData, walls: pd.DataFrame) -> pd.Series:
     )
     of_baselines = logs[logs.is_baseline].groupby(["device", "round"])["log"].mean().rename("baseline")
     joined = logs.join(of_baselines, on=["device", "round"])
-    return (joined["log"] - joined.baseline).dropna().groupby(joined.variant_id, sort=False).median()
+    return joined.assign(log=joined["log"] - joined.baseline).dropna(subset="log")[["variant_id", "round", "log"]]

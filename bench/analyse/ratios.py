@@ -6,7 +6,7 @@ from statistics import fmean
 import numpy as np
 import pandas as pd
 
-from bench.analyse.load import RunData
+from bench.analyse.load import RunData, cell
 from bench.analyse.stats import NOTHING, Interval, as_ratio, exact_interval, inverse, shift_interval
 from bench.analyse.verdicts import Control
 from bench.core.variants import LARGEST
@@ -23,6 +23,14 @@ def control(data: RunData, variant_id: str, logs: pd.DataFrame) -> Control:
     ratio = shift(data, logs["A'"], logs[["A"]])
     device, delta = data.variants[variant_id].device, data.delta(variant_id)
     return Control(variant_id=variant_id, device=device, ratio=ratio, rounds=len(logs), delta=delta)
+
+
+def itself_by_round(data: RunData, variant_id: str) -> pd.Series:
+    """How many times as fast A' of a variant is as A in each round of both stages: identical code beside itself."""
+    walls = cell(data.values, "wall")
+    walls = walls[walls["round"].isin([*data.rounds, *data.confirm_rounds]) & (walls.stage != "pilot")]
+    arms = walls[walls.variant_id == variant_id].pivot(index="round", columns="arm", values="value")  # noqa: PD010
+    return (arms["A"] / arms["A'"]).dropna()
 
 
 def shift(data: RunData, logs: pd.Series, controls: pd.DataFrame) -> Interval:

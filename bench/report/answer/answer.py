@@ -10,10 +10,10 @@ from bench.analyse.load import RunData, cell, variant_axes
 from bench.analyse.stats import NOTHING
 from bench.core.axes.precision import PRECISION
 from bench.core.progress import duration
-from bench.core.text import MOST_OF_A_REASON, marked
+from bench.core.text import marked
 from bench.core.variants import from_row
 from bench.report import commands
-from bench.report.answer import advice, idle, standing
+from bench.report.answer import advice, caveats, idle, standing
 from bench.report.document import Block, Code, Note, Paragraph, Section, paragraphs
 from bench.report.page import Report
 from bench.report.trust import effect, machine
@@ -80,7 +80,7 @@ def sentences(data: RunData, steps: pd.DataFrame, best: str | None) -> list[str]
         f"{text}: {' and '.join(parts)}." if parts else f"{text}.",
         *standing.sentences(data, steps, best, row.verdict),
         *effect.sentence(data, best),
-        *not_gated_words(data, best),
+        *caveats.precision_words(data, best),
         *died_words(data, steps, row.items_per_s),
         *invalid_words(data, steps),
         *beyond_words(data, steps, best),
@@ -92,13 +92,6 @@ def no_answer(data: RunData) -> str:
     if not data.rounds:
         return "No round was completed, so there is no answer: the pilot has one trial of each variant."
     return "No variant was ok in every complete round, so there is no answer."
-
-
-def not_gated_words(data: RunData, best: str) -> list[str]:
-    """A sentence that the gate could not check what a recommended variant computes, if so."""
-    reason = tables.not_gated(data, best)
-    shown = marked(reason, MOST_OF_A_REASON)
-    return [f"It is **not gated**: {shown}. So compare its accuracy with the baseline's."] if reason else []
 
 
 def invalid_words(data: RunData, steps: pd.DataFrame) -> list[str]:

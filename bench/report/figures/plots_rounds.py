@@ -11,7 +11,8 @@ from matplotlib.ticker import MaxNLocator
 from bench.analyse.ab.cells import CONTROLS, Change, Stage
 from bench.analyse.ab.deaths import HEAD
 from bench.analyse.labels import label
-from bench.analyse.load import RunData, cell
+from bench.analyse.load import RunData
+from bench.analyse.ratios import itself_by_round
 from bench.report.figures.canvas import WIDTH, name_rows, rows_figure, styled
 from bench.report.figures.ink import ACCENT, BACKWARD, GREY, GRID, INK
 from bench.report.figures.lettering import lettered
@@ -57,11 +58,8 @@ def noise(
 
 def draw_controls(axes: Axes, data: RunData, control_ids: list[str], deltas: dict[str, float]) -> None:
     """Draw the ratios of the two arms of each variant around 1."""
-    walls = cell(data.values, "wall")
-    walls = walls[walls["round"].isin([*data.rounds, *data.confirm_rounds]) & (walls.stage != "pilot")]
     for variant_id, marker, colour in zip(control_ids[:MOST_ARMS], "os^", (ACCENT, BACKWARD, GREY), strict=False):
-        arms = walls[walls.variant_id == variant_id].pivot(index="round", columns="arm", values="value")  # noqa: PD010
-        ratios = (arms["A"] / arms["A'"]).dropna()
+        ratios = itself_by_round(data, variant_id)
         name = lettered(label(data, variant_id))
         line = axes.plot(ratios.index, ratios, "-", color=colour, linewidth=0.6)[0]
         line.set_label("_line")

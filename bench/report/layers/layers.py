@@ -2,39 +2,24 @@
 
 import pandas as pd
 
-from bench.analyse import tables
-from bench.analyse.labels import label, named
+from bench.analyse.labels import named
 from bench.analyse.tables import heaviest, repeated
 from bench.analyse.tables.columns import Row
 from bench.core.text import code, marked
 from bench.report.answer import answer
 from bench.report.document import Block, Fold, Paragraph, Section, Table, explained, paragraphs
-from bench.report.layers import breakdown, gains, unlayered
+from bench.report.layers import breakdown, closure, gains, unlayered
 from bench.report.page import Report
-from bench.report.words import count, interval, percent, seconds, size, spread_seconds
+from bench.report.words import percent, seconds, size, spread_seconds
 
 NEEDS_BOUNDS = 0.005
 WORTH_NAMING = 0.01
 MOST_NAMED = 3
-MOST_OPEN = 0.1
-"""How far a closure may be from 1 before the page warns of it."""
-CLOSURE_WORDS = (
-    "*Closure* is the sum of layers, loss, optimizer, data and the rest in stamped steps over the median "
-    "plain step of the same trial: 1 is a perfect account. *Overhead* is the stamped step over the plain "
-    "one, less one; below 0 it is chance between two steps. *Stamps' cost* is stamps a step times the measured "
-    "cost of a stamp, over the plain step."
-)
-GAP_WORDS = (
-    " If launch gaps are known, closure counts them as a part, overhead is over the plain step without them, and a "
-    "stamp's cost is the device's."
-)
-
-
 LAYER_WORDS = (
     "*Forward* and *backward* are medians over rounds with 95 % intervals; a layer's backward includes the "
     "gradients of its parameters, and what a checkpoint computes again. A module that holds others has a row for its "
     "own code. `between` is what runs outside of every layer, and in backward the loss. *Share* is of the stamped "
-    "step. *Saved* are bytes kept for backward; a shared storage counts once, for the layer that saved it first. "
+    "step. *Saved for backward* are bytes; a shared storage counts once, for the layer that saved it first. "
     "*Kernel* took most of a layer's forward, in one step of the pilot: the operator on a CPU, the device's kernel on "
     "CUDA. Bounds are shown for layers of 0.5 % or more."
 )
@@ -51,28 +36,13 @@ def section(report: Report) -> Section | None:
             blocks += [
                 *paragraphs(difference_words(report, chosen)),
                 *gains.blocks(report, chosen, name),
+                *paragraphs(closure.sum_words(report, chosen[0])),
                 *breakdown.blocks(report, chosen),
                 Fold("Every row", [of_variant(report, variant_id) for variant_id in chosen]),
             ]
     if not table.empty:
-        blocks += [explained(LAYER_WORDS), *closure_blocks(report)]
+        blocks += [explained(LAYER_WORDS), *closure.blocks(report)]
     return Section("Layers", blocks) if blocks else None
-
-
-def closure_blocks(report: Report) -> list[Block]:
-    """Whether the parts of a step add up to it: a warning if not, and the numbers in a fold."""
-    words = CLOSURE_WORDS + (GAP_WORDS if report.steps.launch_gaps_s.notna().any() else "")
-    fold = Fold(closure_summary(report), [Table.of(closure_rows(report)), Paragraph(words)])
-    return [*paragraphs(open_words(report)), fold]
-
-
-def closure_summary(report: Report) -> str:
-    """How far the parts of a step are from adding up to it, in a line."""
-    found = closed(report).closure
-    if found.empty:
-        return "Do the parts add up? Not known"
-    sums = f"{found.min():.3f} to {found.max():.3f}" if len(found) > 1 else f"{found.iloc[0]:.3f}"
-    return f"Do the parts add up? Their sum over the plain step: {sums}"
 
 
 def of_variant(report: Report, variant_id: str) -> Section:
@@ -154,7 +124,7 @@ def layer_cells(row: Row) -> dict[str, object]:
         "backward": backward,
         "share": percent(row["share_of_step"]),
         "kernel": kernel_words(row["kernel"]),
-        "saved": size(row["saved_bytes"]),
+        "saved for backward": size(row["saved_bytes"]),
     }
 
 
@@ -171,41 +141,3 @@ def calls(rows: pd.DataFrame) -> list[dict[str, object]]:
 def kernel_words(name: str) -> str:
     """An operator's or kernel's name, without its namespace."""
     return name.removeprefix("aten::").removeprefix("void ").partition("<")[0].partition("(")[0]
-
-
-def closed(report: Report) -> pd.DataFrame:
-    """The steps of the variants that have a closure: of those with rounds, or of the pilot's if there are none."""
-    steps = report.steps.dropna(subset="closure")
-    return steps[steps.n > 0] if (steps.n > 0).any() else steps
-
-
-def open_words(report: Report) -> list[str]:
-    """A warning that the parts of some variants don't add up, if so."""
-    wide = [row for row in closed(report).itertuples() if abs(row.closure - 1) > MOST_OPEN]
-    sums = ", ".join(f"{named(report.data, row.variant_id)} {row.closure:.2f}" for row in wide)
-    if not wide:
-        return []
-    return [
-        f"**Not for all variants** (the sum of the parts over the step: {sums}). Either the stamps cost much of such a "
-        "short step, which the table shows, or other work on the machine slowed only the stamped or only the plain "
-        "steps. In that case don't rely on the shares of their parts, and measure again on a quiet machine."
-    ]
-
-
-def closure_rows(report: Report) -> list[dict[str, str]]:
-    """Closure, overhead and stamps of every variant that has them."""
-    stamps = tables.stamps(report.data).set_index("variant_id")
-    rows = []
-    for row in closed(report).to_dict("records"):
-        own = stamps.loc[row["variant_id"]] if row["variant_id"] in stamps.index else None
-        rows.append(
-            {
-                "variant": label(report.data, row["variant_id"]),
-                "closure": interval(row["closure"], row["closure_lo"], row["closure_hi"], digits=3),
-                "overhead": percent(row["instrument_overhead"]),
-                "stamps a step": count(own.stamps) if own is not None else "by phase",
-                "a stamp costs": seconds(own.stamp_cost_s) if own is not None else "",
-                "stamps' cost": f"{100 * own.share:.2f} %" if own is not None else "",
-            }
-        )
-    return rows

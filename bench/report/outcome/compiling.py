@@ -35,13 +35,22 @@ def section(report: Report) -> Section | None:
     ]
     words = (
         "*Compiling* is the first step less a later one: *cold* with an empty cache (the pilot), *warm* in a new "
-        "process that uses the code of the one before. *Eager* is the same variant without compiling. Compiling is "
-        "*repaid* only if the whole interval of *times eager* lies above 1. *Graphs* were compiled in the first step "
-        "and *recompiled* ones later, before anything was timed; a graph that is compiled or breaks in the timed "
+        "process that uses the code of the one before (rounds). *Eager* is the same variant without compiling. "
+        "Compiling is *repaid* only if the whole interval of *times eager* lies above 1. *Graphs* were compiled in the "
+        "first step and *recompiled* ones later, before anything was timed; a graph that is compiled or breaks in the timed "
         "region makes a variant invalid."
     )
     more = [MM_WORDS] if tunes_in_tf32(report.data) else []
+    if not any(row["times eager"] for row in rows):
+        more.append(UNSETTLED_WORDS)
+        rows = [{name: cell for name, cell in row.items() if name not in GAIN_COLUMNS} for row in rows]
     return Section("Compiling", [Table.of(rows), *paragraphs(more), explained(words)])
+
+
+GAIN_COLUMNS = ("times eager", "warm", "repaid after, cold", "repaid after, warm")
+UNSETTLED_WORDS = (
+    "No round measured a compiled variant together with its eager one, so it is not known whether compiling is repaid."
+)
 
 
 MM_WORDS = (

@@ -7,7 +7,7 @@ from bench.analyse import tables
 from bench.analyse.labels import label, named
 from bench.core.variants import LARGEST
 from bench.report.answer import answer
-from bench.report.document import Block, Figure, Paragraph, Section, Table, explained
+from bench.report.document import Block, Figure, Fold, Paragraph, Section, Table, explained
 from bench.report.figures import plots_steps
 from bench.report.page import Report
 from bench.report.words import count, interval, number, size
@@ -39,12 +39,19 @@ def loaders_section(report: Report) -> Section | None:
         }
         for row in rows
     ]
+    bounds = {row["bound by"] for row in shown}
     words = (
         "Images a second: of the loader if nothing trains, of the step if its batch is on the device already (both "
         "measured in the pilot alone), and of both together. The slower of the two bounds an epoch. An epoch below "
         f"{100 * NEAR:.0f} % of it is bound by both: they take turns, or use the same cores."
     )
-    return Section("What bounds an epoch", [Table.of(shown), explained(words)])
+    table: list[Block] = [Table.of(shown), explained(words)]
+    if bounds == {"step"}:
+        least = min(rows, key=lambda row: row["loader_alone"] / row["compute_alone"])
+        lead = number(least["loader_alone"] / least["compute_alone"])
+        words = f"The step: even the loader of {least['variant']} is {lead} times as fast alone as its step is"
+        table = [Fold(words, table)]
+    return Section("What bounds an epoch", table)
 
 
 def times(row: dict[str, float]) -> str:

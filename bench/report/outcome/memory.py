@@ -19,13 +19,14 @@ def section(report: Report) -> Section | None:
         return None
     names = {metric.in_table: metric.name.replace("_", " ") for metric in in_table(MetricTable.MEMORY)}
     shown = table.dropna(axis="columns", how="all")
+    names |= {"saved_bytes": "saved for backward"} if "saved_bytes" in names else {}
     rows = [
         {"variant": label(report.data, row["variant_id"])}
         | {names[c]: size(row[c]) for c in shown.columns if c in names}
         for row in shown.to_dict("records")
     ]
     words = (
-        "Each from a process of its own. *Saved* is what the forward pass keeps for backward; *allocator peak* "
+        "Each from a process of its own. *Saved for backward* is what the forward pass keeps; *allocator peak* "
         "the most that torch had allocated in a step; *process peak* on a CPU the most resident memory of the "
         "whole process, Python and libraries included. An empty cell was not measured."
     )

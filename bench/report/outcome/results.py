@@ -17,7 +17,7 @@ from bench.core.metrics.registry import in_table
 from bench.core.progress import duration
 from bench.core.text import MOST_OF_A_REASON, code
 from bench.report import cells
-from bench.report.answer import answer
+from bench.report.answer import answer, caveats
 from bench.report.document import Block, Figure, Fold, Paragraph, Section, Table, explained, paragraphs
 from bench.report.figures import plots_steps
 from bench.report.outcome import bound
@@ -69,6 +69,8 @@ def variants_section(report: Report) -> Section:
     blocks += bound.blocks(data, steps)
     blocks.append(explained(table_words(data), *([LATENCY_WORDS] if "latency_calls" in steps else [])))
     ids = [f"{code(v, MOST_OF_A_REASON)} is {named(data, v)}" for v in steps.variant_id]
+    for best in sorted(best_of(report)):
+        blocks += caveats.unmeasured(data, best)
     return Section("Variants", [*blocks, Fold("Ids", [Paragraph("; ".join(ids) + ".")])])
 
 

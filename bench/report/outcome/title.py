@@ -9,10 +9,11 @@ from bench.report.page import Page, Report
 
 TRAINS = "trains a few steps of one variant"
 TERMS = (
-    "A *trial* is a fresh process that {works}. A *round* is one trial of every "
-    "variant, in random order; round 0, the *pilot*, counts in no interval. The *baseline* has every setting at "
-    "its default{twice}."
+    "A *trial* is a fresh process that {works}. The *pilot* has a trial of every variant{race}. After that a *round* "
+    "has one trial of each variant that is left, in random order; only these rounds count for ratios and verdicts. "
+    "The *baseline* has every setting at its default{twice}."
 )
+RACE = ", and in a *race* the slower ones drop out"
 
 
 def of_run(page: Report) -> Section:
@@ -22,7 +23,7 @@ def of_run(page: Report) -> Section:
     lead = f"Run {marked(run.run_id)}: {what} on {measured_on(run)}"
     works = "calls the model of one variant a few times, in eval mode" if page.data.infers else TRAINS
     twice = " and is measured twice in every round" if any(arm == "A'" for _, arm in run.state.arms) else ""
-    terms = TERMS.format(works=works, twice=twice)
+    terms = TERMS.format(works=works, race=RACE if run.state.candidates is not None else "", twice=twice)
     return Section(headline(page), [Paragraph(lead), Paragraph(terms)], level=1)
 
 

@@ -1,6 +1,7 @@
 """What the machine did during the trials of a run: a table of its state, and sentences from it."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -8,11 +9,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from bench.analyse.labels import label
 from bench.analyse.load import RunData, cell
+from bench.analyse.ratios import itself_by_round
 from bench.plan.schedule import BUSY
 from bench.report.document import Block, Figure, Fold, Paragraph, Table, paragraphs
 from bench.report.figures import plots_rounds
-from bench.report.words import count, number, percent
+from bench.report.words import count, interval, number, percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,7 @@ MEASURES = {
     "capped": Measure(name="held by power", shown=percent, more="more time at their GPU's power limit"),
     "hot": Measure(name="held by heat", shown=percent, more="more time at their GPU's limit of heat"),
 }
+NAN = math.nan
 LEAST_CORRELATION, LEAST_TRIALS, CERTAIN = 0.4, 20, 0.001
 """A sentence on what went along with slow trials needs this rank correlation, this many trials, and a lower p."""
 
@@ -78,12 +82,16 @@ def shares_of(data: RunData, metric: str) -> pd.Series:
     return cell(data.values, metric).set_index("trial_id")["value"]
 
 
-def by_round(trials: pd.DataFrame) -> pd.DataFrame:
-    """The state by round, as the page shows it, without what no trial could read."""
+def by_round(trials: pd.DataFrame, itself: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """The state by round, as the page shows it, without what no trial could read.
+
+    `itself` has by heading how many times as fast as itself identical code was in each round.
+    """
     rows = []
     for number_, of_round in trials.groupby("round"):
         above = round(100 * (of_round.usual.median() - 1))
         row = {"round": str(number_), "step vs median": f"{above:+d} %" if above else "0 %"}
+        row |= {heading: interval(ratios.get(number_, NAN), NAN, NAN, digits=3) for heading, ratios in itself.items()}
         row |= {m.name: m.shown(of_round[k].median()) for k, m in MEASURES.items() if trials[k].notna().any()}
         if (trials.throttle != "").any():
             row["GPU held back by"] = throttle_words(of_round.throttle)
@@ -120,15 +128,21 @@ def blocks(data: RunData, control_ids: list[str]) -> list[Block]:
         return []
     names = {key: measure.name for key, measure in MEASURES.items()}
     deltas = {v: data.delta(v) for v in control_ids}
+    itself = {heading(data, v, control_ids): itself_by_round(data, v) for v in control_ids}
     draw = partial(plots_rounds.noise, data, control_ids, trials, names, deltas)
     return [
         *paragraphs([*medians_words(trials), *along_with(trials)]),
         Figure("noise", draw, "identical code and the machine's state, by round"),
         Fold(
             "The machine's state, in the median trial of each round",
-            [Table.of(by_round(trials).to_dict("records")), Paragraph(meaning(trials))],
+            [Table.of(by_round(trials, itself).to_dict("records")), Paragraph(meaning(trials, itself=bool(itself)))],
         ),
     ]
+
+
+def heading(data: RunData, variant_id: str, control_ids: list[str]) -> str:
+    """The heading of a variant's arms; it has the variant's name if there are several."""
+    return "A' over A" if len(control_ids) == 1 else f"A' over A, {label(data, variant_id)}"
 
 
 def medians_words(trials: pd.DataFrame) -> list[str]:
@@ -150,9 +164,12 @@ HELD = (
 )
 
 
-def meaning(trials: pd.DataFrame) -> str:
+ITSELF = " *A' over A*: how many times as fast A' was as A, which is the same code."
+
+
+def meaning(trials: pd.DataFrame, *, itself: bool) -> str:
     """The meaning of the state's columns."""
-    return MEANING + (HELD if trials[["capped", "hot"]].notna().any(axis=None) else "")
+    return MEANING + (ITSELF if itself else "") + (HELD if trials[["capped", "hot"]].notna().any(axis=None) else "")
 
 
 def busy_words(data: RunData) -> list[str]:

@@ -8,6 +8,7 @@ from bench.analyse.labels import named
 from bench.analyse.load import RunData, cell
 from bench.analyse.stats import LEAST_ROUNDS, least_rounds
 from bench.analyse.verdicts import FEW_ROUNDS, Control
+from bench.core.exchange.probe import Probe
 from bench.core.header import Header
 from bench.core.progress import duration
 from bench.core.text import MOST_OF_A_LINE, marked
@@ -66,16 +67,24 @@ def how_words(data: RunData) -> str:
     arms, trials = data.run.state.arms, data.trials[data.trials.stage != STAGE]
     ended = ENDS.get(data.run.state.ended_because or "", "early")
     more = f", then {len(data.confirm_rounds)} fresh ones of what they flagged" if data.confirm_rounds else ""
-    in_rounds, pilots = len({v for v, _ in arms}), int((trials.stage == "pilot").sum())
+    in_rounds = len({v for v, _ in arms})
     rounds, twice = count_of(len(data.rounds), "complete round"), ", baselines twice" if len(arms) > in_rounds else ""
     return (
-        f"{pilots} trials of the pilot{race_words(trials)}, then {rounds} of {len(arms)} trials: of "
+        f"{pilot_words(trials)}{race_words(trials)}, then {rounds} of {len(arms)} trials: of "
         f"{count_of(in_rounds, 'variant')}{twice}{more}. The run ended {ended}. "
         f"{len(trials)} trials in all, each a fresh process, in a "
-        f"new random order each round (seed {data.run.order}); their times sum to {duration(trials.duration_s.sum())}."
-        f"{lockstep_words(trials)}"
+        f"new random order each round (seed {data.run.order}).{lockstep_words(trials)}"
         f"{predicted_words(data.run)}{counts_words(data)}"
     )
+
+
+def pilot_words(trials: pd.DataFrame) -> str:
+    """How many trials the pilot has, and what for."""
+    pilot = trials[trials.stage == "pilot"]
+    takes_steps = pilot.probes.str.split("+").map(lambda probes: Probe.STEPS in probes)
+    others = len(pilot) - int(takes_steps.sum())
+    more = f" and {others} of memory and the like" if others else ""
+    return f"A pilot of {count_of(len(pilot) - others, 'trial')} of steps{more}"
 
 
 def race_words(trials: pd.DataFrame) -> str:
@@ -87,7 +96,7 @@ def race_words(trials: pd.DataFrame) -> str:
 def lockstep_words(trials: pd.DataFrame) -> str:
     """That trials of a round took turns, if any did."""
     if "in_lockstep" not in trials or not (trials.in_lockstep > 1).any():
-        return ""
+        return f" Their times sum to {duration(trials.duration_s.sum())}."
     return (
         " The processes of a round were alive at once and took turns sample by sample, in a new random order each "
         "time, while all others were stopped: what the machine did over seconds met all of them."
@@ -95,12 +104,12 @@ def lockstep_words(trials: pd.DataFrame) -> str:
 
 
 def predicted_words(run: Header) -> str:
-    """How long the run was expected to take after its pilot, and how long it took."""
-    predicted_s = run.learned.predicted_s
-    if not predicted_s or not run.state.finished_at:
+    """How long the run took, if nothing interrupted it, and how long it was expected to take after its pilot."""
+    predicted_s, finished_at = run.learned.predicted_s, run.state.finished_at
+    if predicted_s == 0 or finished_at is None:  # it was resumed, or has not ended
         return ""
-    took_s = (run.state.finished_at - run.started_at).total_seconds()
-    return f" After the pilot the run was expected to take {duration(predicted_s)}; it took {duration(took_s)}."
+    expected = f"; after the pilot it was expected to take {duration(predicted_s)}" if predicted_s else ""
+    return f" The run took {duration((finished_at - run.started_at).total_seconds())}{expected}."
 
 
 def counts_words(data: RunData) -> str:

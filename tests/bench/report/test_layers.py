@@ -21,7 +21,7 @@ def test_the_page_warns_of_parts_that_do_not_add_up(
     folder = make_run(arms, layers=[("0", "Conv2d", 0.3, backward_share)])
     page = pages.write(load(folder), tmp_path).path.read_text()
 
-    assert ("**Not for all variants**" in page) == warned
+    assert ("**The parts don't add up for all variants**" in page) == warned
 
 
 LAYERS = [("0.0", "Conv2d", 0.2, 0.5)]

@@ -33,9 +33,10 @@ def trials() -> pd.DataFrame:
 
 
 def test_a_row_a_round_without_what_could_not_be_read(trials: pd.DataFrame) -> None:
-    table = machine.by_round(trials)
+    table = machine.by_round(trials, {"A' over A": pd.Series({1: 1.0, 3: 0.9871})})
 
     assert table["step vs median"].tolist() == ["-2 %", "+15 %", "+32 %"]
+    assert table["A' over A"].tolist() == ["1.000", "", "0.987"]
     assert "stolen" not in table
     assert table["CPU pressure"].tolist() == ["7.6 %", "25 %", "42 %"]
     assert table["GPU held back by"].tolist() == ["nothing", "nothing", "heat (software), heat (hardware)"]
@@ -53,7 +54,7 @@ def test_for_how_long_a_gpu_was_held_back_stands_beside_the_rounds(make_run: Mak
     page = pages.write(data, tmp_path / "reports").path.read_text()
 
     assert "held by power 25 %, held by heat 0.0 %." in page
-    assert machine.by_round(machine.state(data))["held by power"].tolist() == ["25 %"] * 2
+    assert machine.by_round(machine.state(data), {})["held by power"].tolist() == ["25 %"] * 2
     assert "*Held by power*" in page
 
 

@@ -1,0 +1,92 @@
+"""What to know before the answer is used: whether it computes as exactly as the baseline, and what was not measured."""
+
+import math
+from dataclasses import replace
+
+from bench.analyse import tables
+from bench.analyse.labels import MOST_LETTERS, SHARED_AXES, name_of
+from bench.analyse.load import RunData
+from bench.core.axes.precision import PRECISION
+from bench.core.text import MOST_OF_A_REASON, marked
+from bench.core.variants import AXES, NOTEBOOK, Variant, as_row
+from bench.report import commands
+from bench.report.document import Block, Code, Fold, Paragraph
+
+MIXED = tuple(name for name in AXES if name not in SHARED_AXES and name not in NOTEBOOK)
+"""The axes whose values mix; loaders and reads of the loss are those of a training loop."""
+
+
+def precision_words(data: RunData, best: str) -> list[str]:
+    """What a recommended variant computes more coarsely than its baseline; empty if it does not."""
+    return [*not_gated_words(data, best), *coarser_words(data, best), *dead_words(data, best)]
+
+
+def not_gated_words(data: RunData, best: str) -> list[str]:
+    """A sentence that the gate could not check what a recommended variant computes, if so."""
+    reason = tables.not_gated(data, best)
+    shown = marked(reason, MOST_OF_A_REASON)
+    return [f"It is **not gated**: {shown}. So compare its accuracy with the baseline's."] if reason else []
+
+
+def coarser_words(data: RunData, best: str) -> list[str]:
+    """How far the values of a variant under autocast are off, beside the baseline's."""
+    baseline = tables.baseline_of(data, best)
+    if baseline is None or not PRECISION.value(data.variants[best].precision).autocast:
+        return []
+    errors = [data.spread(v, "score_error", "process").estimate for v in (best, baseline)]
+    if any(map(math.isnan, errors)):
+        return []
+    return [
+        f"It computes less exactly: its results are off by {errors[0]:.1e} of their size, the baseline's by "
+        f"{errors[1]:.1e} (each where the gate comes nearest to its bound). Its precision rounds so, and the gate let "
+        "it pass; whether a network learns as well with it is not measured here."
+    ]
+
+
+def dead_words(data: RunData, best: str) -> list[str]:
+    """A sentence that fewer classes have a live score than in the baseline, before any training; if so."""
+    baseline = tables.baseline_of(data, best)
+    if baseline is None:
+        return []
+    live, of_baseline = (data.spread(v, "live_logits", "process").estimate for v in (best, baseline))
+    if not live < of_baseline:
+        return []
+    return [
+        f"Before training, the scores of {live:.0f} of its {data.run.inputs.classes} classes differ between images, "
+        f"in the baseline those of {of_baseline:.0f}: see the warning under *Is each variant what it says?*"
+    ]
+
+
+def unmeasured(data: RunData, best: str) -> list[Block]:
+    """The mixes that differ from the fastest in one setting and were not measured, and a command that measures them."""
+    mixes = neighbours(data, best)
+    if not mixes:
+        return []
+    names = "; ".join(marked(name_of(as_row(variant), ()), MOST_LETTERS) for variant in mixes)
+    options = [f"--variant {variant_id}" for variant_id in (best, *(variant.id for variant in mixes))]
+    lead = "1 mix that differs" if len(mixes) == 1 else f"{len(mixes)} mixes that differ"
+    words = f"This run measured their settings, but not together: {names}. This measures them:"
+    command = Code([commands.bench(data.run, "run", *options)], "sh")
+    return [Fold(f"Not measured: {lead} from the fastest in one setting", [Paragraph(words), command])]
+
+
+def neighbours(data: RunData, best: str) -> list[Variant]:
+    """The variants that no trial measured and that take one setting of the fastest from another variant of its group.
+
+    Those with a setting more come first.
+    """
+    own = data.variants[best]
+    group = [data.variants[v] for v in data.runnable if data.variants[v].baseline == own.baseline]
+    changed = [
+        replace(own, **{axis: getattr(other, axis)})
+        for axis in MIXED
+        for other in group
+        if getattr(other, axis) != getattr(own, axis)
+    ]
+    fresh = [variant for variant in dict.fromkeys(changed) if variant not in data.variants.values()]
+    return sorted(fresh, key=lambda variant: -len(settings(variant)))
+
+
+def settings(variant: Variant) -> list[str]:
+    """The axes in which a variant differs from its baseline."""
+    return [axis for axis in MIXED if getattr(variant, axis) != getattr(variant.baseline, axis)]
