@@ -37,8 +37,8 @@ def section(report: Report) -> Section | None:
         "*Compiling* is the first step less a later one: *cold* with an empty cache (the pilot), *warm* in a new "
         "process that uses the code of the one before (rounds). *Eager* is the same variant without compiling. "
         "Compiling is *repaid* only if the whole interval of *times eager* lies above 1. *Graphs* were compiled in the "
-        "first step and *recompiled* ones later, before anything was timed; a graph that is compiled or breaks in the timed "
-        "region makes a variant invalid."
+        "first step and *recompiled* ones later, before anything was timed; a graph that is compiled or breaks in the "
+        "timed region makes a variant invalid."
     )
     more = [MM_WORDS] if tunes_in_tf32(report.data) else []
     if not any(row["times eager"] for row in rows):
