@@ -104,6 +104,7 @@ def load(folder: Path) -> RunData:
     rounds = complete_rounds(trials, groups, "measure")
     flagged = {cell.variant_id for cell in run.state.flagged or ()}
     to_confirm = [group for group in groups if {v for v, _ in group} & flagged]
+    samples = of_trials(samples)
     paths = paths_of(trials, samples)
     varied = of_same_models(variants, paths)
     values = trial_values(trials, samples, varied, BURSTS if run.trees else ())
@@ -129,6 +130,11 @@ def load(folder: Path) -> RunData:
         traced=traced_samples(trials, samples),
         warnings=[*(f"continued elsewhere: {c}" for c in run.state.changed), *(w for _, torn in tables for w in torn)],
     )
+
+
+def of_trials(samples: pd.DataFrame) -> pd.DataFrame:
+    """The samples that hold for whole trials, without those of single ranks. Runs before schema 9 have no others."""
+    return samples[samples["rank"].isna()].drop(columns="rank") if "rank" in samples else samples
 
 
 def raced_by(run: Header, trials: pd.DataFrame, samples: pd.DataFrame, varied: set[str]) -> pd.DataFrame:

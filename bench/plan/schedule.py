@@ -105,9 +105,11 @@ def pilot_probes(
     task does once in many steps (for baselines only), and the numerics gate. Memory, if the variant has further rounds,
     and whole epochs have processes of their own. So has the sustained stretch of a baseline on CUDA. A light pilot
     measures memory for baselines only, and no loader, epochs or stretch. If a race follows, it takes the memory of its
-    finalists. Inference has no epochs.
+    finalists. Inference has no epochs. Of several ranks only steps are measured.
     """
     variant = entry.variant
+    if variant.world_size > 1:
+        return [(*round_probes(variant), Probe.NUMERICS)]
     once = [] if variant.compiled else [Probe.KERNELS]
     if not variant.compiled and (variant.is_baseline or PRECISION.value(variant.precision).autocast):
         once.append(Probe.WORK)  # other variants do the work of their baseline

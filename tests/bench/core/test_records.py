@@ -60,8 +60,8 @@ def test_what_was_written_is_read_back(folder: Path, run: Header) -> None:
 def test_files_are_plain_csv_with_their_header_first(folder: Path) -> None:
     text = (folder / "samples.csv").read_bytes().decode()
 
-    assert text.splitlines()[0] == "trial_id,probe,scope,layer,phase,metric,unit,iterations,index,value"
-    assert text.splitlines()[1] == "t00001,steps,step,,,wall,s,1,0,1.5"
+    assert text.splitlines()[0] == "trial_id,probe,scope,layer,phase,rank,metric,unit,iterations,index,value"
+    assert text.splitlines()[1] == "t00001,steps,step,,,,wall,s,1,0,1.5"
     assert "\r" not in text
 
 
