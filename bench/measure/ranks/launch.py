@@ -93,18 +93,19 @@ def ungated(reply: Reply) -> Reply:
 def of_failed(folder: Path, codes: Mapping[int, int]) -> Reply:
     """The reply of a trial whose ranks ended with these exit codes: that of the rank which failed first.
 
-    The launcher ends the others by SIGTERM. The first is one that was killed or crashed, or else the one that wrote its
-    reply first: without it the others soon fail as well. If all of them only waited in vain, it is the one waited for.
+    The launcher ends the others by SIGTERM. The first is one that was killed or crashed, or else the one that first
+    noted its failure: without it the others soon fail as well. If that one waited in vain, it is the one waited for.
     """
     ended = [rank for rank, code in codes.items() if code == -signal.SIGTERM]
-    failed = [rank for rank in codes if rank not in ended] or ended
-    if silent := [rank for rank in failed if not files.reply(folder, rank).exists()]:
-        first = silent[0]
-        reply = child.read_reply(files.reply(folder, first), files.log(folder, first), codes[first])
+    replied = files.failures(folder)
+    silent = [rank for rank in codes if rank not in replied and rank not in ended]
+    first = next(iter([*silent, *replied, *ended]))
+    own = files.reply(folder, first)
+    if first in replied:
+        reply = reply_of(own.read_bytes())
     else:
-        first = min(failed, key=lambda rank: files.reply(folder, rank).stat().st_mtime_ns)
-        reply = reply_of(files.reply(folder, first).read_bytes())
-        if reply.cause is Cause.TIME_LIMIT and ended:
-            first, how = ended[0], f"it kept the others waiting for {STALLED_S:.0f} s"
-            reply = child.with_log(Cause.TIME_LIMIT, how, files.log(folder, first))
+        reply = child.read_reply(own, files.log(folder, first), codes[first])
+    if reply.cause is Cause.TIME_LIMIT and ended:
+        first, how = ended[0], f"it kept the others waiting for {STALLED_S:.0f} s"
+        reply = child.with_log(Cause.TIME_LIMIT, how, files.log(folder, first))
     return Reply(cause=reply.cause, reason=f"rank {first}: {reply.reason}"[:MOST_LETTERS])

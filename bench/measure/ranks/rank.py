@@ -27,6 +27,8 @@ def main(folder: Path) -> None:
     ranks = peers.joined(request.variant["device"])
     reply = trial.answer(on_own_device(request, ranks.rank), ranks)
     files.reply(folder, ranks.rank).write_bytes(encoded(reply))
+    if not reply.ok:
+        files.note_failure(folder, ranks.rank)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0 if reply.ok else files.FAILED)
