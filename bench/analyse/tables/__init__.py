@@ -7,6 +7,7 @@ from bench.analyse.tables.failures_table import failures, stamps
 from bench.analyse.tables.layers_table import layers
 from bench.analyse.tables.memory_table import memory
 from bench.analyse.tables.numerics_table import numerics
+from bench.analyse.tables.ranks_table import ranks
 from bench.analyse.tables.steps_table import EPOCH_IMAGES, ranked, steps
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "outcome",
     "phases_of",
     "ranked",
+    "ranks",
     "ratio_to",
     "rounds_words",
     "spoilt",

@@ -21,6 +21,7 @@ def main(folder: Path, model: str) -> None:
     found["weights"] = list(work.trainer.model.state_dict().values())
     torch.save(found, folder / f"rank-{ranks.rank}")
     ranks.meet()
+    torch.distributed.destroy_process_group()
 
 
 if __name__ == "__main__":
