@@ -15,6 +15,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch._C._distributed_c10d import GradBucket
 from torch.autograd import Variable
 from torch.nn.parallel import DistributedDataParallel
 
@@ -70,7 +71,7 @@ class Averaging:
         self._timeline: Timeline | None = None
         self._steps: list[Step] = []
 
-    def average(self, _state: None, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
+    def average(self, _state: None, bucket: GradBucket) -> torch.futures.Future[torch.Tensor]:
         """The mean of a bucket over the ranks, as DDP's own hook computes it (ddp_comm_hooks.allreduce_hook)."""
         own = bucket.buffer()
         ended = self._begun(bucket, own.nbytes) if self._timeline else None
@@ -85,7 +86,7 @@ class Averaging:
         future: torch.futures.Future[torch.Tensor] = work.get_future().then(mean)
         return future
 
-    def _begun(self, bucket: dist.GradBucket, size_bytes: int) -> Callable[[], None]:
+    def _begun(self, bucket: GradBucket, size_bytes: int) -> Callable[[], None]:
         """Notes that a bucket of a stamped step is full. Returns what notes that it is averaged.
 
         What is queued here runs when backward has computed everything, and before DDP's own end of it, which waits for

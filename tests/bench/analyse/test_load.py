@@ -54,7 +54,9 @@ def test_where_steps_differ_every_variant_of_the_model_has_means(make_run: MakeR
     folder = make_run({(BASE, "A"): [9.0], (KEPT, "V"): [9.0]}, once={BASE: {"step_paths": 3}})
     with (folder / "samples.csv").open("a") as file:
         for trial in ("t00002", "t00003"):
-            file.writelines(f"{trial},steps,step,,,,wall,s,1,{index},{value}\n" for index, value in ((1, 8.0), (2, 1.0)))
+            file.writelines(
+                f"{trial},steps,step,,,,wall,s,1,{index},{value}\n" for index, value in ((1, 8.0), (2, 1.0))
+            )
     data = load(folder)
 
     assert data.paths == {BASE: 3}
@@ -135,8 +137,8 @@ def test_a_torn_last_line_is_a_warning(make_run: MakeRun) -> None:
 @pytest.mark.parametrize(
     ("name", "old", "new", "told"),
     [
-        ("samples.csv", ",wall,s,1,0,9.0", ",wall,s,1,9.0", "line 2: found 9 fields"),
-        ("samples.csv", ",wall,s,1,0,9.0", ",wall,s,1,0,9.0,1", "line 2: found 11 fields"),
+        ("samples.csv", ",wall,s,1,0,9.0", ",wall,s,1,9.0", "line 2: found 10 fields"),
+        ("samples.csv", ",wall,s,1,0,9.0", ",wall,s,1,0,9.0,1", "line 2: found 12 fields"),
         ("samples.csv", ",wall,s,1,0,9.0", ",wall,s,1,0,nine", "line 2: value: found 'nine', expected a number"),
         ("samples.csv", ",wall,s,1,0,9.0", ",wall,s,1,0,", "line 2: value: found nothing, expected a value"),
         ("trials.csv", "trial_id,", "id,", "line 1: found "),
