@@ -90,6 +90,8 @@ class ComparePage(Folder):
     layers: pd.DataFrame
     memory: pd.DataFrame
     environments: pd.DataFrame
+    costs: pd.DataFrame | None
+    """What a million items cost; None without prices."""
     command: str
 
     @property

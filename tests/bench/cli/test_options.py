@@ -97,7 +97,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     "report": {"RUN": "stored", "--out": "--out pages", "--every-layer": "--every-layer"},
     "tensorboard": {"RUN": "stored", "--port": "--port 7001", "--reports": "--reports pages"},
     "micro": ADDED | {"--run": "--run stored"},
-    "compare": {"--out": "--out pages"},
+    "compare": {"--out": "--out pages", "--price": "--price stored=2.5"},
     "history": {
         "--commits": "--commits a..b",
         "--every": "--commits c..d --every 3",
