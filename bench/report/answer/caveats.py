@@ -76,7 +76,8 @@ def neighbours(data: RunData, best: str) -> list[Variant]:
     Those with a setting more come first.
     """
     own = data.variants[best]
-    group = [data.variants[v] for v in data.runnable if data.variants[v].baseline == own.baseline]
+    sound = [data.variants[v] for v in data.runnable if tables.outcome(data, v)[0] == "ok"]
+    group = [variant for variant in sound if variant.baseline == own.baseline]
     changed = [
         replace(own, **{axis: getattr(other, axis)})
         for axis in MIXED

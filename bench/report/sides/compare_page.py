@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.analyse import compare, costs, tables
+from bench.analyse import tables
 from bench.analyse.load import RunData
+from bench.analyse.sides import compare, costs
 from bench.core.home import without_home
 from bench.core.records import RecordError
 from bench.core.text import MOST_OF_A_REASON, marked, shell_word

@@ -207,6 +207,7 @@ def decided(stored: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
     monkeypatch.setattr(serve, "check", told_to("check"))
     monkeypatch.setattr(serve, "serve", lambda *words: ended(serve=str(words)))
     monkeypatch.setattr(compare_page, "write", told_to("compare"))
+    monkeypatch.setattr(terminal, "show_compare", told_to("show"))
     catch_history(monkeypatch, seen, told_to, ended)
     return seen
 

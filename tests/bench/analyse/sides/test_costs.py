@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.analyse import compare, costs
 from bench.analyse.load import load
+from bench.analyse.sides import compare, costs
 from bench.core.variants import UsageError
 
 BASE = "cpu-default-nchw-eager-b32"

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from bench.analyse import compare, tables
-from bench.analyse.compare import Match, Side
+from bench.analyse import tables
 from bench.analyse.load import variant_axes
+from bench.analyse.sides import compare
+from bench.analyse.sides.compare import Match, Side
 from bench.core.variants import UsageError
 
 HOUR_S = 3600.0
