@@ -1,7 +1,5 @@
 """Whether the parts of a step add up to it."""
 
-import math
-
 import pandas as pd
 
 from bench.analyse import tables
@@ -83,15 +81,15 @@ def cells(report: Report, row: Row, *, gaps: bool) -> dict[str, str]:
 
 
 def sum_words(report: Report, variant_id: str) -> list[str]:
-    """How the sum of a variant's layers, its instrumented step and its plain step are related; if all are known."""
+    """How the sums of a variant's layers and phases, and its plain step, are related; if all are known."""
     own = report.layers[report.layers.variant_id == variant_id]
-    layers_s = repeated.both_s(own).sum()
-    stamped_s, plain_s = (report.data.spread(variant_id, name).estimate for name in ("stamped_wall", "wall"))
-    if math.isnan(stamped_s) or math.isnan(plain_s) or not layers_s > 0:
+    row = report.steps.set_index("variant_id").loc[variant_id]
+    layers_s, phases_s = repeated.both_s(own).sum(), row[[f"{p}_s" for p in tables.phases_of(report.data)]].sum()
+    if not (layers_s > 0 and phases_s > 0 and row.step_s > 0):
         return []
     return [
-        f"Three times of the {named(report.data, variant_id)}'s step: {seconds(layers_s)} is the sum of its layers, "
-        f"each the median over rounds. {seconds(stamped_s)} is the median of its instrumented steps, which have data, "
-        "optimizer and the like as well; the median of a sum is not the sum of medians. "
-        f"{seconds(plain_s)} is the median of its plain steps, which give the speed."
+        f"Three times of the {named(report.data, variant_id)}'s step: {seconds(layers_s)} is the sum of its layers. "
+        f"{seconds(phases_s)} is that of its phases, which have data, optimizer and the like as well. Both are sums of "
+        "medians over instrumented steps, and a phase's median is not the sum of its layers' medians. "
+        f"{seconds(row.step_s)} is the median of its plain steps, which give the speed."
     ]

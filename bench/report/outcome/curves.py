@@ -49,7 +49,7 @@ def loaders_section(report: Report) -> Section | None:
     if bounds == {"step"}:
         least = min(rows, key=lambda row: row["loader_alone"] / row["compute_alone"])
         lead = number(least["loader_alone"] / least["compute_alone"])
-        words = f"The step: even the loader of {least['variant']} is {lead} times as fast alone as its step is"
+        words = f"The step: even the loader of {least['variant']}, alone, is {lead} times as fast as its step"
         table = [Fold(words, table)]
     return Section("What bounds an epoch", table)
 
