@@ -38,8 +38,8 @@ def coarser_words(data: RunData, best: str) -> list[str]:
         return []
     return [
         f"It computes less exactly: its results are off by {errors[0]:.1e} of their size, the baseline's by "
-        f"{errors[1]:.1e} (each where the gate comes nearest to its bound). Its precision rounds so, and the gate let "
-        "it pass; whether a network learns as well with it is not measured here."
+        f"{errors[1]:.1e}. That is no more than its precision explains; whether a network learns as well with it is "
+        "not measured here."
     ]
 
 
@@ -51,9 +51,11 @@ def dead_words(data: RunData, best: str) -> list[str]:
     live, of_baseline = (data.spread(v, "live_logits", "process").estimate for v in (best, baseline))
     if not live < of_baseline:
         return []
+    classes = data.run.inputs.classes
     return [
-        f"Before training, the scores of {live:.0f} of its {data.run.inputs.classes} classes differ between images, "
-        f"in the baseline those of {of_baseline:.0f}: see the warning under *Is each variant what it says?*"
+        f"Before training, {classes - live:.0f} of its {classes} classes have the same score for every image, in the "
+        f"baseline {classes - of_baseline:.0f}. Such a class may never be predicted: see the warning under *Is each "
+        "variant what it says?*"
     ]
 
 

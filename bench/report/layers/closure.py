@@ -14,10 +14,10 @@ from bench.report.words import count, interval, percent, seconds
 MOST_OPEN = 0.1
 """How far a closure may be from 1 before the page warns of it."""
 CLOSURE_WORDS = (
-    "*Closure* is the sum of layers, loss, optimizer, data and the rest in stamped steps over the median "
-    "plain step of the same trial: 1 is a perfect account. Within a stamped step nothing can be lost, since each part "
-    "ends where the next begins. So closure differs from 1 by what the stamps cost, and by chance between stamped and "
-    "plain steps. *In no layer* is the share of a stamped step in forward and backward that belongs to no "
+    "*Closure* is the sum of layers, loss, optimizer, data and the rest in stamped steps over the median plain step of "
+    "the same trial, the median over trials: 1 is a perfect account. Within a stamped step nothing can be lost, since "
+    "each part ends where the next begins. So closure differs from 1 by what the stamps cost, and by chance between "
+    "stamped and plain steps. *In no layer* is the share of a stamped step in forward and backward that belongs to no "
     "layer (`between`). *Stamps' cost* is stamps a step times the measured cost of a stamp, over the plain step."
 )
 GAP_WORDS = (
@@ -85,11 +85,13 @@ def sum_words(report: Report, variant_id: str) -> list[str]:
     own = report.layers[report.layers.variant_id == variant_id]
     row = report.steps.set_index("variant_id").loc[variant_id]
     layers_s, phases_s = repeated.both_s(own).sum(), row[[f"{p}_s" for p in tables.phases_of(report.data)]].sum()
+    both_s = row[["forward_s", "backward_s"]].sum()
     if not (layers_s > 0 and phases_s > 0 and row.step_s > 0):
         return []
     return [
-        f"Three times of the {named(report.data, variant_id)}'s step: {seconds(layers_s)} is the sum of its layers. "
-        f"{seconds(phases_s)} is that of its phases, which have data, optimizer and the like as well. Both are sums of "
-        "medians over instrumented steps, and a phase's median is not the sum of its layers' medians. "
-        f"{seconds(row.step_s)} is the median of its plain steps, which give the speed."
+        f"Three times of the {named(report.data, variant_id)}'s step. {seconds(layers_s)}: its layers. "
+        f"{seconds(phases_s)}: its phases, of which {seconds(both_s)} are forward and backward. Both are sums of "
+        "medians over instrumented steps, and the medians of parts need not add up to the median of the whole. "
+        f"{seconds(row.step_s)}: the median of its plain steps, which give the speed; how much of the difference the "
+        "stamps may cost stands below, the rest is chance."
     ]

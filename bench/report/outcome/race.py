@@ -12,9 +12,10 @@ from bench.report.page import Report
 from bench.report.words import count_of, number
 
 WORDS = (
-    "After each round of the race the slower half is out, until {finalists} are left. A cell is the speedup in that "
-    "round{counts}. Compare cells of one column: rounds differ. These are estimates from few trials, and give no "
-    "verdict. The variants that are left were measured again in fresh rounds, which alone count."
+    "After each round of the race the slower half is out, but {finalists} are left in any case. A cell is the speedup "
+    "in that round{counts}. Compare cells of one column: rounds differ. These are estimates from few trials, so which "
+    "of two close ones stays is partly chance, and there is no verdict. The variants that are left were measured again "
+    "in fresh rounds, which alone count."
 )
 FASTEST_WORDS = ", by the fastest sample of each trial, since other work on the machine affects it least"
 
@@ -51,7 +52,7 @@ def apart_words(data: RunData) -> list[str]:
     if not apart:
         return []
     names = ", ".join(named(data, v) for v in apart)
-    return [f"Not in the race, since the run measures their loaders in the pilot alone: {names}."]
+    return [f"Not in the race: the run measures {names} in the pilot alone, to see what bounds an epoch."]
 
 
 def write_table(report: Report) -> None:

@@ -33,8 +33,8 @@ WORDS = (
 )
 EPOCH_WORDS = "*Epoch* is 60,000 images: measured as a whole if it says so, else projected from the rate. "
 OF_LOOKS = (
-    ", those of *speedup* {level}: the run looked at them several times, and all its looks together err as "
-    "seldom as one at 95 %"
+    ", those of *speedup* {level}: the run looks at them several times, and with several looks at this level "
+    "the chance of an error is no larger than with one look at 95 %"
 )
 LATENCY_WORDS = (
     "*Call p50*, *p90* and *p99* are percentiles of single calls, timed one by one on an idle device after the steps: "

@@ -56,7 +56,7 @@ def told_controls(data: RunData) -> list[tuple[Control, str]]:
 
 ENDS = {
     "rounds": "with its last round",
-    "decided": "as soon as the verdicts that it waits for were decided",
+    "decided": "as soon as every verdict that it waits for was decided",
     "budget": "with its budget",
     "interrupted": "when it was interrupted",
 }
@@ -71,7 +71,7 @@ def how_words(data: RunData) -> str:
     rounds, twice = count_of(len(data.rounds), "complete round"), ", baselines twice" if len(arms) > in_rounds else ""
     return (
         f"{pilot_words(trials)}{race_words(trials)}, then {rounds} of {len(arms)} trials: of "
-        f"{count_of(in_rounds, 'variant')}{twice}{more}. The run ended {ended}. "
+        f"{count_of(in_rounds, 'variant')}{twice}{more}. The run ended {ended}{waits_words(data.run)}. "
         f"{len(trials)} trials in all, each a fresh process, in a "
         f"new random order each round (seed {data.run.order}).{lockstep_words(trials)}"
         f"{predicted_words(data.run)}{counts_words(data)}"
@@ -91,6 +91,12 @@ def race_words(trials: pd.DataFrame) -> str:
     """How many rounds the race had; empty without one."""
     rounds = trials.loc[trials.stage == RACE, "round"].nunique()
     return f", {count_of(rounds, 'round')} of the race" if rounds else ""
+
+
+def waits_words(run: Header) -> str:
+    """For which verdicts a run does not wait; empty if it waits for all."""
+    raced = run.state.candidates is not None and run.state.ended_because == "decided"
+    return " (after a race, those of the variants that it left)" if raced else ""
 
 
 def lockstep_words(trials: pd.DataFrame) -> str:
