@@ -85,13 +85,14 @@ def sum_words(report: Report, variant_id: str) -> list[str]:
     own = report.layers[report.layers.variant_id == variant_id]
     row = report.steps.set_index("variant_id").loc[variant_id]
     layers_s, phases_s = repeated.both_s(own).sum(), row[[f"{p}_s" for p in tables.phases_of(report.data)]].sum()
-    both_s = row[["forward_s", "backward_s"]].sum()
+    both_s = row.reindex(["forward_s", "backward_s"]).sum(skipna=False)
+    inside = f", of which {seconds(both_s)} are forward and backward" if both_s > 0 else ""
     if not (layers_s > 0 and phases_s > 0 and row.step_s > 0):
         return []
     return [
         f"Three times of the {named(report.data, variant_id)}'s step. {seconds(layers_s)}: its layers. "
-        f"{seconds(phases_s)}: its phases, of which {seconds(both_s)} are forward and backward. Both are sums of "
-        "medians over instrumented steps, and the medians of parts need not add up to the median of the whole. "
+        f"{seconds(phases_s)}: its phases{inside}. Both are sums of medians over "
+        " instrumented steps, and the medians of parts need not add up to the median of the whole. "
         f"{seconds(row.step_s)}: the median of its plain steps, which give the speed; how much of the difference the "
         "stamps may cost stands below, the rest is chance."
     ]
