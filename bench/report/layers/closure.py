@@ -92,7 +92,7 @@ def sum_words(report: Report, variant_id: str) -> list[str]:
     return [
         f"Three times of the {named(report.data, variant_id)}'s step. {seconds(layers_s)}: its layers. "
         f"{seconds(phases_s)}: its phases{inside}. Both are sums of medians over "
-        " instrumented steps, and the medians of parts need not add up to the median of the whole. "
+        "instrumented steps, and the medians of parts need not add up to the median of the whole. "
         f"{seconds(row.step_s)}: the median of its plain steps, which give the speed; how much of the difference the "
         "stamps may cost stands below, the rest is chance."
     ]
