@@ -27,9 +27,9 @@ from bench.report.words import Number, count_of, percent, seconds
 
 WORDS = (
     "Brackets hold 95 % intervals over rounds{of_looks}. *Speedup* is the baseline's seconds per {item} over "
-    "the variant's, so above 1 is faster; it is taken within rounds, so it need not be the quotient of the "
-    "medians beside it. *CPU* seconds (of all cores together) and minor *page faults* are per step. {epoch}Variants of "
-    "the pilot or the race alone were measured once or a few times, and get no verdict."
+    "the variant's, so above 1 is faster; it is taken within rounds, against both of the baseline's trials, so it need "
+    "not be the quotient of the medians beside it. *CPU* seconds (of all cores together) and minor *page faults* are "
+    "per step. {epoch}Variants of the pilot or the race alone were measured once or a few times, and get no verdict."
 )
 EPOCH_WORDS = "*Epoch* is 60,000 images: measured as a whole if it says so, else projected from the rate. "
 OF_LOOKS = (

@@ -41,7 +41,7 @@ def test_the_page_says_how_it_was_measured_and_gives_who_dropped_out_no_verdict(
     text, steps = report.path.read_text(), report.steps.set_index("variant_id")
 
     assert "## The race" in text
-    assert "A pilot of 6 trials of steps and 3 of memory and the like, 2 rounds of the race, then 2 complete" in text
+    assert "A pilot of 6 trials of steps and 3 of memory, 2 rounds of the race, then 2 complete" in text
     assert "took turns sample by sample" in text
     assert steps.items_per_s[FIVE[0]] == pytest.approx(32 / 0.9, rel=1e-4)
     assert steps.ratio.isna()[FIVE[:3]].all()
