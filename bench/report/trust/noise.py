@@ -113,8 +113,8 @@ def lockstep_words(trials: pd.DataFrame) -> str:
         return f" Their times sum to {duration(trials.duration_s.sum())}."
     return (
         " The processes of a round were alive at once and took turns sample by sample (a sample is a step, or the mean "
-        "of several), in a new random order each time, while all others were stopped: what the machine did over seconds "
-        "met all of them."
+        "of several), in a new random order each time, while all others were stopped: what the machine did over "
+        "seconds met all of them."
     )
 
 
