@@ -11,9 +11,12 @@ from bench.core.text import MOST_OF_A_REASON, marked
 from bench.core.variants import AXES, NOTEBOOK, Variant, as_row
 from bench.report import commands
 from bench.report.document import Block, Code, Fold, Paragraph
+from bench.report.trust import provenance
 
 MIXED = tuple(name for name in AXES if name not in SHARED_AXES and name not in NOTEBOOK)
 """The axes whose values mix; loaders and reads of the loss are those of a training loop."""
+CHOSEN = ("preset", "axis", "variant", "finalists")
+"""The options of a run that choose its variants; the others say what is trained, and on what."""
 
 
 def precision_words(data: RunData, best: str) -> list[str]:
@@ -29,9 +32,10 @@ def not_gated_words(data: RunData, best: str) -> list[str]:
 
 
 def coarser_words(data: RunData, best: str) -> list[str]:
-    """How far the values of a variant under autocast are off, beside the baseline's."""
+    """How far the values of a variant under autocast that passed the gate are off, beside the baseline's."""
     baseline = tables.baseline_of(data, best)
-    if baseline is None or not PRECISION.value(data.variants[best].precision).autocast:
+    passed = not tables.not_gated(data, best)
+    if baseline is None or not passed or not PRECISION.value(data.variants[best].precision).autocast:
         return []
     errors = [data.spread(v, "score_error", "process").estimate for v in (best, baseline)]
     if any(map(math.isnan, errors)):
@@ -65,11 +69,11 @@ def unmeasured(data: RunData, best: str) -> list[Block]:
     if not mixes:
         return []
     names = "; ".join(marked(name_of(as_row(variant), ()), MOST_LETTERS) for variant in mixes)
-    options = [f"--variant {variant_id}" for variant_id in (best, *(variant.id for variant in mixes))]
+    variants = " ".join(f"--variant {variant_id}" for variant_id in (best, *(variant.id for variant in mixes)))
     lead = "1 mix that differs" if len(mixes) == 1 else f"{len(mixes)} mixes that differ"
     words = f"This run measured their settings, but not together: {names}. This measures them:"
-    command = Code([commands.bench(data.run, "run", *options)], "sh")
-    return [Fold(f"Not measured: {lead} from the fastest in one setting", [Paragraph(words), command])]
+    command = provenance.command_again(data.run, *CHOSEN, more=variants) or commands.bench(data.run, "run", variants)
+    return [Fold(f"Not measured: {lead} from the fastest in one setting", [Paragraph(words), Code([command], "sh")])]
 
 
 def neighbours(data: RunData, best: str) -> list[Variant]:

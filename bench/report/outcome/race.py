@@ -27,7 +27,8 @@ def section(report: Report) -> Section | None:
     if left is None:
         return None
     frame = table(data)
-    rows = [candidate_cells(data, row) for row in frame.to_dict("records")]
+    rounds = by_round(data)
+    rows = [candidate_cells(data, row, rounds) for row in frame.to_dict("records")]
     words = WORDS.format(
         finalists=data.run.plan.finalists, counts=FASTEST_WORDS if data.run.schema_version >= BY_FASTEST else ""
     )
@@ -36,9 +37,9 @@ def section(report: Report) -> Section | None:
     return Section("The race", [Fold(title, blocks)])
 
 
-def candidate_cells(data: RunData, row: dict[str, object]) -> dict[str, str]:
-    """A candidate's row as the page shows it: its speedup in each round, and when it left."""
-    variant_id, rounds = str(row["variant_id"]), by_round(data)
+def candidate_cells(data: RunData, row: dict[str, object], rounds: pd.DataFrame) -> dict[str, str]:
+    """A candidate's row as the page shows it: its speedup in each of the `rounds`, and when it left."""
+    variant_id = str(row["variant_id"])
     ratios = rounds.loc[variant_id] if variant_id in rounds.index else pd.Series(dtype=float)
     cells = {f"round {place}": number(np.exp(-ratios.get(n, np.nan))) for place, n in enumerate(rounds.columns, 1)}
     when = f"round {row['race_rounds']}" if row["race_rounds"] else "the pilot"

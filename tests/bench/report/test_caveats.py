@@ -1,5 +1,9 @@
 """What the page says before its answer is used: coarser results, and mixes of settings that were not measured."""
 
+import dataclasses
+
+import msgspec
+
 from bench.analyse import tables
 from bench.analyse.load import RunData, load
 from bench.report.answer import answer, caveats
@@ -47,6 +51,30 @@ def test_the_mixes_one_setting_away_from_the_fastest_that_no_trial_measured(make
     assert isinstance(command, Code)
     assert command.lines[0].count("--variant") == 4
     assert f"--variant {BEST} " in command.lines[0]
+
+
+def test_the_command_for_mixes_trains_what_the_run_trained(make_run: MakeRun) -> None:
+    steps = {(BASE, "A"): around(1.0, 0), (BASE, "A'"): around(1.0, 3), (KEPT, "V"): around(0.5, 1)}
+    data = load(make_run(steps | {(BF16, "V"): around(0.7, 1)}))
+    command = "nin-bench run --preset quick --task mine:make --axis allocator=default,kept --finalists 2"
+    data = dataclasses.replace(data, run=msgspec.structs.replace(data.run, command=command, by_nox=False))
+    (fold,) = caveats.unmeasured(data, KEPT)
+    assert isinstance(fold, Fold)
+    code = fold.blocks[-1]
+    assert isinstance(code, Code)
+
+    assert code.lines[0].startswith("nin-bench run --task mine:make ")
+    assert not any(f"--{name} " in code.lines[0] for name in ("preset", "axis", "finalists"))
+    assert f"--variant {KEPT} --variant cpu-bf16-nchw-eager-b32-kept" in code.lines[0]
+
+
+def test_a_coarser_answer_that_the_gate_did_not_check_is_not_said_to_have_passed(make_run: MakeRun) -> None:
+    coarse = GATE | {"score_error": 8e-3, "not_gated": 1.0}
+    steps = {(BASE, "A"): around(1.0, 0), (BASE, "A'"): around(1.0, 3), (BF16, "V"): around(0.5, 1)}
+    data = load(make_run(steps, once={BASE: GATE, BF16: coarse}))
+    gated = caveats.not_gated_words(data, BF16)
+
+    assert bool(gated) != bool(caveats.coarser_words(data, BF16))
 
 
 def test_a_run_of_one_change_has_no_mix_to_name(make_run: MakeRun) -> None:
