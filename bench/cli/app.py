@@ -25,6 +25,7 @@ from bench.cli.options import (
     OrderSeed,
     Out,
     Preset,
+    Prices,
     Reports,
     Resume,
     Rounds,
@@ -178,15 +179,16 @@ def open_(run: StoredRun = None, reports: Reports = REPORTS) -> None:
 @app.command()
 def compare(
     runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Folders of runs, or names in results/.")],
+    price: Prices = None,
     out: Reports = REPORTS,
 ) -> None:
-    """Show stored runs side by side, the first as reference: ratios, no verdicts."""
+    """Show stored runs side by side, the first as reference: ratios, no verdicts. With prices also what they cost."""
     folders = [folder_of(RESULTS, run) for run in runs]
     if len({folder.resolve() for folder in folders}) < max(2, len(folders)):
         fail("compare needs two runs or more, each named once")
     with refused():
         home.check(out, "--out")
-    verbs.compare.run(folders, out)
+    verbs.compare.run(folders, out, price or [])
 
 
 @app.command()

@@ -88,6 +88,12 @@ OrderSeed = Annotated[
     int | None,
     typer.Option(help="Seed of the order of trials only.", show_default="--seed's, else random"),
 ]
+Prices = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--price", metavar="RUN=PRICE", help="What an hour on a run's machine costs, by the run's name. Repeatable."
+    ),
+]
 Out = Annotated[Path, typer.Option(help="Folder for runs.")]
 Reports = Annotated[Path, typer.Option(help="Folder for reports.")]
 RunId = Annotated[str | None, typer.Option(help="The run's name.")]

@@ -9,10 +9,10 @@ import pandas as pd
 
 from bench.analyse.ab.cells import Change
 from bench.analyse.ab.deaths import Deaths
-from bench.analyse.compare import Match, Side
 from bench.analyse.history.changes import History
 from bench.analyse.kineto.found import Found
 from bench.analyse.load import RunData
+from bench.analyse.sides.compare import Match, Side
 from bench.analyse.traces.trace import Trace
 from bench.core.text import stored
 from bench.report import formats
@@ -90,6 +90,8 @@ class ComparePage(Folder):
     layers: pd.DataFrame
     memory: pd.DataFrame
     environments: pd.DataFrame
+    costs: pd.DataFrame | None
+    """What a million items cost; None without prices."""
     command: str
 
     @property

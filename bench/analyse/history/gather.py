@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.analyse import compare, ratios
+from bench.analyse import ratios
 from bench.analyse.labels import label
 from bench.analyse.load import RunData, load
+from bench.analyse.sides import compare
 from bench.analyse.stats import Interval, inverse, median_interval
 from bench.core.header import Header
 from bench.core.records import RUN_FILE, RecordError

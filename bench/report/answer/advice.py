@@ -93,7 +93,7 @@ def _page_fault_sentence(
         SLOWER: "; yet the step is longer: they are not what costs here.",
     }
     if not kept.n:
-        return f"{facts}; no round measured whether the step is shorter for it."
+        return f"{facts}; no round that counts measured whether the step is shorter for it."
     return facts + ends.get(kept.verdict, "; these rounds do not settle whether the step is shorter for it.")
 
 

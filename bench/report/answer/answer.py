@@ -172,7 +172,7 @@ def switch_on(data: RunData, axes: dict[str, str], epoch_s: float) -> list[Block
         lead = f"and {where}" if python else f"What to change in the baseline, {where}"
         parts += [Paragraph(lead), Code([f"export {' '.join(shell)}"], "sh")]
     if command := advice.nin_command(data.run, axes):
-        long = f" ({EPOCHS} epochs of about {duration(epoch_s)})" if epoch_s > 0 else ""
+        long = f" ({EPOCHS} epochs of about {duration(epoch_s)} each)" if epoch_s > 0 else ""
         parts += [Paragraph(f"Or train so in this project's environment{long}:"), Code([command], "sh")]
     return parts
 

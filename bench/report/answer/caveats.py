@@ -11,9 +11,12 @@ from bench.core.text import MOST_OF_A_REASON, marked
 from bench.core.variants import AXES, NOTEBOOK, Variant, as_row
 from bench.report import commands
 from bench.report.document import Block, Code, Fold, Paragraph
+from bench.report.trust import provenance
 
 MIXED = tuple(name for name in AXES if name not in SHARED_AXES and name not in NOTEBOOK)
 """The axes whose values mix; loaders and reads of the loss are those of a training loop."""
+CHOSEN = ("preset", "axis", "variant", "finalists")
+"""The options of a run that choose its variants; the others say what is trained, and on what."""
 
 
 def precision_words(data: RunData, best: str) -> list[str]:
@@ -29,17 +32,18 @@ def not_gated_words(data: RunData, best: str) -> list[str]:
 
 
 def coarser_words(data: RunData, best: str) -> list[str]:
-    """How far the values of a variant under autocast are off, beside the baseline's."""
+    """How far the values of a variant under autocast that passed the gate are off, beside the baseline's."""
     baseline = tables.baseline_of(data, best)
-    if baseline is None or not PRECISION.value(data.variants[best].precision).autocast:
+    passed = not tables.not_gated(data, best)
+    if baseline is None or not passed or not PRECISION.value(data.variants[best].precision).autocast:
         return []
     errors = [data.spread(v, "score_error", "process").estimate for v in (best, baseline)]
     if any(map(math.isnan, errors)):
         return []
     return [
         f"It computes less exactly: its results are off by {errors[0]:.1e} of their size, the baseline's by "
-        f"{errors[1]:.1e} (each where the gate comes nearest to its bound). Its precision rounds so, and the gate let "
-        "it pass; whether a network learns as well with it is not measured here."
+        f"{errors[1]:.1e}. That is no more than its precision explains; whether a network learns as well with it is "
+        "not measured here."
     ]
 
 
@@ -51,9 +55,11 @@ def dead_words(data: RunData, best: str) -> list[str]:
     live, of_baseline = (data.spread(v, "live_logits", "process").estimate for v in (best, baseline))
     if not live < of_baseline:
         return []
+    classes = data.run.inputs.classes
     return [
-        f"Before training, the scores of {live:.0f} of its {data.run.inputs.classes} classes differ between images, "
-        f"in the baseline those of {of_baseline:.0f}: see the warning under *Is each variant what it says?*"
+        f"Before training, {classes - live:.0f} of its {classes} classes have the same score for every image, in the "
+        f"baseline {classes - of_baseline:.0f}. Such a class may never be predicted: see the warning under *Is each "
+        "variant what it says?*"
     ]
 
 
@@ -63,11 +69,11 @@ def unmeasured(data: RunData, best: str) -> list[Block]:
     if not mixes:
         return []
     names = "; ".join(marked(name_of(as_row(variant), ()), MOST_LETTERS) for variant in mixes)
-    options = [f"--variant {variant_id}" for variant_id in (best, *(variant.id for variant in mixes))]
+    variants = " ".join(f"--variant {variant_id}" for variant_id in (best, *(variant.id for variant in mixes)))
     lead = "1 mix that differs" if len(mixes) == 1 else f"{len(mixes)} mixes that differ"
     words = f"This run measured their settings, but not together: {names}. This measures them:"
-    command = Code([commands.bench(data.run, "run", *options)], "sh")
-    return [Fold(f"Not measured: {lead} from the fastest in one setting", [Paragraph(words), command])]
+    command = provenance.command_again(data.run, *CHOSEN, more=variants) or commands.bench(data.run, "run", variants)
+    return [Fold(f"Not measured: {lead} from the fastest in one setting", [Paragraph(words), Code([command], "sh")])]
 
 
 def neighbours(data: RunData, best: str) -> list[Variant]:
@@ -76,7 +82,8 @@ def neighbours(data: RunData, best: str) -> list[Variant]:
     Those with a setting more come first.
     """
     own = data.variants[best]
-    group = [data.variants[v] for v in data.runnable if data.variants[v].baseline == own.baseline]
+    sound = [data.variants[v] for v in data.runnable if tables.outcome(data, v)[0] == "ok"]
+    group = [variant for variant in sound if variant.baseline == own.baseline]
     changed = [
         replace(own, **{axis: getattr(other, axis)})
         for axis in MIXED

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.analyse.compare import Match, Side, log_rounds
+from bench.analyse.sides.compare import Match, Side, log_rounds
 from bench.report.figures.canvas import MIB, WIDTH, name_rows, styled
 from bench.report.figures.ink import BACKWARD, FORWARD, INK
 from bench.report.figures.lettering import lettered

@@ -1,7 +1,5 @@
 """Whether the parts of a step add up to it."""
 
-import math
-
 import pandas as pd
 
 from bench.analyse import tables
@@ -16,10 +14,10 @@ from bench.report.words import count, interval, percent, seconds
 MOST_OPEN = 0.1
 """How far a closure may be from 1 before the page warns of it."""
 CLOSURE_WORDS = (
-    "*Closure* is the sum of layers, loss, optimizer, data and the rest in stamped steps over the median "
-    "plain step of the same trial: 1 is a perfect account. Within a stamped step nothing can be lost, since each part "
-    "ends where the next begins. So closure differs from 1 by what the stamps cost, and by chance between stamped and "
-    "plain steps. *In no layer* is the share of a stamped step in forward and backward that belongs to no "
+    "*Closure* is the sum of layers, loss, optimizer, data and the rest in stamped steps over the median plain step of "
+    "the same trial, the median over trials: 1 is a perfect account. Within a stamped step nothing can be lost, since "
+    "each part ends where the next begins. So closure differs from 1 by what the stamps cost, and by chance between "
+    "stamped and plain steps. *In no layer* is the share of a stamped step in forward and backward that belongs to no "
     "layer (`between`). *Stamps' cost* is stamps a step times the measured cost of a stamp, over the plain step."
 )
 GAP_WORDS = (
@@ -83,15 +81,18 @@ def cells(report: Report, row: Row, *, gaps: bool) -> dict[str, str]:
 
 
 def sum_words(report: Report, variant_id: str) -> list[str]:
-    """How the sum of a variant's layers, its instrumented step and its plain step are related; if all are known."""
+    """How the sums of a variant's layers and phases, and its plain step, are related; if all are known."""
     own = report.layers[report.layers.variant_id == variant_id]
-    layers_s = repeated.both_s(own).sum()
-    stamped_s, plain_s = (report.data.spread(variant_id, name).estimate for name in ("stamped_wall", "wall"))
-    if math.isnan(stamped_s) or math.isnan(plain_s) or not layers_s > 0:
+    row = report.steps.set_index("variant_id").loc[variant_id]
+    layers_s, phases_s = repeated.both_s(own).sum(), row[[f"{p}_s" for p in tables.phases_of(report.data)]].sum()
+    both_s = row.reindex(["forward_s", "backward_s"]).sum(skipna=False)
+    inside = f", of which {seconds(both_s)} are forward and backward" if both_s > 0 else ""
+    if not (layers_s > 0 and phases_s > 0 and row.step_s > 0):
         return []
     return [
-        f"Three times of the {named(report.data, variant_id)}'s step: {seconds(layers_s)} is the sum of its layers, "
-        f"each the median over rounds. {seconds(stamped_s)} is the median of its instrumented steps, which have data, "
-        "optimizer and the like as well; the median of a sum is not the sum of medians. "
-        f"{seconds(plain_s)} is the median of its plain steps, which give the speed."
+        f"Three times of the {named(report.data, variant_id)}'s step. {seconds(layers_s)}: its layers. "
+        f"{seconds(phases_s)}: its phases{inside}. Both are sums of medians over "
+        "instrumented steps, and the medians of parts need not add up to the median of the whole. "
+        f"{seconds(row.step_s)}: the median of its plain steps, which give the speed; how much of the difference the "
+        "stamps may cost stands below, the rest is chance."
     ]

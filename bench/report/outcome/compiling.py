@@ -49,7 +49,8 @@ def section(report: Report) -> Section | None:
 
 GAIN_COLUMNS = ("times eager", "warm", "repaid after, cold", "repaid after, warm")
 UNSETTLED_WORDS = (
-    "No round measured a compiled variant together with its eager one, so it is not known whether compiling is repaid."
+    "No round that counts measured a compiled variant together with its eager one, so it is not known whether "
+    "compiling is repaid."
 )
 
 

@@ -42,14 +42,14 @@ def loaders_section(report: Report) -> Section | None:
     bounds = {row["bound by"] for row in shown}
     words = (
         "Images a second: of the loader if nothing trains, of the step if its batch is on the device already (both "
-        "measured in the pilot alone), and of both together. The slower of the two bounds an epoch. An epoch below "
-        f"{100 * NEAR:.0f} % of it is bound by both: they take turns, or use the same cores."
+        "measured once, in the pilot, so noise is in them), and of both together. The slower of the two bounds an "
+        f"epoch. An epoch below {100 * NEAR:.0f} % of it is bound by both: they take turns, or use the same cores."
     )
     table: list[Block] = [Table.of(shown), explained(words)]
     if bounds == {"step"}:
         least = min(rows, key=lambda row: row["loader_alone"] / row["compute_alone"])
         lead = number(least["loader_alone"] / least["compute_alone"])
-        words = f"The step: even the loader of {least['variant']} is {lead} times as fast alone as its step is"
+        words = f"Loading limits none of these: each loader alone is at least {lead} times as fast as its step"
         table = [Fold(words, table)]
     return Section("What bounds an epoch", table)
 

@@ -19,8 +19,8 @@ from bench.report.words import Number, percent, seconds
 TITLE = "Where a step goes"
 LEAST_SHARE = 0.0005
 STAMPED_WORDS = (
-    "*Instrumented* steps carry a time stamp at the border of every layer and phase; the plain ones, which give the "
-    "speeds, carry none. *h2d* moves the batch to the device; "
+    "*Instrumented* (or *stamped*) steps carry a time stamp at the border of every layer and phase; the plain ones, "
+    "which give the speeds, carry none. *h2d* moves the batch to the device; "
 )
 TRAIN_WORDS = (
     "*optimizer* includes zeroing the gradients; *read* is the loss{hits}, read at every step if `sync` is `step`."

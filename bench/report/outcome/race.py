@@ -12,9 +12,10 @@ from bench.report.page import Report
 from bench.report.words import count_of, number
 
 WORDS = (
-    "After each round of the race the slower half is out, until {finalists} are left. A cell is the speedup in that "
-    "round{counts}. Compare cells of one column: rounds differ. These are estimates from few trials, and give no "
-    "verdict. The variants that are left were measured again in fresh rounds, which alone count."
+    "After each round of the race the slower half is out, but {finalists} are left in any case. A cell is the speedup "
+    "in that round{counts}. Compare cells of one column: rounds differ. These are estimates from few trials, so which "
+    "of two close ones stays is partly chance, and there is no verdict. The variants that are left were measured again "
+    "in fresh rounds, which alone count."
 )
 FASTEST_WORDS = ", by the fastest sample of each trial, since other work on the machine affects it least"
 
@@ -26,7 +27,8 @@ def section(report: Report) -> Section | None:
     if left is None:
         return None
     frame = table(data)
-    rows = [candidate_cells(data, row) for row in frame.to_dict("records")]
+    rounds = by_round(data)
+    rows = [candidate_cells(data, row, rounds) for row in frame.to_dict("records")]
     words = WORDS.format(
         finalists=data.run.plan.finalists, counts=FASTEST_WORDS if data.run.schema_version >= BY_FASTEST else ""
     )
@@ -35,9 +37,9 @@ def section(report: Report) -> Section | None:
     return Section("The race", [Fold(title, blocks)])
 
 
-def candidate_cells(data: RunData, row: dict[str, object]) -> dict[str, str]:
-    """A candidate's row as the page shows it: its speedup in each round, and when it left."""
-    variant_id, rounds = str(row["variant_id"]), by_round(data)
+def candidate_cells(data: RunData, row: dict[str, object], rounds: pd.DataFrame) -> dict[str, str]:
+    """A candidate's row as the page shows it: its speedup in each of the `rounds`, and when it left."""
+    variant_id = str(row["variant_id"])
     ratios = rounds.loc[variant_id] if variant_id in rounds.index else pd.Series(dtype=float)
     cells = {f"round {place}": number(np.exp(-ratios.get(n, np.nan))) for place, n in enumerate(rounds.columns, 1)}
     when = f"round {row['race_rounds']}" if row["race_rounds"] else "the pilot"
@@ -51,7 +53,7 @@ def apart_words(data: RunData) -> list[str]:
     if not apart:
         return []
     names = ", ".join(named(data, v) for v in apart)
-    return [f"Not in the race, since the run measures their loaders in the pilot alone: {names}."]
+    return [f"Not in the race: the run measures {names} in the pilot alone, to see what bounds an epoch."]
 
 
 def write_table(report: Report) -> None:

@@ -27,14 +27,14 @@ from bench.report.words import Number, count_of, percent, seconds
 
 WORDS = (
     "Brackets hold 95 % intervals over rounds{of_looks}. *Speedup* is the baseline's seconds per {item} over "
-    "the variant's, so above 1 is faster; it is taken within rounds, so it need not be the quotient of the "
-    "medians beside it. *CPU* seconds (of all cores together) and minor *page faults* are per step. {epoch}Variants of "
-    "the pilot or the race alone were measured once or a few times, and get no verdict."
+    "the variant's, so above 1 is faster; it is taken within rounds, against both of the baseline's trials, so it need "
+    "not be the quotient of the medians beside it. *CPU* seconds (of all cores together) and minor *page faults* are "
+    "per step. {epoch}Variants of the pilot or the race alone were measured once or a few times, and get no verdict."
 )
 EPOCH_WORDS = "*Epoch* is 60,000 images: measured as a whole if it says so, else projected from the rate. "
 OF_LOOKS = (
-    ", those of *speedup* {level}: the run looked at them several times, and all its looks together err as "
-    "seldom as one at 95 %"
+    ", those of *speedup* {level}: the run looks at them several times, and with several looks at this level "
+    "the chance of an error is no larger than with one look at 95 %"
 )
 LATENCY_WORDS = (
     "*Call p50*, *p90* and *p99* are percentiles of single calls, timed one by one on an idle device after the steps: "

@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.analyse import compare, tables
+from bench.analyse import tables
 from bench.analyse.load import RunData
+from bench.analyse.sides import compare, costs
 from bench.core.home import without_home
 from bench.core.records import RecordError
 from bench.core.text import MOST_OF_A_REASON, marked, shell_word
@@ -16,13 +17,19 @@ from bench.report.outcome.title import hardware
 from bench.report.page import ComparePage, written
 from bench.report.sides import compare_results
 from bench.report.sides.compare_results import shown
+from bench.report.sides.costs import section as costs_section
 from bench.report.trust.provenance import environment_value
 from bench.report.words import number, seconds
 
 
-def write(data: Sequence[RunData], out: Path) -> ComparePage:
-    """Write reports/<first>-vs-<others>/. Returns what the page says; raises RecordError if no variant is in common."""
+def write(data: Sequence[RunData], out: Path, prices: Sequence[str] = ()) -> ComparePage:
+    """Write reports/<first>-vs-<others>/. Returns what the page says.
+
+    `prices` are texts RUN=PRICE, the price of an hour. Raises RecordError if no variant is in common, and UsageError if
+    a price can't be one.
+    """
     runs = compare.sides(data)
+    by_run = costs.priced(runs, prices)
     matches = compare.matches(runs)
     shared = [match for match in matches if match.shared]
     if not shared:
@@ -37,11 +44,15 @@ def write(data: Sequence[RunData], out: Path) -> ComparePage:
         layers=compare.layers(runs, shared),
         memory=compare.memory(runs, shared),
         environments=compare.environments(runs),
+        costs=costs.table(runs, matches, by_run) if by_run else None,
         command=commands.bench(
-            runs[0].data.run, "compare", *(shell_word(without_home(str(run.folder))) for run in data)
+            runs[0].data.run,
+            "compare",
+            *(shell_word(without_home(str(run.folder))) for run in data),
+            *(f"--price {shell_word(text)}" for text in prices),
         ),
     )
-    for name in ("steps", "layers", "memory", "environments"):
+    for name in ("steps", "layers", "memory", "environments", *(["costs"] if by_run else [])):
         page.table(name, getattr(page, name))
     return written(page, SECTIONS)
 
@@ -143,6 +154,7 @@ SECTIONS: tuple[Callable[[ComparePage], Section | None], ...] = (
     title,
     canary_section,
     compare_results.throughput_section,
+    costs_section,
     compare_results.phases_section,
     compare_results.layers_section,
     compare_results.memory_section,

@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analyse import compare, tables
-from bench.analyse.compare import Match
+from bench.analyse import tables
+from bench.analyse.sides import compare
+from bench.analyse.sides.compare import Match
 from bench.core.text import marked
 from bench.report.document import Block, Figure, Paragraph, Section, Table
 from bench.report.figures import plots_runs

@@ -1,5 +1,7 @@
 """The section that says how a run was measured, and how noisy it was."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from bench.analyse import tables
@@ -56,7 +58,7 @@ def told_controls(data: RunData) -> list[tuple[Control, str]]:
 
 ENDS = {
     "rounds": "with its last round",
-    "decided": "as soon as the verdicts that it waits for were decided",
+    "decided": "as soon as every verdict that it waits for was decided",
     "budget": "with its budget",
     "interrupted": "when it was interrupted",
 }
@@ -68,23 +70,29 @@ def how_words(data: RunData) -> str:
     ended = ENDS.get(data.run.state.ended_because or "", "early")
     more = f", then {len(data.confirm_rounds)} fresh ones of what they flagged" if data.confirm_rounds else ""
     in_rounds = len({v for v, _ in arms})
-    rounds, twice = count_of(len(data.rounds), "complete round"), ", baselines twice" if len(arms) > in_rounds else ""
+    rounds, twice = count_of(len(data.rounds), "complete round"), twice_words(arms)
     return (
         f"{pilot_words(trials)}{race_words(trials)}, then {rounds} of {len(arms)} trials: of "
-        f"{count_of(in_rounds, 'variant')}{twice}{more}. The run ended {ended}. "
+        f"{count_of(in_rounds, 'variant')}{twice}{more}. The run ended {ended}{waits_words(data.run)}. "
         f"{len(trials)} trials in all, each a fresh process, in a "
         f"new random order each round (seed {data.run.order}).{lockstep_words(trials)}"
         f"{predicted_words(data.run)}{counts_words(data)}"
     )
 
 
+def twice_words(arms: Sequence[tuple[str, str]]) -> str:
+    """That baselines were measured twice in every round, if so."""
+    several = sum(arm == "A'" for _, arm in arms)
+    return f", {'the baseline' if several == 1 else 'baselines'} twice" if several else ""
+
+
 def pilot_words(trials: pd.DataFrame) -> str:
     """How many trials the pilot has, and what for."""
     pilot = trials[trials.stage == "pilot"]
     takes_steps = pilot.probes.str.split("+").map(lambda probes: Probe.STEPS in probes)
-    others = len(pilot) - int(takes_steps.sum())
-    more = f" and {others} of memory and the like" if others else ""
-    return f"A pilot of {count_of(len(pilot) - others, 'trial')} of steps{more}"
+    others = pilot.probes[~takes_steps]
+    more = f" and {len(others)} of {' or '.join(sorted(set(others)))}" if len(others) else ""
+    return f"A pilot of {count_of(len(pilot) - len(others), 'trial')} of steps{more}"
 
 
 def race_words(trials: pd.DataFrame) -> str:
@@ -93,13 +101,20 @@ def race_words(trials: pd.DataFrame) -> str:
     return f", {count_of(rounds, 'round')} of the race" if rounds else ""
 
 
+def waits_words(run: Header) -> str:
+    """For which verdicts a run does not wait; empty if it waits for all."""
+    raced = run.state.candidates is not None and run.state.ended_because == "decided"
+    return " (after a race, those of the variants that it left)" if raced else ""
+
+
 def lockstep_words(trials: pd.DataFrame) -> str:
     """That trials of a round took turns, if any did."""
     if "in_lockstep" not in trials or not (trials.in_lockstep > 1).any():
         return f" Their times sum to {duration(trials.duration_s.sum())}."
     return (
-        " The processes of a round were alive at once and took turns sample by sample, in a new random order each "
-        "time, while all others were stopped: what the machine did over seconds met all of them."
+        " The processes of a round were alive at once and took turns sample by sample (a sample is a step, or the mean "
+        "of several), in a new random order each time, while all others were stopped: what the machine did over "
+        "seconds met all of them."
     )
 
 

@@ -83,8 +83,8 @@ def repeat_section(page: Page) -> Section:
     return Section("Reproduce", [Paragraph(lead), shown, Code([again], "sh")])
 
 
-def command_again(run: Header, *without: str) -> str:
-    """The call that measures this in a new run, less its `--run-id` and the options named `without` dashes.
+def command_again(run: Header, *without: str, more: str = "") -> str:
+    """The call that measures this in a new run, less its `--run-id` and the options named `without` dashes, and `more`.
 
     Empty if bench would not write such a command.
     """
@@ -95,7 +95,7 @@ def command_again(run: Header, *without: str) -> str:
     if run.order_seed is not None and not re.search(r" --(order-)?seed\b", command):
         command += f" --order-seed {run.order_seed}"
     verb, _, options = command.removeprefix(f"{name_in(run.command)} ").partition(" ")
-    return commands.bench(run, verb, *filter(None, [options]))
+    return commands.bench(run, verb, *filter(None, [options, more]))
 
 
 def is_ours(command: str) -> bool:

@@ -97,7 +97,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     "report": {"RUN": "stored", "--out": "--out pages", "--every-layer": "--every-layer"},
     "tensorboard": {"RUN": "stored", "--port": "--port 7001", "--reports": "--reports pages"},
     "micro": ADDED | {"--run": "--run stored"},
-    "compare": {"--out": "--out pages"},
+    "compare": {"--out": "--out pages", "--price": "--price stored=2.5"},
     "history": {
         "--commits": "--commits a..b",
         "--every": "--commits c..d --every 3",
@@ -207,6 +207,7 @@ def decided(stored: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
     monkeypatch.setattr(serve, "check", told_to("check"))
     monkeypatch.setattr(serve, "serve", lambda *words: ended(serve=str(words)))
     monkeypatch.setattr(compare_page, "write", told_to("compare"))
+    monkeypatch.setattr(terminal, "show_compare", told_to("show"))
     catch_history(monkeypatch, seen, told_to, ended)
     return seen
 

@@ -79,6 +79,17 @@ def test_it_lies_under_both_names_with_figures_and_tables(two: list[RunData], tm
         assert (page.folder / figure).stat().st_size > 5000
 
 
+def test_with_prices_it_says_which_is_the_cheapest_and_which_the_fastest(two: list[RunData], tmp_path: Path) -> None:
+    """The second card is 2.5 times as fast; here its hour costs five times as much."""
+    page = compare_page.write(two, tmp_path, ["card-24=1", "card-80=5"])
+    text = page.path.read_text()
+
+    assert "The cheapest: **bf16 + nhwc + inductor** on card-24" in text
+    assert "The fastest: **bf16 + nhwc** on card-80" in text
+    assert "--price card-24=1 --price card-80=5" in page.command
+    assert (page.folder / "tables" / "costs.csv").exists()
+
+
 def test_it_has_no_verdict_word(two: list[RunData], tmp_path: Path) -> None:
     text = compare_page.write(two, tmp_path).path.read_text()
 

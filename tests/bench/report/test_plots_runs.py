@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.analyse import compare
-from bench.analyse.compare import Side
 from bench.analyse.load import load
+from bench.analyse.sides import compare
+from bench.analyse.sides.compare import Side
 from bench.report.figures import plots_runs
 
 pytestmark = pytest.mark.rendered

@@ -9,6 +9,7 @@ import pytest
 from bench.analyse.load import load
 from bench.analyse.race import ranking
 from bench.report import pages
+from bench.report.document import Fold, Table
 from bench.report.outcome import race
 from bench.run import session
 from tests.bench.run.runs import BASE, Start
@@ -40,7 +41,7 @@ def test_the_page_says_how_it_was_measured_and_gives_who_dropped_out_no_verdict(
     text, steps = report.path.read_text(), report.steps.set_index("variant_id")
 
     assert "## The race" in text
-    assert "A pilot of 6 trials of steps and 3 of memory and the like, 2 rounds of the race, then 2 complete" in text
+    assert "A pilot of 6 trials of steps and 3 of memory, 2 rounds of the race, then 2 complete" in text
     assert "took turns sample by sample" in text
     assert steps.items_per_s[FIVE[0]] == pytest.approx(32 / 0.9, rel=1e-4)
     assert steps.ratio.isna()[FIVE[:3]].all()
@@ -50,8 +51,12 @@ def test_the_page_says_how_it_was_measured_and_gives_who_dropped_out_no_verdict(
 
 def test_the_page_has_the_speed_of_each_round_beside_those_of_the_same_round(raced: Path, tmp_path: Path) -> None:
     report = pages.report_of(load(raced), tmp_path / "reports")
-    (fold,) = race.section(report).blocks
+    section = race.section(report)
+    assert section is not None
+    (fold,) = section.blocks
+    assert isinstance(fold, Fold)
     shown = fold.blocks[0]
+    assert isinstance(shown, Table)
 
     assert [column.heading for column in shown.columns] == ["candidate", "round 1", "round 2", "then"]
     assert [tuple(row[1:]) for row in shown.rows] == [

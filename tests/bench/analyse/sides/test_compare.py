@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from bench.analyse import compare
 from bench.analyse.load import RunData, load
+from bench.analyse.sides import compare
 from bench.core.records import RecordError
 
 GPU = "cuda-default-nchw-eager-b128"

@@ -1,0 +1,1 @@
+"""Stored runs side by side: their variants matched, and what training costs on their machines."""
