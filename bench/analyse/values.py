@@ -58,7 +58,7 @@ def trial_values(
 def rank_values(trials: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     """The median of each rank's samples of a metric in a trial of several ranks that was ok, with the trial's place."""
     own = samples[samples["rank"].notna()] if "rank" in samples else samples.head(0).assign(rank=np.nan)
-    of_rank = ["trial_id", "rank", "metric", "scope", "phase"]
+    of_rank = ["trial_id", "rank", *CELL]
     values = own.groupby(of_rank, observed=True, sort=False)["value"].median().reset_index()
     texts = {name: str for name in of_rank if name != "rank"}
     ok = trials.loc[trials.status == "ok", PLACE]

@@ -18,6 +18,8 @@ from bench.process.parent import die_with_parent
 
 RANKS = "ranks"
 """The folder for the files of a trial's ranks, beside its request."""
+OF_RANKS = {Probe.STEPS, Probe.MEMORY}
+"""The probes that several ranks can begin a trial with."""
 
 
 def main(request_path: str, reply_path: str) -> None:
@@ -33,13 +35,13 @@ def main(request_path: str, reply_path: str) -> None:
 def answer(request: Describe | Request, folder: Path) -> Reply:
     """The reply. The code that makes it is imported here, once the tree is on the path.
 
-    Several ranks are processes of their own, whose files are in `folder`. Only steps are measured of them.
+    Several ranks are processes of their own, whose files are in `folder`.
     """
     if isinstance(request, Describe):
         from bench.measure.system.environment import describe  # noqa: PLC0415 - as below
 
         return Reply(environment=describe())
-    if from_row(request.variant).world_size > 1 and Probe.STEPS in request.probes:
+    if from_row(request.variant).world_size > 1 and OF_RANKS & set(request.probes):
         from bench.measure.ranks import launch  # noqa: PLC0415 - slow, and only they need torch's launcher
 
         return launch.answer(request, folder / RANKS)

@@ -14,7 +14,8 @@ from torch.utils.data import DataLoader
 from bench.core.axes.axis import SetBy
 from bench.core.exchange.cause import Cause
 from bench.core.variants import AXES, DEFAULTS, Variant
-from bench.measure.ranks.averaging import Averaging, averaged
+from bench.measure.ranks.exchange import Exchanger
+from bench.measure.ranks.parallel import trainer_of_ranks
 from bench.measure.ranks.peers import ALONE, Peers
 from bench.measure.system.flags import set_flags
 from bench.tasks.batches import Batches, endless_loader
@@ -81,8 +82,8 @@ class Workload:
     """The task; None for an image classifier."""
     peers: Peers = ALONE
     """The ranks that train together, of which this process is one."""
-    averaging: Averaging | None = None
-    """What averages the gradients of several ranks; None in a process that trains alone."""
+    exchanger: Exchanger | None = None
+    """What watches the exchange of several ranks; None in a process that trains alone."""
 
     @property
     def device(self) -> torch.device:
@@ -185,7 +186,7 @@ def build(variant: Variant, inputs: Inputs, seed: int, peers: Peers = ALONE) -> 
     if why := variant.why_no_inference or variant.why_no_ranks:
         raise UnsupportedError(Cause.UNSUPPORTED_SETTING, why)
     if variant.world_size != peers.size:
-        raise UnsupportedError(Cause.UNSUPPORTED_SETTING, "of several ranks only steps are measured")
+        raise UnsupportedError(Cause.UNSUPPORTED_SETTING, "of several ranks only steps, layers and memory are measured")
     if peers.are_several and inputs.task:
         raise UnsupportedError(Cause.UNSUPPORTED_SETTING, "the batches of a task are not divided among ranks")
     if device.type == "cuda":
@@ -215,11 +216,11 @@ def of_images(variant: Variant, inputs: Inputs, seed: int, device: torch.device,
         images_alone = (((x,),) for x, _ in endless(loader))  # each step takes one batch, which has no labels
         return made(trainer=Inference(Task(), model, setup), batches=images_alone)
     model.train()
-    trainer = Trainer(model, setup)
-    averaging: Averaging | None = None
-    if peers.are_several:
-        trainer.forward, averaging = averaged(trainer.model, device, peers)
-    return made(trainer=trainer, batches=endless(loader), peers=peers, averaging=averaging)
+    if not peers.are_several:
+        return made(trainer=Trainer(model, setup), batches=endless(loader))
+    make = partial(Trainer, setup=setup)
+    trainer, exchanger = trainer_of_ranks(make, model, device, peers, variant.parallel)
+    return made(trainer=trainer, batches=endless(loader), peers=peers, exchanger=exchanger)
 
 
 def part_of(images: data.Images, peers: Peers) -> data.Images:

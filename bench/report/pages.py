@@ -27,6 +27,7 @@ SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
     sustained.section,
     paths.section,
     phases.section,
+    ranks.scaling_section,
     ranks.section,
     periodic.section,
     layers.section,
@@ -88,7 +89,7 @@ def write(data: RunData, out: Path, *, every_layer: bool = False) -> Report:
         report.table(name, getattr(report, name))
     race.write_table(report)
     sustained.write_table(report)
-    ranks.write_table(report)
+    ranks.write_tables(report)
     alone.write_table(report)
     return written(report, SECTIONS, of_run.summary)
 

@@ -62,6 +62,6 @@ def ranked(candidates: Sequence[Variant], ids: Sequence[str]) -> list[Variant]:
 
 
 def memory_trials(run: Run) -> list[schedule.Planned]:
-    """The trials of memory of the variants that have rounds, and one process."""
-    variants = dict.fromkeys(arm.variant for arm in rounds.arms_of(run) if arm.variant.world_size == 1)
+    """The trials of memory of the variants that have rounds."""
+    variants = dict.fromkeys(arm.variant for arm in rounds.arms_of(run))
     return [schedule.once(variant, Probe.MEMORY) for variant in variants]

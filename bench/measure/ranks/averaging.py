@@ -6,7 +6,7 @@ compute is *exposed*: the phase `communication`.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -21,6 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from bench.core.traces import COMMUNICATION
 from bench.measure.clock import Timeline
+from bench.measure.ranks.exchange import Exchange, latest, union_s
 from bench.measure.ranks.peers import Peers
 
 
@@ -42,25 +43,13 @@ class Step:
     """When backward had nothing more to compute."""
 
     @property
-    def all_reduce_s(self) -> float:
+    def collective_s(self) -> float:
         """Seconds in which at least one bucket was averaged, the wait for slower ranks included."""
-        total_ns, until_ns = 0, 0
-        for bucket in sorted(self.buckets, key=lambda each: each.begin_ns):
-            total_ns += max(0, bucket.end_ns - max(until_ns, bucket.begin_ns))
-            until_ns = max(until_ns, bucket.end_ns)
-        return total_ns / 1e9
+        return union_s((bucket.begin_ns, bucket.end_ns) for bucket in self.buckets)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """The means of some steps of a rank: each field is a metric of a step."""
-
-    all_reduce: float
-    """Seconds in which at least one bucket was averaged, the wait for slower ranks included."""
-    skew: float
-    """Seconds in which this rank had nothing more to compute, and a slower one had not yet made its last gradients."""
-    reduced: float
-    """The bytes of gradients that were averaged."""
+    def waited_s(self, last_ns: float) -> float:
+        """Seconds in which all was computed here, and the slowest rank had not yet begun its last bucket."""
+        return max(0.0, last_ns - self.computed_ns) / 1e9
 
 
 class Averaging:
@@ -70,10 +59,17 @@ class Averaging:
         self.peers = peers
         self._timeline: Timeline | None = None
         self._steps: list[Step] = []
+        self._bucket_bytes: dict[int, int] = {}
+
+    @property
+    def held_bytes(self) -> int:
+        """The bytes of DDP's buckets, which hold a copy of the gradients."""
+        return sum(self._bucket_bytes.values())
 
     def average(self, _state: None, bucket: GradBucket) -> torch.futures.Future[torch.Tensor]:
         """The mean of a bucket over the ranks, as DDP's own hook computes it (ddp_comm_hooks.allreduce_hook)."""
         own = bucket.buffer()
+        self._bucket_bytes[bucket.index()] = own.nbytes
         ended = self._begun(bucket, own.nbytes) if self._timeline else None
         work: Any = dist.all_reduce(own.div_(self.peers.size), async_op=True)
 
@@ -121,25 +117,16 @@ class Averaging:
             self._timeline = None
 
     def exchange(self) -> Exchange | None:
-        """The means of the steps that were watched since the last call; None if there was none.
-
-        All ranks call it together. Their clocks are one: it is the machine's (CLOCK_MONOTONIC).
-        """
+        """The means of the steps that were watched since the last call; None if there was none."""
         steps, self._steps = [step for step in self._steps if step.buckets], []
         if not steps:
             return None
-        by_rank = self.peers.gathered([step.buckets[-1].begin_ns for step in steps])
-        last_ns = zip(*by_rank, strict=True)
+        last_ns = latest(self.peers.gathered([step.buckets[-1].begin_ns for step in steps]))
         return Exchange(
-            all_reduce=fmean(step.all_reduce_s for step in steps),
-            skew=fmean(waited_s(step, of_ranks) for step, of_ranks in zip(steps, last_ns, strict=True)),
-            reduced=fmean(sum(bucket.size_bytes for bucket in step.buckets) for step in steps),
+            collective=fmean(step.collective_s for step in steps),
+            skew=fmean(step.waited_s(last) for step, last in zip(steps, last_ns, strict=True)),
+            exchanged=fmean(sum(bucket.size_bytes for bucket in step.buckets) for step in steps),
         )
-
-
-def waited_s(step: Step, last_ns: Sequence[float]) -> float:
-    """Seconds that a rank waited for the slowest one in a step, from when each rank began its last bucket."""
-    return max(0.0, max(last_ns) - step.computed_ns) / 1e9
 
 
 def averaged(model: nn.Module, device: torch.device, peers: Peers) -> tuple[nn.Module, Averaging]:

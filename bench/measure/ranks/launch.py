@@ -30,7 +30,7 @@ from bench.process import child
 from bench.process.python import python
 
 RANK = python("bench.measure.ranks.rank")
-MEASURED = (Probe.STEPS, Probe.LAYERS)
+MEASURED = (Probe.STEPS, Probe.LAYERS, Probe.MEMORY)
 """What is measured of several ranks."""
 NOT_GATED = "the numerics gate judges one process, and this variant has several"
 LOOKS_EVERY_S = 0.25

@@ -7,14 +7,13 @@ from statistics import fmean
 from msgspec.structs import replace
 
 from bench.core.exchange.messages import Reply
+from bench.core.exchange.probe import Probe
 from bench.core.metrics.sample import Sample, Scope
 
 SLOWEST = ("wall", "stamped_wall", "first_step")
 """Metrics of a whole step. A step of several ranks has ended when the slowest of them has ended its own."""
 ADDED = ("cpu_user", "cpu_system", "page_faults", "involuntary_switches")
 """Metrics of what each process takes from the machine."""
-OF_RANKS = (Scope.STEP, Scope.PHASE)
-"""What is kept of each rank beside what holds for the whole trial."""
 
 
 def merged(replies: Sequence[Reply]) -> Reply:
@@ -33,14 +32,14 @@ def merged(replies: Sequence[Reply]) -> Reply:
 
 
 def samples(of_ranks: Sequence[Sequence[Sample]]) -> Iterable[Sample]:
-    """The samples of the whole trial, and then each rank's own of steps and phases."""
+    """The samples of the whole trial, and then each rank's own."""
     for same in zip(*of_ranks, strict=True):
         if len({replace(sample, value=0.0) for sample in same}) > 1:
             msg = f"the ranks did not measure the same: {same[0].metric} and {same[1].metric}"
             raise ValueError(msg)
         yield replace(same[0], value=of_all(same))
     for rank, own in enumerate(of_ranks):
-        yield from (replace(sample, rank=rank) for sample in own if sample.scope in OF_RANKS)
+        yield from (replace(sample, rank=rank) for sample in own)
 
 
 def of_all(same: Sequence[Sample]) -> float:
@@ -51,6 +50,6 @@ def of_all(same: Sequence[Sample]) -> float:
     values, sample = [each.value for each in same], same[0]
     if sample.metric in SLOWEST and sample.scope in (Scope.STEP, Scope.PROCESS):
         return max(values)
-    if sample.metric in ADDED:
+    if sample.metric in ADDED or sample.probe == Probe.MEMORY:
         return math.fsum(values)
     return fmean(values)

@@ -9,7 +9,7 @@ from statistics import mean
 from bench.core.traces import BETWEEN, PHASES
 from bench.measure.clock import Clock, Timeline
 from bench.measure.leaves import tree
-from bench.measure.ranks.averaging import Exchange
+from bench.measure.ranks.exchange import Exchange
 from bench.measure.samples import Samples
 from bench.measure.timing.layers import queued_stamp_cost_s, stamp_cost_s, stamped
 from bench.measure.workload import Workload
@@ -36,7 +36,7 @@ class Stamped:
     paths: set[tuple[Part, ...]]
     """The parts in the order of their turns, for each path that a step took."""
     exchange: Exchange | None = None
-    """What the rank saw of the averaging of gradients; None for a process that trains alone, and on CUDA."""
+    """What the rank exchanged with the others; None for a process that trains alone, and on CUDA."""
 
 
 def stamped_sample(group: Sequence[Timeline], exchange: Exchange | None = None) -> Stamped:
@@ -109,8 +109,8 @@ def timed_stamps(work: Workload, clock: Clock, backlog_s: float) -> tuple[Timeli
     if backlog_s:
         clock.hold(backlog_s)
     start = clock.host_s()
-    averaging = work.averaging.watched(timeline) if work.averaging else nullcontext()
-    with averaging, stamped(work.trainer.model, timeline) if work.eager else nullcontext():
+    exchange = work.exchanger.watched(timeline) if work.exchanger else nullcontext()
+    with exchange, stamped(work.trainer.model, timeline) if work.eager else nullcontext():
         timeline.begin("data")
         work.step(next(work.batches), mark=timeline.begin)
         timeline.begin("end")
@@ -120,8 +120,8 @@ def timed_stamps(work: Workload, clock: Clock, backlog_s: float) -> tuple[Timeli
 
 
 def exchange_of(work: Workload) -> Exchange | None:
-    """What a rank saw of the averaging in the steps of a sample; on CUDA the host's stamps would not say it."""
-    exchange = work.averaging.exchange() if work.averaging else None
+    """What a rank exchanged in the steps of a sample; on CUDA the host's stamps would not say it."""
+    exchange = work.exchanger.exchange() if work.exchanger else None
     return exchange if work.device.type == "cpu" else None
 
 

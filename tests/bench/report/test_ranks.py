@@ -27,7 +27,7 @@ def two(make_run: MakeRun) -> Path:
             for rank, (skew_s, exposed_s) in enumerate(((0.5, 0.6), (0.0, 0.1))):
                 file.write(f"{trial},steps,step,,,{rank},wall,s,1,0,1.2\n")
                 file.write(f"{trial},steps,step,,,{rank},skew,s,1,0,{skew_s}\n")
-                file.write(f"{trial},steps,step,,,{rank},all_reduce,s,1,0,0.7\n")
+                file.write(f"{trial},steps,step,,,{rank},collective,s,1,0,0.7\n")
                 file.write(f"{trial},steps,phase,,communication,{rank},wall,s,1,0,{exposed_s}\n")
     return folder
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from bench.core.variants import Variant
-from bench.measure.ranks.averaging import Bucket, Step, waited_s
+from bench.measure.ranks.averaging import Bucket, Step
+from bench.measure.ranks.exchange import latest, union_s
 from bench.measure.ranks.peers import ALONE, Peers
 from bench.measure.workload import Inputs, build, part_of
 from nin.data import random_images
@@ -28,7 +29,7 @@ def free_port() -> int:
         return port
 
 
-def stepped(folder: Path, model: str) -> list[dict[str, Any]]:
+def stepped(folder: Path, model: str, parallel: str) -> list[dict[str, Any]]:
     """What each rank had and found in one step."""
     path = os.pathsep.join([str(SCRIPT.parents[4]), str(SCRIPT.parents[1])])
     variables = os.environ | {
@@ -36,16 +37,19 @@ def stepped(folder: Path, model: str) -> list[dict[str, Any]]:
         "OMP_NUM_THREADS": "1",
     }  # fmt: skip
     started = [
-        subprocess.Popen([sys.executable, str(SCRIPT), str(folder), model], env=variables | {"RANK": str(rank)})
+        subprocess.Popen(
+            [sys.executable, str(SCRIPT), str(folder), model, parallel], env=variables | {"RANK": str(rank)}
+        )
         for rank in range(RANKS)
     ]
     assert [process.wait(120) for process in started] == [0] * RANKS
     return [torch.load(folder / f"rank-{rank}") for rank in range(RANKS)]
 
 
-def test_the_gradients_are_those_of_one_process_on_the_joint_batch(tmp_path: Path) -> None:
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_the_gradients_are_those_of_one_process_on_the_joint_batch(parallel: str, tmp_path: Path) -> None:
     model = "tests_models:honest"
-    first, second = stepped(tmp_path, model)
+    first, second = stepped(tmp_path, model, parallel)
     alone = build(Variant(model=model, batch_size=RANKS * BATCH), Inputs(shape=SHAPE), 0)
     alone.step([torch.cat(parts) for parts in zip(first["batch"], second["batch"], strict=True)])
     expected = [parameter.grad for parameter in alone.trainer.model.parameters()]
@@ -54,8 +58,14 @@ def test_the_gradients_are_those_of_one_process_on_the_joint_batch(tmp_path: Pat
     for own, other, joint in zip(first["gradients"], second["gradients"], expected, strict=True):
         assert torch.equal(own, other)
         torch.testing.assert_close(own, joint)
-    for own, other in zip(first["weights"], second["weights"], strict=True):
+    for own, other, joint in zip(
+        first["weights"], second["weights"], alone.trainer.model.state_dict().values(), strict=True
+    ):
         assert torch.equal(own, other)
+        torch.testing.assert_close(own, joint)
+    whole_bytes = sum(parameter.nbytes for parameter in alone.trainer.model.parameters())
+    held_bytes = first["held_bytes"], second["held_bytes"]
+    assert (sum(held_bytes) if parallel == "fsdp" else held_bytes[0]) == whole_bytes
 
 
 @pytest.mark.parametrize("ranks", [2, 3])
@@ -73,11 +83,11 @@ def test_a_process_that_trains_alone_is_its_own_only_rank() -> None:
     assert (ALONE.most(2.5), ALONE.gathered([1.0, 2.0]), ALONE.are_several) == (2.5, [[1.0, 2.0]], False)
 
 
-def test_buckets_that_overlap_count_once() -> None:
-    spans_ns = ((0, 4_000), (1_000, 3_000), (2_000, 6_000), (8_000, 9_000))
-    step = Step(buckets=[Bucket(begin, 8, end) for begin, end in spans_ns])
+def test_collectives_that_overlap_count_once() -> None:
+    spans_ns = ((8_000, 9_000), (0, 4_000), (1_000, 3_000), (2_000, 6_000))
 
-    assert step.all_reduce_s == pytest.approx(7e-6)
+    assert union_s(spans_ns) == pytest.approx(7e-6)
+    assert Step(buckets=[Bucket(begin, 8, end) for begin, end in spans_ns]).collective_s == pytest.approx(7e-6)
 
 
 @pytest.mark.parametrize(
@@ -90,4 +100,6 @@ def test_buckets_that_overlap_count_once() -> None:
 def test_skew_is_the_wait_for_the_slowest_rank(last_ns: tuple[float, float], expected_s: float) -> None:
     step = Step(buckets=[Bucket(5_000, 8, 9_500)], computed_ns=6_000)
 
-    assert waited_s(step, last_ns) == pytest.approx(expected_s)
+    [slowest_ns] = latest([[each] for each in last_ns])
+
+    assert step.waited_s(slowest_ns) == pytest.approx(expected_s)

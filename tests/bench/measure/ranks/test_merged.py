@@ -41,13 +41,25 @@ def test_a_step_s_work_and_memory_are_those_of_all_ranks() -> None:
     assert whole.counts == Counts(plain=2)
 
 
-def test_each_rank_keeps_its_steps_and_phases() -> None:
+def test_each_rank_keeps_its_steps_phases_and_layers() -> None:
     whole = merged([reply(1.0, 0.5, 10), reply(3.0, 0.1, 20)])
     of_ranks = {rank: [s for s in whole.samples if s.rank == rank] for rank in (0, 1)}
 
     assert [values(own, "wall") for own in of_ranks.values()] == [[1.0, 2.0], [3.0, 4.0]]
     assert [values(own, "wall", "phase", "forward") for own in of_ranks.values()] == [[0.5, 0.5], [0.1, 0.1]]
-    assert [s for own in of_ranks.values() for s in own if s.layer] == []
+    assert [[s.value for s in own if s.layer] for own in of_ranks.values()] == [[0.5, 0.5], [0.1, 0.1]]
+
+
+def test_memory_is_the_sum_of_all_ranks() -> None:
+    of_ranks = []
+    for value in (100, 30):
+        samples = Samples("memory")
+        samples.add("process_peak", value)
+        samples.add("saved", value / 10, layer="conv")
+        of_ranks.append(Reply(samples=tuple(samples.rows)))
+    whole = [sample.value for sample in merged(of_ranks).samples if sample.rank is None]
+
+    assert whole == [130, 13]
 
 
 def test_ranks_that_measured_different_things_are_no_trial() -> None:
