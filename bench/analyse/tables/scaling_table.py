@@ -4,7 +4,7 @@ import pandas as pd
 
 from bench.analyse.labels import label
 from bench.analyse.load import RunData, variant_axes
-from bench.analyse.ratios import items_of, ratio_to
+from bench.analyse.ratios import items_of, log_steps, ratio_to
 from bench.core.axes.world_size import ALONE
 
 
@@ -14,14 +14,14 @@ def scaling(data: RunData) -> pd.DataFrame:
     `speedup` is in items a second of all ranks, over one process; `efficiency` is the speedup over the number of ranks:
     1 if each rank is as fast as one process alone. Both with `_lo` and `_hi`, the 95 % interval over the rounds.
     """
-    alone = {same_but_ranks(data, v): v for v, variant in data.variants.items() if variant.world_size == ALONE}
+    measured = [v for v in data.variants if not log_steps(data, v).empty]
+    alone = {same_but_ranks(data, v): v for v in measured if data.variants[v].world_size == ALONE}
     rows = [
-        scaling_row(data, variant_id, alone[same_but_ranks(data, variant_id)])
-        for variant_id, variant in data.variants.items()
-        if variant.world_size != ALONE and same_but_ranks(data, variant_id) in alone
+        scaling_row(data, v, alone[same_but_ranks(data, v)])
+        for v in measured
+        if data.variants[v].world_size != ALONE and same_but_ranks(data, v) in alone
     ]
-    known = [row for row in rows if row["rounds"]]
-    return pd.DataFrame(known, columns=COLUMNS)
+    return pd.DataFrame([row for row in rows if row["rounds"]], columns=COLUMNS)
 
 
 def same_but_ranks(data: RunData, variant_id: str) -> str:

@@ -52,3 +52,32 @@ def test_one_process_has_no_ranks(make_run: MakeRun, tmp_path: Path) -> None:
     assert tables.ranks(data).empty
     assert not (report.folder / "tables" / "ranks.csv").exists()
     assert "## Ranks" not in report.path.read_text()
+
+
+def test_scaling_is_the_speed_of_all_ranks_over_one_process(two: Path, tmp_path: Path) -> None:
+    report = pages.write(load(two), tmp_path / "reports")
+    [row] = pd.read_csv(report.folder / "tables" / "scaling.csv").to_dict("records")
+
+    assert (row["variant_id"], row["ranks"], row["rounds"]) == (TWO, 2, 2)  # the first of three is the pilot
+    assert row["speedup"] == pytest.approx(2 / 1.2)  # two batches in 1.2 s, beside one in 1 s
+    assert row["efficiency"] == pytest.approx(1 / 1.2)
+    assert row["efficiency_lo"] <= row["efficiency"] <= row["efficiency_hi"]
+    assert "## Scaling" in report.path.read_text()
+
+
+def test_each_rank_s_parts_add_up(two: Path, tmp_path: Path) -> None:
+    trials = [row["trial_id"] for row in read_rows(two, TRIALS)[0] if row["variant_id"] == TWO]
+    with (two / "samples.csv").open("a") as file:
+        for trial in trials:
+            for rank, (forward_s, exposed_s) in enumerate(((0.6, 0.6), (1.1, 0.1))):
+                file.write(f"{trial},layers,layer,conv,forward,{rank},wall,s,1,0,{forward_s / 2}\n")
+                file.write(f"{trial},layers,layer,between,forward,{rank},wall,s,1,0,{forward_s / 2}\n")
+                file.write(f"{trial},steps,phase,,forward,{rank},wall,s,1,0,{forward_s}\n")
+                assert forward_s + exposed_s == pytest.approx(1.2)
+    report = pages.write(load(two), tmp_path / "reports")
+    table = pd.read_csv(report.folder / "tables" / "ranks.csv")
+    layers = pd.read_csv(report.folder / "tables" / "rank_layers.csv").set_index(["rank", "layer"])
+
+    assert list(table.closure) == pytest.approx([1.0, 1.0])
+    assert list(table.forward_s) == [0.6, 1.1]
+    assert list(layers.forward_s) == pytest.approx([0.3, 0.3, 0.55, 0.55])
