@@ -64,3 +64,10 @@ def test_one_kind_of_device_may_take_turns_while_the_other_does_not() -> None:
     made = groups(planned(B32, CUDA), PEAKS, {"cpu": 100 * GIB})
 
     assert sorted(len(group) for group in made) == [1, 1, 2]
+
+
+def test_several_ranks_take_no_turns() -> None:
+    two = Variant(world_size=2)
+    made = groups(planned(B32, two), PEAKS | {two.id: GIB}, {"cpu": 100 * GIB})
+
+    assert sorted(map(sorted, named(made))) == [[(B32.id, "A"), (B32.id, "A'")], [(two.id, "V")]]
