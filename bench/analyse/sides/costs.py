@@ -9,6 +9,7 @@ from bench.analyse import tables
 from bench.analyse.load import variant_axes
 from bench.analyse.sides import compare
 from bench.analyse.sides.compare import Match, Side
+from bench.analyse.tables import roofline
 from bench.core.variants import UsageError
 
 HOUR_S = 3600.0
@@ -53,8 +54,10 @@ def table(runs: Sequence[Side], matches: Sequence[Match], prices: Mapping[str, f
 
     Columns: variant, run, variant_id, price_per_h, items_per_s; `million_h` and `million_cost`, the hours and the price
     of a million items; `epoch_cost` of 60,000 images, empty for a task. Costs have `_lo` and `_hi`, from the 95 %
-    interval of the median step over the run's rounds; empty if the step has none. `choice` tells whether no other row
-    of the same model and mode is at least as fast and at least as cheap, and better in one of them (Pareto).
+    interval of the median step over the run's rounds; empty if the step has none. `million_cost_at_roof` is the cost if
+    the machine did the step in the least time it could, empty if its roofs or the work are not known. `choice` tells
+    whether no other row of the same model and mode is at least as fast and at least as cheap, and better in one of them
+    (Pareto).
     """
     rows = [
         cost_row(run, match.name, variant_id, prices[run.name])
@@ -97,6 +100,7 @@ def cost_row(run: Side, name: str, variant_id: str, price: float) -> dict[str, o
         "price_per_h": price,
         "items_per_s": row.items_per_s,
         "million_h": million_steps * step.estimate / HOUR_S,
+        "million_cost_at_roof": costs["million_cost"] * roofline.step_share(run.data, variant_id),
     } | costs
 
 

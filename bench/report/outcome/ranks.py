@@ -54,7 +54,7 @@ def scaling_section(report: Report) -> Section | None:
 
 
 def section(report: Report) -> Section | None:
-    """A row a rank of each variant that has several; nothing if none has."""
+    """A row a rank of each variant that has several, with what was measured of any; nothing if none has."""
     frame = tables.ranks(report.data)
     if frame.empty:
         return None
@@ -68,9 +68,10 @@ def section(report: Report) -> Section | None:
         "waits for a slower rank": ("skew_s", seconds),
         "process peak": ("process_peak_bytes", size),
     }
+    measured = frame.dropna(axis="columns", how="all").columns
     rows = [
         {"variant": label(report.data, row["variant_id"]), "rank": str(row["rank"])}
-        | {name: words(row[column]) for name, (column, words) in of_rank.items()}
+        | {name: words(row[column]) for name, (column, words) in of_rank.items() if column in measured}
         for row in frame.to_dict("records")
     ]
     return Section("Ranks", [Table.of(rows), explained(RANKS_WORDS)])

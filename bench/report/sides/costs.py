@@ -10,7 +10,8 @@ from bench.report.words import interval, number
 WORDS = (
     "*A million* and *an epoch* (60,000 images) are the hours that they take times the price of an hour, in the "
     "currency of the prices. Brackets hold the 95 % interval of the run's median step over its rounds; what differs "
-    "between the machines besides is not in it. *Choice*: no other row of the same model is at least as fast and at "
+    "between the machines besides is not in it. *At the roofs*: if the machine did the step in the least time in which "
+    "it could; what a faster kernel may save. *Choice*: no other row of the same model is at least as fast and at "
     "least as cheap. Rows of other precisions count too: whether a network learns as well with them is not measured."
 )
 
@@ -22,6 +23,8 @@ def section(page: ComparePage) -> Section | None:
     if page.costs.empty:
         return Section("Cost", [Paragraph("No run with a price has a variant that its rounds measured.")])
     rows = [cells(row) for row in page.costs.to_dict("records")]
+    unknown = {name for name in rows[0] if not any(row[name] for row in rows)}
+    rows = [{name: words for name, words in row.items() if name not in unknown} for row in rows]
     blocks: list[Block] = [Paragraph(choice_words(page.costs)), Table.of(rows), explained(WORDS)]
     return Section("Cost", blocks)
 
@@ -37,6 +40,7 @@ def cells(row: dict[str, object]) -> dict[str, str]:
         "hours a million": number(of.million_h),
         "a million": cost(of, "million_cost"),
         "an epoch": cost(of, "epoch_cost"),
+        "a million at the roofs": number(of.million_cost_at_roof),
         "choice": "yes" if of.choice else "",
     }
 

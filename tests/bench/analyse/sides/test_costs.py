@@ -1,5 +1,6 @@
 """What a million items cost, from made-up runs whose steps take known times."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from bench.analyse.load import load
 from bench.analyse.sides import compare, costs
+from bench.analyse.tables import roofline
 from bench.core.variants import UsageError
 
 BASE = "cpu-default-nchw-eager-b32"
@@ -41,6 +43,14 @@ def test_a_cost_is_the_hours_of_a_million_images_times_the_price(runs: list[comp
     assert row.million_cost == pytest.approx(10.0)
     assert row.epoch_cost == pytest.approx(0.6)
     assert 9.8 < row.million_cost_lo < 10.0 < row.million_cost_hi < 10.2
+
+
+def test_at_the_roofs_a_cost_falls_to_the_share_of_the_roof(
+    runs: list[compare.Side], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert math.isnan(table(runs, "slow=3.6").loc["slow", BASE].million_cost_at_roof)
+    monkeypatch.setattr(roofline, "step_share", lambda _data, _variant_id: 0.25)
+    assert table(runs, "slow=3.6").loc["slow", BASE].million_cost_at_roof == pytest.approx(2.5)
 
 
 def test_a_choice_is_beaten_by_nothing_in_both_hours_and_cost(runs: list[compare.Side]) -> None:
