@@ -1,13 +1,20 @@
 """The runs of a fleet: found in folders, each with the name of its machine, and read one by one."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.analyse.history.gather import LeftOut, StoredRun, of_steps, stored, within
 from bench.analyse.load import load_steps
 from bench.core.records import RUN_FILE, RecordError
+
+MANY, AT_ONCE = 100, 20
+"""Runs from which on several processes read them, and how many a process takes at a time: a run takes some 40 ms."""
+MOST_PROCESSES = 4
+"""Each takes some 200 MiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,18 +57,35 @@ def gather(named: Sequence[Path]) -> Runs:
     """
     places = list({found.folder.resolve(): found for folder in named for found in find(folder)}.values())
     names = names_of([found.machine for found in places])
-    runs, left_out = [], []
-    for found in places:
-        try:
-            runs.append((found, FleetRun(machine=names[found.machine], stored=read(found.folder))))
-        except RecordError as error:
-            if found.folder in named:
-                raise
-            left_out.append(LeftOut(name=str(Path(found.machine.name, found.folder.name)), reason=str(error)))
+    runs, left_out, alone = [], [], 0
+    for found, one in zip(places, read_all([found.folder for found in places]), strict=True):
+        if isinstance(one, StoredRun):
+            runs.append(FleetRun(machine=names[found.machine], stored=one))
+            alone += found.alone
+        elif found.folder in named:
+            raise one
+        else:
+            left_out.append(LeftOut(name=str(Path(found.machine.name, found.folder.name)), reason=str(one)))
     if not runs:
         msg = f"no run can be used: {left_out[0].reason}" if left_out else "no run is named"
         raise RecordError(msg)
-    return Runs(runs=[run for _, run in runs], left_out=left_out, alone=sum(found.alone for found, _ in runs))
+    return Runs(runs=runs, left_out=left_out, alone=alone)
+
+
+def read_all(folders: Sequence[Path]) -> list[StoredRun | RecordError]:
+    """Each run, or why it can't be used; many are read by several processes."""
+    if len(folders) < MANY:
+        return [tried(folder) for folder in folders]
+    with ProcessPoolExecutor(min(MOST_PROCESSES, os.cpu_count() or 1)) as pool:
+        return list(pool.map(tried, folders, chunksize=AT_ONCE))
+
+
+def tried(folder: Path) -> StoredRun | RecordError:
+    """A run, or why it can't be used."""
+    try:
+        return read(folder)
+    except RecordError as error:
+        return error
 
 
 def find(folder: Path) -> Iterator[Found]:
