@@ -54,10 +54,9 @@ def report(rows: pd.DataFrame, planted: dict[str, float]) -> None:
 
 
 def rates(groups: int, seed: int) -> Iterator[list[str]]:
-    """The rows of a table: a size of group and a rule, the shares of alike groups with a mark, and of machines found."""
-    yield ["machines", "rule", "limit", "normal: marked", "t(4): marked"] + [
-        f"{100 * by - 100:.0f} % slower" for by in SLOWER
-    ]
+    """A row a size of group and rule: the shares of alike groups with a mark, and of slow machines that are found."""
+    slower = [f"{100 * by - 100:.0f} % slower" for by in SLOWER]
+    yield ["machines", "rule", "limit", "normal: marked", "t(4): marked", *slower]
     for n in SIZES:
         for tails in Tails:
             rng, limit = np.random.default_rng(seed), critical(n, ERROR, tails)

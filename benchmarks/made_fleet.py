@@ -1,7 +1,7 @@
 """A made-up fleet of stored runs: copies of real runs on machines that differ by known factors."""
 
 import json
-import shutil
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +11,8 @@ import numpy as np
 
 from benchmarks.made_histories import Noise, heavy, normal
 
-RESULTS = Path(__file__).parents[1] / "results"
-ON_CPU, ON_GPU = RESULTS / "example", RESULTS / "h100-2026-11-27-rounds"
+EXAMPLE = Path(__file__).parents[1] / "results" / "example"
+COPIED = ("variants.csv", "trials.csv", "layers.csv")
 OF_RUNS, OF_ROUNDS = 0.003, 0.002
 """The deviation of a run from its machine, and of a trial from its run."""
 
@@ -22,10 +22,9 @@ class Kind:
     """Machines that are alike but for noise."""
 
     name: str
-    template: Path
     machines: int
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """What run.json says of the environment, in place of what the template's says."""
+    gpu: str = ""
+    """The model of the GPU; empty if steps run on the CPU."""
     drivers: tuple[tuple[str, float], ...] = (("", 1.0),)
     """The drivers that machines have in turn, and how many times as long steps take with each."""
     planted: Mapping[int, float] = field(default_factory=dict)
@@ -36,20 +35,14 @@ class Kind:
         return f"{self.name}-{number:03d}"
 
 
-def gpu(name: str, model: str, machines: int, **more: Any) -> Kind:  # noqa: ANN401
-    """A kind of machine with a GPU."""
-    device = {"name": model, "memory_bytes": 2**36, "capability": [9, 0]}
-    return Kind(name=name, template=ON_GPU, machines=machines, facts={"cuda_devices": [device]}, **more)
-
-
 DRIVERS = (("570.86.15", 1.0), ("570.86.15", 1.0), ("570.86.15", 1.0), ("580.65.06", 1.01))
 KINDS = (
-    gpu("h100", "NVIDIA H100 80GB HBM3", 240, drivers=DRIVERS,
-        planted={7: 1.5, 31: 1.2, 58: 1.2, 101: 1.08, 190: 1.08}),
-    gpu("a100", "NVIDIA A100-SXM4-80GB", 120, drivers=DRIVERS[-1:], planted={12: 1.2, 77: 1.08}),
-    gpu("l40s", "NVIDIA L40S", 60, drivers=DRIVERS[:1], planted={3: 1.5, 40: 1.08}),
-    Kind(name="epyc", template=ON_CPU, machines=76, planted={9: 1.2, 50: 1.08}),
-    gpu("h200", "NVIDIA H200", 4, drivers=DRIVERS[:1]),
+    Kind(name="h100", gpu="NVIDIA H100 80GB HBM3", machines=240, drivers=DRIVERS,
+         planted={7: 1.5, 31: 1.2, 58: 1.2, 101: 1.08, 190: 1.08}),
+    Kind(name="a100", gpu="NVIDIA A100-SXM4-80GB", machines=120, drivers=DRIVERS[-1:], planted={12: 1.2, 77: 1.08}),
+    Kind(name="l40s", gpu="NVIDIA L40S", machines=60, drivers=DRIVERS[:1], planted={3: 1.5, 40: 1.08}),
+    Kind(name="epyc", machines=76, planted={9: 1.2, 50: 1.08}),
+    Kind(name="h200", gpu="NVIDIA H200", machines=4, drivers=DRIVERS[:1]),
 )  # fmt: skip
 """500 machines; of the last kind there are too few."""
 NOISES: dict[str, Callable[[float], Noise]] = {"normal": normal, "heavy": heavy}
@@ -62,11 +55,11 @@ def write(
     rng, planted = np.random.default_rng(0), {}
     noise = noise or normal(0.02)
     for kind in kinds:
-        template = Template(kind.template)
+        template = Template(kind.gpu)
         for number, own in enumerate(noise(rng, kind.machines)):
             driver, by_driver = kind.drivers[number % len(kind.drivers)]
             factor = float(np.exp(own)) * by_driver * kind.planted.get(number, 1.0)
-            facts = dict(kind.facts) | ({"driver": driver} if driver else {})
+            facts = {"driver": driver} if driver else {}
             for run in range(runs):
                 of_run = factor * float(np.exp(rng.normal(0, OF_RUNS)))
                 template.write(folder / kind.machine(number) / f"run-{run}", of_run, facts, day=run, rng=rng)
@@ -76,14 +69,23 @@ def write(
 
 
 class Template:
-    """A stored run of which copies are written quickly: only the seconds of its steps are written anew."""
+    """The stored example, of which copies are written quickly: only the seconds of its steps are written anew.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.header = json.loads((folder / "run.json").read_text())
+    With the name of a GPU its variants, which ran on a CPU, say that they ran there.
+    """
+
+    def __init__(self, gpu: str) -> None:
+        texts = {name: (EXAMPLE / name).read_text() for name in (*COPIED, "run.json", "samples.csv")}
+        if gpu:
+            texts = {name: on_cuda(text) for name, text in texts.items()}
+        self.copied = {name: texts[name] for name in COPIED}
+        self.header = json.loads(texts["run.json"])
+        if gpu:
+            device = {"name": gpu, "memory_bytes": 2**36, "capability": [9, 0]}
+            self.header["environment"] |= {"cuda": "12.8", "cuda_devices": [device]}
         self.parts: list[str | tuple[str, str, float]] = []
         """Lines of samples.csv: as they are, or a trial's step as its trial, what stands before its value, and that."""
-        for line in (folder / "samples.csv").read_text().splitlines(keepends=True):
+        for line in texts["samples.csv"].splitlines(keepends=True):
             before, _, value = line.rpartition(",")
             fields = before.split(",")
             if fields[2] == "step" and fields[5] == "wall":
@@ -98,8 +100,8 @@ class Template:
     ) -> None:
         """Write a copy whose steps take `factor` times as long, but for noise of each trial."""
         target.mkdir(parents=True)
-        for name in ("variants.csv", "trials.csv", "layers.csv"):
-            shutil.copyfile(self.folder / name, target / name)
+        for name, text in self.copied.items():
+            (target / name).write_text(text)
         trials = {part[0] for part in self.parts if not isinstance(part, str)}
         noise = dict(zip(sorted(trials), np.exp(rng.normal(0, OF_ROUNDS, len(trials))), strict=True))
         texts = (p if isinstance(p, str) else f"{p[1]},{float(p[2] * factor * noise[p[0]])!r}\n" for p in self.parts)
@@ -107,3 +109,9 @@ class Template:
         started = f"2026-03-{1 + day:02d}T10:00:00Z"
         environment = self.header["environment"] | dict(facts)
         (target / "run.json").write_text(json.dumps(self.header | {"started_at": started, "environment": environment}))
+
+
+def on_cuda(text: str) -> str:
+    """A file of the example with its variants on CUDA; those that were there could not run, and are left out."""
+    lines = (line for line in text.splitlines(keepends=True) if not line.endswith("no CUDA device\n"))
+    return re.sub(r"\bcpu(?=-default-|-bf16-|-fp16-|,)", "cuda", "".join(lines))

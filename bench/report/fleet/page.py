@@ -53,7 +53,7 @@ def title(page: FleetPage) -> Section:
 def found_block(page: FleetPage) -> Block:
     """The outliers, an item each; or that there is none."""
     fleet = page.fleet
-    items = [words.outlier_words(machine, page.names[machine.kind]) for machine in fleet.outliers]
+    items = [words.outlier_words(fleet, machine, page.names[machine.kind]) for machine in fleet.outliers]
     if not items:
         return Paragraph(f"**{words.found_words(fleet)}**")
     more = [f"and {len(items) - MOST_BULLETS} more, in the table below"] if len(items) > MOST_BULLETS else []
@@ -66,17 +66,24 @@ def compared(page: FleetPage) -> Section:
     blocks: list[Block] = [Paragraph(words.machines_words(fleet))]
     drawn = most_important(fleet)
     if drawn:
-        rows = [judged_in(fleet, group) for group in drawn]
-        titles = [
-            f"{page.names[group.setting]}, {group.name}: {count_of(len(group.members), 'machine')}" for group in drawn
-        ]
-        draw = partial(plot.strips, rows, titles, max(fleet.delta_of(group.device) for group in drawn))
+        draw = partial(plot.strips, [strip(page, group) for group in drawn])
         alt = "a dot a machine at its speed beside the median of its kind, with the outliers marked and named"
         blocks.append(Figure("fleet", draw, alt))
         if len(drawn) < len(fleet.groups):
             left = f"{len(drawn)} of {len(fleet.groups)} groups are drawn; all are in machines.csv."
             blocks.append(Paragraph(left))
     return Section("What was compared", blocks)
+
+
+def strip(page: FleetPage, group: Group) -> plot.Strip:
+    """A group as the figure shows it."""
+    name = f"{page.names[group.setting]}, {group.name}"
+    return plot.Strip(
+        title=f"{name}: {count_of(len(group.members), 'machine')}",
+        machines=judged_in(page.fleet, group),
+        delta=page.fleet.delta_of(group.device),
+        limit=page.fleet.slowest_unmarked(group),
+    )
 
 
 def most_important(fleet: Fleet) -> list[Group]:

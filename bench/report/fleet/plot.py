@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,57 +17,72 @@ from bench.report.figures.lettering import lettered
 from bench.report.figures.saving import tip
 from bench.report.words import interval
 
-COLOURS = {SLOWER: ACCENT}
 FASTER_COLOUR = "#009E73"
 FARTHEST = 0.35
 """A machine whose speed differs by more than this share is drawn at the edge."""
 MOST_NAMES = 6
 """Outliers of a group that are named in the figure; all are in the table."""
-LEVELS = 3
-"""The heights over which names are spread."""
+HEIGHTS = (0.55, -0.55, 1.0, -1.0)
+"""Of the names, one after the other."""
+EDGE = 0.08
+"""A name this near to the figure's edge begins or ends at its dot."""
+MOST_LARGE = 60
+"""A group of more machines has smaller dots."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strip:
+    """A group as the figure shows it."""
+
+    title: str
+    machines: Sequence[Judged]
+    delta: float
+    limit: float
+    """How many times as fast as the median the slowest machine is that is not marked; NaN if none can be."""
 
 
 @styled
-def strips(rows: Sequence[Sequence[Judged]], titles: Sequence[str], delta: float) -> Figure:
+def strips(rows: Sequence[Strip]) -> Figure:
     """A strip a group: a dot a machine at its speed beside the median; a band in which machines never are outliers."""
     figure = Figure(figsize=(WIDTH, 0.7 + 1.05 * len(rows)), layout="constrained")
     panels = figure.subplots(len(rows), 1, squeeze=False, sharex=True)[:, 0]
-    shares = np.array([one.ratio.estimate - 1 for row in rows for one in row])
-    low, high = (float(np.clip(end, -FARTHEST, FARTHEST)) for end in (shares.min(), shares.max()))
-    low, high = min(low, -2 * delta), max(high, 2 * delta)
+    shares = [one.ratio.estimate - 1 for row in rows for one in row.machines]
+    room = 2 * max(row.delta for row in rows)
+    low, high = max(min(*shares, -room), -FARTHEST), min(max(*shares, room), FARTHEST)
     margin = 0.04 * (high - low)
-    for axes, row, title in zip(panels, rows, titles, strict=True):
+    for axes, row in zip(panels, rows, strict=True):
         axes.set_xlim(low - margin, high + margin)
-        axes.axvspan(1 / (1 + delta) - 1, delta, color=GREY, alpha=0.15, linewidth=0, zorder=0)
+        axes.axvspan(1 / (1 + row.delta) - 1, row.delta, color=GREY, alpha=0.15, linewidth=0, zorder=0)
         axes.axvline(0, color=INK, linewidth=0.8, zorder=1)
-        draw(axes, row, low, high)
-        axes.set_title(lettered(title), loc="left", fontsize=9)
-        axes.set_ylim(-1.15, 1.15)
+        for limit in (row.limit - 1, 1 / row.limit - 1):
+            if low < limit < high:
+                axes.axvline(limit, color=GREY, linewidth=0.9, linestyle="--", zorder=1)
+        draw(axes, row.machines, low, high)
+        axes.set_title(lettered(row.title), loc="left", fontsize=9)
+        axes.set_ylim(-1.25, 1.25)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
-    panels[-1].xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:+.0f} %"))
-    panels[-1].set_xlabel("speed beside the median of its kind (grey: too small a difference to matter)")
+    panels[-1].xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:+.0f} %" if share else "0"))
+    panels[-1].set_xlabel("speed beside the median of its kind (grey: too small to matter; dashed: marked beyond)")
     return figure
 
 
-def draw(axes: Axes, row: Sequence[Judged], low: float, high: float) -> None:
+def draw(axes: Axes, machines: Sequence[Judged], low: float, high: float) -> None:
     """Draw the machines of a group, and name its outliers."""
-    ordered = sorted(row, key=lambda one: one.ratio.estimate)
+    ordered = sorted(machines, key=lambda one: one.ratio.estimate)
     shares = np.array([one.ratio.estimate - 1 for one in ordered])
-    heights = spread(len(ordered))
+    heights, shown = spread(len(ordered)), np.clip(shares, low, high)
     is_marked = np.array([one.why is Why.MARKED for one in ordered])
-    shown = np.clip(shares, low, high)
-    size = 20 if len(ordered) <= 60 else 9
+    size = 20 if len(ordered) <= MOST_LARGE else 9
     dots = axes.scatter(
         shown[~is_marked], heights[~is_marked], s=size, color=BACKWARD, alpha=0.6, linewidths=0, zorder=3
     )
-    if not is_marked.all():
-        tip(dots, *(words(one) for one in ordered if one.why is not Why.MARKED))
+    tip(dots, *(words(one) for one in ordered if one.why is not Why.MARKED))
     for place in np.flatnonzero(is_marked):
         one = ordered[place]
         marker = "D" if shares[place] == shown[place] else "<" if shares[place] < 0 else ">"
-        colour = COLOURS.get(one.verdict, FASTER_COLOUR)
-        tip(axes.scatter([shown[place]], [0], s=30, marker=marker, color=colour, zorder=4, clip_on=False), words(one))
+        dot = axes.scatter([shown[place]], [0], s=30, marker=marker, color=colour_of(one), zorder=4, clip_on=False)
+        tip(dot, words(one))
     name_outliers(axes, [ordered[place] for place in np.flatnonzero(is_marked)], low, high)
 
 
@@ -81,19 +97,22 @@ def spread(count: int) -> np.ndarray:
 
 
 def name_outliers(axes: Axes, outliers: Sequence[Judged], low: float, high: float) -> None:
-    """Name the outliers that are farthest, at heights that take turns."""
+    """Name the outliers that are farthest, above and below them in turn."""
     farthest = sorted(outliers, key=lambda one: -abs(math.log(one.ratio.estimate)))[:MOST_NAMES]
     for place, one in enumerate(sorted(farthest, key=lambda one: one.ratio.estimate)):
         share = min(max(one.ratio.estimate - 1, low), high)
-        height = (0.75, -0.75, 0.3)[place % LEVELS]
-        on_right = share > (low + high) / 2
+        at = (share - low) / (high - low)
+        side = "left" if at < EDGE else "right" if at > 1 - EDGE else "center"
         label = lettered(f"{one.member.machine} {100 * (one.ratio.estimate - 1):+.1f} %")
-        arrow = {"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2}
-        colour, side = COLOURS.get(one.verdict, FASTER_COLOUR), "right" if on_right else "left"
-        axes.annotate(
-            label, (share, 0), xytext=(share, height), fontsize=8, color=colour, va="center", ha=side, zorder=5,
-            arrowprops=arrow,
+        axes.text(
+            share, HEIGHTS[place % len(HEIGHTS)], label, fontsize=8, color=colour_of(one), va="center", ha=side,
+            zorder=5,
         )  # fmt: skip
+
+
+def colour_of(one: Judged) -> str:
+    """The colour of an outlier."""
+    return ACCENT if one.verdict == SLOWER else FASTER_COLOUR
 
 
 def words(one: Judged) -> str:

@@ -92,29 +92,29 @@ def found_words(of: Fleet) -> str:
     return "No machine stands out." if of.tested else "No machine could be judged: there are too few of any kind."
 
 
-def outlier_words(machine: Machine, kind: str) -> str:
+def outlier_words(of: Fleet, machine: Machine, kind: str) -> str:
     """An outlier: by how much, in which variants, and whether it stands if the scatter has heavy tails."""
     one = machine.clearest
     ratio = interval(one.ratio.estimate, one.ratio.lo, one.ratio.hi, digits=3)
-    driver = f", driver {code(one.member.driver)}" if one.member.driver else ""
+    driver = f", with driver {code(one.member.driver)}" if one.member.driver else ""
     return (
         f"{code(machine.name)}: **{one.verdict}**, {ratio} times as fast as the median of {marked(kind)}{driver}, in "
-        f"{marked(one.group.name)}{others_words(machine)}.{tails_words(one)}"
+        f"{marked(one.group.name)}{variants_words(machine)}.{tails_words(of, one)}"
     )
 
 
-def others_words(machine: Machine) -> str:
-    """In how many other variants an outlier is marked too."""
-    others = [one for one in machine.every if one is not machine.clearest]
-    if not others:
+def variants_words(machine: Machine) -> str:
+    """In how many of its variants an outlier is marked, if it has several."""
+    if len(machine.every) == 1:
         return ""
-    also = sum(one.why is Why.MARKED for one in others)
-    return f" (and in {also} of {count_of(len(others), 'other variant')})"
+    return f" ({sum(one.why is Why.MARKED for one in machine.every)} of its {len(machine.every)} variants are marked)"
 
 
-def tails_words(one: Judged) -> str:
-    """What p says."""
-    return f" p {p_words(one.p_normal)} if machines scatter normally, {p_words(one.p_heavy)} with heavy tails."
+def tails_words(of: Fleet, one: Judged) -> str:
+    """Whether an outlier stands if the scatter has heavy tails."""
+    if of.tails is Tails.HEAVY:
+        return ""
+    return " It stands with heavy tails too." if one.p_heavy <= of.error else " With heavy tails it may be chance."
 
 
 def p_words(p: float) -> str:
