@@ -4,10 +4,12 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.made_histories import Noise, heavy, normal
 
@@ -71,7 +73,7 @@ def write(
 class Template:
     """The stored example, of which copies are written quickly: only the seconds of its steps are written anew.
 
-    With the name of a GPU its variants, which ran on a CPU, say that they ran there.
+    With the name of a GPU its variants, which ran on a CPU, say that they ran there, and its trials are as steady.
     """
 
     def __init__(self, gpu: str) -> None:
@@ -85,11 +87,12 @@ class Template:
             self.header["environment"] |= {"cuda": "12.8", "cuda_devices": [device]}
         self.parts: list[str | tuple[str, str, float]] = []
         """Lines of samples.csv: as they are, or a trial's step as its trial, what stands before its value, and that."""
+        steady = steady_factors(texts) if gpu else {}
         for line in texts["samples.csv"].splitlines(keepends=True):
             before, _, value = line.rpartition(",")
             fields = before.split(",")
             if fields[2] == "step" and fields[5] == "wall":
-                self.parts.append((fields[0], before, float(value)))
+                self.parts.append((fields[0], before, float(value) * steady.get(fields[0], 1.0)))
             elif self.parts and isinstance(self.parts[-1], str):
                 self.parts[-1] += line
             else:
@@ -109,6 +112,16 @@ class Template:
         started = f"2026-03-{1 + day:02d}T10:00:00Z"
         environment = self.header["environment"] | dict(facts)
         (target / "run.json").write_text(json.dumps(self.header | {"started_at": started, "environment": environment}))
+
+
+def steady_factors(texts: Mapping[str, str]) -> dict[str, float]:
+    """For each trial of a variant the factor that makes its step as long as the variant's median: GPUs are steady."""
+    trials, samples = (pd.read_csv(StringIO(texts[name])) for name in ("trials.csv", "samples.csv"))
+    walls = samples[(samples.scope == "step") & (samples.metric == "wall")].merge(trials, on="trial_id")
+    own = walls.groupby("trial_id")["value"].median()
+    whole = walls.groupby("variant_id")["value"].median()
+    variant = walls.drop_duplicates("trial_id").set_index("trial_id").variant_id
+    return {str(trial): float(whole[variant[trial]] / value) for trial, value in own.items()}
 
 
 def on_cuda(text: str) -> str:

@@ -48,9 +48,9 @@ class Group:
         return np.array([member.logs.estimate for member in self.members])
 
     @cached_property
-    def centre(self) -> Interval:
-        """The median machine."""
-        return median_interval(self.logs)
+    def centre(self) -> float:
+        """The log of seconds per item of the median machine."""
+        return float(np.median(self.logs))
 
     @cached_property
     def scatter(self) -> float:

@@ -34,6 +34,10 @@ class Why(StrEnum):
     """Most machines of the group have the same time to the last digit: copies of one run, so there is no scatter."""
 
 
+ORDER = (Why.MARKED, Why.SMALL, Why.ALIKE, Why.EQUAL, Why.TOO_FEW)
+"""Which of a machine's variants says most of it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """A machine in one group."""
@@ -72,9 +76,9 @@ class Machine:
     def clearest(self) -> Judged:
         """The variant that gives its verdict: the clearest of those in which it is marked, else the clearest of all."""
 
-        def order(one: Judged) -> tuple[bool, float, float]:
+        def order(one: Judged) -> tuple[int, float, float]:
             p, z = (math.inf if math.isnan(value) else value for value in (one.p, -abs(one.z)))
-            return one.why is not Why.MARKED, p, z
+            return ORDER.index(one.why), p, z
 
         return min(self.every, key=order)
 
@@ -142,9 +146,9 @@ def fleet(found: Runs, *, error: float = ERROR, delta: float | None = None, tail
     )
 
 
-def order_of(one: Judged) -> tuple[bool, float]:
-    """Marked ones first, then those that differ most."""
-    return one.why is not Why.MARKED, -abs(math.log(one.ratio.estimate))
+def order_of(one: Judged) -> tuple[int, float]:
+    """Marked ones first, then undecided ones, then the others; among them those that differ most."""
+    return ORDER.index(one.why), -abs(math.log(one.ratio.estimate))
 
 
 def family_of(every: Iterable[Group], setting: Setting) -> int:
@@ -205,16 +209,12 @@ def why_of(ratio: Interval, p: float, error: float, delta: float, *, enough: boo
 
 
 def ratio_of(member: Member, group: Group) -> Interval:
-    """How many times as fast a machine is as the median machine of its group.
+    """How many times as fast a machine is as the median of the machines that are there, with its own interval.
 
-    The interval is that of a difference of two estimates, from the interval of each (Zou and Donner, "Construction of
-    confidence limits about effect measures", Statistics in Medicine 27, 2008, pages 1693 to 1702).
+    The median counts as known: its interval over a few machines would reach to the very machine that is judged.
     """
     own, centre = member.logs, group.centre
-    shift = own.estimate - centre.estimate
-    below = math.hypot(own.estimate - own.lo, centre.hi - centre.estimate)
-    above = math.hypot(own.hi - own.estimate, centre.estimate - centre.lo)
-    return as_ratio(Interval(estimate=shift, lo=shift - below, hi=shift + above))
+    return as_ratio(Interval(estimate=own.estimate - centre, lo=own.lo - centre, hi=own.hi - centre))
 
 
 def exit_code(of: Fleet, *, fail_on_outlier: bool) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.analyse.fleet import tables
 from bench.analyse.fleet.groups import Group
-from bench.analyse.fleet.verdicts import Fleet, Judged, Machine
+from bench.analyse.fleet.verdicts import Fleet, Judged, Machine, Why
 from bench.core.home import without_home
 from bench.core.text import MOST_OF_A_REASON, code, marked, shell_word
 from bench.core.traces import file_name
@@ -46,7 +46,8 @@ def title(page: FleetPage) -> Section:
     )
     machines = len({run.machine for run in fleet.runs})
     blocks: list[Block] = [found_block(page)]
-    blocks += [Note(sentence) for sentence in (words.alone_words(fleet), words.few_words(fleet)) if sentence]
+    notes = words.undecided_words(fleet), words.few_words(fleet, page.names), words.alone_words(fleet)
+    blocks += [Note(sentence) for sentence in notes if sentence]
     return Section(f"Fleet of {count_of(machines, 'machine')}: {found}", blocks, level=1)
 
 
@@ -70,8 +71,7 @@ def compared(page: FleetPage) -> Section:
         alt = "a dot a machine at its speed beside the median of its kind, with the outliers marked and named"
         blocks.append(Figure("fleet", draw, alt))
         if len(drawn) < len(fleet.groups):
-            left = f"{len(drawn)} of {len(fleet.groups)} groups are drawn; all are in machines.csv."
-            blocks.append(Paragraph(left))
+            blocks.append(Paragraph(words.DRAWN))
     return Section("What was compared", blocks)
 
 
@@ -87,14 +87,15 @@ def strip(page: FleetPage, group: Group) -> plot.Strip:
 
 
 def most_important(fleet: Fleet) -> list[Group]:
-    """The groups that are drawn: those with outliers first, then the largest; in the order of the page."""
+    """The groups that are drawn: of each kind the one with most outliers, and the kinds with most machines."""
 
     def weight(group: Group) -> tuple[int, int]:
-        return sum(bool(one.verdict) for one in judged_in(fleet, group)), len(group.members)
+        return sum(one.why is Why.MARKED for one in judged_in(fleet, group)), len(group.members)
 
-    several = [group for group in fleet.groups if len(group.members) > 1]
-    chosen = sorted(several, key=weight, reverse=True)[:MOST_STRIPS]
-    return [group for group in fleet.groups if group in chosen]
+    of_kinds = [[group for group in fleet.groups if group.setting == kind] for kind in tables.kinds(fleet)]
+    return [max(groups, key=weight) for groups in of_kinds if max(len(group.members) for group in groups) > 1][
+        :MOST_STRIPS
+    ]
 
 
 def judged_in(fleet: Fleet, group: Group) -> list[Judged]:
@@ -138,12 +139,11 @@ def row_of(page: FleetPage, machine: Machine) -> dict[str, object]:
         "machine": machine.name,
         "kind": page.names[machine.kind],
         "driver": one.member.driver,
-        "runs": str(one.member.runs),
         "variant": one.group.name,
         "times as fast": interval(one.ratio.estimate, one.ratio.lo, one.ratio.hi, digits=3),
         "deviations": "" if math.isnan(one.z) else f"{one.z:+.1f}",
         "p": words.p_words(one.p_normal),
-        "p, heavy tails": words.p_words(one.p_heavy),
+        "p heavy": words.p_words(one.p_heavy),
         "verdict": words.why_words(one),
     }
 
@@ -157,7 +157,7 @@ def groups_section(page: FleetPage) -> Section | None:
             "variant": group.name,
             "machines": str(len(group.members)),
             "unit": f"{group.unit}/s",
-            "median": number(math.exp(-group.centre.estimate)),
+            "median": number(math.exp(-group.centre)),
             "scatter": percent(group.scatter),
             "marked below": percent(fleet.slowest_unmarked(group)),
         }

@@ -18,7 +18,7 @@ from bench.report.figures.saving import tip
 from bench.report.words import interval
 
 FASTER_COLOUR = "#009E73"
-FARTHEST = 0.35
+FARTHEST = 0.5
 """A machine whose speed differs by more than this share is drawn at the edge."""
 MOST_NAMES = 6
 """Outliers of a group that are named in the figure; all are in the table."""
@@ -72,18 +72,23 @@ def draw(axes: Axes, machines: Sequence[Judged], low: float, high: float) -> Non
     ordered = sorted(machines, key=lambda one: one.ratio.estimate)
     shares = np.array([one.ratio.estimate - 1 for one in ordered])
     heights, shown = spread(len(ordered)), np.clip(shares, low, high)
-    is_marked = np.array([one.why is Why.MARKED for one in ordered])
     size = 20 if len(ordered) <= MOST_LARGE else 9
-    dots = axes.scatter(
-        shown[~is_marked], heights[~is_marked], s=size, color=BACKWARD, alpha=0.6, linewidths=0, zorder=3
-    )
-    tip(dots, *(words(one) for one in ordered if one.why is not Why.MARKED))
-    for place in np.flatnonzero(is_marked):
+    plain, open_, marked = (np.flatnonzero([kind_of(one) == kind for one in ordered]) for kind in range(3))
+    dots = axes.scatter(shown[plain], heights[plain], s=size, color=BACKWARD, alpha=0.6, linewidths=0, zorder=3)
+    rings = axes.scatter(shown[open_], heights[open_], s=22, facecolors="none", edgecolors=ACCENT, zorder=4)
+    for marks, places in ((dots, plain), (rings, open_)):
+        tip(marks, *(words(ordered[place]) for place in places))
+    for place in marked:
         one = ordered[place]
         marker = "D" if shares[place] == shown[place] else "<" if shares[place] < 0 else ">"
         dot = axes.scatter([shown[place]], [0], s=30, marker=marker, color=colour_of(one), zorder=4, clip_on=False)
         tip(dot, words(one))
-    name_outliers(axes, [ordered[place] for place in np.flatnonzero(is_marked)], low, high)
+    name_outliers(axes, [ordered[place] for place in marked], low, high)
+
+
+def kind_of(one: Judged) -> int:
+    """How a machine is drawn: 0 as a dot, 1 as a ring if it is undecided, 2 as an outlier."""
+    return 2 if one.why is Why.MARKED else int(one.why is Why.SMALL)
 
 
 def spread(count: int) -> np.ndarray:

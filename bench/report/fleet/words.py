@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from bench.analyse.fleet.groups import Group
@@ -11,6 +11,7 @@ from bench.analyse.fleet.tables import kinds
 from bench.analyse.fleet.tails import Tails
 from bench.analyse.fleet.verdicts import Fleet, Judged, Machine, Why, family_of
 from bench.analyse.history.gather import Setting
+from bench.analyse.verdicts import UNDECIDED
 from bench.core.text import code, marked
 from bench.report.words import count_of, interval, percent
 
@@ -21,11 +22,16 @@ MODELS = (
 )
 MACHINES = (
     "*Times as fast*: the machine beside the median machine of its kind in this variant; below 1 it is slower. The "
-    "interval of 95 % holds what the machine's own runs and the group's median leave open. *Deviations*: how far that "
+    "interval of 95 % is that of the machine's own rounds. *Deviations*: how far that "
     "is, in deviations of the group (above 0: slower). *p*: the chance that any machine of a kind lies as far off if "
     "all are alike, for normal scatter and for heavy tails. A machine has a row with the variant that shows it most "
     "clearly; machines.csv has a row a variant."
 )
+DRAWN = (
+    "Of each kind one variant is drawn: the one in which most machines are marked. All are in machines.csv. A ring is "
+    "a machine that is undecided."
+)
+MOST_NAMED = 6
 GROUPS = (
     "*Scatter*: the robust deviation of a machine (1.48 times the median distance from the median). *Marked below*: a "
     "machine at this speed or slower, as a share of the median, is marked. It is empty if the machines are too few."
@@ -75,14 +81,29 @@ def alone_words(of: Fleet) -> str:
     ).replace("runs counts", "runs count")
 
 
-def few_words(of: Fleet) -> str:
-    """That no verdict is possible for some or all kinds; empty if it is for all."""
-    few = [group for group in of.groups if len(group.members) < LEAST_MACHINES]
+def few_words(of: Fleet, names: Mapping[Setting, str]) -> str:
+    """The kinds of which too few machines measured any variant; empty if there is none."""
+    most = {kind: max(len(group.members) for group in of.groups if group.setting == kind) for kind in kinds(of)}
+    few = [f"{marked(names[kind])} ({count})" for kind, count in most.items() if count < LEAST_MACHINES]
     if not few:
         return ""
-    which = "no group" if len(few) == len(of.groups) else f"{len(few)} of {count_of(len(of.groups), 'group')}"
-    verb = "is large enough for a verdict" if len(few) == len(of.groups) else "are too small for a verdict"
-    return f"Too few machines: {which} {verb}, which takes {LEAST_MACHINES} of one kind that measured one variant."
+    more = f" and {len(few) - MOST_NAMED} more kinds" if len(few) > MOST_NAMED else ""
+    return (
+        f"Too few machines for a verdict: {', '.join(few[:MOST_NAMED])}{more}. It takes {LEAST_MACHINES} of one kind "
+        "that measured one variant."
+    )
+
+
+def undecided_words(of: Fleet) -> str:
+    """The machines that differ by more than chance, and may not differ enough to matter; empty if there is none."""
+    names = [code(machine.name) for machine in of.machines if machine.clearest.why is Why.SMALL]
+    if not names:
+        return ""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return (
+        f"Undecided: {', '.join(names[:MOST_NAMED])}{more}, at a distance that is hardly chance, but with an interval "
+        "that reaches differences too small to matter. More rounds would tell."
+    )
 
 
 def found_words(of: Fleet) -> str:
@@ -130,7 +151,7 @@ def why_words(one: Judged) -> str:
         case Why.ALIKE:
             return "alike"
         case Why.SMALL:
-            return "alike (small)"
+            return UNDECIDED
         case Why.TOO_FEW | Why.EQUAL:
             return f"no verdict ({one.why})"
         case _ as never:
