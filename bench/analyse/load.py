@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.analyse.frames import read_frame
+from bench.analyse.frames import read_frame, read_matching
 from bench.analyse.stats import NOTHING, Interval, median_interval
 from bench.analyse.values import CELL, fastest, of_same_models, paths_of, trial_values, whole_percentiles, with_derived
 from bench.analyse.verdicts import delta_of
 from bench.core.exchange.cause import Status
 from bench.core.exchange.earlier import migrated
 from bench.core.header import Header, check_known, read_run
-from bench.core.reading import check_variant
+from bench.core.reading import check_variant, read_rows
 from bench.core.records import LAYERS, SAMPLES, TRIALS, VARIANTS, RecordError, found_words
 from bench.core.traces import STAGE
 from bench.core.variants import Variant, as_row, from_row
@@ -24,6 +24,8 @@ Cell = tuple[str, str, str, str, str]
 """A variant's id and the columns of CELL."""
 BY_FASTEST = 8
 """The first schema whose race goes by the fastest samples."""
+OF_STEPS = (b",step,,,wall,", b",step_paths,")
+"""What the lines of samples.csv hold that say how long a step took, and through how many paths it went."""
 BURSTS = frozenset({"page_faults"})
 """Metrics of which a trial of two trees has the mean: most steps of a process that grows have none."""
 
@@ -96,10 +98,12 @@ class RunData(StepData):
 def load_steps(folder: Path) -> StepData:
     """Read how long the steps of a run of `bench run` took: what `load` says of them, in a fraction of its time.
 
-    Raises RecordError for any damage but that of layers.csv, which it does not read.
+    Raises RecordError for any damage of what it reads: neither layers.csv nor samples of anything but whole steps.
     """
     run = read_run(folder)
-    declared, trials, samples = (read_frame(folder, table)[0] for table in (VARIANTS, TRIALS, SAMPLES))
+    declared, _ = read_frame(folder, VARIANTS)
+    trials = pd.DataFrame(read_rows(folder, TRIALS)[0], columns=[*TRIALS.columns])
+    samples = read_matching(folder, SAMPLES, OF_STEPS)
     check_variants(folder, run, declared, trials, trials.head(0))
     check_trials(folder, trials)
     check_samples(folder, samples)
