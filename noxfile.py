@@ -84,6 +84,12 @@ def history(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
+def fleet(session: nox.Session) -> None:
+    """Show which machines are outliers among stored runs of many: nox -s fleet -- FOLDER."""
+    python(session, "-m", "bench", "fleet", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
 def profile(session: nox.Session) -> None:
     """Trace steps for TensorBoard and Perfetto: nox -s profile -- [RUN] --variant ID."""
     python(session, "-m", "bench", "profile", *session.posargs)

@@ -1,7 +1,9 @@
 """A table of a run as a checked data frame."""
 
 import io
+import re
 import warnings as python_warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -16,8 +18,28 @@ def read_frame(folder: Path, table: Table) -> tuple[pd.DataFrame, list[str]]:
 
     Raises RecordError if the file is damaged or can't be read.
     """
-    path = table.path(folder)
     content, warnings = whole_records(folder, table)
+    return frame_of(content, table, table.path(folder)), warnings
+
+
+def read_matching(folder: Path, table: Table, parts: Iterable[bytes]) -> pd.DataFrame:
+    """The rows of a table whose lines hold one of these parts, as `read_frame` gives them; the others are not checked.
+
+    Raises RecordError if the table can't be read, or if one of these lines is damaged.
+    """
+    content, _ = whole_records(folder, table)
+    found = re.finditer(b"|".join(map(re.escape, parts)), content)
+    starts = sorted({0, *(content.rfind(b"\n", 0, match.start()) + 1 for match in found)})
+    lines = b"".join(content[start : content.find(b"\n", start) + 1] for start in starts)
+    try:
+        return frame_of(lines, table, table.path(folder))
+    except RecordError:
+        read_frame(folder, table)  # which names the line as the file has it
+        raise
+
+
+def frame_of(content: bytes, table: Table, path: Path) -> pd.DataFrame:
+    """The whole records of a table as a frame. Raises RecordError if one is damaged."""
     table = table.of(content)
     if not content.startswith(table.header().encode()):
         _explain(table, path, content)
@@ -42,7 +64,7 @@ def read_frame(folder: Path, table: Table) -> tuple[pd.DataFrame, list[str]]:
     for name, column in table.columns.items():
         if not column.is_number:
             frame[name] = _filled(frame[name])
-    return frame, warnings
+    return frame
 
 
 def _filled(texts: pd.Series) -> pd.Series:

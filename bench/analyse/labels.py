@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bench.analyse.load import RunData, variant_axes
+from bench.analyse.load import StepData, variant_axes
 from bench.core.text import marked
 from bench.core.variants import AXES, from_row
 
@@ -13,7 +13,7 @@ MOST_LETTERS = 120
 """Letters of a label in a sentence."""
 
 
-def label(data: RunData, variant_id: str, but: str = "") -> str:
+def label(data: StepData, variant_id: str, but: str = "") -> str:
     """`baseline`, `notebook's loop`, or what was changed: `nhwc + inductor + kept`; without the axis `but`.
 
     Names a batch size only if it is not the run's usual one.
@@ -25,7 +25,7 @@ def label(data: RunData, variant_id: str, but: str = "") -> str:
     return name_of(axes | ({but: DEFAULT_WORDS[but]} if but else {}), names)
 
 
-def named(data: RunData, variant_id: str, but: str = "") -> str:
+def named(data: StepData, variant_id: str, but: str = "") -> str:
     """The label as Markdown."""
     return marked(label(data, variant_id, but), MOST_LETTERS)
 
@@ -52,10 +52,10 @@ def _changes(axes: dict[str, str]) -> list[str]:
     ]
 
 
-def _usual_batch(data: RunData, device: str) -> str:
+def _usual_batch(data: StepData, device: str) -> str:
     """The batch size of a device's first variant."""
     return next(str(variant.batch_size) for variant in data.variants.values() if variant.device == device)
 
 
-def _several(data: RunData, axis: str) -> bool:
+def _several(data: StepData, axis: str) -> bool:
     return len({variant_axes(data, variant_id)[axis] for variant_id in data.runnable}) > 1

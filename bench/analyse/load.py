@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.analyse.frames import read_frame
+from bench.analyse.frames import read_frame, read_matching
 from bench.analyse.stats import NOTHING, Interval, median_interval
 from bench.analyse.values import (
     CELL,
@@ -22,7 +22,7 @@ from bench.analyse.verdicts import delta_of
 from bench.core.exchange.cause import Status
 from bench.core.exchange.earlier import migrated
 from bench.core.header import Header, check_known, read_run
-from bench.core.reading import check_variant
+from bench.core.reading import check_variant, read_rows
 from bench.core.records import LAYERS, SAMPLES, TRIALS, VARIANTS, RecordError, found_words
 from bench.core.traces import STAGE
 from bench.core.variants import Variant, as_row, from_row
@@ -33,13 +33,16 @@ Cell = tuple[str, str, str, str, str]
 """A variant's id and the columns of CELL."""
 BY_FASTEST = 8
 """The first schema whose race goes by the fastest samples."""
+OF_STEPS = (b",step,,,,wall,", b",step,,,wall,", b",step_paths,")
+"""What the lines of samples.csv hold that say how long a step took, and through how many paths it went. Up to schema 8
+they have no rank."""
 BURSTS = frozenset({"page_faults"})
 """Metrics of which a trial of two trees has the mean: most steps of a process that grows have none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunData:
-    """A run as it was measured."""
+class StepData:
+    """A run as far as it says how long its steps took."""
 
     folder: Path
     run: Header
@@ -47,6 +50,21 @@ class RunData:
     """By id, in the order of variants.csv."""
     excluded: dict[str, str]
     """Why a variant could not run, by its id; only of those that could not."""
+    steps: dict[str, pd.DataFrame]
+    """The plain steps of a variant in seconds, by its id: a row a complete round, a column an arm."""
+    rounds: list[int]
+    """The complete rounds: those that count in intervals."""
+
+    @property
+    def runnable(self) -> list[str]:
+        """The ids of the variants that could run."""
+        return [variant_id for variant_id in self.variants if variant_id not in self.excluded]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunData(StepData):
+    """A run as it was measured."""
+
     trials: pd.DataFrame
     layers: pd.DataFrame
     values: pd.DataFrame
@@ -54,12 +72,8 @@ class RunData:
     CELL, and value, the median of the trial's samples (their mean if steps differ)."""
     paths: dict[str, int]
     """How many paths the steps of a trial took through the model at most, by variant id; only if more than one."""
-    steps: dict[str, pd.DataFrame]
-    """The plain steps of a variant in seconds, by its id: a row a complete round, a column an arm."""
     spreads: dict[Cell, Interval]
     """The value of each cell over the complete rounds; without any, the pilot's, which has no bounds."""
-    rounds: list[int]
-    """The complete rounds: those that count in intervals."""
     confirm_rounds: list[int]
     """The complete rounds of `ab` that check again what the others flagged."""
     raced: pd.DataFrame
@@ -88,14 +102,37 @@ class RunData:
         return any(variant.infers for variant in self.variants.values())
 
     @property
-    def runnable(self) -> list[str]:
-        """The ids of the variants that could run."""
-        return [variant_id for variant_id in self.variants if variant_id not in self.excluded]
-
-    @property
     def measured(self) -> pd.DataFrame:
         """The values of complete rounds."""
         return self.values[(self.values.stage == "measure") & self.values["round"].isin(self.rounds)]
+
+
+def load_steps(folder: Path) -> StepData:
+    """Read how long the steps of a run of `bench run` took: what `load` says of them, in a fraction of its time.
+
+    Raises RecordError for any damage of what it reads: neither layers.csv nor samples of anything but whole steps.
+    """
+    run = read_run(folder)
+    declared, _ = read_frame(folder, VARIANTS)
+    trials = pd.DataFrame(read_rows(folder, TRIALS)[0], columns=[*TRIALS.columns])
+    samples = of_trials(read_matching(folder, SAMPLES, OF_STEPS))
+    check_variants(folder, run, declared, trials, trials.head(0))
+    check_trials(folder, trials)
+    check_samples(folder, samples)
+    variants = {row["variant_id"]: from_row(row) for row in declared.to_dict("records")}
+    excluded = declared[declared.excluded_reason != ""]
+    rounds = complete_rounds(trials, [[*run.state.arms]], "measure")
+    varied = of_same_models(variants, paths_of(trials, samples))
+    counted = trials[(trials.stage == "measure") & ~trials.variant_id.isin(invalid_in(trials))]
+    walls = samples[samples.trial_id.isin(counted.trial_id)]
+    return StepData(
+        folder=folder,
+        run=run,
+        variants=variants,
+        excluded=dict(zip(excluded.variant_id, excluded.excluded_reason, strict=True)),
+        steps=plain_steps(trial_values(counted, cell(walls, "wall"), varied), rounds),
+        rounds=rounds,
+    )
 
 
 def load(folder: Path) -> RunData:
@@ -120,9 +157,8 @@ def load(folder: Path) -> RunData:
     varied = of_same_models(variants, paths)
     values = trial_values(trials, samples, varied, BURSTS if run.trees else ())
     values = values[values.stage != STAGE]
-    # A setting that did not take effect in one trial may have failed in others, so the variant has no numbers.
-    invalid = trials[(trials.status == "invalid") & (trials.stage != STAGE)]
-    values = values[~values.variant_id.isin(invalid.variant_id)]
+    invalid = invalid_in(trials)
+    values = values[~values.variant_id.isin(invalid)]
     values = with_derived(whole_percentiles(values))
     return RunData(
         folder=folder,
@@ -137,8 +173,8 @@ def load(folder: Path) -> RunData:
         spreads=spreads(values, rounds),
         rounds=rounds,
         confirm_rounds=complete_rounds(trials, to_confirm, "confirm"),
-        raced=raced_by(run, trials[~trials.variant_id.isin(invalid.variant_id)], samples, varied),
-        ranks=by_rank[~by_rank.variant_id.isin(invalid.variant_id)],
+        raced=raced_by(run, trials[~trials.variant_id.isin(invalid)], samples, varied),
+        ranks=by_rank[~by_rank.variant_id.isin(invalid)],
         traced=traced_samples(trials, samples),
         warnings=[*(f"continued elsewhere: {c}" for c in run.state.changed), *(w for _, torn in tables for w in torn)],
     )
@@ -147,6 +183,11 @@ def load(folder: Path) -> RunData:
 def of_trials(samples: pd.DataFrame) -> pd.DataFrame:
     """The samples that hold for whole trials, without those of single ranks. Runs before schema 9 have no others."""
     return samples[samples["rank"].isna()].drop(columns="rank") if "rank" in samples else samples
+
+
+def invalid_in(trials: pd.DataFrame) -> set[str]:
+    """The variants with an invalid trial: a setting that did not take effect in one may have failed in others."""
+    return set(trials.variant_id[(trials.status == "invalid") & (trials.stage != STAGE)])
 
 
 def raced_by(run: Header, trials: pd.DataFrame, samples: pd.DataFrame, varied: set[str]) -> pd.DataFrame:
@@ -259,6 +300,6 @@ def spreads(values: pd.DataFrame, rounds: Iterable[int]) -> dict[Cell, Interval]
     return intervals
 
 
-def variant_axes(data: RunData, variant_id: str) -> dict[str, str]:
+def variant_axes(data: StepData, variant_id: str) -> dict[str, str]:
     """The axes of a variant by name."""
     return as_row(data.variants[variant_id])

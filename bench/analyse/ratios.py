@@ -6,7 +6,7 @@ from statistics import fmean
 import numpy as np
 import pandas as pd
 
-from bench.analyse.load import RunData, cell
+from bench.analyse.load import RunData, StepData, cell
 from bench.analyse.stats import NOTHING, Interval, as_ratio, exact_interval, inverse, shift_interval
 from bench.analyse.verdicts import Control
 from bench.core.variants import LARGEST
@@ -58,24 +58,24 @@ def ratio_to(data: RunData, variant_id: str, reference_id: str) -> tuple[Interva
     return inverse(shift(data, reference.iloc[:, 0], logs)), len(rounds)
 
 
-def log_steps(data: RunData, variant_id: str) -> pd.DataFrame:
+def log_steps(data: StepData, variant_id: str) -> pd.DataFrame:
     """Logs of seconds per item: a row a complete round that has every arm, a column an arm."""
     arms = data.steps.get(variant_id, pd.DataFrame()).dropna()
     return pd.DataFrame(np.log(arms / items_of(data, variant_id)))
 
 
-def batch_of(data: RunData, variant_id: str) -> float:
+def batch_of(data: StepData, variant_id: str) -> float:
     """The images in a batch of a variant; NaN for `max` if the largest batch is not known."""
     size = data.variants[variant_id].batch_size
     return float(data.run.learned.largest.get(variant_id, math.nan) if size == LARGEST else size)
 
 
-def all_batches_of(data: RunData, variant_id: str) -> float:
+def all_batches_of(data: StepData, variant_id: str) -> float:
     """The images in a step of a variant over all its ranks, each of which has a batch of its own."""
     return batch_of(data, variant_id) * data.variants[variant_id].world_size
 
 
-def items_of(data: RunData, variant_id: str) -> float:
+def items_of(data: StepData, variant_id: str) -> float:
     """The items in a step of a variant, such as images or tokens; earlier runs have images, as many as the batches.
 
     Variants of one model have the same mean for each of a batch, whichever batches their own trials came to.
@@ -88,7 +88,7 @@ def items_of(data: RunData, variant_id: str) -> float:
     return all_batches_of(data, variant_id) * (fmean(counted) if counted else 1.0)
 
 
-def unit_of(data: RunData) -> str:
+def unit_of(data: StepData) -> str:
     """What a step of the run's variants works through, such as images; items if they differ."""
     units = {items.unit for items in data.run.learned.items.values()} or {"images"}
     return units.pop() if len(units) == 1 else "items"

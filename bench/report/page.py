@@ -9,7 +9,9 @@ import pandas as pd
 
 from bench.analyse.ab.cells import Change
 from bench.analyse.ab.deaths import Deaths
+from bench.analyse.fleet.verdicts import Fleet
 from bench.analyse.history.changes import History
+from bench.analyse.history.gather import Setting
 from bench.analyse.kineto.found import Found
 from bench.analyse.load import RunData
 from bench.analyse.sides.compare import Match, Side
@@ -113,6 +115,15 @@ class HistoryPage(Folder):
     """The page of `bench history`."""
 
     history: History
+    command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetPage(Folder):
+    """The page of `bench fleet`, with a name for each kind of machine."""
+
+    fleet: Fleet
+    names: dict[Setting, str]
     command: str
 
 

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from bench.analyse import ratios
 from bench.analyse.labels import label
-from bench.analyse.load import RunData, load
+from bench.analyse.load import RunData, StepData, load
 from bench.analyse.sides import compare
 from bench.analyse.stats import Interval, inverse, median_interval
 from bench.core.header import Header
@@ -125,14 +125,25 @@ def read(folder: Path) -> StoredRun:
         msg = f"{folder}: a run of bench profile only takes traces; a history takes runs of bench run"
         raise RecordError(msg)
     of_variant = of_trees if data.run.trees else of_run
-    measured = {v: one for v in data.runnable if (one := of_variant(data, v)) is not None}
+    return stored(data, {v: one for v in data.runnable if (one := of_variant(data, v)) is not None})
+
+
+def stored(data: StepData, measured: dict[str, Measured]) -> StoredRun:
+    """A run with what it measured."""
+    header = data.run
     return StoredRun(
-        folder=folder, header=data.run, commit=commit_of(data.run), measured=measured, facts=facts_of(data.run)
+        folder=data.folder, header=header, commit=commit_of(header), measured=measured, facts=facts_of(header)
     )
 
 
 def of_run(data: RunData, variant_id: str) -> Measured | None:
-    """A variant of `bench run`; None if it has no complete round."""
+    """A variant of `bench run` with its canary; None if it has no complete round."""
+    one = of_steps(data, variant_id)
+    return one and replace(one, canary=canary_of(data, one.device))
+
+
+def of_steps(data: StepData, variant_id: str) -> Measured | None:
+    """A variant of `bench run` without its canary; None if it has no complete round."""
     logs = ratios.log_steps(data, variant_id)
     if logs.empty:
         return None
@@ -144,7 +155,7 @@ def of_run(data: RunData, variant_id: str) -> Measured | None:
         setting=setting_of(data.run, device),
         logs=median_interval(logs.mean(axis=1).to_numpy()),
         rounds=len(logs),
-        canary=canary_of(data, device),
+        canary=math.nan,
     )
 
 

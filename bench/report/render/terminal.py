@@ -16,10 +16,11 @@ from bench.report import cells
 from bench.report.answer import answer
 from bench.report.answer.headline import headline
 from bench.report.document import Block, Bullets, Column, Note, Paragraph, Section, Table, paragraphs
+from bench.report.fleet import page as fleet_page
 from bench.report.formats import html
 from bench.report.kineto import steps, trust
 from bench.report.layers import alone
-from bench.report.page import AbPage, ComparePage, Folder, HistoryPage, Report, TracedPage, TracePage
+from bench.report.page import AbPage, ComparePage, FleetPage, Folder, HistoryPage, Report, TracedPage, TracePage
 from bench.report.render import console
 from bench.report.sides import ab, history_page
 from bench.report.trust import effect
@@ -165,3 +166,8 @@ def show_compare(page: ComparePage) -> None:
 def show_history(page: HistoryPage) -> None:
     """Print a line a change, and the path of the page."""
     show_blocks(history_page.changed(page), path_of(page))
+
+
+def show_fleet(page: FleetPage) -> None:
+    """Print the outliers of a fleet, what could not be judged, and the path of the page."""
+    show_blocks(fleet_page.title(page), path_of(page))

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 import nin.__main__ as nin_main
 from bench.analyse.ab import changes
+from bench.analyse.fleet import verdicts as of_fleet
 from bench.analyse.history import changes as of_history
 from bench.cli import serve, verbs
 from bench.cli.app import app
@@ -26,6 +27,7 @@ from bench.core.facts import Environment
 from bench.core.header import Data, Inputs, Trees, encoded
 from bench.gpu import acceptance
 from bench.plan.choices import Choices
+from bench.report.fleet import page as fleet_page
 from bench.report.render import terminal
 from bench.report.sides import compare_page, history_page
 from bench.run import alone, profile, session
@@ -107,6 +109,13 @@ OPTIONS: dict[str, dict[str, str]] = {
         "--fail-on-slower": "--fail-on-slower",
         "--out": "--out pages",
     },
+    "fleet": {
+        "--error": "--error 0.01",
+        "--delta": "--delta 0.1",
+        "--heavy-tails": "--heavy-tails",
+        "--fail-on-outlier": "--fail-on-outlier",
+        "--out": "--out pages",
+    },
     "gpu": {
         "--out": "--out elsewhere/new",
         "--budget": "--budget 5m",
@@ -114,7 +123,8 @@ OPTIONS: dict[str, dict[str, str]] = {
         "--all-tests": "--all-tests",
     },
 }
-GIVEN = {"ab": "--base HEAD", "compare": "stored changed", "history": "stored changed", "gpu": "--out checked"}
+GIVEN = {"ab": "--base HEAD", "compare": "stored changed", "history": "stored changed", "fleet": "stored changed",
+         "gpu": "--out checked"}  # fmt: skip
 """What a call needs in any case, unless an option takes its place."""
 
 PAGES = {
@@ -209,6 +219,10 @@ def decided(stored: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
     monkeypatch.setattr(compare_page, "write", told_to("compare"))
     monkeypatch.setattr(terminal, "show_compare", told_to("show"))
     catch_history(monkeypatch, seen, told_to, ended)
+    monkeypatch.setattr(of_fleet, "fleet", told_to("fleet"))
+    monkeypatch.setattr(fleet_page, "write", told_to("write"))
+    monkeypatch.setattr(terminal, "show_fleet", told_to("show"))
+    monkeypatch.setattr(of_fleet, "exit_code", lambda _, *, fail_on_outlier: ended(fails=fail_on_outlier))
     return seen
 
 

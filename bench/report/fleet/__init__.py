@@ -1,0 +1,1 @@
+"""The page of `bench fleet`: its sections, sentences and figure."""
