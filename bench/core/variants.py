@@ -11,6 +11,7 @@ from bench.core.axes.axis import UNSET, Axis, Value
 from bench.core.axes.compile_mode import COMPILE_MODE
 from bench.core.axes.cudnn_benchmark import CUDNN_BENCHMARK
 from bench.core.axes.device import DEVICE
+from bench.core.axes.kind import Kind, kind_of
 from bench.core.axes.loader import LOADER
 from bench.core.axes.memory_format import MEMORY_FORMAT
 from bench.core.axes.mode import MODE
@@ -20,7 +21,7 @@ from bench.core.axes.precision import PRECISION
 from bench.core.axes.sync import SYNC
 from bench.core.axes.threads import THREADS
 
-CPU_BATCH, CUDA_BATCH, LARGEST = batch_sizes.CPU_BATCH, batch_sizes.CUDA_BATCH, batch_sizes.LARGEST
+LARGEST = batch_sizes.LARGEST
 
 
 class UsageError(ValueError):
@@ -105,6 +106,11 @@ class Variant:
         return next((f"{AXES[n].of_training}: {n}={getattr(self, n)} changes nothing" for n in idle), "")
 
     @property
+    def kind(self) -> Kind:
+        """The kind of device that it runs on."""
+        return kind_of(self.device)
+
+    @property
     def on_cuda(self) -> bool:
         """Whether it runs on a CUDA device."""
         return self.device.startswith("cuda")
@@ -153,7 +159,7 @@ class Variant:
     def queues(self) -> bool:
         """Whether its host can queue whole steps on a device that is busy with something else."""
         waits = self.reads_each_step or (self.scaled and self.waits_for_scaler)
-        return self.on_cuda and self.loads_on_device and not waits
+        return self.kind.held and self.loads_on_device and not waits
 
 
 AXES: dict[str, Axis[Any]] = {each.name: each.metadata["axis"] for each in fields(Variant)}

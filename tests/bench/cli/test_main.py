@@ -107,7 +107,7 @@ def test_a_base_that_does_not_import_is_one_line_and_exit_code_4(two_trees: Path
         (("run", "--axis", "colour=red"), 2, "unknown axis 'colour'"),
         (("run", "--axis", "precision=fp8"), 2, "precision must be default, fp32, tf32, bf16, fp16, got 'fp8'"),
         (("run", "--preset", "slow"), 2, "unknown preset 'slow'"),
-        (("run", "--device", "tpu"), 2, "device must be cpu, cuda or cuda:N, got 'tpu'"),
+        (("run", "--device", "tpu"), 2, "device must be cpu, cuda, cuda:N, mps, xpu or xpu:N, got 'tpu'"),
         (("run", "--budget", "soon"), 2, "--budget reads"),
         (("run", "--run-id", "../x"), 2, "--run-id must be"),
         (("run", "--device", "cpu", "--data", "/nowhere"), 2, "/nowhere, is not a folder"),
