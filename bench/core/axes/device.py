@@ -9,10 +9,10 @@ from bench.core.axes.place import Capability, Cuda, Device, Others, Place, Unsee
 ANOTHER = "take a Python with another torch (nox takes the one that NIN_PYTHON names)"
 
 
-LOOK_AT = {
-    MPS.name: "it needs Apple silicon and macOS 14 or later",
-    XPU.name: "look at Intel's driver, and at ZE_AFFINITY_MASK",
-}
+APPLE = "it needs Apple silicon and macOS 14 or later"
+UNBUILT = {MPS.name: APPLE, XPU.name: ANOTHER}
+"""What to do if torch is not built for a kind."""
+UNSEEN = {MPS.name: APPLE, XPU.name: "look at Intel's driver, and at ZE_AFFINITY_MASK"}
 """What to look at if torch is built for a kind and sees no device of it (docs.pytorch.org, notes on MPS and XPU)."""
 
 
@@ -56,8 +56,8 @@ def other_words(others: Others, kind: Kind, index: int) -> str:
     if count:
         return f"only {count} {kind.words} device{'s' if count > 1 else ''}"
     if kind.name not in others.built:
-        return f"no {kind.words} device: torch {others.torch} is built without {kind.words}: {ANOTHER}"
-    return f"no {kind.words} device, though torch {others.torch} is built for {kind.words}: {LOOK_AT[kind.name]}"
+        return f"no {kind.words} device: torch {others.torch} is built without {kind.words}: {UNBUILT[kind.name]}"
+    return f"no {kind.words} device, though torch {others.torch} is built for {kind.words}: {UNSEEN[kind.name]}"
 
 
 def no_kernels_words(device: Device, cuda: Cuda) -> str:
