@@ -64,3 +64,11 @@ def test_one_kind_of_device_may_take_turns_while_the_other_does_not() -> None:
     made = groups(planned(B32, CUDA), PEAKS, {"cpu": 100 * GIB})
 
     assert sorted(len(group) for group in made) == [1, 1, 2]
+
+
+@pytest.mark.parametrize("device", ["mps", "xpu:1"])
+def test_on_other_devices_no_trial_takes_turns(device: str) -> None:
+    one = Variant(device=device, batch_size=128)
+    made = groups(planned(one), {one.id: GIB}, {"cpu": 100 * GIB, "cuda": 100 * GIB})
+
+    assert [len(group) for group in made] == [1, 1]
