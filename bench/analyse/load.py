@@ -8,7 +8,16 @@ import pandas as pd
 
 from bench.analyse.frames import read_frame
 from bench.analyse.stats import NOTHING, Interval, median_interval
-from bench.analyse.values import CELL, fastest, of_same_models, paths_of, trial_values, whole_percentiles, with_derived
+from bench.analyse.values import (
+    CELL,
+    fastest,
+    of_same_models,
+    paths_of,
+    rank_values,
+    trial_values,
+    whole_percentiles,
+    with_derived,
+)
 from bench.analyse.verdicts import delta_of
 from bench.core.exchange.cause import Status
 from bench.core.exchange.earlier import migrated
@@ -55,6 +64,8 @@ class RunData:
     """The complete rounds of `ab` that check again what the others flagged."""
     raced: pd.DataFrame
     """What each trial of the race counted as: a row a trial, with its place and value."""
+    ranks: pd.DataFrame
+    """The values of each rank in trials of several: a row a trial, rank, metric, scope and phase."""
     traced: pd.DataFrame
     """The samples of each variant's last trial that took a trace, with variant_id. No other frame counts them."""
     warnings: list[str]
@@ -104,6 +115,7 @@ def load(folder: Path) -> RunData:
     rounds = complete_rounds(trials, groups, "measure")
     flagged = {cell.variant_id for cell in run.state.flagged or ()}
     to_confirm = [group for group in groups if {v for v, _ in group} & flagged]
+    by_rank, samples = rank_values(trials, samples), of_trials(samples)
     paths = paths_of(trials, samples)
     varied = of_same_models(variants, paths)
     values = trial_values(trials, samples, varied, BURSTS if run.trees else ())
@@ -126,9 +138,15 @@ def load(folder: Path) -> RunData:
         rounds=rounds,
         confirm_rounds=complete_rounds(trials, to_confirm, "confirm"),
         raced=raced_by(run, trials[~trials.variant_id.isin(invalid.variant_id)], samples, varied),
+        ranks=by_rank[~by_rank.variant_id.isin(invalid.variant_id)],
         traced=traced_samples(trials, samples),
         warnings=[*(f"continued elsewhere: {c}" for c in run.state.changed), *(w for _, torn in tables for w in torn)],
     )
+
+
+def of_trials(samples: pd.DataFrame) -> pd.DataFrame:
+    """The samples that hold for whole trials, without those of single ranks. Runs before schema 9 have no others."""
+    return samples[samples["rank"].isna()].drop(columns="rank") if "rank" in samples else samples
 
 
 def raced_by(run: Header, trials: pd.DataFrame, samples: pd.DataFrame, varied: set[str]) -> pd.DataFrame:

@@ -65,22 +65,27 @@ def log_steps(data: RunData, variant_id: str) -> pd.DataFrame:
 
 
 def batch_of(data: RunData, variant_id: str) -> float:
-    """The images in a step of a variant; NaN for `max` if the largest batch is not known."""
+    """The images in a batch of a variant; NaN for `max` if the largest batch is not known."""
     size = data.variants[variant_id].batch_size
     return float(data.run.learned.largest.get(variant_id, math.nan) if size == LARGEST else size)
 
 
+def all_batches_of(data: RunData, variant_id: str) -> float:
+    """The images in a step of a variant over all its ranks, each of which has a batch of its own."""
+    return batch_of(data, variant_id) * data.variants[variant_id].world_size
+
+
 def items_of(data: RunData, variant_id: str) -> float:
-    """The items in a step of a variant, such as images or tokens; earlier runs have images, as many as the batch.
+    """The items in a step of a variant, such as images or tokens; earlier runs have images, as many as the batches.
 
     Variants of one model have the same mean for each of a batch, whichever batches their own trials came to.
     """
     counted = [
-        items.count / batch_of(data, other)
+        items.count / all_batches_of(data, other)
         for other, items in data.run.learned.items.items()
         if other in data.variants and data.variants[other].model == data.variants[variant_id].model
     ]
-    return batch_of(data, variant_id) * (fmean(counted) if counted else 1.0)
+    return all_batches_of(data, variant_id) * (fmean(counted) if counted else 1.0)
 
 
 def unit_of(data: RunData) -> str:

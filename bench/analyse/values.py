@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 
+import numpy as np
 import pandas as pd
 
 from bench.core.metrics.registry import metric
@@ -52,6 +53,16 @@ def trial_values(
     for name in cells:
         values[name] = values[name].astype(str)
     return ok.merge(values, on="trial_id", how="inner")
+
+
+def rank_values(trials: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
+    """The median of each rank's samples of a metric in a trial of several ranks that was ok, with the trial's place."""
+    own = samples[samples["rank"].notna()] if "rank" in samples else samples.head(0).assign(rank=np.nan)
+    of_rank = ["trial_id", "rank", *CELL]
+    values = own.groupby(of_rank, observed=True, sort=False)["value"].median().reset_index()
+    texts = {name: str for name in of_rank if name != "rank"}
+    ok = trials.loc[trials.status == "ok", PLACE]
+    return ok.merge(values.astype(texts), on="trial_id", how="inner")
 
 
 def fastest(trials: pd.DataFrame, samples: pd.DataFrame, varied: set[str]) -> pd.DataFrame:

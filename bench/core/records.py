@@ -1,6 +1,7 @@
 """The tables of a run: their names, and their columns with units and ranges. reading.py reads them.
 
 History of the schema:
+9 adds rank to samples.csv. Runs of 8 are read without it.
 8 has stamped samples of as many steps as plain ones, and a race by the fastest samples.
 7 has phases that a task's own step names, and items in place of images in run.json.
 6 adds in_lockstep to trials.csv, and to run.json the looks and the race. Runs of 5 are read without them.
@@ -25,8 +26,8 @@ from bench.core.exchange.probe import PATTERN
 from bench.core.text import ELLIPSIS, MOST_OF_A_REASON, MOST_SHOWN, shortened, stored
 from bench.core.variants import AXES
 
-SCHEMA_VERSION = 8
-READABLE = (3, 4, 5, 6, 7, SCHEMA_VERSION)
+SCHEMA_VERSION = 9
+READABLE = (3, 4, 5, 6, 7, 8, SCHEMA_VERSION)
 """The schemas that this bench reads."""
 RUN_FILE = "run.json"
 
@@ -200,12 +201,14 @@ SAMPLES = Table(
         "scope": Column(dtype="category", required=True, among=SCOPES),
         "layer": Column(dtype="category"),
         "phase": Column(dtype="category"),
+        "rank": Column(dtype="float64", least=0, most=2**31 - 1),
         "metric": Column(dtype="category", required=True, pattern=r"\w+"),
         "unit": Column(dtype="category", required=True),
         "iterations": whole(1, "int32"),
         "index": whole(0, "int32"),
         "value": Column(dtype="float64", required=True),
     },
+    later=("rank",),
 )
 LAYERS = Table(
     name="layers.csv",

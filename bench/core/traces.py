@@ -16,7 +16,11 @@ SNAPSHOT = "memory.pickle"
 """The CUDA allocator's history over one step, one per variant."""
 FUSION = "fusion.json"
 """The layers that each kernel of a compiled variant covers, one file per variant."""
-PHASES = ("data", "h2d", "forward", "loss", "backward", "scaler", "clip", "optimizer", "after_step", "read")
+COMMUNICATION = "communication"
+"""The phase in which a rank has computed all its gradients, and waits until those of all ranks are averaged."""
+PHASES = (
+    "data", "h2d", "forward", "loss", "backward", COMMUNICATION, "scaler", "clip", "optimizer", "after_step", "read",
+)  # fmt: skip
 """The phases of a step, in the order in which it begins them; a step has those that it needs."""
 LAYERED = ("forward", "backward")
 """The phases that layers divide among them: what runs outside of every layer is a row of its own."""

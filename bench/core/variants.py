@@ -17,9 +17,11 @@ from bench.core.axes.memory_format import MEMORY_FORMAT
 from bench.core.axes.mode import MODE
 from bench.core.axes.model import MODEL
 from bench.core.axes.optimizer import OPTIMIZER
+from bench.core.axes.parallel import FSDP, PARALLEL
 from bench.core.axes.precision import PRECISION
 from bench.core.axes.sync import SYNC
 from bench.core.axes.threads import THREADS
+from bench.core.axes.world_size import WORLD_SIZE
 
 LARGEST = batch_sizes.LARGEST
 
@@ -53,6 +55,10 @@ class Variant:
     optimizer: str = of(OPTIMIZER)
     cudnn_benchmark: str = of(CUDNN_BENCHMARK)
     threads: int | None = of(THREADS)
+    world_size: int = of(WORLD_SIZE)
+    """How many processes train together."""
+    parallel: str = of(PARALLEL)
+    """How they share the training."""
     allocator: str = of(ALLOCATOR)
     model: str = of(MODEL)
 
@@ -109,6 +115,21 @@ class Variant:
     def kind(self) -> Kind:
         """The kind of device that it runs on."""
         return kind_of(self.device)
+
+    @property
+    def why_no_ranks(self) -> str:
+        """Which of its values can't be measured in as many processes as it has, in words; empty if all can."""
+        shares = self.parallel == FSDP
+        if self.world_size == DEFAULTS["world_size"]:
+            return f"one process has nothing to share: parallel={FSDP} changes nothing" if shares else ""
+        if shares and self.memory_format != DEFAULTS["memory_format"]:
+            return "fully_shard takes contiguous parameters only, and channels_last ones are not"
+        reasons = {
+            "a compiled model": self.compiled,
+            "a loader with processes of its own": self.loads_in_processes,
+            "the largest batch": self.batch_size == LARGEST,
+        }
+        return next((f"{name} is measured in one process alone" for name, has in reasons.items() if has), "")
 
     @property
     def on_cuda(self) -> bool:

@@ -1,7 +1,8 @@
 """The one seam through which time is read: on the host, by events on a device, or on the host after a wait for it."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -186,6 +187,17 @@ class Timeline:
         """From now on the step is in a phase, and the time is no layer's."""
         self.phase = phase
         self.enter(("", phase))
+
+    @contextmanager
+    def aside(self, phase: str) -> Iterator[None]:
+        """Within, the step is in another phase; after it, the phase and the owner of before go on."""
+        before, owner = self.phase, self.owner
+        self.begin(phase)
+        try:
+            yield
+        finally:
+            self.phase = before
+            self.enter(owner)
 
     def enter(self, owner: Any) -> None:  # noqa: ANN401 - a phase's name, or a layer with its phase
         """From now on the time is `owner`'s."""

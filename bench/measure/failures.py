@@ -14,6 +14,8 @@ INDEX_WORDS = ("canUse32BitIndexMath", "integer out of range", "INT_MAX", "must 
 
 pytorch/pytorch issues 80020, 167253 and 43476; libtorch_cpu of torch 2.14.
 """
+STALLED_WORDS = ("Timed out waiting",)
+"""Words of gloo about a rank that does not come to exchange data (gloo, transport/tcp/unbound_buffer.cc)."""
 MEMORY_WORDS = ("can't allocate memory", "out of memory")
 """Words about no memory: of torch's allocator on the CPU, and of libraries of CUDA."""
 CAUSE_OF: dict[type[Exception], Cause] = {
@@ -46,6 +48,8 @@ def cause_of(error: Exception) -> Cause:
         return Cause.RECOMPILE_LIMIT
     if isinstance(error, RuntimeError) and says(error, INDEX_WORDS):
         return Cause.BEYOND_INDEX
+    if isinstance(error, RuntimeError) and says(error, STALLED_WORDS):
+        return Cause.TIME_LIMIT
     return Cause.OUT_OF_MEMORY if says(error, MEMORY_WORDS) else Cause.EXCEPTION
 
 

@@ -11,26 +11,28 @@ from bench.core.variants import from_row
 from bench.measure import failures, sources
 from bench.measure.devices.find import clock_for
 from bench.measure.probe import First, Measured, Subject, Then
+from bench.measure.ranks.peers import ALONE, Peers
 from bench.measure.registry import in_order
 from bench.measure.validity import verify
 from bench.measure.workload import Inputs, build
 from bench.process.turn import Turn
 
 
-def answer(request: Request) -> Reply:
+def answer(request: Request, peers: Peers = ALONE) -> Reply:
     """The reply to a request. What goes wrong is a cause with a reason; only a trial that is ok has samples."""
     try:
-        return measure(request)
+        return measure(request, peers)
     except Exception as error:  # noqa: BLE001 - every failure of a trial is a row
         traceback.print_exc()
         return failure(failures.fault_of(error))
 
 
-def measure(request: Request) -> Reply:
+def measure(request: Request, peers: Peers = ALONE) -> Reply:
     """The reply of the requested probes, verified before and after."""
     first, _ = in_order(request.probes)
     first.prepare(request)
-    work = build(from_row(request.variant), Inputs(**msgspec.structs.asdict(request.inputs)), request.seed)
+    inputs = Inputs(**msgspec.structs.asdict(request.inputs))
+    work = build(from_row(request.variant), inputs, request.seed, peers)
     subject = Subject(request=request, work=work, clock=clock_for(work.device), turn=Turn(request.turns))
     differs = fault(Cause.SETTINGS_DIFFER, verify.before_steps(work)) if first.checked else None
     if why := misplaced(request) or differs:

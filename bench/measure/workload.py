@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +16,9 @@ from bench.core.axes.kind import Kind, kind_of
 from bench.core.exchange.cause import Cause
 from bench.core.variants import AXES, DEFAULTS, Variant
 from bench.measure.devices.find import backend_of
+from bench.measure.ranks.exchange import Exchanger
+from bench.measure.ranks.parallel import trainer_of_ranks
+from bench.measure.ranks.peers import ALONE, Peers
 from bench.measure.system.flags import set_flags
 from bench.tasks.batches import Batches, endless_loader
 from bench.tasks.declared import make_model, make_task
@@ -79,6 +82,10 @@ class Workload:
     seed: int
     task: Task | None = None
     """The task; None for an image classifier."""
+    peers: Peers = ALONE
+    """The ranks that train together, of which this process is one."""
+    exchanger: Exchanger | None = None
+    """What watches the exchange of several ranks; None in a process that trains alone."""
 
     @property
     def device(self) -> torch.device:
@@ -93,7 +100,7 @@ class Workload:
 
     @property
     def items(self) -> float:
-        """The mean items of the steps so far."""
+        """The mean items of the steps so far, of this process alone."""
         if isinstance(self.trainer, StepTrainer):
             return self.trainer.items
         return self.batches.items if isinstance(self.batches, Batches) else float(self.variant.batch_size)
@@ -173,7 +180,7 @@ class Workload:
         return make_loader(variant.loader, images, int(variant.batch_size), device=self.device, seed=self.seed)
 
 
-def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
+def build(variant: Variant, inputs: Inputs, seed: int, peers: Peers = ALONE) -> Workload:
     """The workload of a variant, before anything runs.
 
     Raises UnsupportedError if the variant can't be set up here, ModelError if the model can't be made, DataError if
@@ -183,8 +190,12 @@ def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
     backend = backend_of(device)
     if missing := backend.missing(device):
         raise UnsupportedError(Cause.NO_DEVICE, missing)
-    if variant.why_no_inference:
-        raise UnsupportedError(Cause.UNSUPPORTED_SETTING, variant.why_no_inference)
+    if why := variant.why_no_inference or variant.why_no_ranks:
+        raise UnsupportedError(Cause.UNSUPPORTED_SETTING, why)
+    if variant.world_size != peers.size:
+        raise UnsupportedError(Cause.UNSUPPORTED_SETTING, "of several ranks only steps, layers and memory are measured")
+    if peers.are_several and inputs.task:
+        raise UnsupportedError(Cause.UNSUPPORTED_SETTING, "the batches of a task are not divided among ranks")
     backend.take(device)
     if variant.threads is not None:
         torch.set_num_threads(variant.threads)
@@ -193,12 +204,12 @@ def build(variant: Variant, inputs: Inputs, seed: int) -> Workload:
         from torch._dynamo import config  # noqa: PLC0415 - slow, and eager does without
 
         config.fail_on_recompile_limit_hit = True  # else torch goes on eagerly, and only a log says so
-    return (of_task if inputs.task else of_images)(variant, inputs, seed, device)
+    return of_task(variant, inputs, seed, device) if inputs.task else of_images(variant, inputs, seed, device, peers)
 
 
-def of_images(variant: Variant, inputs: Inputs, seed: int, device: torch.device) -> Workload:
-    """The workload of an image classifier."""
-    images = inputs.images(seed)
+def of_images(variant: Variant, inputs: Inputs, seed: int, device: torch.device, peers: Peers) -> Workload:
+    """The workload of an image classifier. Each rank has a part of the images, and the same weights at first."""
+    images = part_of(inputs.images(seed), peers)
     torch.manual_seed(seed)
     model = build_model(variant.model, images.pixels_NCHW.shape[1], inputs.classes)
     setup = setup_of(variant, device)
@@ -211,7 +222,19 @@ def of_images(variant: Variant, inputs: Inputs, seed: int, device: torch.device)
         images_alone = (((x,),) for x, _ in endless(loader))  # each step takes one batch, which has no labels
         return made(trainer=Inference(Task(), model, setup), batches=images_alone)
     model.train()
-    return made(trainer=Trainer(model, setup), batches=endless(loader))
+    if not peers.are_several:
+        return made(trainer=Trainer(model, setup), batches=endless(loader))
+    make = partial(Trainer, setup=setup)
+    trainer, exchanger = trainer_of_ranks(make, model, device, peers, variant.parallel)
+    return made(trainer=trainer, batches=endless(loader), peers=peers, exchanger=exchanger)
+
+
+def part_of(images: data.Images, peers: Peers) -> data.Images:
+    """Every image that is this rank's: no two ranks share one. All of them for a process that trains alone."""
+    if not peers.are_several:
+        return images
+    own = slice(peers.rank, None, peers.size)
+    return replace(images, pixels_NCHW=images.pixels_NCHW[own].contiguous(), labels_N=images.labels_N[own].contiguous())
 
 
 def of_task(variant: Variant, inputs: Inputs, seed: int, device: torch.device) -> Workload:

@@ -14,13 +14,15 @@ def groups(
     """The trials of a round in groups: the trials of a group take turns, and the groups follow one another.
 
     Trials with one baseline make a group; if two trees are compared, the trials of one variant do. A trial is a group
-    by itself if its kind of device has no room, or if the processes of its group are not known to fit. `peak_bytes` are
-    by variant id, `room_bytes` by kind of device.
+    by itself if its kind of device has no room, if the processes of its group are not known to fit, or if it has
+    several ranks: their processes are not in the group of processes that a turn stops. `peak_bytes` are by variant id,
+    `room_bytes` by kind of device.
     """
     compared: dict[str, list[Planned]] = {}
     for trial in planned:
         variant = trial.arm.variant
-        compared.setdefault(variant.id if trial.arm.tree else variant.baseline.id, []).append(trial)
+        if variant.world_size == 1:
+            compared.setdefault(variant.id if trial.arm.tree else variant.baseline.id, []).append(trial)
     together = {key: group for key, group in compared.items() if fit(group, peak_bytes, room_bytes)}
     grouped = {id(trial): group for group in together.values() for trial in group}
     in_order = [grouped.get(id(trial), [trial]) for trial in planned]

@@ -79,7 +79,8 @@ def with_baselines(entries: Iterable[Entry]) -> list[Entry]:
 def excluded_reason(variant: Variant, machine: Machine) -> str:
     """Why the variant can't run on the machine, in words; empty if nothing is known against it."""
     place = Place(device=variant.device, machine=machine)
-    reasons = (variant.why_no_inference, *(value.why_not(place) for value in variant.values.values()))
+    by_value = (value.why_not(place) for value in variant.values.values())
+    reasons = (variant.why_no_inference, variant.why_no_ranks, *by_value)
     return next(filter(None, reasons), "")
 
 

@@ -105,9 +105,12 @@ def pilot_probes(
     task does once in many steps (for baselines only), and the numerics gate. Memory, if the variant has further rounds,
     and whole epochs have processes of their own. So has the sustained stretch of a baseline on a GPU. A light pilot
     measures memory for baselines only, and no loader, epochs or stretch. If a race follows, it takes the memory of its
-    finalists. Inference has no epochs.
+    finalists. Inference has no epochs. Of several ranks only steps, layers and memory are measured.
     """
     variant = entry.variant
+    memory = [] if entry.pilot_only or ((light or raced) and not variant.is_baseline) else [Probe.MEMORY]
+    if variant.world_size > 1:
+        return [(*round_probes(variant), Probe.NUMERICS), *((probe,) for probe in memory)]
     once = [] if variant.compiled else [Probe.KERNELS]
     if not variant.compiled and (variant.is_baseline or PRECISION.value(variant.precision).autocast):
         once.append(Probe.WORK)  # other variants do the work of their baseline
@@ -118,8 +121,7 @@ def pilot_probes(
     if of_task and variant.is_baseline and not variant.infers:
         once.append(Probe.PERIODIC)
     first = [Probe.FIT] if variant.batch_size == LARGEST else []
-    later = [] if entry.pilot_only or ((light or raced) and not variant.is_baseline) else [Probe.MEMORY]
-    later += [] if light or variant.infers else [Probe.EPOCH]
+    later = memory + ([] if light or variant.infers else [Probe.EPOCH])
     if variant.kind.accelerates and variant.is_baseline and not (entry.pilot_only or light):
         later.append(Probe.SUSTAINED)
     steps = (*round_probes(variant), *once, Probe.NUMERICS)

@@ -12,7 +12,7 @@ from bench.analyse.traces.trace import Trace
 from bench.report.answer import answer
 from bench.report.document import Section
 from bench.report.layers import alone, layers, limit, paths, traced
-from bench.report.outcome import compiling, curves, memory, periodic, phases, race, results, sustained, title
+from bench.report.outcome import compiling, curves, memory, periodic, phases, race, ranks, results, sustained, title
 from bench.report.page import AbPage, Folder, Report, TracedPage, written
 from bench.report.sides import ab
 from bench.report.summary import of_ab, of_run
@@ -27,6 +27,8 @@ SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
     sustained.section,
     paths.section,
     phases.section,
+    ranks.scaling_section,
+    ranks.section,
     periodic.section,
     layers.section,
     limit.section,
@@ -87,6 +89,7 @@ def write(data: RunData, out: Path, *, every_layer: bool = False) -> Report:
         report.table(name, getattr(report, name))
     race.write_table(report)
     sustained.write_table(report)
+    ranks.write_tables(report)
     alone.write_table(report)
     return written(report, SECTIONS, of_run.summary)
 

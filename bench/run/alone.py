@@ -64,7 +64,7 @@ def chosen(run: Path, variant_id: str | None) -> Variant:
     if variant is None:
         msg = f"{variant_id or 'a baseline'} is no variant of {run}, which has {', '.join(v.id for v in variants)}"
         raise UsageError(msg)
-    if variant.compiled or variant.batch_size == LARGEST or variant.infers:
-        msg = f"{variant.id}: only eager variants of a fixed batch that train have layers that can be taken out"
+    if variant.compiled or variant.batch_size == LARGEST or variant.infers or variant.world_size > 1:
+        msg = f"{variant.id}: layers are taken out of eager variants that train in one process, with a fixed batch"
         raise UsageError(msg)
     return variant

@@ -30,8 +30,9 @@ def from_pilot(learned: Learned, trial: schedule.Planned, reply: Reply, duration
 
 def from_steps(learned: Learned, variant: Variant, reply: Reply, duration_s: float) -> Learned:
     """What was learned before, with the variant's step, how long its trial in a round should take, and its counts."""
-    walls = [sample.value for sample in reply.samples if sample.scope == "step" and sample.metric == "wall"]
-    firsts_s = [sample.value for sample in reply.samples if sample.metric == "first_step"]
+    of_trial = [sample for sample in reply.samples if sample.rank is None]
+    walls = [sample.value for sample in of_trial if sample.scope == "step" and sample.metric == "wall"]
+    firsts_s = [sample.value for sample in of_trial if sample.metric == "first_step"]
     if not walls or not firsts_s or reply.counts is None:
         msg = "it has no steps"
         raise ValueError(msg)

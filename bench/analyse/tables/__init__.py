@@ -7,6 +7,8 @@ from bench.analyse.tables.failures_table import failures, stamps
 from bench.analyse.tables.layers_table import layers
 from bench.analyse.tables.memory_table import memory
 from bench.analyse.tables.numerics_table import numerics
+from bench.analyse.tables.ranks_table import rank_layers, ranks
+from bench.analyse.tables.scaling_table import scaling
 from bench.analyse.tables.steps_table import EPOCH_IMAGES, ranked, steps
 
 __all__ = [
@@ -23,9 +25,12 @@ __all__ = [
     "numerics",
     "outcome",
     "phases_of",
+    "rank_layers",
     "ranked",
+    "ranks",
     "ratio_to",
     "rounds_words",
+    "scaling",
     "spoilt",
     "stamps",
     "step_trials",

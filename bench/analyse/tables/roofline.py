@@ -124,11 +124,11 @@ def work_of(data: RunData, variant_id: str, layer: str, phase: str) -> tuple[flo
 def of_layer(data: RunData, variant_id: str, layer: str, phase: str) -> AtRoof:
     """The least time of a layer in a phase, or of a phase (with an empty layer).
 
-    Unknown without roofs or work, and for a variant that takes another number of threads than the roofs did.
+    Unknown without roofs or work, and for a variant that takes other threads than the roofs did, or several processes.
     """
     variant = data.variants[variant_id]
     roofs = roofs_of(data, variant.device)
-    if roofs is None or variant.threads is not None:
+    if roofs is None or variant.threads is not None or variant.world_size > 1:
         return UNKNOWN
     return at_roof(roofs, types_of(data, variant), *work_of(data, variant_id, layer, phase))
 

@@ -46,6 +46,10 @@ METRICS: dict[str, Metric] = {
         Metric(name="latency_p90", kind=S, scope=PROCESS, table=STEPS, page="call p90", rare=True),
         Metric(name="latency_p99", kind=S, scope=PROCESS, table=STEPS, page="call p99", terminal="p99", rare=True),
         Metric(name="latency_calls", kind=C, scope=PROCESS, table=STEPS, page="calls a trial", rare=True),
+        # Several ranks: what they exchange. What of it is exposed is the phase `communication`.
+        Metric(name="collective", kind=S, table=STEPS, rare=True),
+        Metric(name="skew", kind=S, table=STEPS, rare=True),
+        Metric(name="exchanged", kind=B, table=STEPS, rare=True),
         # A step, in samples.csv alone.
         Metric(name="involuntary_switches", kind=C),
         Metric(name="stamped_wall", kind=S),

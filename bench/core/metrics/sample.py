@@ -24,6 +24,8 @@ class Sample(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     scope: Scope
     layer: Word = ""
     phase: Word = ""
+    rank: Count | None = None
+    """The process that it is of, in a trial of several; None for what holds for the whole trial."""
     metric: Annotated[str, Meta(pattern=r"^\w+$", max_length=1000)]
     unit: Name
     iterations: PositiveCount = 1

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from bench.core.axes.parallel import FSDP
 from bench.core.exchange.probe import Probe
 from bench.core.traces import BETWEEN
 from bench.measure.devices.find import backend_of
@@ -53,8 +54,9 @@ def held_and_peaks(work: Workload) -> Samples:
             add("allocator_peak", backend.allocated_peak_bytes(work.device))
         add("reserved", backend.reserved_peak_bytes(work.device))
     elif not work.runs_elsewhere:
-        add("allocator_peak", sum(held.values()) + allocated_peak_bytes(work))
-    if work.eager and not work.runs_elsewhere and not work.variant.infers:
+        buckets = work.exchanger.held_bytes if work.exchanger else 0
+        add("allocator_peak", sum(held.values()) + buckets + allocated_peak_bytes(work))
+    if work.eager and not work.runs_elsewhere and not work.variant.infers and work.variant.parallel != FSDP:
         saved = saved_bytes(work)
         add("saved", sum(saved.values()))
         for layer, value in saved.items():
@@ -63,11 +65,9 @@ def held_and_peaks(work: Workload) -> Samples:
 
 
 def storage_bytes(values: Iterable[object]) -> int:
-    """Bytes of the distinct storages of the tensors among `values`."""
-    storages = {
-        v.untyped_storage().data_ptr(): v.untyped_storage().nbytes() for v in values if isinstance(v, torch.Tensor)
-    }
-    return sum(storages.values())
+    """Bytes of the distinct storages of the tensors among `values`; of one that ranks share, those of this rank."""
+    own = [v.to_local() if hasattr(v, "to_local") else v for v in values if isinstance(v, torch.Tensor)]
+    return sum({v.untyped_storage().data_ptr(): v.untyped_storage().nbytes() for v in own}.values())
 
 
 def reset_peak(device: torch.device) -> bool:

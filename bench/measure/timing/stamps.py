@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import mean
 
 from bench.core.traces import BETWEEN, PHASES
 from bench.measure.clock import Clock, Timeline
 from bench.measure.leaves import tree
+from bench.measure.ranks.exchange import Exchange
 from bench.measure.samples import Samples
 from bench.measure.timing.layers import queued_stamp_cost_s, stamp_cost_s, stamped
 from bench.measure.workload import Workload
@@ -34,9 +35,11 @@ class Stamped:
     """The seconds of each phase, whichever layers had the time in it."""
     paths: set[tuple[Part, ...]]
     """The parts in the order of their turns, for each path that a step took."""
+    exchange: Exchange | None = None
+    """What the rank exchanged with the others; None for a process that trains alone, and on CUDA."""
 
 
-def stamped_sample(group: Sequence[Timeline]) -> Stamped:
+def stamped_sample(group: Sequence[Timeline], exchange: Exchange | None = None) -> Stamped:
     """The sample of some steps."""
     seconds: dict[Part, float] = defaultdict(float)
     phases: dict[str, float] = defaultdict(float)
@@ -52,6 +55,7 @@ def stamped_sample(group: Sequence[Timeline]) -> Stamped:
         seconds=dict(seconds),
         phases=dict(phases),
         paths={timeline.path for timeline in group},
+        exchange=exchange,
     )
 
 
@@ -83,7 +87,7 @@ class Stamper:
         group: list[Timeline] = []
         while len(group) < iterations:
             timeline, _, held = timed_stamps(self.work, self.clock, self.backlog_s)
-            if held or not self.backlog_s:
+            if not self.backlog_s or not self.work.peers.most(not held):
                 group.append(timeline)
                 continue
             timeline.give_back()
@@ -92,7 +96,7 @@ class Stamper:
                 self.backlog_s = 0.0
                 return None
             self.backlog_s *= 2
-        sample = stamped_sample(group)
+        sample = stamped_sample(group, exchange_of(self.work))
         for timeline in group:
             timeline.give_back()
         return sample
@@ -105,13 +109,20 @@ def timed_stamps(work: Workload, clock: Clock, backlog_s: float) -> tuple[Timeli
     if backlog_s:
         clock.hold(backlog_s)
     start = clock.host_s()
-    with stamped(work.trainer.model, timeline) if work.eager else nullcontext():
+    exchange = work.exchanger.watched(timeline) if work.exchanger else nullcontext()
+    with exchange, stamped(work.trainer.model, timeline) if work.eager else nullcontext():
         timeline.begin("data")
         work.step(next(work.batches), mark=timeline.begin)
         timeline.begin("end")
     host_s, held = clock.host_s() - start, timeline.waiting
     clock.sync()
     return timeline, host_s, held
+
+
+def exchange_of(work: Workload) -> Exchange | None:
+    """What a rank exchanged in the steps of a sample; on CUDA the host's stamps would not say it."""
+    exchange = work.exchanger.exchange() if work.exchanger else None
+    return exchange if work.device.type == "cpu" else None
 
 
 def stamped_samples(
@@ -129,6 +140,9 @@ def stamped_samples(
         if backlog_s:
             phases.add("backlog", backlog_s, index=index)
         layers.add("stamps", sample.stamps, iterations=sample.iterations, index=index)
+        if sample.exchange:
+            for name, value in asdict(sample.exchange).items():
+                phases.add(name, value, iterations=sample.iterations, index=index)
         add_parts(work, sample, every, index, phases, layers)
     if work.eager and samples:
         layers.add("step_paths", len(paths_of(samples)))

@@ -39,13 +39,13 @@ def calibrate(work: Workload, clock: Clock, first_s: float, plain: int, stamped:
     """The counts of a trial of this variant: if a step is long, the given ones.
 
     If a step is short, a sample averages several until it lasts 0.1 s, and there are as many samples as fit into a
-    second. The time behind a backlog counts as a stamped step's.
+    second. The time behind a backlog counts as a stamped step's. Of several ranks the slowest decides.
     """
-    step_s = first_s
+    step_s = work.peers.most(first_s)
     turns = work.workers if steady(work, clock) else 1
-    if not first_tells(work) or first_s < LONG_STEP_S:
+    if not first_tells(work) or step_s < LONG_STEP_S:
         for _ in range(2):
-            step_s = synced_s(work, clock, turns)
+            step_s = work.peers.most(synced_s(work, clock, turns))
     if step_s >= SLOW_STEP_S:
         return Counts(plain=1, stamped=0).in_turns(turns)
     if step_s >= LONG_STEP_S:
@@ -96,7 +96,7 @@ def warm_up(work: Workload, clock: Clock, counts: Counts) -> Counts:
     start = clock.host_s()
     for _ in range(counts.warmup):
         take_step(work)
-    while work.kind.accelerates and clock.host_s() - start < WARM_S:
+    while work.kind.accelerates and work.peers.most(clock.host_s() - start) < WARM_S:
         for _ in range(counts.iterations):
             take_step(work)
         clock.sync()

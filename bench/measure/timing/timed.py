@@ -38,8 +38,8 @@ def timed_steps(work: Workload, clock: Clock, counts: Counts, turn: Turn = ALONE
     """
     stamper = Stamper(work, clock)
     plain, stamped = in_turn(work, clock, counts, stamper, turn)
-    if learns and len(paths_of(stamped)) > 1:
-        counts = enough(counts, median(sample.wall_s for sample in plain))
+    if learns and work.peers.most(len(paths_of(stamped))) > 1:
+        counts = enough(counts, work.peers.most(median(sample.wall_s for sample in plain)))
         plain, stamped = in_turn(work, clock, counts, stamper, turn)
     samples = plain_samples(plain)
     samples.add_all([dispatches(work, clock)])
@@ -62,13 +62,14 @@ def layers_of(stamped: Sequence[Stamped]) -> set[str]:
 def in_turn(
     work: Workload, clock: Clock, counts: Counts, stamper: Stamper, turn: Turn
 ) -> tuple[list[Plain], list[Stamped]]:
-    """The plain and the stamped samples.
+    """The plain and the stamped samples. All ranks begin a sample together.
 
     If no backlog proves long enough, both kinds are taken again, so that no sample has one.
     """
     plain, stamped = list[Plain](), list[Stamped]()
     for kind in order(counts.plain, counts.stamped):
         turn.wait()
+        work.peers.meet()
         for _ in range(counts.turns if turn.is_shared and counts.iterations > 1 else 0):
             take_step(work)  # others have filled the caches, which a sample of short steps would feel
         if kind == PLAIN:

@@ -37,8 +37,8 @@ def lines_of(axes: dict[str, str]) -> tuple[list[str], list[str]]:
 
 
 def nin_command(run: Header, axes: dict[str, str]) -> str:
-    """The call of `python -m nin` that trains as a variant; empty for other models, inference and the largest batch."""
-    if any(axes[n] != AXES[n].default for n in ("model", "mode")) or axes["batch_size"] == LARGEST:
+    """The call of `python -m nin` that trains as a variant; empty for what that command does not have."""
+    if any(axes[n] != AXES[n].default for n in ("model", "mode", "world_size")) or axes["batch_size"] == LARGEST:
         return ""
     options = [
         f"--{name.replace('_', '-')} {axes[name]}"

@@ -14,8 +14,8 @@ ACCENT = "#D55E00"
 FORWARD, BACKWARD = "#56B4E9", "#0072B2"
 COLOURS = {
     "data": "#E69F00", "h2d": "#F0E442", "forward": FORWARD, "loss": "#009E73",
-    "backward": BACKWARD, "scaler": "#555555", "clip": "#882255", "optimizer": "#D55E00", "after_step": "#999933",
-    "read": "#CC79A7",
+    "backward": BACKWARD, "communication": "#332288", "scaler": "#555555", "clip": "#882255",
+    "optimizer": "#D55E00", "after_step": "#999933", "read": "#CC79A7",
 }  # fmt: skip
 MORE_COLOURS = ("#117733", "#44AA99", "#AA4499", "#DDCC77", "#661100")
 """For phases that only a task has."""

@@ -8,6 +8,7 @@ import pandas as pd
 
 from bench.analyse import tables
 from bench.analyse.labels import label
+from bench.core.traces import COMMUNICATION
 from bench.report.answer import advice
 from bench.report.document import Figure, Section, Table, explained, paragraphs
 from bench.report.figures import plots_steps
@@ -25,6 +26,10 @@ TRAIN_WORDS = (
     "*optimizer* includes zeroing the gradients; *read* is the loss{hits}, read at every step if `sync` is `step`."
 )
 HITS = " and the number of right answers"
+RANKS_WORDS = (
+    " *communication* is what is left of averaging the gradients of several processes when backward has computed all "
+    "of its own."
+)
 LEFT_OUT = " Phases below 0.05 % in every variant are only in tables/steps.csv."
 INFER_WORDS = "*forward* is the call of the model; *read* is what follows it in a step."
 
@@ -50,7 +55,8 @@ def section(report: Report) -> Section | None:
     figure = Figure("phases", partial(plots_steps.phases, data, shown), "seconds a step by phase")
     of_mode = INFER_WORDS if data.infers else TRAIN_WORDS.format(hits="" if data.run.inputs.task else HITS)
     left_out = "" if len(worth_showing) == len(names) else LEFT_OUT
-    words = STAMPED_WORDS + of_mode + left_out
+    of_ranks = RANKS_WORDS if COMMUNICATION in worth_showing else ""
+    words = STAMPED_WORDS + of_mode + of_ranks + left_out
     return Section(
         TITLE, [Table.of(rows), figure, *paragraphs(bound.gap_words(data, shown)), *fault_words, explained(words)]
     )

@@ -175,9 +175,10 @@ def meaning(trials: pd.DataFrame, *, itself: bool) -> str:
 def busy_words(data: RunData) -> list[str]:
     """A sentence that something else used the CPU, if the machine's state shows it.
 
-    Variants with loader workers, or with a number of threads of their own, don't count: they wait for a CPU anyway.
+    Variants with loader workers, several ranks or a number of threads of their own don't count: they wait anyway.
     """
-    alone = [v for v, variant in data.variants.items() if not variant.loads_in_processes and variant.threads is None]
+    one_process = {v: variant for v, variant in data.variants.items() if variant.world_size == 1}
+    alone = [v for v, variant in one_process.items() if not variant.loads_in_processes and variant.threads is None]
     trials = state(data)
     trials = trials[trials.variant_id.isin(alone)]
     shares = [

@@ -38,6 +38,7 @@ class DryRun:
 
     def why_not(self, variant: Variant, tree: Path | None = None) -> str:
         """Why a variant's workload can't be built, or its model can't answer or be trained; empty if all works."""
+        variant = replace(variant, world_size=1)  # one process says it as well as several
         request = Request(variant=as_row(variant), inputs=self.inputs, seed=self.seed, probes=(Probe.BUILD,))
         variables = child.environment_of(variant, self.environment.libraries, self.cache)
         limit_s = ASK_LIMIT_S * schedule.patience(self.environment.cpu_quota)

@@ -28,9 +28,19 @@ def test_a_trials_value_is_the_median_of_its_samples(make_run: MakeRun) -> None:
     folder = make_run({(BASE, "A"): [9.0]})
     with (folder / "samples.csv").open("a") as file:
         for index, value in enumerate((8.0, 1.0)):
-            file.write(f"t00001,steps,step,,,wall,s,1,{index + 1},{value}\n")
+            file.write(f"t00001,steps,step,,,,wall,s,1,{index + 1},{value}\n")
 
     assert load(folder).spread(BASE, "wall").estimate == 8.0  # of 9, 8 and 1, whose mean is 6
+
+
+def test_what_is_of_one_rank_is_not_the_trial_s(make_run: MakeRun) -> None:
+    folder = make_run({(BASE, "A"): [9.0]})
+    with (folder / "samples.csv").open("a") as file:
+        file.writelines(f"t00001,steps,step,,,{rank},wall,s,1,0,1.0\n" for rank in (0, 1))
+    data = load(folder)
+
+    assert data.spread(BASE, "wall").estimate == 9.0
+    assert "rank" not in data.values
 
 
 def test_a_stored_run_from_before_there_was_an_axis_has_it_at_its_default() -> None:
@@ -44,7 +54,9 @@ def test_where_steps_differ_every_variant_of_the_model_has_means(make_run: MakeR
     folder = make_run({(BASE, "A"): [9.0], (KEPT, "V"): [9.0]}, once={BASE: {"step_paths": 3}})
     with (folder / "samples.csv").open("a") as file:
         for trial in ("t00002", "t00003"):
-            file.writelines(f"{trial},steps,step,,,wall,s,1,{index},{value}\n" for index, value in ((1, 8.0), (2, 1.0)))
+            file.writelines(
+                f"{trial},steps,step,,,,wall,s,1,{index},{value}\n" for index, value in ((1, 8.0), (2, 1.0))
+            )
     data = load(folder)
 
     assert data.paths == {BASE: 3}
@@ -56,7 +68,7 @@ def test_many_samples_of_a_trial_are_one_value_of_its_round(make_run: MakeRun) -
     trial = next(t["trial_id"] for t in read_rows(folder, TRIALS)[0] if (t["round"], t["arm"]) == (1, "A"))
     with (folder / "samples.csv").open("a") as file:
         for index, value in enumerate((1.5, 7.0)):
-            file.write(f"{trial},steps,step,,,wall,s,1,{index + 1},{value}\n")
+            file.write(f"{trial},steps,step,,,,wall,s,1,{index + 1},{value}\n")
     steps = load(folder).steps[BASE]
 
     assert steps.to_numpy().tolist() == [[1.5, 1.1], [1.2, 1.4]]  # of 1, 1.5 and 7 in the first round
@@ -99,7 +111,7 @@ def test_the_pilot_stands_in_without_bounds(make_run: MakeRun) -> None:
 def test_samples_without_a_trials_row_or_of_failed_trials_are_left_out(make_run: MakeRun) -> None:
     folder = make_run(STEPS, failed={"cpu-bf16-nchw-eager-b32": ("oom", "no memory")})
     with (folder / "samples.csv").open("a") as file:
-        file.write("t09999,steps,step,,,wall,s,1,0,99.0\nt00001,steps,step,,,wall,s,1,0,99.0\n")
+        file.write("t09999,steps,step,,,,wall,s,1,0,99.0\nt00001,steps,step,,,,wall,s,1,0,99.0\n")
     data = load(folder)
 
     assert data.trials.iloc[0].status == "oom"
@@ -125,8 +137,8 @@ def test_a_torn_last_line_is_a_warning(make_run: MakeRun) -> None:
 @pytest.mark.parametrize(
     ("name", "old", "new", "told"),
     [
-        ("samples.csv", ",wall,s,1,0,9.0", ",wall,s,1,9.0", "line 2: found 9 fields"),
-        ("samples.csv", ",wall,s,1,0,9.0", ",wall,s,1,0,9.0,1", "line 2: found 11 fields"),
+        ("samples.csv", ",wall,s,1,0,9.0", ",wall,s,1,9.0", "line 2: found 10 fields"),
+        ("samples.csv", ",wall,s,1,0,9.0", ",wall,s,1,0,9.0,1", "line 2: found 12 fields"),
         ("samples.csv", ",wall,s,1,0,9.0", ",wall,s,1,0,nine", "line 2: value: found 'nine', expected a number"),
         ("samples.csv", ",wall,s,1,0,9.0", ",wall,s,1,0,", "line 2: value: found nothing, expected a value"),
         ("trials.csv", "trial_id,", "id,", "line 1: found "),

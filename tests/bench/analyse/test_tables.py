@@ -146,6 +146,15 @@ def test_a_ratio_is_of_seconds_per_image(make_run: MakeRun) -> None:
     assert tables.ratio_to(data, other, BASE)[0].estimate == pytest.approx(2, rel=0.02)
 
 
+def test_a_step_of_several_ranks_works_through_a_batch_each(make_run: MakeRun) -> None:
+    two = f"{BASE}-w2"
+    items = {BASE: {"count": 32, "unit": "images"}, two: {"count": 64, "unit": "images"}}
+    data = load(make_run({(BASE, "A"): noisy(1.0), (two, "V"): noisy(1.25)}, items=items))
+
+    assert [tables.items_of(data, variant_id) for variant_id in (BASE, two)] == [32, 64]
+    assert tables.ratio_to(data, two, BASE)[0].estimate == pytest.approx(1.6, rel=0.02)
+
+
 def test_layers_come_in_the_models_order_with_their_share(make_run: MakeRun) -> None:
     layers = [("0.0", "Conv2d", 0.2, 0.5), ("0.1", "ReLU", 0.1, 0.17)]
     table = tables.layers(load(make_run({(BASE, "A"): [2.0] * 8}, layers=layers)))

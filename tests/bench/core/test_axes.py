@@ -102,7 +102,7 @@ def test_an_id_leads_back_whatever_two_axes_have() -> None:
     """So no value's mark may read as another axis's."""
     texts = {
         name: list(axis.values) or [axis.default, *{"device": ["cuda:1"], "batch_size": ["8", "max"],
-                                                    "threads": ["2"], "model": ["a.b:c"]}[name]]
+                                                    "threads": ["2"], "world_size": ["2"], "model": ["a.b:c"]}[name]]
         for name, axis in AXES.items()
     }  # fmt: skip
     changes = [(name, text) for name, mine in texts.items() for text in mine]

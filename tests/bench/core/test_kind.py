@@ -88,11 +88,13 @@ def test_why_a_device_can_t_be_had(device: str, others: Others, reason: str) -> 
         ("mps", {"compile_mode": "inductor"}, ""),
         ("xpu", {"compile_mode": "inductor"}, ""),
         ("xpu", {"cudnn_benchmark": "on"}, "cuDNN runs on CUDA devices only"),
+        ("xpu", {"world_size": 2}, "several ranks train on the CPU and on CUDA devices only"),
+        ("mps", {"world_size": 2}, "several ranks train on the CPU and on CUDA devices only"),
         ("mps", {"precision": "fp16", "optimizer": "fused"}, ""),
         ("xpu", {"precision": "bf16", "memory_format": "nhwc"}, ""),
     ],
 )  # fmt: skip
-def test_what_a_kind_of_device_can_t_do_is_said(device: str, change: dict[str, str], reason: str) -> None:
+def test_what_a_kind_of_device_can_t_do_is_said(device: str, change: dict[str, object], reason: str) -> None:
     assert excluded_reason(Variant(device=device, **change), FULL) == reason  # type: ignore[arg-type]
 
 

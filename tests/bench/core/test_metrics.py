@@ -139,7 +139,7 @@ def test_a_sample_has_the_columns_of_its_file() -> None:
     columns = [name for name in SAMPLES.columns if name != "trial_id"]
 
     assert columns == list(asdict(sample))
-    assert SAMPLES.text([{"trial_id": "t00001", **asdict(sample)}]) == "t00001,steps,step,,,wall,s,1,0,7\n"
+    assert SAMPLES.text([{"trial_id": "t00001", **asdict(sample)}]) == "t00001,steps,step,,,,wall,s,1,0,7\n"
     assert tuple(Scope) == SCOPES
 
 

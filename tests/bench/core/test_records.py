@@ -60,8 +60,8 @@ def test_what_was_written_is_read_back(folder: Path, run: Header) -> None:
 def test_files_are_plain_csv_with_their_header_first(folder: Path) -> None:
     text = (folder / "samples.csv").read_bytes().decode()
 
-    assert text.splitlines()[0] == "trial_id,probe,scope,layer,phase,metric,unit,iterations,index,value"
-    assert text.splitlines()[1] == "t00001,steps,step,,,wall,s,1,0,1.5"
+    assert text.splitlines()[0] == "trial_id,probe,scope,layer,phase,rank,metric,unit,iterations,index,value"
+    assert text.splitlines()[1] == "t00001,steps,step,,,,wall,s,1,0,1.5"
     assert "\r" not in text
 
 
@@ -117,7 +117,7 @@ def test_a_torn_last_line_is_left_out_with_a_warning_and_cut_off_on_resume(folde
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("t00001,steps,step", "t00001,step", "line 2: found 9 fields, expected 10"),
+        ("t00001,steps,step", "t00001,step", "line 2: found 10 fields, expected 11"),
         (",1.5\n", ",fast\n", "line 2: value: found 'fast', expected a number"),
         (",1.5\n", ",\n", "line 2: value: found nothing, expected a value"),
         ("trial_id,probe", "trial,probe", "line 1: found .*, expected trial_id,probe"),

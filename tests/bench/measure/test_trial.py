@@ -49,7 +49,7 @@ def test_memory_is_a_trial_of_its_own() -> None:
 
 
 def test_the_machine_is_described_without_a_trial() -> None:
-    reply = worker.answer(Describe())
+    reply = worker.answer(Describe(), Path())
 
     assert reply_of(encoded(reply)).environment == reply.environment
     assert reply.environment is not None
@@ -75,7 +75,7 @@ def test_the_machine_is_described_without_a_trial() -> None:
 def test_what_goes_wrong_is_a_cause_and_a_reason_in_one_line(
     error: Exception, cause: Cause, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_request: object) -> None:
+    def fail(*_: object) -> None:
         raise error
 
     monkeypatch.setattr(trial, "measure", fail)

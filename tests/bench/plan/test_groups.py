@@ -72,3 +72,10 @@ def test_on_other_devices_no_trial_takes_turns(device: str) -> None:
     made = groups(planned(one), {one.id: GIB}, {"cpu": 100 * GIB, "cuda": 100 * GIB})
 
     assert [len(group) for group in made] == [1, 1]
+
+
+def test_several_ranks_take_no_turns() -> None:
+    two = Variant(world_size=2)
+    made = groups(planned(B32, two), PEAKS | {two.id: GIB}, {"cpu": 100 * GIB})
+
+    assert sorted(map(sorted, named(made))) == [[(B32.id, "A"), (B32.id, "A'")], [(two.id, "V")]]

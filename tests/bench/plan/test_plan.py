@@ -86,6 +86,12 @@ def test_the_largest_batch_is_sought_before_its_steps() -> None:
     ]  # fmt: skip
 
 
+def test_of_several_ranks_steps_and_memory_are_measured() -> None:
+    assert list(map(as_text, pilot_probes(Entry(variant=Variant(world_size=2))))) == [
+        "steps+layers+numerics", "memory",
+    ]  # fmt: skip
+
+
 def test_the_very_slow_have_no_rounds() -> None:
     base, slow, bf16 = Variant(), Variant(memory_format="nhwc"), Variant(precision="bf16")
 

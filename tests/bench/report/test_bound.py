@@ -63,7 +63,7 @@ def test_a_step_that_makes_its_batch_on_the_host_is_bound_by_that_and_not_by_lau
     loop = f"{GPU}-notebook"
     folder = make_run({(loop, "A"): [0.01] * 8}, metrics={loop: {"dispatch": 0.0095}})
     rows = (folder / "samples.csv").read_text().splitlines()
-    in_data = re.compile(r"(,phase,,data,wall,.*),0\.0001$")
+    in_data = re.compile(r"(,phase,,data,,wall,.*),0\.0001$")
     assert sum(map(bool, map(in_data.search, rows))) == 8
     (folder / "samples.csv").write_text("\n".join(in_data.sub(r"\1,0.007", row) for row in rows) + "\n")
 

@@ -206,7 +206,7 @@ def test_a_parent_that_is_killed_loses_at_most_the_trial_under_way(tmp_path: Pat
     os.close(lock)
     # As if it had been killed between the samples and their trial's row, and in the middle of a line.
     with (folder / "samples.csv").open("a") as file:
-        file.write("t00009,steps,step,,,wall,s,1,0,123.0\nt00009,steps,st")
+        file.write("t00009,steps,step,,,,wall,s,1,0,123.0\nt00009,steps,st")
 
     assert read_run(folder).state.status == "running"
     assert len(read_run(folder).state.arms) == 3  # so that a report can tell which rounds are complete

@@ -1,0 +1,1 @@
+"""Data parallel training: one trial by several processes, called ranks, that average their gradients at each step."""
