@@ -29,7 +29,7 @@ def main(
     loader: Annotated[str, typer.Option(help="notebook, workers or resident.")] = "notebook",
     sync: Annotated[str, typer.Option(help="step: read loss and hits at every step; epoch: once an epoch.")] = "step",
     device: Annotated[
-        str | None, typer.Option(help="cpu, cuda or cuda:N.", show_default="cuda if there is one")
+        str | None, typer.Option(help="cpu, cuda, cuda:N, mps, xpu or xpu:N.", show_default="cuda if there is one")
     ] = None,
     precision: Annotated[str, typer.Option(help=f"{words('precision')}.")] = "default",
     memory_format: Annotated[str, typer.Option(help=f"{words('memory_format')} (channels_last).")] = "nchw",

@@ -32,14 +32,23 @@ def choose_device(name: str | None) -> torch.device:
     """The named torch.device; without a name CUDA if there is one. Raises ValueError if it can't be used."""
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
-        msg = f"--device must be cpu, cuda or cuda:N, got {name!r}"
+    if not re.fullmatch(r"cpu|mps|(cuda|xpu)(:\d+)?", name):
+        msg = f"--device must be cpu, cuda, cuda:N, mps, xpu or xpu:N, got {name!r}"
         raise ValueError(msg)
     device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        msg = f"--device {name}: torch finds {torch.cuda.device_count()} CUDA devices; use --device cpu"
+    count = count_of(device.type)
+    if (device.index or 0) >= count:
+        msg = f"--device {name}: torch finds {count} {device.type.upper()} devices; use --device cpu"
         raise ValueError(msg)
     return device
+
+
+def count_of(kind: str) -> int:
+    """How many devices of a kind torch can use."""
+    if kind == "mps":
+        return int(torch.backends.mps.is_available())
+    counts: int = torch.get_device_module(kind).device_count()
+    return counts
 
 
 def print_shapes() -> None:

@@ -109,6 +109,24 @@ def test_no_floor_imports_from_one_above_it() -> None:
     assert wrong == []
 
 
+ASKS_TORCH = {"bench/measure/devices", "bench/gpu", "bench/gpu/steps"}
+"""Who may name torch's module of a kind of device: the seam, and what checks CUDA alone."""
+OF_CUDA = {"bench/measure/system/nvml.py", "bench/measure/system/environment.py"}
+"""Files about CUDA devices, which describe them as NVML and torch.cuda do."""
+
+
+def test_only_the_seam_asks_torch_for_a_kind_of_device() -> None:
+    wrong = []
+    for path in sorted((ROOT / "bench").rglob("*.py")):
+        own = path.relative_to(ROOT)
+        if str(own.parent) in ASKS_TORCH or str(own) in OF_CUDA:
+            continue
+        named = {ast.unparse(n) for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Attribute)}
+        wrong += [f"{own}: {name}" for name in ("torch.cuda", "torch.xpu", "torch.mps") if name in named]
+
+    assert wrong == []
+
+
 def test_no_room_is_crowded() -> None:
     files = Counter(str(path.parent.relative_to(ROOT)) for path in (ROOT / "bench").rglob("*.py"))
 

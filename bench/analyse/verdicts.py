@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from scipy import stats
 
 from bench.analyse.stats import LEAST_ROUNDS, Interval
+from bench.core.axes.kind import kind_of
 
 FASTER, SLOWER, SAME = "FASTER", "SLOWER", "SAME"
 MORE_FAULTS, FEWER_FAULTS = "MORE FAULTS", "FEWER FAULTS"
 UNDECIDED, NOISY, INVALID = "UNDECIDED", "UNDECIDED (noisy)", "INVALID"
 
 DELTA_CPU = 0.03
-DELTA_CUDA = 0.02
+DELTA_GPU = 0.02
 FEW_ROUNDS = 9
 """The report warns of fewer: at 9, 85 % of runs still show a change of 10 %, under any noise that was simulated."""
 ONCE = 0.025
@@ -28,7 +29,7 @@ def delta_of(device: str, declared: float | None = None) -> float:
     """The change that matters, fixed beforehand: the call's `--delta`, else 3 % on a CPU and 2 % on a GPU."""
     if declared is not None:
         return declared
-    return DELTA_CUDA if device.startswith("cuda") else DELTA_CPU
+    return DELTA_GPU if kind_of(device).accelerates else DELTA_CPU
 
 
 def verdict(ratio: Interval, rounds: int, delta: float) -> str:

@@ -24,6 +24,7 @@ from bench.cli.options import (
     VariantIds,
 )
 from bench.core import home
+from bench.core.axes.device import DEVICE
 from bench.plan.choices import REPORTS, Choices
 
 
@@ -68,7 +69,7 @@ def list_(
 
 
 def roofs(
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
+    device: Annotated[str, typer.Option(help=f"{DEVICE.pattern_words}.")] = "cpu",
 ) -> None:
     """Measure what a device can do at most: operations a second by type, bytes a second by the way memory is used."""
     verbs.asking.roofs(device)
@@ -80,7 +81,7 @@ def check_(
     model: Model = "nin",
     input_: Shape = None,
     classes: Classes = 10,
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
+    device: Annotated[str, typer.Option(help=f"{DEVICE.pattern_words}.")] = "cpu",
 ) -> None:
     """Take one step of a task or a model, and say what was understood: phases, layers, items, and what can vary."""
     check(context)

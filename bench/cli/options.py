@@ -9,7 +9,7 @@ from bench.cli.configured import unless_contradicted
 from bench.plan.presets import PRESETS
 
 Preset = Annotated[str, typer.Option(help=f"Which variants to measure: {' or '.join(PRESETS)}.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda (or cuda:N), or all.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda (or cuda:N), mps, xpu (or xpu:N), or all: the CPU and CUDA.")]
 AxisValues = Annotated[
     list[str] | None,
     typer.Option("--axis", help="NAME=VALUE,VALUE: measure the preset at these values. Repeatable."),

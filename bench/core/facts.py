@@ -1,9 +1,11 @@
 """The facts of the machine and its software in run.json, and the ranges of their values."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from bench.core.axes.kind import CPU, CUDA, index_of, kind_of
 
 Text = Annotated[str, Meta(max_length=100_000)]
 Word = Annotated[str, Meta(max_length=1000)]
@@ -28,6 +30,24 @@ class CudaDevice(Struct, frozen=True, kw_only=True):
     max_sm_clock_hz: Number | None = None
     mig: bool | None = None
     """Whether the GPU is divided into slices."""
+
+
+OtherKind = Literal["mps", "xpu"]
+"""The kinds of device that are neither the CPU nor CUDA."""
+
+
+class Accelerator(Struct, frozen=True, kw_only=True):
+    """A device that is neither the CPU nor CUDA, as the run began."""
+
+    kind: OtherKind
+    name: Word
+    memory_bytes: Bytes | None = None
+    """An XPU's own; on MPS what Metal recommends as the most, of the memory that it shares with the CPU."""
+    driver: Word | None = None
+    compute_units: Count | None = None
+    """An XPU's parallel compute units, the cores of Apple's GPU."""
+    timing: Literal["events", "synchronised"]
+    """How the parts of its steps are timed: by events in its own order of work, or by the host after a wait for it."""
 
 
 class Environment(Struct, frozen=True, kw_only=True):
@@ -77,10 +97,26 @@ class Environment(Struct, frozen=True, kw_only=True):
     cuda_devices: list[CudaDevice] = []
     gpu_processes: list[Count] = []
     """How many other processes used each CUDA device when the run began."""
+    accelerators: list[Accelerator] | UnsetType = UNSET
+    """The devices that are neither the CPU nor CUDA. Not in the file if there is none."""
+    built_for: list[OtherKind] | UnsetType = UNSET
+    """Those kinds of them that torch is built for. Not in the file if there is none."""
     commit: Word | None = None
     code: Word | None = None
     """A digest of the code that measures."""
     variables: dict[Word, Text] = {}
+
+    def others(self, kind: str) -> list[Accelerator]:
+        """The devices of a kind that is neither the CPU nor CUDA, in torch's order."""
+        return [device for device in self.accelerators or () if device.kind == kind]
+
+    def hardware_of(self, device: str) -> str:
+        """The name of a device's hardware, a GPU's or the processor's; empty if it is not known."""
+        kind, index = kind_of(device), index_of(device)
+        if kind is CPU:
+            return self.cpu or ""
+        names = [known.name for known in (self.cuda_devices if kind is CUDA else self.others(kind.name))]
+        return names[index] if index < len(names) else ""
 
     def facts(self) -> dict[str, object]:
         """The known facts by name; each library has an entry of its own."""

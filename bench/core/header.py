@@ -38,7 +38,7 @@ Kind = Literal["run", "ab", "profile"]
 PresetName = Literal["look", "quick", "full"]
 Status = Literal["running", "complete", "interrupted", "failed"]
 Ended = Literal["rounds", "decided", "budget", "interrupted", "an error"]
-MemoryLimits = dict[Literal["cpu", "cuda"], Bytes | None]
+MemoryLimits = dict[Literal["cpu", "cuda", "mps", "xpu"], Bytes | None]
 """The bytes that a batch may take, by kind of device; None for all that the device has."""
 
 
@@ -151,7 +151,7 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     def limit_bytes(self, variant: Variant) -> int | None:
         """The bytes that a batch of a variant may take; None for all that the device has."""
-        return self.memory_limit_bytes.get("cuda" if variant.on_cuda else "cpu")
+        return next((size for kind, size in self.memory_limit_bytes.items() if kind == variant.kind.name), None)
 
 
 class Learned(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from bench.core.axes.axis import UNSET, Axis, Value
 from bench.core.axes.compile_mode import COMPILE_MODE
 from bench.core.axes.cudnn_benchmark import CUDNN_BENCHMARK
 from bench.core.axes.device import DEVICE
+from bench.core.axes.kind import Kind, kind_of
 from bench.core.axes.loader import LOADER
 from bench.core.axes.memory_format import MEMORY_FORMAT
 from bench.core.axes.mode import MODE
@@ -22,7 +23,7 @@ from bench.core.axes.sync import SYNC
 from bench.core.axes.threads import THREADS
 from bench.core.axes.world_size import WORLD_SIZE
 
-CPU_BATCH, CUDA_BATCH, LARGEST = batch_sizes.CPU_BATCH, batch_sizes.CUDA_BATCH, batch_sizes.LARGEST
+LARGEST = batch_sizes.LARGEST
 
 
 class UsageError(ValueError):
@@ -111,6 +112,11 @@ class Variant:
         return next((f"{AXES[n].of_training}: {n}={getattr(self, n)} changes nothing" for n in idle), "")
 
     @property
+    def kind(self) -> Kind:
+        """The kind of device that it runs on."""
+        return kind_of(self.device)
+
+    @property
     def why_no_ranks(self) -> str:
         """Which of its values can't be measured in as many processes as it has, in words; empty if all can."""
         shares = self.parallel == FSDP
@@ -174,7 +180,7 @@ class Variant:
     def queues(self) -> bool:
         """Whether its host can queue whole steps on a device that is busy with something else."""
         waits = self.reads_each_step or (self.scaled and self.waits_for_scaler)
-        return self.on_cuda and self.loads_on_device and not waits
+        return self.kind.held and self.loads_on_device and not waits
 
 
 AXES: dict[str, Axis[Any]] = {each.name: each.metadata["axis"] for each in fields(Variant)}

@@ -1,6 +1,8 @@
 """The facts of a described machine that decide which variants can run on it."""
 
-from bench.core.axes.place import Cuda, Device, Machine
+from collections import Counter
+
+from bench.core.axes.place import Cuda, Device, Machine, Others
 from bench.core.facts import Environment
 
 
@@ -10,6 +12,7 @@ def machine(environment: Environment) -> Machine:
     glibc = tuple(int(part) for part in version.split(".")[:2]) if name == "glibc" else None
     return Machine(
         cuda=seen_cuda(environment),
+        others=seen_others(environment),
         cxx_compiler=bool(environment.cxx_compiler),
         c_compiler=bool(environment.c_compiler),
         python_headers=bool(environment.python_headers),
@@ -31,4 +34,13 @@ def seen_cuda(environment: Environment) -> Cuda:
         torch=environment.torch or "",
         version=environment.cuda or "",
         architectures=tuple(environment.cuda_architectures),
+    )
+
+
+def seen_others(environment: Environment) -> Others:
+    """The devices of an environment that are neither the CPU nor CUDA."""
+    return Others(
+        counts=Counter(device.kind for device in environment.accelerators or ()),
+        built=frozenset(environment.built_for or ()),
+        torch=environment.torch or "",
     )

@@ -1,7 +1,7 @@
-"""The one seam through which time is read: on the host, or by events on a CUDA device."""
+"""The one seam through which time is read: on the host, by events on a device, or on the host after a wait for it."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Protocol
@@ -15,6 +15,9 @@ class Clock(Protocol):
     `sync` waits for the device; it is called before and after a timed region, never inside one.
     `host_s` is the host's own time, whatever the device does.
     """
+
+    waits: bool
+    """Whether a stamp waits for the device, so that none may lie within a region whose time is taken."""
 
     def host_s(self) -> float:
         """Seconds of the host's monotonic clock."""
@@ -44,6 +47,7 @@ class Clock(Protocol):
 class HostClock:
     """Stamps are times of the host's monotonic clock, in nanoseconds. Work on the CPU is done when its call returns."""
 
+    waits = False
     mark = staticmethod(time.perf_counter_ns)
     host_s = staticmethod(time.perf_counter)
     pause = staticmethod(time.sleep)
@@ -66,46 +70,87 @@ class HostClock:
         """Nothing to keep: a stamp is a number."""
 
 
+class SyncedClock:
+    """Stamps are times of the host's monotonic clock, in nanoseconds, each taken after a wait for the device.
+
+    It is for a device without events that can be trusted. A part of a step between two stamps is the time from an idle
+    device to an idle device, so it holds what the launch and the wait take.
+    """
+
+    waits = True
+
+    def __init__(self, wait: Callable[[], None]) -> None:
+        self.sync = wait
+        self.host_s = time.perf_counter
+        self.pause = time.sleep
+
+    def mark(self) -> int:
+        """The time at which the device is done with all that it was given."""
+        self.sync()
+        return time.perf_counter_ns()
+
+    def elapsed_s(self, start: int, end: int) -> float:
+        """Seconds between two stamps."""
+        return (end - start) / 1e9
+
+    def hold(self, seconds: float) -> None:
+        """Nothing is held: the next stamp would wait for it."""
+
+    def reached(self, stamp: int) -> bool:  # noqa: ARG002 - the protocol's
+        """True: a stamp is taken when the device has reached it."""
+        return True
+
+    def give_back(self, stamps: Iterable[int]) -> None:
+        """Nothing to keep: a stamp is a number."""
+
+
 SPIN_CYCLES = 20_000_000
 """About 10 ms: much longer than an event takes, much shorter than a trial."""
 STEADY, RISING, MOST_SPINS = 5, 1.01, 200
 """The clock is steady once a spin is less than a hundredth faster than the fifth before it, or after two seconds."""
 
 
-class CudaClock:
-    """Stamps are events on the current stream. They are made in advance, so a stamp only records one."""
+class EventClock:
+    """Stamps are events on the current stream. They are made in advance, so a stamp only records one.
 
-    def __init__(self, device: torch.device, prepared: int = 4096) -> None:
-        self.device = device
+    torch.cuda and torch.xpu have the same functions for them. A device that can't spin holds nothing.
+    """
+
+    waits = False
+
+    def __init__(self, device: torch.device, prepared: int = 4096, *, spins: bool = True) -> None:
+        self.device, self.spins = device, spins
+        self.torch: Any = torch.get_device_module(device)
         self.host_s = time.perf_counter
         self.pause = time.sleep
-        self._free = [torch.cuda.Event(enable_timing=True) for _ in range(prepared)]
+        self._free = [self.torch.Event(enable_timing=True) for _ in range(prepared)]
         for event in self._free:  # torch makes the device's event at the first recording
             event.record()
 
-    def mark(self) -> torch.cuda.Event:
+    def mark(self) -> torch.Event:
         """An event recorded now."""
-        event = self._free.pop() if self._free else torch.cuda.Event(enable_timing=True)
+        event: torch.Event = self._free.pop() if self._free else self.torch.Event(enable_timing=True)
         event.record()
         return event
 
     def sync(self) -> None:
         """Wait for the device."""
-        torch.cuda.synchronize(self.device)
+        self.torch.synchronize(self.device)
 
-    def elapsed_s(self, start: torch.cuda.Event, end: torch.cuda.Event) -> float:
+    def elapsed_s(self, start: torch.Event, end: torch.Event) -> float:
         """Seconds between two recorded events."""
         return float(start.elapsed_time(end)) / 1e3
 
     def hold(self, seconds: float) -> None:
         """Let the device spin for about `seconds`."""
-        torch.cuda._sleep(round(seconds * self._cycles_per_s))  # noqa: SLF001 - torch has no other way to keep it busy
+        if self.spins:
+            self.torch._sleep(round(seconds * self._cycles_per_s))  # noqa: SLF001 - torch has no other way
 
-    def reached(self, stamp: torch.cuda.Event) -> bool:
+    def reached(self, stamp: torch.Event) -> bool:
         """Whether the device has reached an event."""
         return bool(stamp.query())
 
-    def give_back(self, stamps: Iterable[torch.cuda.Event]) -> None:
+    def give_back(self, stamps: Iterable[torch.Event]) -> None:
         """Keep events to record them again."""
         self._free.extend(stamps)
 
@@ -120,17 +165,12 @@ class CudaClock:
     def _spin(self) -> float:
         """Cycles a second of one spin."""
         start = self.mark()
-        torch.cuda._sleep(SPIN_CYCLES)  # noqa: SLF001
+        self.torch._sleep(SPIN_CYCLES)  # noqa: SLF001
         end = self.mark()
         self.sync()
         speed = SPIN_CYCLES / self.elapsed_s(start, end)
         self.give_back((start, end))
         return speed
-
-
-def clock_for(device: torch.device) -> Clock:
-    """The clock for work on a device."""
-    return CudaClock(device) if device.type == "cuda" else HostClock()
 
 
 class Timeline:

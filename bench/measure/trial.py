@@ -9,7 +9,7 @@ from bench.core.exchange.cause import Cause, Fault, fault
 from bench.core.exchange.messages import Reply, Request
 from bench.core.variants import from_row
 from bench.measure import failures, sources
-from bench.measure.clock import clock_for
+from bench.measure.devices.find import clock_for
 from bench.measure.probe import First, Measured, Subject, Then
 from bench.measure.ranks.peers import ALONE, Peers
 from bench.measure.registry import in_order

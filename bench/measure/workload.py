@@ -12,8 +12,10 @@ import torch.nn.functional as F
 from torch.utils.data import DataLoader
 
 from bench.core.axes.axis import SetBy
+from bench.core.axes.kind import Kind, kind_of
 from bench.core.exchange.cause import Cause
 from bench.core.variants import AXES, DEFAULTS, Variant
+from bench.measure.devices.find import backend_of
 from bench.measure.ranks.exchange import Exchanger
 from bench.measure.ranks.parallel import trainer_of_ranks
 from bench.measure.ranks.peers import ALONE, Peers
@@ -92,6 +94,11 @@ class Workload:
         return device
 
     @property
+    def kind(self) -> Kind:
+        """The kind of device that the model is on."""
+        return kind_of(self.device.type)
+
+    @property
     def items(self) -> float:
         """The mean items of the steps so far, of this process alone."""
         if isinstance(self.trainer, StepTrainer):
@@ -148,7 +155,7 @@ class Workload:
     def queues(self) -> bool:
         """Whether the host can give a whole step, its batch included, to a device that is busy with something else."""
         on_device = self.variant.loads_on_device and self.task is None
-        return self.device.type == "cuda" and not self.waits and on_device
+        return on_device and not self.waits and backend_of(self.device).holds(self.device)
 
     @property
     def workers(self) -> int:
@@ -180,17 +187,16 @@ def build(variant: Variant, inputs: Inputs, seed: int, peers: Peers = ALONE) -> 
     the data is damaged.
     """
     device = torch.device(variant.device)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        msg = "no CUDA device" if not torch.cuda.is_available() else f"no device {device}"
-        raise UnsupportedError(Cause.NO_DEVICE, msg)
+    backend = backend_of(device)
+    if missing := backend.missing(device):
+        raise UnsupportedError(Cause.NO_DEVICE, missing)
     if why := variant.why_no_inference or variant.why_no_ranks:
         raise UnsupportedError(Cause.UNSUPPORTED_SETTING, why)
     if variant.world_size != peers.size:
         raise UnsupportedError(Cause.UNSUPPORTED_SETTING, "of several ranks only steps, layers and memory are measured")
     if peers.are_several and inputs.task:
         raise UnsupportedError(Cause.UNSUPPORTED_SETTING, "the batches of a task are not divided among ranks")
-    if device.type == "cuda":
-        torch.cuda.set_device(device.index or 0)
+    backend.take(device)
     if variant.threads is not None:
         torch.set_num_threads(variant.threads)
     set_flags(variant)

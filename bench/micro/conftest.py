@@ -8,7 +8,8 @@ import pytest
 from bench.core.header import read_run
 from bench.core.traces import file_name
 from bench.core.variants import parse_id
-from bench.measure.clock import Clock, clock_for
+from bench.measure.clock import Clock
+from bench.measure.devices.find import clock_for
 from bench.measure.leaves import leaves, type_of
 from bench.measure.workload import Inputs, Workload, build
 from bench.micro.parts import Caches, Part, capture

@@ -2,19 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from bench.measure.devices.find import backend_of
 from bench.measure.leaves import leaves
 from bench.measure.timing.steps import take_step
 from bench.measure.workload import Workload
 from bench.tasks.nest import tensors
-
-DEFAULT_CACHE_BYTES = 64 * 2**20
-"""The size assumed for a last cache of unknown size."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,20 +110,9 @@ class Caches:
     """The caches of a device, which can be emptied."""
 
     def __init__(self, device: torch.device) -> None:
-        words = 2 * cache_bytes(device) // 4
+        words = 2 * backend_of(device).cache_bytes(device) // 4
         self._filler = torch.zeros(words, dtype=torch.int32, device=device)
 
     def flush(self) -> None:
         """Write more than the last cache holds, so that it has nothing else left."""
         self._filler.add_(1)
-
-
-def cache_bytes(device: torch.device) -> int:
-    """The size of a device's last cache, in bytes."""
-    if device.type == "cuda":
-        return int(torch.cuda.get_device_properties(device).L2_cache_size)
-    sizes = []
-    for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
-        text = path.read_text(encoding="ascii").strip()
-        sizes.append(int(text.rstrip("KMG")) * {"K": 2**10, "M": 2**20, "G": 2**30}.get(text[-1], 1))
-    return max(sizes, default=DEFAULT_CACHE_BYTES)

@@ -38,4 +38,4 @@ def fit(group: Sequence[Planned], peak_bytes: Mapping[str, int], room_bytes: Map
 
 def kind(trial: Planned) -> str:
     """The kind of device on which a trial runs."""
-    return "cuda" if trial.arm.variant.on_cuda else "cpu"
+    return trial.arm.variant.kind.name

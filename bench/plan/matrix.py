@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from bench.core.axes.allocator import ALLOCATOR, KEPT
-from bench.core.axes.batch_size import CPU_BATCH, CUDA_BATCH, LARGEST
+from bench.core.axes.batch_size import LARGEST
+from bench.core.axes.kind import kind_of
 from bench.core.axes.memory_format import MEMORY_FORMAT
 from bench.core.axes.model import with_settings
 from bench.core.axes.place import Machine, Place
 from bench.core.variants import DEFAULTS, Variant, VariantError, parse_id, parse_value
-from bench.plan.presets import PRESETS, cpu_changes, cuda_changes
+from bench.plan.presets import PRESETS, changes_of_kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +31,10 @@ def preset(name: str, device: str, model: str = "nin", cores: int = 1, mode: str
     if name not in PRESETS:
         msg = f"unknown preset {name!r}: the presets are {', '.join(PRESETS)}"
         raise VariantError(msg)
-    on_cuda = device.startswith("cuda")
-    base = Variant(device=device, model=model, batch_size=CUDA_BATCH if on_cuda else CPU_BATCH, mode=mode)
-    rounds, pilot = (cuda_changes if on_cuda else cpu_changes)(name, cores)
+    parse_value("device", device)
+    kind = kind_of(device)
+    base = Variant(device=device, model=model, batch_size=kind.batch_size, mode=mode)
+    rounds, pilot = changes_of_kind(kind, name, cores)
     return [
         Entry(variant=replace(base, **change), pilot_only=pilot_only)
         for changes, pilot_only in ((rounds, False), (pilot, True))
@@ -145,7 +147,7 @@ def on_kept(entries: Iterable[Entry], machine: Machine) -> list[Entry]:
     kept = ALLOCATOR.value(KEPT)
 
     def can(variant: Variant) -> bool:
-        return not variant.on_cuda and not kept.why_not(Place(device=variant.device, machine=machine))
+        return not variant.kind.accelerates and not kept.why_not(Place(device=variant.device, machine=machine))
 
     return [replace(e, variant=replace(e.variant, allocator=KEPT)) if can(e.variant) else e for e in entries]
 

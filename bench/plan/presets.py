@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from bench.core.axes.axis import Value
 from bench.core.axes.batch_size import LARGEST
+from bench.core.axes.kind import CPU, CUDA, KINDS, Kind
 from bench.core.variants import AXES, NOTEBOOK
 
 PRESETS = ("look", "quick", "full")
@@ -20,7 +22,9 @@ PIL, WORKERS = ({"loader": value} for value in ("notebook", "workers"))
 FUSED: Change = {"optimizer": "fused"}
 STEPWISE: Change = {"sync": "step"}
 CUDNN_BENCHMARK: Change = {"cudnn_benchmark": "on"}
-NOT_ALONE = {"cpu": ("cudnn_benchmark",), "cuda": ("cudnn_benchmark", "allocator")}
+NOT_ALONE = {
+    kind.name: ("cudnn_benchmark", "allocator") if kind.accelerates else ("cudnn_benchmark",) for kind in KINDS.values()
+}
 """By kind of device, the axes whose values `full` does not measure one by one: they change nothing there, or only
 together with others."""
 
@@ -33,6 +37,25 @@ def one_by_one(kind: str) -> list[Change]:
         for value in axis.values
         if name not in NOT_ALONE[kind] and not axis.in_baseline and value != axis.default
     ]
+
+
+def changes_of_kind(kind: Kind, name: str, cores: int) -> tuple[list[Change], list[Change]]:
+    """What a preset measures on a kind of device in rounds, and what in the pilot alone.
+
+    On other devices than the CPU and CUDA it is what CUDA has, without what only CUDA has.
+    """
+    if kind is CPU:
+        return cpu_changes(name, cores)
+    rounds, pilot = cuda_changes(name)
+    if kind is CUDA:
+        return rounds, pilot
+    return [change for change in rounds if not of_cuda(change)], pilot
+
+
+def of_cuda(change: Change) -> bool:
+    """Whether one of its values runs on CUDA devices alone."""
+    values: list[Value] = [AXES[name].value(str(value)) for name, value in change.items()]
+    return any(value.needs_cuda for value in values)
 
 
 def cpu_changes(name: str, cores: int) -> tuple[list[Change], list[Change]]:
@@ -51,7 +74,7 @@ def cpu_changes(name: str, cores: int) -> tuple[list[Change], list[Change]]:
     return rounds, [{"batch_size": LARGEST}]
 
 
-def cuda_changes(name: str, cores: int) -> tuple[list[Change], list[Change]]:  # noqa: ARG001 - one signature
+def cuda_changes(name: str) -> tuple[list[Change], list[Change]]:
     """What a preset measures on a CUDA device in rounds, and what in the pilot alone."""
     half = NHWC | BF16
     if name == "look":

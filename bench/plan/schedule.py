@@ -35,7 +35,7 @@ WHOLE_EPOCHS = 2
 EPOCHS_LIMIT_S = 30.0
 """Whole epochs are run if all of them should end in that time; if not, they are projected."""
 SUSTAINED_S = 10.0
-"""How long a CUDA device trains in one sustained stretch, to show what the short trials of rounds do not."""
+"""How long a GPU trains in one sustained stretch, to show what the short trials of rounds do not."""
 VERY_SLOW_S, VERY_SLOW_TIMES = 8.0, 4.0
 """A variant is measured in the pilot alone if its step takes at least that long and that many times its baseline's."""
 SHORT_BUDGET_S = 600.0
@@ -103,7 +103,7 @@ def pilot_probes(
     First comes the search for the largest batch, if the variant asks for it. Then come the steps, and in the same
     process what is needed once: the operators that ran, their work, the loader alone, the roofs of the device, what a
     task does once in many steps (for baselines only), and the numerics gate. Memory, if the variant has further rounds,
-    and whole epochs have processes of their own. So has the sustained stretch of a baseline on CUDA. A light pilot
+    and whole epochs have processes of their own. So has the sustained stretch of a baseline on a GPU. A light pilot
     measures memory for baselines only, and no loader, epochs or stretch. If a race follows, it takes the memory of its
     finalists. Inference has no epochs. Of several ranks only steps, layers and memory are measured.
     """
@@ -122,7 +122,8 @@ def pilot_probes(
         once.append(Probe.PERIODIC)
     first = [Probe.FIT] if variant.batch_size == LARGEST else []
     later = memory + ([] if light or variant.infers else [Probe.EPOCH])
-    later += [Probe.SUSTAINED] if variant.on_cuda and variant.is_baseline and not (entry.pilot_only or light) else []
+    if variant.kind.accelerates and variant.is_baseline and not (entry.pilot_only or light):
+        later.append(Probe.SUSTAINED)
     steps = (*round_probes(variant), *once, Probe.NUMERICS)
     return [*((probe,) for probe in first), steps, *((probe,) for probe in later)]
 

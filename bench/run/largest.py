@@ -5,7 +5,6 @@ from msgspec.structs import replace
 from bench.core.exchange.cause import Cause, Status
 from bench.core.exchange.messages import Reply
 from bench.core.header import Learned
-from bench.core.variants import CPU_BATCH, CUDA_BATCH
 from bench.plan import fit, schedule
 from bench.run.record import Run
 from bench.run.trial import take
@@ -20,7 +19,7 @@ def find(run: Run, trial: schedule.Planned) -> None:
     """Tries batch sizes, one per trial, until the largest that fits is known or the budget ends."""
     variant = trial.arm.variant
     search = fit.Search(
-        start=CUDA_BATCH if variant.on_cuda else CPU_BATCH,
+        start=variant.kind.batch_size,
         cap=run.header.data.train_images or MOST_OF_TASK,
         limit_bytes=run.plan.limit_bytes(variant),
         tried=dict(run.learned.tried.get(variant.id, [])),

@@ -27,7 +27,7 @@ def execute(
 
     `after_pilot` is called once with the folder. `flag` returns the cells that look changed in the rounds; their
     variants are then measured in fresh rounds. `ranking` returns the variants of a race in their order. `decided` says
-    if the rounds may end at a look. `fastest` returns the fastest variants; those on CUDA get a sustained
+    if the rounds may end at a look. `fastest` returns the fastest variants; those on a GPU get a sustained
     stretch after the rounds. Raises KeyboardInterrupt on Ctrl-C and on SIGTERM, RecordError if a file can't be
     written. After either the run can be resumed.
     """

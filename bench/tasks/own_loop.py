@@ -9,6 +9,7 @@ import torch
 from torch import nn, optim
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
+from bench.core.axes.kind import kind_of
 from bench.tasks.factory import why_unfit
 from bench.tasks.find import described
 from bench.tasks.own_step import Phases, StepTrainer, called_by_name
@@ -50,8 +51,8 @@ class Loop:
     def _run(self) -> None:
         self._asked.acquire()
         try:
-            if self._device.type == "cuda":
-                torch.cuda.set_device(self._device)  # each thread has a device of its own
+            if kind_of(self._device.type).numbered:
+                torch.get_device_module(self._device).set_device(self._device)  # each thread has a device of its own
             self._train(self._step_done)
             self._error = TaskError(
                 f"task {self.name}: train ended after {self.steps} steps: it must take `steps` steps"

@@ -58,7 +58,7 @@ def test_seeds_tell_the_share_that_learns_and_what_is_never_predicted() -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--device", "tpu"), "--device must be cpu, cuda or cuda:N, got 'tpu'"),
+        (("--device", "tpu"), "--device must be cpu, cuda, cuda:N, mps, xpu or xpu:N, got 'tpu'"),
         (("--device", "cuda:99"), "CUDA devices; use --device cpu"),
         (("--precision", "int8"), "precision must be one of default, fp32, tf32, bf16, fp16, got 'int8'"),
         (("--cudnn-benchmark", "on"), "--cudnn-benchmark on would do nothing on cpu: cuDNN runs on CUDA devices only"),

@@ -12,6 +12,7 @@ from bench.analyse.labels import label
 from bench.analyse.load import RunData, StepData, load
 from bench.analyse.sides import compare
 from bench.analyse.stats import Interval, inverse, median_interval
+from bench.core.axes.kind import kind_of
 from bench.core.header import Header
 from bench.core.records import RUN_FILE, RecordError
 
@@ -20,7 +21,16 @@ Setting = tuple[tuple[str, str], ...]
 
 TOLD_APART = ("cpu", "cores", "cpu_quota", "architecture", "torch", "torch_threads")
 """The facts of the machine and its software of which each combination has a series of its own."""
-NO_FACTS = ("cuda", "cuda_devices", "memory_available_bytes", "memory_bytes", "gpu_processes", "commit", "code")
+NO_FACTS = (
+    "cuda",
+    "cuda_devices",
+    "accelerators",
+    "memory_available_bytes",
+    "memory_bytes",
+    "gpu_processes",
+    "commit",
+    "code",
+)
 """Facts that are told apart on a GPU only, that vary by themselves, or that say what was measured."""
 
 
@@ -191,6 +201,8 @@ def setting_of(header: Header, device: str) -> Setting:
     if device.startswith("cuda"):
         gpus = ", ".join(gpu.name for gpu in header.environment.cuda_devices)
         setting += [("cuda", str(facts.get("cuda", ""))), ("GPU", gpus)]
+    elif kind_of(device).accelerates:
+        setting.append(("GPU", header.environment.hardware_of(device)))
     if header.inputs.shape and not header.inputs.task:
         shape = "x".join(map(str, header.inputs.shape))
         setting.append(("input", f"{shape}, {header.inputs.classes} classes"))

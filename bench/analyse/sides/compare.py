@@ -39,11 +39,7 @@ class Side:
 
     def model_of(self, device: str) -> str:
         """The name of the device's hardware, a GPU's or the processor's; empty if it is not known."""
-        environment = self.data.run.environment
-        if not device.startswith("cuda"):
-            return environment.cpu or ""
-        index = int(device.partition(":")[2] or 0)
-        return environment.cuda_devices[index].name if index < len(environment.cuda_devices) else ""
+        return self.data.run.environment.hardware_of(device)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

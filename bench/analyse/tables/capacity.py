@@ -24,8 +24,8 @@ def capacity(data: RunData, variant_id: str) -> Capacity | None:
     """The largest batch that should fit, from the peak of a variant's own batch; None if something is not known.
 
     Parameters, gradients and the optimizer's state stay as they are, and so does the rest of the process. All else in
-    the allocator's peak grows in proportion to the batch; buffers are not in it on a CPU. On CUDA the peak also has the
-    images that a resident loader keeps there, so nothing is projected.
+    the allocator's peak grows in proportion to the batch; buffers are not in it on a CPU. On a GPU the peak also has
+    the images that a resident loader keeps there, so nothing is projected.
     """
     variant = data.variants[variant_id]
     allocated, peak = (data.spread(variant_id, name, "process").estimate for name in ("allocator_peak", "process_peak"))
@@ -36,7 +36,7 @@ def capacity(data: RunData, variant_id: str) -> Capacity | None:
     ]
     batch, limit_bytes = batch_of(data, variant_id), data.run.plan.limit_bytes(variant)
     item_bytes = (allocated - math.fsum(fixed)) / batch
-    if variant.on_cuda or not fixed or limit_bytes is None or math.isnan(peak) or not item_bytes > 0:
+    if variant.kind.accelerates or not fixed or limit_bytes is None or math.isnan(peak) or not item_bytes > 0:
         return None
     fits = batch + (limit_bytes - peak) / item_bytes
     return Capacity(batch=max(0, int(fits)), item_bytes=item_bytes, limit_bytes=limit_bytes)

@@ -1,9 +1,9 @@
 """Images a step."""
 
 from bench.core.axes.axis import Axis, SetBy, Value
+from bench.core.axes.kind import CPU
 
-CPU_BATCH = 32
-CUDA_BATCH = 128
+CPU_BATCH = CPU.batch_size
 LARGEST = "max"
 """The text for the largest batch size that fits."""
 

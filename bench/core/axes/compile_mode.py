@@ -28,6 +28,8 @@ class CompileMode(Value):
         return Value.why_not(self, place) or self._device_lacks(place) or self._compiler_lacks(place)
 
     def _device_lacks(self, place: Place) -> str:
+        if self.tunes and not place.kind.tunes:
+            return f"inductor has no kernels among which {self.name} could choose on {place.kind.words}"
         if place.gpu is None:
             return ""
         if place.gpu.capability < TRITON:
@@ -42,9 +44,9 @@ class CompileMode(Value):
         machine = place.machine
         if not machine.cxx_compiler:
             return "no C++ compiler, which inductor needs"
-        if place.on_cuda and not machine.c_compiler:
+        if place.kind.triton and not machine.c_compiler:
             return "no C compiler, which inductor's Triton needs"
-        if place.on_cuda and not machine.python_headers:
+        if place.kind.triton and not machine.python_headers:
             return "no Python.h, which inductor's Triton needs (Debian: python3-dev)"
         return ""
 

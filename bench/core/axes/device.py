@@ -3,18 +3,28 @@
 import re
 
 from bench.core.axes.axis import Axis, SetBy, Value
-from bench.core.axes.place import Capability, Cuda, Device, Place, Unseen, dotted
+from bench.core.axes.kind import KINDS, MPS, OTHERS, XPU, Kind
+from bench.core.axes.place import Capability, Cuda, Device, Others, Place, Unseen, dotted
 
 ANOTHER = "take a Python with another torch (nox takes the one that NIN_PYTHON names)"
 
 
+APPLE = "it needs Apple silicon and macOS 14 or later"
+UNBUILT = {MPS.name: APPLE, XPU.name: ANOTHER}
+"""What to do if torch is not built for a kind."""
+UNSEEN = {MPS.name: APPLE, XPU.name: "look at Intel's driver, and at ZE_AFFINITY_MASK"}
+"""What to look at if torch is built for a kind and sees no device of it (docs.pytorch.org, notes on MPS and XPU)."""
+
+
 class DeviceValue(Value):
-    """The CPU or a CUDA device."""
+    """The CPU or another device."""
 
     __slots__ = ()
 
     def why_not(self, place: Place) -> str:
         """Why torch can't use the device, in words; empty if nothing is known against it."""
+        if place.kind in OTHERS:
+            return other_words(place.machine.others, place.kind, place.index)
         if not place.on_cuda:
             return ""
         cuda = place.machine.cuda
@@ -36,6 +46,18 @@ def unseen_words(cuda: Cuda, why: Unseen) -> str:
         Unseen.UNKNOWN: f"torch {cuda.torch} (CUDA {cuda.version}) sees no CUDA device, though NVIDIA's driver "
         f"{cuda.driver} is here: look at CUDA_VISIBLE_DEVICES, and whether a container was given the GPU",
     }[why]
+
+
+def other_words(others: Others, kind: Kind, index: int) -> str:
+    """Why torch has no device of this kind and number, and what to do about it; empty if it has."""
+    count = others.counts.get(kind.name, 0)
+    if index < count:
+        return ""
+    if count:
+        return f"only {count} {kind.words} device{'s' if count > 1 else ''}"
+    if kind.name not in others.built:
+        return f"no {kind.words} device: torch {others.torch} is built without {kind.words}: {UNBUILT[kind.name]}"
+    return f"no {kind.words} device, though torch {others.torch} is built for {kind.words}: {UNSEEN[kind.name]}"
 
 
 def no_kernels_words(device: Device, cuda: Cuda) -> str:
@@ -66,8 +88,8 @@ def runs_on(capability: Capability, architecture: str) -> bool:
 
 DEVICE = Axis(
     default="cpu",
-    pattern=r"cpu|cuda(?::\d+)?",
-    pattern_words="cpu, cuda or cuda:N",
+    pattern="|".join(rf"{name}(?::\d+)?" if kind.numbered else name for name, kind in KINDS.items()),
+    pattern_words="cpu, cuda, cuda:N, mps, xpu or xpu:N",
     of=DeviceValue,
     always_in_id=True,
     in_baseline=True,

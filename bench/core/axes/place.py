@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from bench.core.axes.kind import Kind, index_of, kind_of
+
 LEAST_DRIVER = {11: 450, 12: 525, 13: 580}
 """The oldest driver by CUDA's major version (NVIDIA, CUDA Compatibility, "Minor Version Compatibility")."""
 
@@ -58,10 +60,22 @@ class Cuda:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Others:
+    """The devices that are neither the CPU nor CUDA, as torch sees them."""
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """How many there are, by kind."""
+    built: frozenset[str] = frozenset()
+    """The kinds that torch is built for."""
+    torch: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """The facts of a machine that decide which variants can run there."""
 
     cuda: Cuda = field(default_factory=Cuda)
+    others: Others = field(default_factory=Others)
     cxx_compiler: bool = False
     c_compiler: bool = False
     python_headers: bool = False
@@ -82,18 +96,23 @@ class Place:
     machine: Machine
 
     @property
+    def kind(self) -> Kind:
+        """The kind of the device."""
+        return kind_of(self.device)
+
+    @property
     def on_cuda(self) -> bool:
         """Whether it is a CUDA device."""
         return self.device.startswith("cuda")
 
     @property
     def index(self) -> int:
-        """The number of the CUDA device."""
-        return int(self.device.partition(":")[2] or 0)
+        """The number of the device among those of its kind."""
+        return index_of(self.device)
 
     @property
     def gpu(self) -> Device | None:
-        """The CUDA device; None for a CPU, and if the device is not there."""
+        """The CUDA device; None for one of another kind, and if the device is not there."""
         devices = self.machine.cuda.devices
         return devices[self.index] if self.on_cuda and self.index < len(devices) else None
 

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from bench.core.axes.axis import Axis, SetBy, Value, by_name
+from bench.core.axes.kind import OTHERS
 from bench.core.axes.place import Capability, Place, dotted
 
 AMPERE: Capability = (8, 0)
@@ -42,6 +43,8 @@ class Precision(Value):
         if place.gpu is not None and place.gpu.capability < self.capability:
             has = dotted(place.gpu.capability)
             return f"{self.name} needs compute capability {dotted(self.capability)}, this device has {has}"
+        if self is TF32 and place.kind in OTHERS:
+            return "tf32 is set on CUDA devices only"  # an XPU may have it, by flags that nothing here has tried
         return Value.why_not(self, place)
 
 

@@ -1,6 +1,7 @@
 """How many processes train one model together, each on a batch of its own (data parallel training)."""
 
 from bench.core.axes.axis import Axis, Value
+from bench.core.axes.kind import OTHERS
 from bench.core.axes.place import Place
 
 ALONE = 1
@@ -19,6 +20,8 @@ class WorldSize(Value):
 
     def why_not(self, place: Place) -> str:
         """Why so many ranks can't run on a machine, in words; empty if nothing is known against it."""
+        if self.ranks != ALONE and place.kind in OTHERS:
+            return "several ranks train on the CPU and on CUDA devices only"
         found = len(place.machine.cuda.devices) - place.index
         if self.ranks == ALONE or not place.on_cuda or found >= self.ranks:
             return ""

@@ -13,7 +13,8 @@ from bench.gpu.plan import Need
 from bench.gpu.recorder import Recorder, Task
 from bench.gpu.steps.known import Products
 from bench.machine import gpus
-from bench.measure.clock import Clock, clock_for
+from bench.measure.clock import Clock
+from bench.measure.devices.find import clock_for
 from bench.measure.probes import canary
 from bench.measure.system.environment import describe
 from bench.measure.system.nvml import Gpu

@@ -12,7 +12,8 @@ from bench.gpu.recorder import Recorder, Task
 from bench.gpu.steps import floors
 from bench.gpu.steps.known import Products, Spinning, host_seconds, layer_seconds
 from bench.machine.environment import machine
-from bench.measure.clock import Clock, clock_for
+from bench.measure.clock import Clock
+from bench.measure.devices.find import clock_for
 from bench.measure.samples import Samples
 from bench.measure.system.environment import describe
 from bench.measure.timing.steps import take_step

@@ -1,17 +1,16 @@
 """Whether a batch fits: one step of it under a limit of memory, with its peak."""
 
-import resource
-
 import torch
 
+from bench.core.exchange.cause import Cause
 from bench.core.exchange.messages import Request
 from bench.core.exchange.probe import Probe
 from bench.measure.clock import Clock
+from bench.measure.devices.find import backend_of
 from bench.measure.probe import First, Measured, Subject
-from bench.measure.probes.memory import process_peak_bytes
 from bench.measure.samples import Samples
 from bench.measure.timing.steps import take_step
-from bench.measure.workload import Workload
+from bench.measure.workload import UnsupportedError, Workload
 
 FEW_IMAGES = 2
 
@@ -19,21 +18,19 @@ FEW_IMAGES = 2
 def limit(device: str, limit_bytes: int | None) -> None:
     """Limit the memory of this process to `limit_bytes`; None leaves it as it is.
 
-    On the CPU it limits what the process may map to write (RLIMIT_DATA, getrlimit(2)): an allocation then fails before
-    the kernel kills a process. On CUDA it limits what torch's allocator may take of the device.
+    On the CPU it limits what the process may map, on a GPU what torch's allocator may take of the device. Raises
+    UnsupportedError if this torch can't limit it.
     """
     if limit_bytes is None:
         return
-    if device.startswith("cuda"):
-        index = torch.device(device).index or 0
-        total = torch.cuda.get_device_properties(index).total_memory
-        torch.cuda.set_per_process_memory_fraction(min(1.0, limit_bytes / total), index)
-    else:
-        resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
+    place = torch.device(device)
+    if not backend_of(place).limit(place, limit_bytes):
+        msg = f"torch {torch.__version__} can't limit the memory that a process takes of {device}"
+        raise UnsupportedError(Cause.UNSUPPORTED_SETTING, msg)
 
 
 def try_batch(work: Workload, clock: Clock) -> Samples:
-    """The size of the batch, and the peak in a step of it: of the process, on CUDA of torch's allocator.
+    """The size of the batch, and the peak in a step of it: of the process, on a GPU of torch's allocator.
 
     An eager variant first takes a step of few images, which makes the optimizer's state at little cost: every later
     step has it. If memory runs out, torch's error is raised.
@@ -48,8 +45,9 @@ def try_batch(work: Workload, clock: Clock) -> Samples:
     clock.sync()
     samples = Samples("fit")
     samples.add("fit_batch", int(work.variant.batch_size))
-    on_cuda = work.device.type == "cuda"  # there the limit is torch's allocator's
-    peak_bytes = torch.cuda.max_memory_reserved(work.device) if on_cuda else process_peak_bytes(work.device)
+    backend = backend_of(work.device)  # on a GPU the limit is that of torch's allocator
+    of = backend.reserved_peak_bytes if work.kind.accelerates else backend.held_bytes
+    peak_bytes = of(work.device)
     if peak_bytes is not None:
         samples.add("fit_peak", peak_bytes)
     return samples

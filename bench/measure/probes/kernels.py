@@ -12,6 +12,7 @@ from torch.profiler import ProfilerActivity, profile
 from bench.core.exchange.probe import Probe
 from bench.core.traces import owner_of
 from bench.measure.clock import HostClock
+from bench.measure.devices.find import backend_of
 from bench.measure.probe import Measured, Subject, Then
 from bench.measure.probes.trace import Ranges
 from bench.measure.samples import Samples
@@ -30,12 +31,13 @@ OPERATORS = "aten::"
 def measure(subject: Subject, so_far: Measured) -> Measured:
     """What was measured so far, the conversions of layout and of type a step, and each layer's heaviest kernel.
 
-    That is the one that ran longest in the leaf's forward: on the CPU an operator by itself, on CUDA a kernel.
+    That is the one that ran longest in the leaf's forward: on the CPU an operator by itself, on CUDA a kernel. Where
+    the profiler sees nothing of the device's own work, it is not known.
     """
     samples = Samples("kernels")
     for name, value in copies_of(subject.work).items():
         samples.add(name, value)
-    kernels = heaviest(forward_events(subject.work))
+    kernels = heaviest(forward_events(subject.work)) if subject.work.kind.profiled else {}
     layers = [replace(fact, kernel=kernels.get(fact.layer, "")) for fact in so_far.layers]
     return so_far.plus(samples, layers=layers)
 
@@ -54,9 +56,7 @@ def forward_events(work: Workload) -> list[FunctionEvent]:
     Backward and optimizer would be four events in five, and the profiler takes longer to list events than to record
     them.
     """
-    activities = [ProfilerActivity.CPU]
-    if work.device.type == "cuda":
-        activities.append(ProfilerActivity.CUDA)
+    activities = [ProfilerActivity.CPU, *backend_of(work.device).activities]
     model, ranges = work.trainer.model, Ranges(HostClock())  # nobody reads its stamps
     if work.owns_step or work.variant.infers:
         with profile(activities=activities) as profiler, stamped(model, ranges, ranges.leave):

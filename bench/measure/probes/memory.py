@@ -12,10 +12,10 @@ from torch.profiler import ProfilerActivity, profile
 from bench.core.axes.parallel import FSDP
 from bench.core.exchange.probe import Probe
 from bench.core.traces import BETWEEN
+from bench.measure.devices.find import backend_of
 from bench.measure.leaves import tree
 from bench.measure.probe import First, Measured, Subject
 from bench.measure.samples import Samples
-from bench.measure.system.nvml import Gpu
 from bench.measure.timing.steps import take_step
 from bench.measure.workload import Workload
 
@@ -48,10 +48,11 @@ def held_and_peaks(work: Workload) -> Samples:
     }
     for metric, value in held.items():
         add(metric, value)
-    if work.device.type == "cuda":
+    if work.kind.accelerates:
+        backend = backend_of(work.device)
         if not work.variant.replays:  # a replay allocates nothing: it uses what its recording took
-            add("allocator_peak", torch.cuda.max_memory_allocated(work.device))
-        add("reserved", torch.cuda.max_memory_reserved(work.device))
+            add("allocator_peak", backend.allocated_peak_bytes(work.device))
+        add("reserved", backend.reserved_peak_bytes(work.device))
     elif not work.runs_elsewhere:
         buckets = work.exchanger.held_bytes if work.exchanger else 0
         add("allocator_peak", sum(held.values()) + buckets + allocated_peak_bytes(work))
@@ -70,33 +71,13 @@ def storage_bytes(values: Iterable[object]) -> int:
 
 
 def reset_peak(device: torch.device) -> bool:
-    """Reset the peaks, and return whether that worked; Linux resets VmHWM (proc(5), clear_refs)."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-        torch.cuda.reset_peak_memory_stats(device)
-        return True
-    try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
-    except OSError:
-        return False
-    return True
+    """Reset the peaks of memory, and return whether that worked."""
+    return backend_of(device).reset_peaks(device)
 
 
 def process_peak_bytes(device: torch.device) -> int | None:
-    """Bytes at the process's peak since the reset: on the CPU VmHWM, on CUDA what it holds of the device by NVML.
-
-    If NVML does not know the process, as in many containers, it is what all processes hold of the device. None if the
-    system does not report it.
-    """
-    if device.type == "cuda":
-        free, total = torch.cuda.mem_get_info(device)
-        return Gpu(device).used_bytes() or total - free
-    try:
-        status = Path("/proc/self/status").read_text(encoding="utf-8")
-    except OSError:
-        return None
-    kibibytes = next((s.split()[1] for s in status.splitlines() if s.startswith("VmHWM")), None)
-    return None if kibibytes is None else int(kibibytes) * 1024
+    """Bytes at the process's peak since the reset; on a GPU what it holds of the device. None if it is not known."""
+    return backend_of(device).held_bytes(device)
 
 
 def saved_bytes(work: Workload) -> dict[str, int]:

@@ -6,9 +6,9 @@ an epoch.
 
 from bench.core.exchange.probe import Probe
 from bench.measure.clock import Clock
+from bench.measure.devices.find import backend_of
 from bench.measure.probe import First, Measured, Subject
 from bench.measure.samples import Samples
-from bench.measure.system.nvml import Gpu
 from bench.measure.timing.steps import calibrate, first_step_s, take_step, warm_up
 from bench.measure.validity.effects import settle
 from bench.measure.workload import Workload
@@ -27,13 +27,13 @@ def stretch(work: Workload, clock: Clock, stretch_s: float = SUSTAINED_S) -> Sam
     It begins after the same warm-up as a trial in a round, so its beginning is what such a trial measures. Energy is
     blank if NVML does not report it.
     """
-    samples, gpu = Samples("sustained"), Gpu(work.device)
+    samples, gpu = Samples("sustained"), backend_of(work.device).gpu(work.device)
     first_s = first_step_s(work, clock)
     settle(work)
     counts = warm_up(work, clock, calibrate(work, clock, first_s, plain=1, stamped=0))
-    before_mj = gpu.energy_mj()
+    before_mj = gpu.energy_mj() if gpu else None
     ends_s = groups(work, clock, counts.iterations, stretch_s)
-    after_mj = gpu.energy_mj()
+    after_mj = gpu.energy_mj() if gpu else None
     taken = counts.iterations * (len(ends_s) - 1)
     begin_s, last_s = (seconds / counts.iterations for seconds in begin_and_last(ends_s))
     samples.add("sustained_begin", begin_s)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch.profiler import ProfilerActivity, profile, record_function, schedule
 
 from bench.core.exchange.probe import Probe
@@ -18,6 +17,7 @@ from bench.core.header import Counts
 from bench.core.traces import BETWEEN, RAW, SNAPSHOT, Owner, range_name
 from bench.measure import fusion
 from bench.measure.clock import Clock, Timeline
+from bench.measure.devices.find import backend_of
 from bench.measure.probe import First, Measured, Subject
 from bench.measure.queue import steady
 from bench.measure.samples import Samples
@@ -29,7 +29,7 @@ from bench.measure.validity.effects import Effects, disturbed, settle
 from bench.measure.workload import Workload
 
 IN_A_ROW = 10
-"""How many plain steps a sample averages on CUDA: the launch of the first, into an empty queue, takes long."""
+"""How many plain steps a sample averages on a GPU: the launch of the first, into an empty queue, takes long."""
 WARMUP = 1
 """Steps in which the profiler is on and keeps nothing: its first step is slow."""
 
@@ -92,11 +92,9 @@ def traced(work: Workload, clock: Clock, count: int, folder: Path) -> Traced:
     samples = plain_samples(plain, "trace")
     for index, loss in enumerate([] if work.variant.infers else losses):
         samples.add("loss", loss, index=index)
-    activities = [ProfilerActivity.CPU]
-    if work.device.type == "cuda":
-        activities.append(ProfilerActivity.CUDA)
+    backend = backend_of(work.device)
     with profile(
-        activities=activities,
+        activities=[ProfilerActivity.CPU, *backend.activities],
         schedule=schedule(wait=0, warmup=WARMUP, active=count, repeat=1),
         on_trace_ready=lambda done: done.export_chrome_trace(str(folder / RAW)),
         record_shapes=True,
@@ -110,14 +108,14 @@ def traced(work: Workload, clock: Clock, count: int, folder: Path) -> Traced:
             profiler.step()
     for index, timeline in enumerate(timelines[WARMUP:]):  # after the profile, which would record the reading too
         add_stamps(samples, timeline, index, eager=work.eager)
-    if work.device.type == "cuda":
-        history(work, clock, folder / SNAPSHOT)
+    if backend.history:
+        history(work, clock, backend.history, folder / SNAPSHOT)
     return Traced(samples=samples, page_faults=[sample.used.page_faults for sample in plain if sample.used])
 
 
 def plain_losses(work: Workload, clock: Clock, count: int) -> tuple[list[Plain], list[float]]:
     """`count` plain samples, and the loss of each."""
-    trainer, iterations = work.trainer, IN_A_ROW if work.device.type == "cuda" else 1
+    trainer, iterations = work.trainer, IN_A_ROW if work.kind.accelerates else 1
     samples, losses = list[Plain](), list[float]()
     for _ in range(count):
         before = float(trainer.loss_sum)
@@ -150,9 +148,8 @@ def add_stamps(samples: Samples, timeline: Timeline, index: int, *, eager: bool)
             samples.add("traced_wall", seconds, phase=phase, index=index)
 
 
-def history(work: Workload, clock: Clock, path: Path) -> None:
-    """Write what the CUDA allocator did in one step, for pytorch.org/memory_viz; apart, since it is slow."""
-    memory: Any = torch.cuda.memory
+def history(work: Workload, clock: Clock, memory: Any, path: Path) -> None:  # noqa: ANN401 - a module of torch
+    """Write what a device's allocator did in one step, for pytorch.org/memory_viz; apart, since it is slow."""
     try:
         memory._record_memory_history(stacks="python")  # noqa: SLF001 - documented under this name
         take_step(work)

@@ -15,11 +15,13 @@ import torch
 import torchvision
 from msgspec.structs import replace
 
+from bench.core.axes.kind import OTHERS
 from bench.core.facts import CudaDevice, Environment
 from bench.core.home import without_home
 from bench.core.variants import AXES
 from bench.machine import gpus
 from bench.machine.code import ROOT, commit, digest
+from bench.measure.devices.find import BACKENDS
 from nin import cgroup
 
 RECORDED_PREFIXES = (
@@ -37,6 +39,8 @@ RECORDED_PREFIXES = (
     "CUDNN_",
     "TORCH_",
     "NVIDIA_",
+    "ZE_",
+    "SYCL_",
 )
 """How the names of the variables begin that change speed."""
 OF_PATHS = ("_DIR", "_DIRECTORY", "_PATH", "_HOME", "_ROOT", "_FILE")
@@ -75,7 +79,7 @@ def describe() -> Environment:
         code=digest(ROOT, "bench", "nin"),
         variables={name: without_home(value) for name, value in sorted(os.environ.items()) if is_recorded(name, value)},
     )
-    return replace(here, **granted(), **on_cuda(facts))
+    return replace(here, **granted(), **on_cuda(facts), **on_others())
 
 
 def is_recorded(name: str, value: str) -> bool:
@@ -83,7 +87,7 @@ def is_recorded(name: str, value: str) -> bool:
     if not name.startswith(RECORDED_PREFIXES) or name.endswith(OF_PATHS):
         return False
     paths = any(part.startswith(("/", "~", "./", "../")) for part in value.split(os.pathsep))
-    return not (paths and name.startswith(("CUDA_", "CUDNN_", "TORCH_", "NVIDIA_")))
+    return not (paths and name.startswith(("CUDA_", "CUDNN_", "TORCH_", "NVIDIA_", "ZE_", "SYCL_")))
 
 
 def on_cuda(facts: dict[str, gpus.Facts]) -> dict[str, object]:
@@ -112,6 +116,15 @@ def on_cuda(facts: dict[str, gpus.Facts]) -> dict[str, object]:
         ],
         "gpu_processes": [] if None in processes else processes,
     }
+
+
+def on_others() -> dict[str, object]:
+    """The devices that are neither the CPU nor CUDA, and the kinds of them that torch is built for; empty without."""
+    backends = [BACKENDS[kind.name] for kind in OTHERS]
+    places = [(backend, torch.device(backend.kind.name, i)) for backend in backends for i in range(backend.count())]
+    found = [backend.described(place) for backend, place in places]
+    built = [backend.kind.name for backend in backends if backend.built()]
+    return ({"accelerators": found} if found else {}) | ({"built_for": built} if built else {})
 
 
 def cpu_model() -> str | None:

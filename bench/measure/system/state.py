@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from bench.core.exchange.messages import MachineState
 from bench.measure.clock import Clock
+from bench.measure.devices.find import backend_of
 from bench.measure.samples import Samples
 from bench.measure.system.nvml import Gpu
 from bench.measure.timing.steps import take_step
@@ -24,7 +25,7 @@ class State:
 
     def __init__(self, work: Workload) -> None:
         self.work = work
-        self.gpu = Gpu(work.device) if work.device.type == "cuda" else None
+        self.gpu = backend_of(work.device).gpu(work.device)
         self.steal_s, self.pressure_s = steal_s(), pressure_s()
         self.began: Violations | None = None
         self.throttled = Samples("steps")

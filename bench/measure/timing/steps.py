@@ -32,7 +32,7 @@ DISPATCHES = 5
 SHORT_WARMUP = 5
 """How many steps a short step takes to settle."""
 WARM_S = 0.5
-"""How long a CUDA device works at least before it is timed: its clock takes a while to rise, or to be held back."""
+"""How long a GPU works at least before it is timed: its clock takes a while to rise, or to be held back."""
 
 
 def calibrate(work: Workload, clock: Clock, first_s: float, plain: int, stamped: int) -> Counts:
@@ -88,7 +88,7 @@ def first_step_s(work: Workload, clock: Clock) -> float:
 def warm_up(work: Workload, clock: Clock, counts: Counts) -> Counts:
     """The counts of steps to take after it: those given, in whole turns of the workers if steps wait for them.
 
-    It brings a loader's queue to its steady state, and takes the steps that a short step needs to settle. On CUDA it
+    It brings a loader's queue to its steady state, and takes the steps that a short step needs to settle. On a GPU it
     takes more, until WARM_S has passed. It waits for the device after every few of them, as a sample does: the host may
     be far ahead of the device, so its own time says little of how long the device worked.
     """
@@ -96,7 +96,7 @@ def warm_up(work: Workload, clock: Clock, counts: Counts) -> Counts:
     start = clock.host_s()
     for _ in range(counts.warmup):
         take_step(work)
-    while work.device.type == "cuda" and work.peers.most(clock.host_s() - start) < WARM_S:
+    while work.kind.accelerates and work.peers.most(clock.host_s() - start) < WARM_S:
         for _ in range(counts.iterations):
             take_step(work)
         clock.sync()
@@ -111,7 +111,7 @@ class Plain:
     """Seconds a step of the host's clock, the loader included."""
     iterations: int
     device_s: float | None = None
-    """On CUDA, seconds a step between events at the region's ends; else None."""
+    """On a device with events, seconds a step between those at the region's ends; else None."""
     used: Usage | None = None
     """On the CPU, of a step; else None."""
     energy_j: float | None = None
@@ -130,25 +130,30 @@ def plain_sample(work: Workload, clock: Clock, iterations: int) -> Plain:
     packages = rapl.packages() if work.device.type == "cpu" else ()
     clock.sync()
     energy, before, start = rapl.counted(packages), usage(), clock.host_s()
-    began = clock.mark()
+    began = None if clock.waits else clock.mark()
     for _ in range(iterations):
         take_step(work)
-    ended = clock.mark()
+    ended = None if clock.waits else clock.mark()
     clock.sync()
     wall_s, after = clock.host_s() - start, usage()
-    if work.device.type != "cuda":
+    if not work.kind.accelerates:
         used_j = rapl.joules(packages, energy, rapl.counted(packages))
         return Plain(
             wall_s=wall_s / iterations, iterations=iterations, used=(after - before) / iterations,
             energy_j=None if used_j is None else used_j / iterations,
         )  # fmt: skip
+    if began is None or ended is None:  # the device has no time of its own
+        return Plain(wall_s=wall_s / iterations, iterations=iterations)
     device_s = clock.elapsed_s(began, ended)
     clock.give_back((began, ended))
     return Plain(wall_s=wall_s / iterations, iterations=iterations, device_s=device_s / iterations)
 
 
 def plain_samples(measured: Iterable[Plain], probe: str = "steps") -> Samples:
-    """Seconds a step (wall); on the CPU its CPU seconds, page faults, switches and energy too, on CUDA the device's."""
+    """Seconds a step (wall); on the CPU its CPU seconds, page faults, switches and energy too, else the device's.
+
+    A device without events has no seconds of its own.
+    """
     samples = Samples(probe)
     for index, plain in enumerate(measured):
         samples.add("wall", plain.wall_s, iterations=plain.iterations, index=index)
@@ -162,9 +167,9 @@ def plain_samples(measured: Iterable[Plain], probe: str = "steps") -> Samples:
 
 
 def dispatches(work: Workload, clock: Clock) -> Samples:
-    """How long the host takes to give a CUDA device one step's work, from an idle start, five times (dispatch)."""
+    """How long the host takes to give a GPU one step's work, from an idle start, five times (dispatch)."""
     samples = Samples("steps")
-    if work.device.type == "cuda" and not work.waits:
+    if work.kind.accelerates and not work.waits:
         for index in range(DISPATCHES):
             samples.add("dispatch", dispatch_s(work, clock), index=index)
     return samples

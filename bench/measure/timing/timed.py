@@ -32,7 +32,7 @@ class Timed:
 
 
 def timed_steps(work: Workload, clock: Clock, counts: Counts, turn: Turn = ALONE, *, learns: bool = False) -> Timed:
-    """The plain and the stamped samples of a trial, which take turns; and after them, on CUDA, dispatch.
+    """The plain and the stamped samples of a trial, which take turns; and after them, on a GPU, dispatch.
 
     If the model's path differs between steps, a trial that `learns` takes all samples again, and more of them.
     """

@@ -14,7 +14,9 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from bench.core.axes.kind import kind_of
 from bench.measure.clock import Clock
+from bench.measure.devices.find import backend_of
 from bench.measure.probes.canary import run
 from bench.measure.samples import Samples
 
@@ -67,16 +69,16 @@ def add(samples: Samples, metric: str, name: str, per_second: list[float]) -> No
 
 def types_of(device: torch.device, clock: Clock) -> list[str]:
     """The types that the device has instructions for."""
-    if device.type == "cuda":
-        newer = torch.cuda.get_device_capability(device) >= AMPERE
-        return ["float32", *([TF32, "bfloat16"] if newer else []), "float16"]
+    capability = backend_of(device).capability(device)
+    if capability is not None:
+        return ["float32", *([TF32, "bfloat16"] if capability >= AMPERE else []), "float16"]
     small = {name: median(rates(product(device, dtype, SMALL), clock)) for name, dtype in TYPES.items()}
     return [name for name in TYPES if small[name] >= LEAST_GAIN * small["float32"]]
 
 
 def products(device: torch.device, dtype: torch.dtype) -> Iterator[Piece]:
     """Matrix products and convolutions that keep the device busy."""
-    on_gpu = device.type == "cuda"
+    on_gpu = kind_of(device.type).accelerates
     small, large = (4096, 8192) if on_gpu else (1024, 2048)
     yield product(device, dtype, small)
     for shape in ON_GPU if on_gpu else ON_CPU:
@@ -102,7 +104,7 @@ def convolution(device: torch.device, dtype: torch.dtype, shape: Shape, memory_f
 
 def ways(device: torch.device) -> Iterator[tuple[str, Piece]]:
     """Ways to use memory: a copy, a sum that only reads, a fill that only writes; and a copy that fits a cache."""
-    floats = 2**28 if device.type == "cuda" else 2**26
+    floats = 2**28 if kind_of(device.type).accelerates else 2**26
     x, y = torch.ones(floats, device=device), torch.empty(floats, device=device)
     size = x.element_size() * floats
     yield "copy", Piece(lambda: y.copy_(x), 2 * size)

@@ -9,6 +9,7 @@ from torch._ops import HigherOrderOperator
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from bench.core.axes.kind import KINDS
 from bench.core.traces import Owner
 
 
@@ -83,7 +84,7 @@ class Turns(TorchDispatchMode):
 @contextmanager
 def autocast_again() -> Iterator[None]:
     """Within, autocast acts on operators again, which it does not where a mode has one in its hands."""
-    keys = (torch._C.DispatchKey.AutocastCPU, torch._C.DispatchKey.AutocastCUDA)  # noqa: SLF001
+    keys = [getattr(torch._C.DispatchKey, f"Autocast{name.upper()}") for name in KINDS]  # noqa: SLF001
     with ExitStack() as stack:
         for key in keys:
             stack.enter_context(torch._C._SetExcludeDispatchKeyGuard(key, False))  # noqa: SLF001, FBT003 - torch's

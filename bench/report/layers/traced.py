@@ -148,7 +148,8 @@ def in_rounds(page: TracedPage, variant_id: str) -> dict[str, float]:
 
 def on_of(data: RunData, trace: Trace) -> str:
     """On what a variant's work is done: cpu or device."""
-    return "device" if data.variants[trace.variant_id].on_cuda else "cpu"
+    kind = data.variants[trace.variant_id].kind
+    return "device" if kind.accelerates and kind.profiled else "cpu"
 
 
 def probe_and_trace(data: RunData, trace: Trace) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What bounds a step on CUDA: the device's own work, or the host that gives it."""
+"""What bounds a step on a GPU: the device's own work, or the host that gives it."""
 
 import math
 from typing import Any
@@ -72,8 +72,8 @@ def gap_words(data: RunData, shown: pd.DataFrame) -> list[str]:
     """What launch gaps are, and which variants' gaps are unknown; nothing if all are."""
     if not shown.launch_gaps_s.notna().any():
         return []
-    on_cuda = shown.variant_id.map(lambda variant_id: data.variants[variant_id].on_cuda)
-    idle = shown[on_cuda & shown.launch_gaps_s.isna()]
+    on_gpu = shown.variant_id.map(lambda variant_id: data.variants[variant_id].kind.accelerates)
+    idle = shown[on_gpu & shown.launch_gaps_s.isna()]
     text = (
         "Instrumented steps lie in the device's queue before it comes to them, so every part is the device's own time. "
         "*Launch gaps* come on top in plain steps: the device waits for work that the host has yet to give it."

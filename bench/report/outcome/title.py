@@ -41,6 +41,6 @@ def measured_on(run: Header) -> str:
 
 def hardware(environment: Environment) -> str:
     """The machine in one phrase, as Markdown."""
-    gpus = [device.name for device in environment.cuda_devices]
+    gpus = [device.name for device in (*environment.cuda_devices, *(environment.accelerators or ()))]
     cores = "1 core" if environment.cores == 1 else f"{environment.cores} cores"
     return marked(", ".join([f"{environment.cpu} ({cores})", *gpus]), MOST_OF_A_REASON)

@@ -111,7 +111,7 @@ def open_words(data: RunData, change: Change) -> str:
 
 def allocator_words(data: RunData) -> list[str]:
     """A sentence if nothing on the CPU was judged with the default allocator."""
-    allocators = {data.variants[v].allocator for v in data.runnable if not data.variants[v].on_cuda}
+    allocators = {data.variants[v].allocator for v in data.runnable if not data.variants[v].kind.accelerates}
     if allocators != {KEPT}:
         return []
     return [

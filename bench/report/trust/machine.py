@@ -201,7 +201,7 @@ def quota_words(data: RunData) -> list[str]:
     """
     host = data.run.environment
     ran = [data.variants[v] for v in data.runnable]
-    asked = any(variant.threads is None and not variant.on_cuda for variant in ran)
+    asked = any(variant.threads is None and not variant.kind.accelerates for variant in ran)
     if not host.cpu_quota or not host.torch_threads or not asked:
         return []
     fit = max(1, min(int(host.cpu_quota), host.cores or host.torch_threads))

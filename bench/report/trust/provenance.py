@@ -5,6 +5,7 @@ import shlex
 
 from bench.analyse import tables
 from bench.analyse.tables.columns import Row
+from bench.core.axes.kind import KINDS
 from bench.core.exits import name_in
 from bench.core.header import Header
 from bench.core.text import MOST_OF_A_LINE, MOST_OF_A_REASON, code, marked, shell_word, shortened, visible
@@ -15,6 +16,7 @@ from bench.report.words import size
 
 OURS = re.compile(r"(?:python -m bench|nin-bench) (?:run|ab|profile)( |$)")
 """The beginning of a run's command."""
+TIMED = {"events": "steps timed by events", "synchronised": "steps timed by the host, which waits for it"}
 
 
 def failures_section(page: Page) -> Section:
@@ -49,6 +51,8 @@ def environment_value(name: str, value: object) -> str:
         return size(float(value))  # type: ignore[arg-type] # a number by its name
     if name == "cuda_devices":
         return ", ".join(map(device_words, value))  # type: ignore[call-overload] # a list by its name
+    if name == "accelerators":
+        return ", ".join(map(other_words, value))  # type: ignore[call-overload] # as above
     if isinstance(value, dict):
         return " ".join(f"{k}={v}" for k, v in value.items())
     return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
@@ -69,6 +73,19 @@ def device_words(device: Row) -> str:
     if "mig" in known:
         facts.append(f"MIG {'on' if known['mig'] else 'off'}")
     return f"{known['name']} ({', '.join(facts)})"
+
+
+def other_words(device: Row) -> str:
+    """A device that is neither the CPU nor CUDA, with its known facts, and how its steps are timed."""
+    known = {name: value for name, value in device.items() if value is not None}
+    facts = [KINDS[known["kind"]].words]
+    if "memory_bytes" in known:
+        facts.append(size(known["memory_bytes"]))
+    if "compute_units" in known:
+        facts.append(f"{known['compute_units']} compute units")
+    if "driver" in known:
+        facts.append(f"driver {known['driver']}")
+    return f"{known['name']} ({', '.join([*facts, TIMED[known['timing']]])})"
 
 
 def repeat_section(page: Page) -> Section:

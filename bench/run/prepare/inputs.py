@@ -1,6 +1,9 @@
 """The data of a run's trials, and the memory that the largest batch may take."""
 
-from bench.core.facts import Environment
+from typing import get_args
+
+from bench.core.axes.kind import MPS
+from bench.core.facts import Environment, OtherKind
 from bench.core.header import Data, Inputs, MemoryLimits
 from bench.core.home import without_home
 from bench.core.variants import LARGEST, UsageError
@@ -35,13 +38,24 @@ def find_inputs(choices: Choices) -> tuple[Inputs, Data]:
 def memory_limits(choices: Choices, runnable: list[Entry], described: Environment) -> MemoryLimits:
     """The bytes that the largest batch may take, by kind of device; None for all that the device has.
 
-    Raises UsageError if a limit is given and no variant has the largest batch.
+    Apple's GPU shares its memory with the CPU: it may take what Metal recommends. Raises UsageError if a limit is given
+    and no variant has the largest batch.
     """
     if choices.memory_limit is not None:
         if all(entry.variant.batch_size != LARGEST for entry in runnable):
             msg = "--memory-limit bounds the largest batch: add --axis batch_size=max, or name a variant with bmax"
             raise UsageError(msg)
         size = parse_size(choices.memory_limit)
-        return {"cpu": size, "cuda": size}
+        return {"cpu": size, "cuda": size, **dict.fromkeys(others_of(runnable), size)}
     available = described.memory_available_bytes
-    return {"cpu": available and int(AVAILABLE_SHARE * available), "cuda": None}
+    shared = next((device.memory_bytes for device in described.others(MPS.name)), None)
+    limits: MemoryLimits = {"cpu": available and int(AVAILABLE_SHARE * available), "cuda": None}
+    for kind in others_of(runnable):
+        limits[kind] = shared if kind == MPS.name else None
+    return limits
+
+
+def others_of(entries: list[Entry]) -> list[OtherKind]:
+    """The kinds of device among some entries that are neither the CPU nor CUDA."""
+    kinds = {entry.variant.kind.name for entry in entries}
+    return [kind for kind in get_args(OtherKind) if kind in kinds]

@@ -27,7 +27,17 @@ from bench.run.prepare.machine import environment
 from bench.run.prepare.scratch import scratch_of
 from bench.run.record import Run, resume
 
-SAME = ("cpu", "cores", "cpu_quota", "memory_limit_bytes", "torch", "cuda_devices", "torch_threads", "code")
+SAME = (
+    "cpu",
+    "cores",
+    "cpu_quota",
+    "memory_limit_bytes",
+    "torch",
+    "cuda_devices",
+    "accelerators",
+    "torch_threads",
+    "code",
+)
 """The facts that may not change between two parts of one run, unless the user allows it."""
 
 
@@ -173,4 +183,4 @@ def differences(begun: Environment, here: Environment) -> list[str]:
 
 def fact_words(value: object) -> str:
     """A fact for one line of a message."""
-    return found_words(msgspec.to_builtins(value))
+    return found_words(None if value is msgspec.UNSET else msgspec.to_builtins(value))

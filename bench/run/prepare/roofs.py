@@ -90,6 +90,7 @@ def rows(reply: Reply, last: Call | None) -> list[dict[str, str]]:
 def file_of(here: Environment, device: str) -> Path:
     """The file that keeps the calls for a device on this machine, with this torch."""
     gpus = [gpu.name for gpu in here.cuda_devices]
+    gpus += [other.name for other in here.accelerators or ()]
     name = digest(repr((here.cpu, here.cores, gpus, here.torch, device)))[:16]
     own = home.home()
     base = os.environ.get("XDG_CACHE_HOME") or (str(own / ".cache") if own else str(home.private()))

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from bench.cli.app import app
@@ -107,7 +108,7 @@ def test_a_base_that_does_not_import_is_one_line_and_exit_code_4(two_trees: Path
         (("run", "--axis", "colour=red"), 2, "unknown axis 'colour'"),
         (("run", "--axis", "precision=fp8"), 2, "precision must be default, fp32, tf32, bf16, fp16, got 'fp8'"),
         (("run", "--preset", "slow"), 2, "unknown preset 'slow'"),
-        (("run", "--device", "tpu"), 2, "device must be cpu, cuda or cuda:N, got 'tpu'"),
+        (("run", "--device", "tpu"), 2, "device must be cpu, cuda, cuda:N, mps, xpu or xpu:N, got 'tpu'"),
         (("run", "--budget", "soon"), 2, "--budget reads"),
         (("run", "--run-id", "../x"), 2, "--run-id must be"),
         (("run", "--device", "cpu", "--data", "/nowhere"), 2, "/nowhere, is not a folder"),
@@ -142,6 +143,24 @@ def test_list_tells_the_matrix_and_what_is_excluded() -> None:
     assert "cpu-tf32-nhwc-eager-b32-kept" in output
     assert "excluded: TF32 exists on CUDA devices only" in output
     assert re.search(r"then 8 to 32 rounds of \d+ trials: about .* before any is measured, at most 20 min", output)
+
+
+@pytest.mark.parametrize(("device", "kind"), [("mps", "MPS"), ("xpu:9", "XPU")])
+def test_a_device_that_is_not_here_is_excluded_in_words_and_can_t_be_run(
+    device: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if torch.device(device).type in str(torch.accelerator.current_accelerator(check_available=True)):
+        pytest.skip(f"a device of the kind {kind} is here")
+    code, listed = call("list", "--preset", "look", "--axis", f"device={device}")
+    *variants, last = listed.strip().splitlines()
+    ran, refused = call("run", "--preset", "look", "--device", device)
+
+    assert (code, len(variants)) == (0, 3)
+    assert all(f"excluded: no {kind} device" in line for line in variants)
+    assert last.startswith("0 of 3 variants run here")
+    assert ran == 2
+    assert f"no variant can run here: no {kind} device" in refused
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ class FakeClock:
 
     now_s: float = 0.0
     events: list[str] = field(default_factory=list)
+    waits: bool = False
 
     def pass_s(self, seconds: float) -> None:
         self.now_s += seconds

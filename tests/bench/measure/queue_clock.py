@@ -15,6 +15,7 @@ class QueueClock:
     free: float = 0.0
     """When the device is done with all that it was given."""
     held: list[float] = field(default_factory=list)
+    waits: bool = False
 
     def launch(self, host_s: float, device_s: float) -> None:
         """The host takes `host_s` to give the device work of `device_s`."""

@@ -8,7 +8,8 @@ from unittest import mock
 import pytest
 import torch
 
-from bench.measure.clock import CudaClock, HostClock, Timeline, clock_for
+from bench.measure.clock import EventClock, HostClock, Timeline
+from bench.measure.devices.find import clock_for
 
 
 def test_the_host_clock_tells_seconds() -> None:
@@ -64,7 +65,7 @@ def test_the_cuda_clock_only_records_events_until_it_is_read(monkeypatch: pytest
     monkeypatch.setattr(torch.cuda, "Event", RecordedEvent)
     monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
 
-    clock = CudaClock(torch.device("cuda"), prepared=1)
+    clock = EventClock(torch.device("cuda"), prepared=1)
     timeline = Timeline(clock)
     for owner in ("a", "b", "end"):  # the prepared one was recorded once to make it; and more stamps than were prepared
         timeline.enter(owner)
@@ -85,7 +86,7 @@ def test_no_event_is_made_in_a_timed_region_where_stamps_are_given_back(monkeypa
 
     monkeypatch.setattr(RecordedEvent, "asked", [], raising=False)
     monkeypatch.setattr(torch.cuda, "Event", Counted)
-    clock = CudaClock(torch.device("cuda"), prepared=8)
+    clock = EventClock(torch.device("cuda"), prepared=8)
     for _ in range(5):
         timeline = Timeline(clock)
         for owner in range(8):
@@ -99,10 +100,10 @@ def test_no_event_is_made_in_a_timed_region_where_stamps_are_given_back(monkeypa
 def test_a_spin_is_held_against_the_speed_of_a_warm_chip(monkeypatch: pytest.MonkeyPatch) -> None:
     """An H100 rose from 0.35 to 1.98 GHz: a speed read on the way up makes every hold too short."""
     rising_hz = itertools.chain([0.35e9] * 3, [1.2e9, 1.5e9, 1.8e9], itertools.repeat(1.98e9))
-    monkeypatch.setattr(CudaClock, "_spin", lambda _self: next(rising_hz))
+    monkeypatch.setattr(EventClock, "_spin", lambda _self: next(rising_hz))
     spun: list[int] = []
     monkeypatch.setattr(torch.cuda, "_sleep", spun.append, raising=False)
-    clock = CudaClock(torch.device("cuda"), prepared=0)
+    clock = EventClock(torch.device("cuda"), prepared=0)
     clock.hold(0.1)
     clock.hold(0.2)
 
@@ -111,7 +112,7 @@ def test_a_spin_is_held_against_the_speed_of_a_warm_chip(monkeypatch: pytest.Mon
 
 @pytest.mark.gpu
 def test_the_cuda_clock_tells_what_a_kernel_takes() -> None:
-    clock = CudaClock(torch.device("cuda"))
+    clock = EventClock(torch.device("cuda"))
     clock.hold(0.5)  # its clock rises from idle, and a spin is counted in cycles
     clock.sync()
     times = []
@@ -129,7 +130,7 @@ def test_the_cuda_clock_tells_what_a_kernel_takes() -> None:
 
 @pytest.mark.gpu
 def test_behind_a_backlog_a_chain_of_short_kernels_takes_the_device_s_time() -> None:
-    clock = CudaClock(torch.device("cuda"))
+    clock = EventClock(torch.device("cuda"))
     clock.hold(0.5)
     spins, took = [20_000] * 20, []
     for held_s in (0.0, 0.01):

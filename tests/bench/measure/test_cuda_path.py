@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from bench.core.header import Counts, PilotCounts
 from bench.core.variants import Variant
 from bench.measure import trial
-from bench.measure.clock import CudaClock
+from bench.measure.clock import EventClock
 from bench.measure.probe import Subject
 from bench.measure.probes import fit, memory
 from bench.measure.timing import stamps, steps
@@ -104,7 +104,7 @@ def on_cuda(monkeypatch: pytest.MonkeyPatch, asked: list[str], real_work: MakeWo
 
 def timed(work: Workload, asked: list[str]) -> list[str]:
     """What is asked while two plain samples of two steps are taken."""
-    clock = CudaClock(CUDA, prepared=4)
+    clock = EventClock(CUDA, prepared=4)
     asked.clear()
     steps.plain_steps(work, clock, Counts(plain=2, iterations=2))
     return list(asked)
@@ -138,7 +138,7 @@ def test_stamps_are_read_after_one_sync_and_lie_behind_a_backlog(
     on_cuda: Callable[..., Workload], asked: list[str]
 ) -> None:
     work = on_cuda()
-    clock = CudaClock(CUDA)
+    clock = EventClock(CUDA)
     clock.hold(0.01)  # tells how fast the device spins
     asked.clear()
     stamper = stamps.Stamper(work, clock)
@@ -198,7 +198,7 @@ def test_a_trial_warms_the_gpu_up_and_tells_its_state_and_what_held_it_back(
     fake_nvml.now_s, fake_nvml.asked = time.perf_counter, asked
     asked_for = request("steps", pilot_counts=PilotCounts(plain=1, stamped=1))
     began = time.perf_counter()
-    reply = trial.run_probes(Subject(request=asked_for, work=work, clock=CudaClock(CUDA)))
+    reply = trial.run_probes(Subject(request=asked_for, work=work, clock=EventClock(CUDA)))
 
     assert reply.ok, reply.reason
     assert time.perf_counter() - began > steps.WARM_S

@@ -66,6 +66,14 @@ def test_one_kind_of_device_may_take_turns_while_the_other_does_not() -> None:
     assert sorted(len(group) for group in made) == [1, 1, 2]
 
 
+@pytest.mark.parametrize("device", ["mps", "xpu:1"])
+def test_on_other_devices_no_trial_takes_turns(device: str) -> None:
+    one = Variant(device=device, batch_size=128)
+    made = groups(planned(one), {one.id: GIB}, {"cpu": 100 * GIB, "cuda": 100 * GIB})
+
+    assert [len(group) for group in made] == [1, 1]
+
+
 def test_several_ranks_take_no_turns() -> None:
     two = Variant(world_size=2)
     made = groups(planned(B32, two), PEAKS | {two.id: GIB}, {"cpu": 100 * GIB})

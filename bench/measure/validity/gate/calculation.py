@@ -52,6 +52,11 @@ def in_double(batch: Batch) -> tuple[Any, ...]:
     return tuple(changed(each, lambda x: x.double() if x.is_floating_point() else x) for each in batch)
 
 
+def exactly(x: torch.Tensor) -> torch.Tensor:
+    """A tensor in float64 on the CPU. It is copied before it is widened: Apple's GPU has no float64."""
+    return x.detach().to("cpu").to(torch.float64)
+
+
 def on_device(batch: Batch, device: torch.device) -> tuple[Any, ...]:
     """A batch on a device."""
     return tuple(changed(each, lambda x: x.to(device)) for each in batch)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.measure.validity.gate.calculation import Batch, in_double, on_device, returned
+from bench.measure.validity.gate.calculation import Batch, exactly, in_double, on_device, returned
 from bench.measure.validity.gate.finding import MOST_WIDENED, Finding
 from bench.measure.validity.gate.numerics_layers import DRAWS
 from bench.measure.validity.gate.numerics_layout import TorchLayersIn
@@ -91,7 +91,7 @@ def outputs_of(
     if not outputs:
         msg = "the model returns no float tensor that could be compared with float64"
         raise NotGatedError(msg)
-    return [x.detach().to("cpu", torch.float64) for x in outputs]
+    return [exactly(x) for x in outputs]
 
 
 def error(results: list[torch.Tensor], exact: list[torch.Tensor]) -> float:

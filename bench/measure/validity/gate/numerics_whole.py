@@ -19,7 +19,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.measure.validity.gate.calculation import Batch, Loss, forward_backward, in_double, on_device
+from bench.measure.validity.gate.calculation import (
+    Batch,
+    Loss,
+    exactly,
+    forward_backward,
+    in_double,
+    on_device,
+)
 from bench.measure.validity.gate.finding import MOST_WIDENED, Finding
 from bench.measure.validity.gate.numerics_layers import DRAWS, MOST_HALVINGS
 from bench.measure.validity.gate.numerics_layout import TorchLayersIn
@@ -61,14 +68,9 @@ def result_of(
 ) -> Result:
     """Scores, loss and gradients of a batch under a context; `scale` multiplies the loss for backward alone."""
     scores_NK, loss_of_batch = forward_backward(loss, model, batch, forward, context, scale)
-    scores_NK = scores_NK.to("cpu", torch.float64)
-    gradients = {
-        name: p.grad.detach().to("cpu", torch.float64) / scale
-        for name, p in model.named_parameters()
-        if p.grad is not None
-    }
+    gradients = {name: exactly(p.grad) / scale for name, p in model.named_parameters() if p.grad is not None}
     model.zero_grad(set_to_none=True)
-    return Result(scores_NK=scores_NK, loss=loss_of_batch, gradients=gradients)
+    return Result(scores_NK=exactly(scores_NK), loss=loss_of_batch, gradients=gradients)
 
 
 def without_overflow(

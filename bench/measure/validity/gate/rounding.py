@@ -3,13 +3,13 @@
 import torch
 
 from bench.core.axes.precision import Precision, computed
+from bench.measure.devices.find import backend_of
 from bench.measure.workload import Workload
 
 
 def precision_of(work: Workload) -> Precision:
     """The precision in which a variant computes, on the device that it has."""
-    on_cuda = work.device.type == "cuda"
-    return computed(work.variant.precision, torch.cuda.get_device_capability(work.device) if on_cuda else None)
+    return computed(work.variant.precision, backend_of(work.device).capability(work.device))
 
 
 def moved(tensor: torch.Tensor, grain: float, generator: torch.Generator) -> torch.Tensor:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
+from bench.measure.devices.find import backend_of
 from bench.measure.system.flags import axes_of
 from bench.measure.validity.gate.rounding import precision_of
 from bench.measure.workload import Workload
@@ -164,8 +165,7 @@ def file_of(module: str) -> Iterable[Path]:
 
 def settings(work: Workload) -> list[object]:
     """What decides, beside the model and its images, how plain eager code of a variant's precision rounds."""
-    on_cuda = work.device.type == "cuda"
-    device = torch.cuda.get_device_name(work.device) if on_cuda else "cpu"
+    device = backend_of(work.device).name(work.device)
     names = {flag for _, axis, _ in axes_of(work.variant) for value in axis.values.values() for flag in value.flags}
     flags = [(flag, attrgetter(flag)(torch)) for flag in sorted(names)]
     precision = precision_of(work).name

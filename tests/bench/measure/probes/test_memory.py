@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from bench.core.variants import Variant
+from bench.measure.devices import cuda
 from bench.measure.probes import memory
 from bench.measure.workload import Workload
 from bench.process import child
@@ -127,7 +128,7 @@ def test_on_cuda_the_process_s_own_bytes_count_where_nvml_tells_them(
 ) -> None:
     """Of 30 bytes 10 are free: 20 are in use by all processes."""
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (10, 30))
-    monkeypatch.setattr(memory, "Gpu", lambda _device: SimpleNamespace(used_bytes=lambda: own))
+    monkeypatch.setattr(cuda, "Gpu", lambda _device: SimpleNamespace(used_bytes=lambda: own))
 
     assert memory.process_peak_bytes(torch.device("cuda")) == expected
 
