@@ -11,7 +11,8 @@ from bench.analyse.fleet import gather as gathering
 from bench.analyse.fleet.gather import gather
 from bench.analyse.history import gather as of_history
 from bench.analyse.history.gather import StoredRun
-from bench.core.records import RUN_FILE, RecordError
+from bench.core.reading import read_rows
+from bench.core.records import RUN_FILE, TRIALS, RecordError
 from benchmarks.made_fleet import Kind, write
 from tests.bench.stored_history import EXAMPLE
 
@@ -56,6 +57,18 @@ def test_an_invalid_variant_has_no_value_in_either(make_run: MakeRun) -> None:
 
     assert comparable(gathering.read(folder)) == comparable(of_history.read(folder))
     assert other not in gathering.read(folder).measured
+
+
+def test_the_samples_of_single_ranks_count_in_neither(make_run: MakeRun) -> None:
+    base, two = "cpu-default-nchw-eager-b32", "cpu-default-nchw-eager-b32-w2"
+    folder = make_run({(base, "A"): [1.0] * 3, (base, "A'"): [1.0] * 3, (two, "V"): [1.2] * 3})
+    trials = [row["trial_id"] for row in read_rows(folder, TRIALS)[0] if row["variant_id"] == two]
+    with (folder / "samples.csv").open("a") as file:
+        file.writelines(f"{trial},steps,step,,,0,wall,s,1,0,9.0\n" for trial in trials)
+    measured = gathering.read(folder).measured[two]
+
+    assert comparable(gathering.read(folder)) == comparable(of_history.read(folder))
+    assert math.exp(measured.logs.estimate) == pytest.approx(1.2 / 64)
 
 
 def test_a_machine_has_the_name_of_the_folder_with_its_runs(fleet: Path) -> None:
