@@ -22,6 +22,7 @@ AT_ONCE = [  # tests whose outcome does not depend on how fast the machine is
     *(
         f"tests/bench/gpu/test_{name}.py" for name in ("gpu_verb", "training", "tests")
     ),  # workers of xdist ignore Ctrl-C
+    *(f"tests/bench/measure/ranks/test_{name}.py" for name in ("launch", "averaging", "merged")),
 ]
 GRACE_S = 20  # what a run gets after Ctrl-C to write down where it is
 
