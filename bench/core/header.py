@@ -276,7 +276,7 @@ def read_run(folder: Path) -> Header:
     return replace(header, run_id=folder.resolve().name)
 
 
-def read_json(path: Path, missing: str) -> object:
+def read_json(path: Path, missing: str) -> Any:  # noqa: ANN401 - JSON
     """The value of a JSON file. Raises RecordError if it is damaged, or, with the words of `missing`, not there."""
     try:
         return msgspec.json.decode(path.read_bytes())

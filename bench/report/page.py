@@ -13,6 +13,8 @@ from bench.analyse.history.changes import History
 from bench.analyse.kineto.found import Found
 from bench.analyse.load import RunData
 from bench.analyse.sides.compare import Match, Side
+from bench.analyse.sweep.found import Group
+from bench.analyse.sweep.gather import Gathered
 from bench.analyse.traces.trace import Trace
 from bench.core.text import stored
 from bench.report import formats
@@ -114,6 +116,14 @@ class HistoryPage(Folder):
 
     history: History
     command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepPage(Folder):
+    """The page of `bench sweep`: its jobs, and what groups of like nodes found."""
+
+    gathered: Gathered
+    groups: list[Group]
 
 
 Pages = TypeVar("Pages", bound=Folder)

@@ -32,7 +32,7 @@ class Within:
 
     variances: Values
     """Of each block's value."""
-    freedom: int
+    freedom: float
     """The degrees of freedom of that one variance."""
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         profile,
         report,
         run,
+        sweep,
         tensorboard,
         trace,
     )
@@ -36,6 +37,7 @@ __all__ = [
     "profile",
     "report",
     "run",
+    "sweep",
     "tensorboard",
     "trace",
 ]

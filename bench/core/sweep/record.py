@@ -52,8 +52,9 @@ class Asked(Struct, frozen=True, kw_only=True):
 
     @property
     def digest(self) -> str:
-        """A hash of everything that is asked."""
-        return digest(msgspec.json.encode(storable_json(msgspec.to_builtins(self))).decode())
+        """A hash of everything that is asked, but for how hard it is tried."""
+        alike = replace(self, workers=1, attempts=1)
+        return digest(msgspec.json.encode(storable_json(msgspec.to_builtins(alike))).decode())
 
 
 class Attempt(Struct, frozen=True, kw_only=True):

@@ -19,9 +19,9 @@ from bench.report.document import Block, Bullets, Column, Note, Paragraph, Secti
 from bench.report.formats import html
 from bench.report.kineto import steps, trust
 from bench.report.layers import alone
-from bench.report.page import AbPage, ComparePage, Folder, HistoryPage, Report, TracedPage, TracePage
+from bench.report.page import AbPage, ComparePage, Folder, HistoryPage, Report, SweepPage, TracedPage, TracePage
 from bench.report.render import console
-from bench.report.sides import ab, history_page
+from bench.report.sides import ab, history_page, sweep_page
 from bench.report.trust import effect
 from bench.report.words import number, percent, seconds
 
@@ -165,3 +165,8 @@ def show_compare(page: ComparePage) -> None:
 def show_history(page: HistoryPage) -> None:
     """Print a line a change, and the path of the page."""
     show_blocks(history_page.changed(page), path_of(page))
+
+
+def show_sweep(page: SweepPage) -> None:
+    """Print the answer of a sweep, and the path of its page."""
+    show_blocks(sweep_page.answer(page), path_of(page))

@@ -17,6 +17,7 @@ from bench.core.sweep.status import Cause
 from bench.core.text import MOST_OF_A_REASON, shortened
 from bench.core.variants import UsageError
 from bench.run.sweep.cluster import RefusedError, Seen, Stage, unheard
+from bench.run.sweep.commands import said_by
 
 DEFAULT_MIN = 120
 """The time limit of a job if the call gives none: submitit's would be 5 minutes."""
@@ -82,7 +83,7 @@ class Slurm:
 
     def look(self, job_ids: Iterable[str]) -> Mapping[str, Seen]:
         """How jobs stand; nothing if the controller does not answer."""
-        said = asked_of("squeue", "--noheader", "--states=all", "--me", "--format=%i|%T|%N")
+        said = said_by("squeue", "--noheader", "--states=all", "--me", "--format=%i|%T|%N")
         if said is None:
             return {}
         rows = (line.split("|") for line in said.splitlines())
@@ -97,14 +98,14 @@ class Slurm:
     def _listed(self, *options: str) -> frozenset[str]:
         """The nodes of the partition that sinfo lists."""
         partition = [f"--partition={self._asked.partition}"] if self._asked.partition else []
-        said = asked_of("sinfo", "--noheader", "--Node", "--format=%N", *partition, *options)
+        said = said_by("sinfo", "--noheader", "--Node", "--format=%N", *partition, *options)
         return frozenset((said or "").split())
 
     def end(self, job_ids: Iterable[str]) -> None:
         """Cancels jobs, and waits until Slurm has ended them."""
         left = list(job_ids)
         if left:
-            asked_of("scancel", *left)
+            said_by("scancel", *left)
         until = time.monotonic() + END_S
         while left and time.monotonic() < until:
             stands = self.look(left)
@@ -140,25 +141,3 @@ def own_parameters(texts: Iterable[str]) -> dict[str, object]:
         else:
             own[name] = int(value) if value.isdecimal() else {"True": True, "False": False}.get(value, value)
     return own
-
-
-def hosts(text: str) -> list[str]:
-    """The names of a list of nodes such as n[1-3],m7. Raises UsageError if it can't be read."""
-    if all(NODE_NAME.fullmatch(name) for name in text.split(",")):
-        return text.split(",")
-    named = (asked_of("scontrol", "show", "hostnames", text) or "").split()
-    if not named or not all(NODE_NAME.fullmatch(name) for name in named):
-        msg = f"--nodelist reads names of nodes, such as n1,n2 or n[1-4], got {text!r}"
-        raise UsageError(msg)
-    return named
-
-
-def asked_of(*words: str) -> str | None:
-    """What a command of Slurm prints; None if it fails."""
-    try:
-        done = subprocess.run(
-            words, capture_output=True, text=True, errors="replace", check=False, timeout=60, start_new_session=True
-        )  # the terminal's Ctrl-C is the sweep's alone
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None
