@@ -45,7 +45,8 @@ class Supervisor:
         while True:
             self._look()
             self._submit_due()
-            if not self._under_way():
+            is_over = not (self._under_way() or any(map(self._is_due, self.sweep.jobs)))
+            if is_over and not self.stop.asked:
                 return self.sweep
             if self.stop.wait(self.cluster.poll_s):
                 self.end()
