@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from bench.analyse import ratios
 from bench.analyse.history.gather import Setting, setting_of
@@ -160,8 +161,13 @@ def log_gains(data: RunData, variant_id: str) -> Values:
 
 def block_mean(runs: Sequence[Values]) -> float:
     """The mean of the runs' means; NaN without any."""
-    means = [float(run.mean()) for run in runs if len(run)]
-    return float(np.mean(means)) if means else math.nan
+    return mean_of([mean_of(run) for run in runs if len(run)])
+
+
+def mean_of(values: ArrayLike) -> float:
+    """The mean; NaN without any value."""
+    filled = np.asarray(values, dtype=np.float64)
+    return float(filled.mean()) if len(filled) else math.nan
 
 
 def combined_of(blocks: dict[str, list[Values]]) -> Combined:

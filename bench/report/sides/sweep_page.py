@@ -133,24 +133,22 @@ def nodes_section(page: SweepPage) -> Section | None:
 def node_rows(page: SweepPage, group: Group) -> list[dict[str, object]]:
     """A row a run of a group."""
     best, first = group.fastest, group.baseline or group.variants[0]
-    rows: list[dict[str, object]] = []
     middle = float(pd.Series([on.log_s for on in first.by_block]).median())
-    for run in page.gathered.runs:
-        of_run = [on for on in first.by_block if run.name in on.runs]
-        if not of_run:
-            continue
-        beside = math.expm1(of_run[0].log_s - middle)
-        gains = {on.block: on.log_gain for on in best.by_block} if best else {}
+    own = {name for on in first.by_block for name in on.runs}
+    rows: list[dict[str, object]] = []
+    for run in (run for run in page.gathered.runs if run.name in own):
+        log_s = found.mean_of(found.log_seconds(run.data, first.variant_id))
         row: dict[str, object] = {
             "node": run.node,
             "run": run.name,
             "machine": Marked(hardware(run.data.run.environment)),
             "rounds": str(len(run.data.rounds)),
-            f"{first.name}, {group.unit}/s": number(math.exp(-of_run[0].log_s)),
-            "beside the median": f"{100 * beside:+.1f} %",
+            f"{first.name}, {group.unit}/s": number(math.exp(-log_s)),
+            "beside the median": f"{100 * math.expm1(log_s - middle):+.1f} %" if math.isfinite(log_s) else "",
         }
-        if best and of_run[0].block in gains:
-            row[f"{best.name}, times the baseline"] = number(math.exp(gains[of_run[0].block]))
+        if best:
+            gain = found.mean_of(found.log_gains(run.data, best.variant_id))
+            row[f"{best.name}, times the baseline"] = number(math.exp(gain))
         rows.append(row)
     return rows
 
