@@ -89,7 +89,7 @@ def sweep(
             fail(f"{', '.join(others)} needs --cluster: give --resume alone, or with the whole call")
     with refused(), one_line():
         begun = verbs.sweep.begin(asked, out, sweep_id, resume)
-        if asked is None:
+        if asked is None and not (begun.stored and begun.stored.complete):
             plain(context, begun.asked)
         raise typer.Exit(verbs.sweep.run(begun, reports))
 

@@ -6,12 +6,15 @@ nodes rests on the number of nodes, however many rounds each has.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import optimize, stats
 
 from bench.analyse.stats import LEVEL, NOTHING, Interval, Values
+
+LEAST_BLOCKS = 3
+"""With two, Student's t has one degree of freedom: an interval of 13 standard errors to either side says nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +63,7 @@ def combined(estimates: Sequence[float], noise: Within) -> Combined:
     Viechtbauer (2007), with F in place of chi squared because the noise is estimated (exact if blocks have equally
     many rounds: Wald, 1940). The mean has the interval of Hartung and Knapp (2001) with Student's t of one degree of
     freedom less than blocks, never narrower than without differences between blocks (Röver et al., 2015).
-    Needs two blocks for bounds. If the noise is not known, `between` is NaN, and the mean's interval is that of t.
+    Bounds are NaN under LEAST_BLOCKS. If the noise is not known, `between` is NaN, and the mean has the interval of t.
     """
     values: Values = np.asarray(estimates, dtype=np.float64)
     if not len(values):
@@ -71,16 +74,20 @@ def combined(estimates: Sequence[float], noise: Within) -> Combined:
         alone = Interval(estimate=float(values[0]), lo=math.nan, hi=math.nan)
         return Combined(blocks=1, mean=alone, between=NOTHING, within=error)
     if not known:
-        return Combined(
-            blocks=len(values), mean=mean_of(values, np.zeros_like(values), None), between=NOTHING, within=math.nan
-        )
+        mean = bounded(mean_of(values, np.zeros_like(values), None), len(values))
+        return Combined(blocks=len(values), mean=mean, between=NOTHING, within=math.nan)
     between = between_of(values, noise)
     return Combined(
         blocks=len(values),
-        mean=mean_of(values, noise.variances, between.estimate**2),
-        between=between,
+        mean=bounded(mean_of(values, noise.variances, between.estimate**2), len(values)),
+        between=bounded(between, len(values)),
         within=error,
     )
+
+
+def bounded(interval: Interval, blocks: int) -> Interval:
+    """The interval, without its bounds if it rests on too few blocks."""
+    return interval if blocks >= LEAST_BLOCKS else replace(NOTHING, estimate=interval.estimate)
 
 
 def between_of(values: Values, noise: Within) -> Interval:

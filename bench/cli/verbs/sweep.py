@@ -20,7 +20,7 @@ from bench.plan.choices import folder_of
 from bench.report.render import terminal
 from bench.report.sides import sweep_page
 from bench.run.record import now
-from bench.run.sweep import cluster
+from bench.run.sweep import choose
 from bench.run.sweep.commands import hosts
 from bench.run.sweep.folder import SweepFolder, newest_unfinished
 from bench.run.sweep.stop import Stop
@@ -79,7 +79,7 @@ def run(begun: Begun, reports: Path) -> int:
 
 def taken(begun: Begun, reports: Path) -> Sweep:
     """Take the jobs of a sweep that lack a complete run."""
-    made = cluster.made(begun.asked, begun.folder / "submitit")
+    made = choose.made(begun.asked, begun.folder / "submitit")
     opened, sweep = opened_folder(begun)
     with opened, Stop() as stop:
         supervisor = Supervisor(

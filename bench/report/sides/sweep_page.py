@@ -20,7 +20,7 @@ from bench.report.figures import plots_runs
 from bench.report.outcome.title import hardware
 from bench.report.page import SweepPage, written
 from bench.report.sides import sweep_words as words
-from bench.report.words import interval, number, percent
+from bench.report.words import count_of, interval, number, percent
 
 
 def write(sweep: Sweep, folder: Path, out: Path) -> SweepPage:
@@ -65,9 +65,8 @@ def title(page: SweepPage) -> str:
     """How many jobs are complete, and the result of the first group."""
     sweep = page.gathered.sweep
     complete, jobs = sum(job.status is Status.OK for job in sweep.jobs), len(sweep.jobs)
-    best = page.groups[0].fastest if page.groups else None
-    result = f"{number(best.gain.estimate)} times as fast with {marked(best.name)}" if best else "no answer"
-    return f"Sweep of {jobs} jobs, {'complete' if complete == jobs else f'{complete} complete'}: {result}"
+    result = words.result(page.groups[0]) if page.groups else "no answer"
+    return f"Sweep of {count_of(jobs, 'job')}, {'complete' if complete == jobs else f'{complete} complete'}: {result}"
 
 
 def lead_section(page: SweepPage) -> Section:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 
 from bench.analyse.stats import LEAST_ROUNDS, Interval
-from bench.analyse.sweep.blocks import Combined
+from bench.analyse.sweep.blocks import LEAST_BLOCKS, Combined
 from bench.analyse.sweep.found import Group, Over
 from bench.analyse.sweep.gather import Gathered
 from bench.core.sweep.record import Attempt, Job
@@ -88,10 +88,23 @@ def fastest_words(gathered: Gathered, group: Group) -> str:
     )
 
 
+def result(group: Group) -> str:
+    """The result of a group in a few words, no more than its interval supports."""
+    best = group.fastest
+    if best is None:
+        return "no answer"
+    gain = f"{number(best.gain.estimate)} times as fast with {marked(best.name)}"
+    if not best.gain.known:
+        return f"perhaps {gain} (no interval)"
+    if best.gain.lo > 1:
+        return gain
+    return f"perhaps {gain}" if best.gain.hi > 1 else "no variant is faster than the baseline"
+
+
 def side_words(gain: Interval) -> str:
     """On which side of 1 an interval lies."""
     if not gain.known:
-        return " One block has no interval over blocks."
+        return f" Fewer than {LEAST_BLOCKS} give no interval."
     if gain.lo > 1:
         return ""
     return " The interval holds 1, so it may be no faster." if gain.hi >= 1 else " It is slower than the baseline."
@@ -134,13 +147,13 @@ def between(combined: Combined) -> str:
     spread = combined.between
     if math.isnan(spread.estimate):
         return ""
-    shown = f"{percent(spread.estimate)} [{percent(spread.lo)}, {percent(spread.hi)}]"
-    return Number(shown.replace(" %", "", 1).replace(" %,", ","), spread.estimate)
+    bounds = f" [{percent(spread.lo)}, {percent(spread.hi)}]" if spread.known else ""
+    return Number(f"{percent(spread.estimate)}{bounds}", spread.estimate)
 
 
 def few_words(gathered: Gathered, group: Group) -> str:
-    """That few blocks say little; empty with enough."""
-    if len(group.blocks) >= LEAST_ROUNDS:
+    """That few blocks say little; empty with enough, and with too few for any interval."""
+    if not LEAST_BLOCKS <= len(group.blocks) < LEAST_ROUNDS:
         return ""
     return (
         f"**These intervals rest on {what(gathered, len(group.blocks))}.** With fewer than {LEAST_ROUNDS} they are "

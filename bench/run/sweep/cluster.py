@@ -8,11 +8,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Protocol
 
-from bench.core.sweep.record import Asked
 from bench.core.sweep.status import Cause
-from bench.core.variants import UsageError
-
-NEEDED = "submitit>=1.5.4"
 
 
 class Stage(Enum):
@@ -59,25 +55,6 @@ class Cluster(Protocol):
 
     def log(self, job_id: str) -> Path:
         """What the job wrote before its run began, or the cluster about it."""
-
-
-def made(asked: Asked, folder: Path) -> Cluster:
-    """The cluster that a call asks for; submitit keeps its files in `folder`.
-
-    Raises UsageError if submitit is missing, or if the cluster is not there.
-    """
-    try:
-        import submitit  # noqa: F401, PLC0415 - an extra of this verb alone
-    except ImportError as error:
-        msg = f"bench sweep needs submitit: pip install '{NEEDED}', or 'nin-bench[cluster]'"
-        raise UsageError(msg) from error
-    if asked.cluster == "slurm":
-        from bench.run.sweep.slurm import Slurm  # noqa: PLC0415 - needs submitit
-
-        return Slurm(asked, folder)
-    from bench.run.sweep.local import Local  # noqa: PLC0415 - needs submitit
-
-    return Local(asked, folder)
 
 
 @contextlib.contextmanager

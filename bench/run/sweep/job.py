@@ -13,6 +13,7 @@ import re
 import select
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.core.sweep.record import NODE_NAME
@@ -21,14 +22,14 @@ from bench.process.python import python
 from bench.run.folder import replace_file
 from bench.run.sweep.files import Ended, encoded, ended_of, lock_of, log_of
 
+JOB, BENCH = python("bench.run.sweep.job"), python("bench")
 RELEASED = 1
 """The exit code of a job whose sweep let go of it."""
 
 
-def command(folder: Path, number: int, run: str, reports: Path, options: list[str], *, tied: bool) -> list[str]:
-    """The words that start a job."""
-    words = [str(folder), str(number), run, str(reports), str(int(tied))]
-    return [*python("bench.run.sweep.job"), *words, *options]
+def words_of(folder: Path, number: int, run: str, reports: Path, options: Sequence[str], *, tied: bool) -> list[str]:
+    """The words behind the command of a job."""
+    return [str(folder), str(number), run, str(reports), str(int(tied)), *options]
 
 
 def node() -> str:
@@ -38,11 +39,12 @@ def node() -> str:
     return plain if NODE_NAME.fullmatch(plain) else "localhost"
 
 
-def main(folder: Path, number: int, run: str, reports: Path, options: list[str], *, tied: bool) -> int:
+def main(arguments: Sequence[str], bench: Sequence[str] = BENCH) -> int:
     """Takes the run. Returns its exit code as a shell gives it."""
-    words = [*python("bench"), "run", "--run-id", run, "--out", str(folder), "--reports", str(reports), *options]
+    folder, number, run, reports, tied = Path(arguments[0]), int(arguments[1]), *arguments[2:5]
+    words = [*bench, "run", "--run-id", run, "--out", str(folder), "--reports", reports, *arguments[5:]]
     with log_of(folder, number).open("wb") as log, Kept(words, os.environ, log=log) as kept:
-        watched = [kept.fileno(), *([released(lock_of(folder, number))] if tied else [])]
+        watched = [kept.fileno(), *([released(lock_of(folder, number))] if tied == "1" else [])]
         if kept.fileno() not in select.select(watched, [], [])[0]:
             return RELEASED
         kept.wait()
@@ -64,5 +66,4 @@ def released(lock: Path) -> int:
 
 
 if __name__ == "__main__":
-    folder_, number_, run_, reports_, tied_, *options_ = sys.argv[1:]
-    sys.exit(main(Path(folder_), int(number_), run_, Path(reports_), options_, tied=tied_ == "1"))
+    sys.exit(main(sys.argv[1:]))

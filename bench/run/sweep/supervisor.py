@@ -1,7 +1,7 @@
 """Takes the jobs of a sweep: hands them to the cluster, watches them, and has lost ones tried again elsewhere."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,10 +11,10 @@ from bench.core.sweep.record import Attempt, Job, Sweep
 from bench.core.sweep.status import Cause, Status
 from bench.core.variants import UsageError
 from bench.run.record import now
-from bench.run.sweep import job as on_node
 from bench.run.sweep.cluster import Cluster, RefusedError, Seen, Stage
 from bench.run.sweep.files import last_line, lock_of, log_of, read_ended
 from bench.run.sweep.folder import SweepFolder
+from bench.run.sweep.job import JOB, words_of
 from bench.run.sweep.outcome import cause_of
 from bench.run.sweep.stop import Stop
 
@@ -33,6 +33,8 @@ class Supervisor:
     say: Say
     stop: Stop
     """Set when the sweep is to end at once."""
+    job: Sequence[str] = JOB
+    """The command of a job, without its words."""
     _tried: Counter[str] = field(default_factory=Counter)
     """How many attempts of a job count in this call."""
 
@@ -136,7 +138,7 @@ class Supervisor:
         number = len(job.attempts) + 1
         folder, attempt = job.folder(self.folder.folder), Attempt(number=number, job_id=None, submitted_at=now())
         folder.mkdir(exist_ok=True)
-        command = on_node.command(
+        words = words_of(
             folder, number, job.run_of(attempt), self.reports / job.name, self.sweep.asked.options,
             tied=self.cluster.tied,
         )  # fmt: skip
@@ -144,7 +146,7 @@ class Supervisor:
         self._tried[job.name] += 1
         try:
             name = f"{self.sweep.sweep_id}-{job.name}"
-            job_id = self.cluster.submit(name, command, lock_of(folder, number), avoided)
+            job_id = self.cluster.submit(name, [*self.job, *words], lock_of(folder, number), avoided)
         except RefusedError as error:
             self._refused(job, attempt, str(error))
             return

@@ -152,12 +152,12 @@ def cluster(make_run: Callable[..., Path], here: Path, monkeypatch: pytest.Monke
                 shutil.copytree(source, folder / run)
 
     made = Copies(read_sweep, nodes=("n1", "n2"))  # type: ignore[arg-type]
-    monkeypatch.setattr("bench.run.sweep.cluster.made", lambda *_: made)
+    monkeypatch.setattr("bench.run.sweep.choose.made", lambda *_: made)
     return made
 
 
 def test_a_complete_sweep_ends_with_0_and_its_page_can_be_written_again(cluster: FakeCluster, here: Path) -> None:
-    code, output = call(*LOCAL, "--workers", "2", "--sweep-id", "s", "--", "--rounds", "2")
+    code, output = call(*LOCAL, "--workers", "2", "--sweep-id", "s", "--", "--task", "mine:make")
 
     assert code == 0, output
     assert "Fastest over 2 nodes: kept, 2" in output

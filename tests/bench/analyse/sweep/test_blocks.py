@@ -55,11 +55,14 @@ def test_the_noise_is_pooled_over_runs_and_shrinks_with_rounds_and_runs() -> Non
 
 
 def test_what_is_not_known_is_nan() -> None:
+    two = combined([1.0, 2.0], known([0.1, 0.1]))
     nothing, alone = combined([], known([])), combined([1.0], known([0.1]))
     without_noise = combined([1.0, 2.0, 3.0], within([[np.array([1.0])], [np.array([2.0])], [np.array([3.0])]]))
 
     assert (nothing.blocks, nothing.mean.known) == (0, False)
     assert (alone.mean.estimate, alone.mean.known, alone.between.known) == (1.0, False, False)
+    assert (two.mean.estimate, two.mean.known, two.between.known) == (1.5, False, False)
+    assert two.between.estimate == pytest.approx(math.sqrt(0.5 - 0.1))
     assert math.isnan(without_noise.between.estimate)
     assert without_noise.mean.hi - 2 == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)  # t of 2 degrees of freedom
 

@@ -13,6 +13,7 @@ from bench.run.sweep.cluster import RefusedError, Seen, Stage
 from bench.run.sweep.files import Ended, ended_of
 from bench.run.sweep.files import encoded as ended_text
 from bench.run.sweep.folder import SweepFolder
+from bench.run.sweep.job import JOB
 from bench.run.sweep.stop import Stop
 from bench.run.sweep.supervisor import Supervisor
 
@@ -21,7 +22,8 @@ LATER = datetime(2026, 1, 1, tzinfo=UTC)
 
 def asked(**more: Any) -> Asked:  # noqa: ANN401
     """What a call asks for: three jobs, if it says nothing else."""
-    return Asked(**{"cluster": "slurm", "jobs": 3} | more)
+    usual: dict[str, Any] = {"cluster": "slurm", "jobs": 3}
+    return Asked(**usual | more)
 
 
 def sweep_of(wanted: Asked) -> Sweep:
@@ -38,7 +40,7 @@ class FakeCluster:
     poll_s = 0.0
     tied = False
 
-    def __init__(self, header: Header, nodes: Iterable[str] = ("n1", "n2"), **ends: object) -> None:
+    def __init__(self, header: Header, nodes: Iterable[str] = ("n1", "n2"), **ends: Any) -> None:  # noqa: ANN401
         self.header, self.all_nodes, self.ends = header, frozenset(nodes), ends
         self.submitted: list[tuple[str, frozenset[str]]] = []
         self.stands: dict[str, Seen] = {}
@@ -46,7 +48,7 @@ class FakeCluster:
         self.most_at_once = 0
 
     def submit(self, name: str, command: list[str], lock: Path, avoid: frozenset[str]) -> str:  # noqa: ARG002
-        folder, number, run = command[4:7]
+        folder, number, run = command[len(JOB) : len(JOB) + 3]
         self.submitted.append((run, avoid))
         how = self.ends.get(run.replace("-", "_"), 0)
         if how == "refuse":

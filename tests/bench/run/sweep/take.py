@@ -6,10 +6,10 @@ from pathlib import Path
 
 from bench.core.exits import INTERRUPTED
 from bench.core.sweep.record import read_sweep
-from bench.run.sweep import supervisor
-from bench.run.sweep.cluster import made
+from bench.run.sweep.choose import made
 from bench.run.sweep.folder import SweepFolder
 from bench.run.sweep.stop import Stop
+from bench.run.sweep.supervisor import Supervisor
 from tests.bench.run.sweep.made import asked, sweep_of
 
 FAKE_JOB = Path(__file__).with_name("fake_job.py")
@@ -22,17 +22,11 @@ def main(folder: Path, wanted: str) -> None:
     opened = SweepFolder(folder / "s") if there else SweepFolder.create(folder / "s", sweep)
     cluster = made(whole, opened.submitit)
     cluster.poll_s = 0.1
-    usual = supervisor.on_node.command
-
-    def command(*words: object, **more: object) -> list[str]:
-        return [sys.executable, str(FAKE_JOB), *usual(*words, **more)[4:]]  # type: ignore[arg-type]
-
-    supervisor.on_node.command = command  # type: ignore[assignment]
     with opened, Stop() as stop:
         try:
-            supervisor.Supervisor(
+            Supervisor(
                 sweep=sweep, folder=opened, cluster=cluster, reports=folder / "reports",
-                say=lambda line: print(line, flush=True), stop=stop,  # noqa: T201
+                say=lambda line: print(line, flush=True), stop=stop, job=(sys.executable, str(FAKE_JOB)),  # noqa: T201
             ).take()  # fmt: skip
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)

@@ -13,7 +13,8 @@ import pytest
 from bench.core.sweep.status import Cause
 from bench.core.variants import UsageError
 from bench.run.sweep import commands
-from bench.run.sweep.cluster import RefusedError, Seen, Stage, made
+from bench.run.sweep.choose import made
+from bench.run.sweep.cluster import RefusedError, Seen, Stage
 from bench.run.sweep.slurm import Slurm, own_parameters
 from tests.bench.run.sweep.made import asked
 

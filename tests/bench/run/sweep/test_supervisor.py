@@ -70,7 +70,7 @@ def test_a_job_that_died_everywhere_may_have_any_node(header: Header, tmp_path: 
 
 
 def test_three_attempts_are_the_most_and_partial_runs_stay(header: Header, tmp_path: Path) -> None:
-    cluster = FakeCluster(header, **{f"job_1_attempt_{n}": 1 for n in (1, 2, 3)})
+    cluster = FakeCluster(header, job_1_attempt_1=1, job_1_attempt_2=1, job_1_attempt_3=1)
     supervisor = taken(tmp_path, cluster, jobs=2)
 
     assert statuses(supervisor) == [[("lost", "incomplete")] * 3, [("ok", None)]]
@@ -96,8 +96,8 @@ def test_a_wrong_call_ends_the_sweep_and_is_not_tried_again(header: Header, tmp_
 
 
 def test_a_job_that_the_cluster_refuses_has_its_words(header: Header, tmp_path: Path) -> None:
-    refused = {f"job_1_attempt_{n}": "refuse" for n in (1, 2)}
-    supervisor = taken(tmp_path, FakeCluster(header, **refused), jobs=1, attempts=2)
+    cluster = FakeCluster(header, job_1_attempt_1="refuse", job_1_attempt_2="refuse")
+    supervisor = taken(tmp_path, cluster, jobs=1, attempts=2)
 
     assert statuses(supervisor) == [[("lost", "not_submitted")] * 2]
     assert supervisor.sweep.jobs[0].attempts[0].last_line == "sbatch: error: no such partition"
