@@ -78,6 +78,8 @@ def lead_section(page: SweepPage) -> Section:
         f"`bench run` a job by {asked.cluster}, each with the options {options}."
     )
     blocks: list[Block] = [Paragraph(text)]
+    if disturbed := words.disturbed_words(page.gathered):
+        blocks.append(Paragraph(disturbed))
     if len({group.setting for group in page.groups}) > 1:
         blocks.append(Paragraph(words.groups_words(page.groups)))
     return Section("", blocks)
@@ -97,7 +99,7 @@ def variants_section(page: SweepPage) -> Section | None:
             name = "nodes" if place == 0 else f"nodes-{place + 1}"
             draw = partial(plots_runs.over_blocks, ranked(group), words.blocks_name(page.gathered))
             blocks.append(Figure(name, draw, "times as fast as the baseline, a dot a node, a bar for the interval"))
-    return Section("Variants over nodes", blocks) if blocks else None
+    return Section(f"Variants over {words.blocks_name(page.gathered)}", blocks) if blocks else None
 
 
 def ranked(group: Group) -> list[Over]:
@@ -126,7 +128,7 @@ def nodes_section(page: SweepPage) -> Section | None:
         return None
     note = "*Beside the median*: the seconds of the first variant over those of the median node. A run's page is "
     note += f"{code(f'{page.gathered.sweep.sweep_id}/JOB/RUN/report.md')} in the folder of reports."
-    return Section("By node", [Table.of(rows), Paragraph(note)])
+    return Section("Run by run", [Table.of(rows), Paragraph(note)])
 
 
 def node_rows(page: SweepPage, group: Group) -> list[dict[str, object]]:

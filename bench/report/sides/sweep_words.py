@@ -147,8 +147,10 @@ def between(combined: Combined) -> str:
     spread = combined.between
     if math.isnan(spread.estimate):
         return ""
-    bounds = f" [{percent(spread.lo)}, {percent(spread.hi)}]" if spread.known else ""
-    return Number(f"{percent(spread.estimate)}{bounds}", spread.estimate)
+    if not spread.known:
+        return percent(spread.estimate)
+    shown = [percent(value).removesuffix(" %") for value in (spread.estimate, spread.lo, spread.hi)]
+    return Number(f"{shown[0]} [{shown[1]}, {shown[2]}] %", spread.estimate)
 
 
 def few_words(gathered: Gathered, group: Group) -> str:
@@ -158,6 +160,17 @@ def few_words(gathered: Gathered, group: Group) -> str:
     return (
         f"**These intervals rest on {what(gathered, len(group.blocks))}.** With fewer than {LEAST_ROUNDS} they are "
         "wide, and hold only if blocks differ about as a normal distribution does."
+    )
+
+
+def disturbed_words(gathered: Gathered) -> str:
+    """That runs shared a machine; empty if they did not."""
+    asked = gathered.sweep.asked
+    if asked.cluster != "local" or asked.workers == 1 or asked.jobs == 1:
+        return ""
+    return (
+        f"**Up to {min(asked.workers, asked.jobs)} runs shared this machine at a time**, so they disturbed each other: "
+        "their times are longer, and differ more, than those of single runs."
     )
 
 

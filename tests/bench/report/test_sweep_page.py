@@ -89,10 +89,10 @@ def test_the_page_answers_first(maker: Maker) -> None:
 
     assert text.startswith("# Sweep of 6 jobs, complete: 1.28 times as fast with kept\n")
     assert re.search(r"Fastest over 6 nodes: \*\*kept\*\*, 1\.28\d \[1\.2\d+, 1\.3\d+\] times as fast", lead)
-    assert re.search(r"The nodes differ by [\d.]+( %)? \[[\d.]+( %)?, [\d.]+ %\] \(standard deviation", lead)
+    assert re.search(r"The nodes differ by [\d.]+ \[[\d.]+, [\d.]+\] % \(standard deviation", lead)
     assert "Farthest from the median is `n3`, which takes 15 % longer." in lead
     assert "Complete: 6 of 6 jobs have a complete run (1 job took more than one attempt)." in lead
-    for heading in ("Variants over nodes", "By node", "Jobs", "How it was combined", "Again"):
+    for heading in ("Variants over nodes", "Run by run", "Jobs", "How it was combined", "Again"):
         assert f"\n## {heading}\n" in text
     assert "job-3, attempt 1 on `n9`: killed. Its last line: `round 2`" in text
 
@@ -135,6 +135,7 @@ def test_runs_of_one_node_are_blocks_of_their_own_and_the_page_says_so(maker: Ma
     text = maker.page().path.read_text()
 
     assert "Fastest over 3 runs" in text
+    assert "shared this machine" not in text
     assert "All ran on one node, so this is what differs between runs of that node." in text
 
 
