@@ -89,8 +89,8 @@ def taken(begun: Begun, reports: Path) -> Sweep:
             return supervisor.take()
         except KeyboardInterrupt:
             fail(
-                "interrupted; no job runs any more, and complete runs are kept. Go on with the same call, or: "
-                f"{called()} sweep {again(begun)}",
+                f"interrupted; no job runs any more, and the complete runs of {begun.folder.name} are kept: the same "
+                "call goes on",
                 INTERRUPTED,
             )
 
@@ -112,11 +112,6 @@ def opened_folder(begun: Begun) -> tuple[SweepFolder, Sweep]:
         jobs=[Job(name=f"job-{number}") for number in range(1, begun.asked.jobs + 1)],
     )
     return SweepFolder.create(begun.folder, sweep), sweep
-
-
-def again(begun: Begun) -> str:
-    """The options that go on with a sweep if its whole call is not repeated."""
-    return f"--out {shell_word(str(begun.folder.parent))} --resume {begun.folder.name}"
 
 
 def say(line: str) -> None:
