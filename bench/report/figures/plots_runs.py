@@ -125,6 +125,9 @@ def over_blocks(variants: Sequence[Over], blocks: str) -> Figure:
         if over.gain.known:
             axes.hlines(row + 0.22, over.gain.lo, over.gain.hi, color=INK, linewidth=1.6, zorder=4)
         axes.vlines(over.gain.estimate, row + 0.1, row + 0.34, color=INK, linewidth=2, zorder=4)
+    gains = [on.log_gain for over in shown for on in over.by_block if np.isfinite(on.log_gain)]
+    if np.ptp(gains) > np.log(WIDE_RANGE):
+        axes.set_xscale("log")
     axes.axvline(1, color=FORWARD, linewidth=1, linestyle="--", zorder=1)
     axes.set_xlabel(f"times as fast as the baseline (dot: one of the {blocks}; bar: interval of their mean)")
     return figure
