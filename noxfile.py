@@ -36,7 +36,7 @@ def env(session: nox.Session) -> None:
     digest = hashlib.sha256(Path("pyproject.toml").read_bytes()).hexdigest()
     if stamp.is_file() and stamp.read_text() == digest:
         return
-    session.install("-e", ".[tensorboard,micro,parquet]", *nox.project.dependency_groups(PYPROJECT, "dev"))
+    session.install("-e", ".[tensorboard,micro,parquet,cluster]", *nox.project.dependency_groups(PYPROJECT, "dev"))
     stamp.write_text(digest)
 
 
@@ -88,6 +88,12 @@ def history(session: nox.Session) -> None:
 def fleet(session: nox.Session) -> None:
     """Show which machines are outliers among stored runs of many: nox -s fleet -- FOLDER."""
     python(session, "-m", "bench", "fleet", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def sweep(session: nox.Session) -> None:
+    """Take one measurement on many nodes: nox -s sweep -- --cluster slurm --nodes 6 -- OPTIONS OF RUN."""
+    python(session, "-m", "bench", "sweep", *session.posargs)
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import asking, configured, histories, serve, verbs
+from bench.cli import asking, configured, histories, serve, sweeps, verbs
 from bench.cli.calls import check, places, stored
 from bench.cli.ends import fail, no_verdict_from_a_crash, refused
 from bench.cli.options import (
@@ -273,4 +273,5 @@ app.command()(asking.export)
 app.command()(asking.trace)
 app.command()(histories.history)
 app.command()(histories.fleet)
+app.command()(sweeps.sweep)
 app.command()(asking.init)

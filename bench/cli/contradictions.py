@@ -9,7 +9,8 @@ from bench.core.variants import UsageError
 
 WITH_RESUME = frozenset(
     {"--budget", "--rounds", "--out", "--reports", "--data", "--download", "--model", "--task", "--axis",
-     "--allow-changed", "--strict"}
+     "--allow-changed", "--strict", "--cluster", "--nodes", "--jobs", "--workers", "--attempts", "--partition",
+     "--constraint", "--nodelist", "--timeout", "--gpus", "--slurm", "OPTIONS"}
 )  # fmt: skip
 """The options that --resume allows; the run keeps all others from its start."""
 WITH_RUN = frozenset(
@@ -45,6 +46,7 @@ RULES = (
         why="a task makes its own model and batches",
     ),
     Rule(option="--task-from-each", needs=frozenset({"--task"}), why="each tree has its own models in any case"),
+    Rule(option="--nodes", never=frozenset({"--jobs"}), why="both say how many jobs there are"),
     Rule(option="--every", needs=frozenset({"--commits"}), why="stored runs are all taken"),
     Rule(
         option="--commits", never=frozenset({"--no-canary"}), why="commits are measured beside the first, without one"

@@ -9,6 +9,8 @@ CHANGED = 1
 """A slowdown, in a verb that says so by its exit code."""
 USAGE = 2
 """A wrong call."""
+PARTLY = 3
+"""Something is still open: an undecided step (ab --strict), or a job of a sweep without a complete run."""
 NOTHING = 4
 """Nothing was measured, or a file can't be used."""
 INTERRUPTED = 130

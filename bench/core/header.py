@@ -7,7 +7,7 @@ write, or a program or library to load.
 import math
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -33,6 +33,8 @@ VariantId = Annotated[str, Meta(min_length=1, max_length=1000)]
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Instant = Annotated[datetime, Meta(tz=True)]
+
+Record = TypeVar("Record")
 
 Kind = Literal["run", "ab", "profile"]
 PresetName = Literal["look", "quick", "full"]
@@ -262,17 +264,7 @@ def read_run(folder: Path) -> Header:
     what was expected.
     """
     path = folder / RUN_FILE
-    try:
-        raw = msgspec.json.decode(path.read_bytes())
-    except FileNotFoundError as error:
-        msg = f"{folder}: no run (it has no {RUN_FILE})"
-        raise RecordError(msg) from error
-    except OSError as error:
-        msg = f"{path}: {error.strerror}"
-        raise RecordError(msg) from error
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        msg = f"{path}: damaged ({decoder_words(error)})"
-        raise RecordError(msg) from error
+    raw = read_json(path, f"{folder}: no run (it has no {RUN_FILE})")
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if version not in READABLE:
         msg = f"{path}: schema version {found_words(version)}, this bench reads {', '.join(map(str, READABLE))}"
@@ -284,10 +276,29 @@ def read_run(folder: Path) -> Header:
     return replace(header, run_id=folder.resolve().name)
 
 
+def read_json(path: Path, missing: str) -> Any:  # noqa: ANN401 - JSON
+    """The value of a JSON file. Raises RecordError if it is damaged, or, with the words of `missing`, not there."""
+    try:
+        return msgspec.json.decode(path.read_bytes())
+    except FileNotFoundError as error:
+        raise RecordError(missing) from error
+    except OSError as error:
+        msg = f"{path}: {error.strerror}"
+        raise RecordError(msg) from error
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        msg = f"{path}: damaged ({decoder_words(error)})"
+        raise RecordError(msg) from error
+
+
 def decoded(raw: object, path: Path) -> Header:
     """The record of a JSON object. Raises RecordError with the file at `path` and the wrong key."""
+    return converted(raw, Header, path)
+
+
+def converted(raw: object, kind: type[Record], path: Path) -> Record:
+    """A JSON value as a record of some kind. Raises RecordError with the file at `path` and the wrong key."""
     try:
-        return msgspec.convert(raw, Header)
+        return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
         expected, _, place = str(error).partition(" - at `")
         keys = place.strip("`").removeprefix("$").lstrip(".")
@@ -305,14 +316,14 @@ def check_known(header: Header, folder: Path, known: set[str]) -> None:
 
 def encoded(header: Header) -> str:
     """The text of run.json in today's schema; what UTF-8 can't hold is escaped."""
-    whole = _storable(msgspec.to_builtins(replace(header, schema_version=SCHEMA_VERSION)))
+    whole = storable_json(msgspec.to_builtins(replace(header, schema_version=SCHEMA_VERSION)))
     return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode() + "\n"
 
 
-def _storable(value: Any) -> Any:  # noqa: ANN401 - JSON
+def storable_json(value: Any) -> Any:  # noqa: ANN401 - JSON
     """A JSON value with its texts as a file can hold them."""
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, dict):
-        return {storable(key): _storable(inner) for key, inner in value.items()}
-    return [_storable(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+        return {storable(key): storable_json(inner) for key, inner in value.items()}
+    return [storable_json(inner) for inner in value] if isinstance(value, (list, tuple)) else value

@@ -15,6 +15,8 @@ from bench.analyse.history.gather import Setting
 from bench.analyse.kineto.found import Found
 from bench.analyse.load import RunData
 from bench.analyse.sides.compare import Match, Side
+from bench.analyse.sweep.found import Group
+from bench.analyse.sweep.gather import Gathered
 from bench.analyse.traces.trace import Trace
 from bench.core.text import stored
 from bench.report import formats
@@ -125,6 +127,14 @@ class FleetPage(Folder):
     fleet: Fleet
     names: dict[Setting, str]
     command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepPage(Folder):
+    """The page of `bench sweep`: its jobs, and what groups of like nodes found."""
+
+    gathered: Gathered
+    groups: list[Group]
 
 
 Pages = TypeVar("Pages", bound=Folder)

@@ -13,6 +13,9 @@ from bench.core.records import APPENDED, LAYERS, RUN_FILE, SAMPLES, TRIALS, VARI
 from bench.core.variants import as_row
 from bench.plan.matrix import Entry
 
+NO_LOCKS = frozenset({errno.EBADF, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
+"""How a file system says that it can't lock a folder: NFS locks only what is open for writing (flock(2))."""
+
 
 def already_there(folder: Path) -> str:
     """The message if a run of this name exists, with what to do."""
@@ -26,19 +29,33 @@ def refuse_links(folder: Path, paths: Iterable[Path]) -> None:
         raise RecordError(msg)
 
 
+def locked(folder: Path, who: str) -> int:
+    """A descriptor that holds a folder's lock. Raises RecordError, which says `who` has it, if another process does.
+
+    Some network file systems have no locks on folders: there this returns a descriptor without one.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        msg = f"{folder}: in use by {who}"
+        raise RecordError(msg) from error
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            os.close(descriptor)
+            msg = f"{folder}: {error.strerror}"
+            raise RecordError(msg) from error
+    return descriptor
+
+
 class RunFolder:
     """A run's folder, which this object locks as its one writer. Close it, or use it as a context."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         refuse_links(folder, folder.iterdir())
-        self._lock: int | None = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self.close()
-            msg = f"{folder}: in use by another run; wait for it, or choose another --run-id"
-            raise RecordError(msg) from error
+        self._lock: int | None = locked(folder, "another run; wait for it, or choose another --run-id")
 
     @classmethod
     def create(cls, folder: Path, run: Header, variants: Iterable[Row]) -> "RunFolder":
@@ -77,16 +94,7 @@ class RunFolder:
 
     def write_run(self, run: Header) -> None:
         """Replaces run.json in one step."""
-        target = self.folder / RUN_FILE
-        fresh = target.with_suffix(".json.new")
-        try:
-            with fresh.open("w", encoding="utf-8") as file:
-                file.write(encoded(run))
-                _sync(file)
-            fresh.replace(target)
-        except OSError as error:
-            fresh.unlink(missing_ok=True)
-            raise _write_error(target, error.strerror) from error
+        replace_file(self.folder / RUN_FILE, encoded(run))
 
     def append_trial(self, trial: Row, samples: Iterable[Row], layers: Iterable[Row] = ()) -> None:
         """Adds a finished trial. Its samples are synced first, then the row that confirms them."""
@@ -119,6 +127,19 @@ def variant_rows(entries: Iterable[Entry], reasons: dict[str, str]) -> list[dict
         }
         for entry in entries
     ]
+
+
+def replace_file(target: Path, text: str) -> None:
+    """Replaces a file in one step. If that fails, it is as it was before. Raises RecordError."""
+    fresh = target.with_suffix(f"{target.suffix}.new")
+    try:
+        with fresh.open("w", encoding="utf-8") as file:
+            file.write(text)
+            _sync(file)
+        fresh.replace(target)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise _write_error(target, error.strerror) from error
 
 
 def _append(path: Path, text: str) -> None:

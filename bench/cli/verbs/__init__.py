@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         profile,
         report,
         run,
+        sweep,
         tensorboard,
         trace,
     )
@@ -38,6 +39,7 @@ __all__ = [
     "profile",
     "report",
     "run",
+    "sweep",
     "tensorboard",
     "trace",
 ]

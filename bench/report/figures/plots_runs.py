@@ -8,9 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.analyse.sides.compare import Match, Side, log_rounds
+from bench.analyse.sweep.found import Over
 from bench.report.figures.canvas import MIB, WIDTH, name_rows, styled
 from bench.report.figures.ink import BACKWARD, FORWARD, INK
 from bench.report.figures.lettering import lettered
+from bench.report.figures.saving import tip
 
 RUN_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", INK)
 WIDE_RANGE = 12.0
@@ -103,4 +105,29 @@ def memory(runs: Sequence[Side], matches: Sequence[Match], table: pd.DataFrame) 
     axes.set_xlim(left=0)
     axes.set_xlabel("MiB: the allocator's peak")
     axes.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
+    return figure
+
+
+@styled
+def over_blocks(variants: Sequence[Over], blocks: str) -> Figure:
+    """How many times as fast as the baseline each variant is: a dot a block, a bar over the interval of their mean."""
+    shown = [over for over in variants if over.log_gain.blocks]
+    figure = Figure(figsize=(WIDTH, 1.0 + 0.34 * len(shown)), layout="constrained")
+    axes = figure.subplots()
+    name_rows(axes, [over.name for over in shown])
+    for row, over in enumerate(shown):
+        on_blocks = [on for on in over.by_block if np.isfinite(on.log_gain)]
+        dots = axes.scatter(
+            np.exp([on.log_gain for on in on_blocks]), np.full(len(on_blocks), row), s=14, color=BACKWARD, alpha=0.7,
+            linewidths=0, zorder=3,
+        )  # fmt: skip
+        tip(dots, *(f"{on.block}: {np.exp(on.log_gain):.3f}" for on in on_blocks))
+        if over.gain.known:
+            axes.hlines(row + 0.22, over.gain.lo, over.gain.hi, color=INK, linewidth=1.6, zorder=4)
+        axes.vlines(over.gain.estimate, row + 0.1, row + 0.34, color=INK, linewidth=2, zorder=4)
+    gains = [on.log_gain for over in shown for on in over.by_block if np.isfinite(on.log_gain)]
+    if np.ptp(gains) > np.log(WIDE_RANGE):
+        axes.set_xscale("log")
+    axes.axvline(1, color=FORWARD, linewidth=1, linestyle="--", zorder=1)
+    axes.set_xlabel(f"times as fast as the baseline (dot: one of the {blocks}; bar: interval of their mean)")
     return figure

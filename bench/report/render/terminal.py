@@ -20,9 +20,19 @@ from bench.report.fleet import page as fleet_page
 from bench.report.formats import html
 from bench.report.kineto import steps, trust
 from bench.report.layers import alone
-from bench.report.page import AbPage, ComparePage, FleetPage, Folder, HistoryPage, Report, TracedPage, TracePage
+from bench.report.page import (
+    AbPage,
+    ComparePage,
+    FleetPage,
+    Folder,
+    HistoryPage,
+    Report,
+    SweepPage,
+    TracedPage,
+    TracePage,
+)
 from bench.report.render import console
-from bench.report.sides import ab, history_page
+from bench.report.sides import ab, history_page, sweep_page
 from bench.report.trust import effect
 from bench.report.words import number, percent, seconds
 
@@ -171,3 +181,8 @@ def show_history(page: HistoryPage) -> None:
 def show_fleet(page: FleetPage) -> None:
     """Print the outliers of a fleet, what could not be judged, and the path of the page."""
     show_blocks(fleet_page.title(page), path_of(page))
+
+
+def show_sweep(page: SweepPage) -> None:
+    """Print the answer of a sweep, and the path of its page."""
+    show_blocks(sweep_page.answer(page), path_of(page))

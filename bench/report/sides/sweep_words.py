@@ -1,0 +1,214 @@
+"""The sentences of a sweep's page."""
+
+import math
+from collections.abc import Iterable
+
+from bench.analyse.stats import LEAST_ROUNDS, Interval
+from bench.analyse.sweep.blocks import LEAST_BLOCKS, Combined
+from bench.analyse.sweep.found import Group, Over
+from bench.analyse.sweep.gather import Gathered
+from bench.core.sweep.record import Attempt, Job
+from bench.core.sweep.status import Cause, Status
+from bench.core.text import MOST_OF_A_REASON, code, marked
+from bench.report.words import Number, count_of, interval, number, percent
+
+CAUSES = {
+    Cause.KILLED: "killed",
+    Cause.NODE_FAILED: "its node failed",
+    Cause.TIMEOUT: "its time limit",
+    Cause.PREEMPTED: "preempted",
+    Cause.CANCELLED: "cancelled",
+    Cause.OUT_OF_MEMORY: "out of memory",
+    Cause.INTERRUPTED: "the sweep was interrupted",
+    Cause.NOTHING_MEASURED: "nothing could be measured there",
+    Cause.INCOMPLETE: "its run ended too early",
+    Cause.USAGE: "its run refused the options",
+    Cause.NOT_SUBMITTED: "the cluster refused it",
+}
+METHOD = (
+    "A node is a block: its value is the mean over its rounds, and counts once, however many rounds it has.",
+    "*Between nodes* is the standard deviation between the nodes' true values, as a share: that of Paule and Mandel "
+    "(1982), beyond the noise that the rounds within nodes show. Its interval is the Q-profile of Viechtbauer (2007), "
+    "with F in place of chi squared because the noise is estimated. With one run a node, what differs between two "
+    "runs of the same node counts as a difference between nodes.",
+    "*Within a node* is the standard error of a node's value by its own rounds, one for all nodes.",
+    "The ratio is the mean of the nodes' log ratios, each taken within rounds, with the interval of Hartung and Knapp "
+    "(2001): Student's t of one degree of freedom less than nodes. It speaks of nodes like these.",
+    "These are no verdicts. The fastest variant is chosen by the rounds that also measure it, which favours it a "
+    "little. The page of each run has its own verdicts.",
+)
+
+
+def what(gathered: Gathered, blocks: int) -> str:
+    """A number of blocks with their name: 6 nodes, 6 runs on one node."""
+    return count_of(blocks, "node") if gathered.blocks_are_nodes else count_of(blocks, "run")
+
+
+def blocks_name(gathered: Gathered) -> str:
+    """The name of several blocks."""
+    return "nodes" if gathered.blocks_are_nodes else "runs"
+
+
+def jobs_words(gathered: Gathered) -> str:
+    """Whether every job has a complete run, and which do not."""
+    jobs = gathered.sweep.jobs
+    lacking = [job for job in jobs if job.status is not Status.OK]
+    if not lacking:
+        again = sum(len(job.attempts) > 1 for job in jobs)
+        told = f" ({count_of(again, 'job')} took more than one attempt)" if again else ""
+        return f"Complete: {len(jobs)} of {len(jobs)} jobs have a complete run{told}."
+    names = "; ".join(f"{job.name} {standing(job)}" for job in lacking)
+    return f"**{len(jobs) - len(lacking)} of {count_of(len(jobs), 'job')} have a complete run.** Missing: {names}."
+
+
+def standing(job: Job) -> str:
+    """How a job without a complete run stands."""
+    last = job.last
+    if last is None or last.cause is None:
+        return str(job.status)
+    where = f" on {code(last.node)}" if last.node else ""
+    return f"({job.status}: {CAUSES[last.cause]}{where}, {count_of(len(job.attempts), 'attempt')})"
+
+
+def fastest_words(gathered: Gathered, group: Group) -> str:
+    """Which variant is fastest over blocks, and by how much."""
+    best, candidates = group.fastest, [over for over in group.variants if over.log_gain.blocks]
+    if best is None and candidates:
+        return (
+            f"No variant has rounds on all of the {what(gathered, len(group.blocks))} beside the baseline: those that "
+            "a race dropped on some are in the table with fewer."
+        )
+    if best is None:
+        return "No variant was measured in rounds beside its baseline."
+    gain = interval(best.gain.estimate, best.gain.lo, best.gain.hi, digits=3)
+    of = f", the largest of {len(candidates)} ratios" if len(candidates) > 1 else ""
+    return (
+        f"Fastest over {what(gathered, best.log_gain.blocks)}: **{marked(best.name)}**, {gain} times as fast as the "
+        f"baseline{of}.{side_words(best.gain)}"
+    )
+
+
+def result(group: Group) -> str:
+    """The result of a group in a few words, no more than its interval supports."""
+    best = group.fastest
+    if best is None:
+        return "no answer"
+    gain = f"{number(best.gain.estimate)} times as fast with {marked(best.name)}"
+    if not best.gain.known:
+        return f"perhaps {gain} (no interval)"
+    if best.gain.lo > 1:
+        return gain
+    return f"perhaps {gain}" if best.gain.hi > 1 else "no variant is faster than the baseline"
+
+
+def side_words(gain: Interval) -> str:
+    """On which side of 1 an interval lies."""
+    if not gain.known:
+        return f" Fewer than {LEAST_BLOCKS} give no interval."
+    if gain.lo > 1:
+        return ""
+    return " The interval holds 1, so it may be no faster." if gain.hi >= 1 else " It is slower than the baseline."
+
+
+def spread_words(gathered: Gathered, group: Group) -> str:
+    """How far blocks differ, by the baseline, or else by the first variant."""
+    over = group.baseline or next(iter(group.variants), None)
+    if over is None:
+        return ""
+    name, unit = marked(over.name), marked(group.unit.removesuffix("s"))
+    blocks = blocks_name(gathered)
+    if over.log_s.blocks < 2:
+        return f"How far nodes differ is not known: {name} was measured on one."
+    if math.isnan(over.log_s.between.estimate):
+        return f"How far {blocks} differ is not known: a single round does not show the noise within one."
+    alike = "" if gathered.blocks_are_nodes else (
+        " All ran on one node, so this is what differs between runs of that node."
+    )  # fmt: skip
+    return (
+        f"The {blocks} differ by {between(over.log_s)} (standard deviation of the seconds per {unit} of {name}, beyond "
+        f"the noise within one, {percent(over.log_s.within)}).{farthest_words(over)}{alike}"
+    )
+
+
+def farthest_words(over: Over) -> str:
+    """The block that is farthest from the middle one."""
+    logs = sorted(on.log_s for on in over.by_block)
+    middle = logs[len(logs) // 2] if len(logs) % 2 else (logs[len(logs) // 2 - 1] + logs[len(logs) // 2]) / 2
+    far = max(over.by_block, key=lambda on: abs(on.log_s - middle))
+    share = math.expm1(far.log_s - middle)
+    if len(logs) < 3:
+        return ""
+    than = "longer" if share > 0 else "less long"
+    return f" Farthest from the median is {code(far.block)}, which takes {percent(abs(share))} {than}."
+
+
+def between(combined: Combined) -> str:
+    """The standard deviation between blocks as a share, with its interval."""
+    spread = combined.between
+    if math.isnan(spread.estimate):
+        return ""
+    if not spread.known:
+        return percent(spread.estimate)
+    shown = [percent(value).removesuffix(" %") for value in (spread.estimate, spread.lo, spread.hi)]
+    return Number(f"{shown[0]} [{shown[1]}, {shown[2]}] %", spread.estimate)
+
+
+def few_words(gathered: Gathered, group: Group) -> str:
+    """That few blocks say little; empty with enough, and with too few for any interval."""
+    if not LEAST_BLOCKS <= len(group.blocks) < LEAST_ROUNDS:
+        return ""
+    return (
+        f"**These intervals rest on {what(gathered, len(group.blocks))}.** With fewer than {LEAST_ROUNDS} they are "
+        "wide, and hold only if blocks differ about as a normal distribution does."
+    )
+
+
+def disturbed_words(gathered: Gathered) -> str:
+    """That runs shared a machine; empty if they did not."""
+    asked = gathered.sweep.asked
+    if asked.cluster != "local" or asked.workers == 1 or asked.jobs == 1:
+        return ""
+    return (
+        f"**Up to {min(asked.workers, asked.jobs)} runs shared this machine at a time**, so they disturbed each other: "
+        "their times are longer, and differ more, than those of single runs."
+    )
+
+
+def groups_words(found: Iterable[Group]) -> str:
+    """That groups are not combined, and by what they differ."""
+    facts = [dict(one.setting) for one in found]
+    names = dict.fromkeys(name for of_group in facts for name in of_group)
+    apart = [name for name in names if len({of_group.get(name) for of_group in facts}) > 1]
+    by = f" They differ in {', '.join(marked(name.replace('_', ' ')) for name in apart)}." if apart else ""
+    return f"**These nodes are not all alike, so they are combined in {len(facts)} groups.**{by}"
+
+
+def group_title(found: list[Group], group: Group) -> str:
+    """The name of a group: its device, with what sets it apart."""
+    others = [dict(one.setting) for one in found if one is not group]
+    apart = [value for name, value in group.setting if any(other.get(name) != value for other in others)]
+    return ", ".join([group.device, *apart])
+
+
+def attempt_row(job: Job, attempt: Attempt) -> dict[str, object]:
+    """An attempt as a row."""
+    return {
+        "job": job.name,
+        "attempt": str(attempt.number),
+        "submitted as": attempt.job_id or "",
+        "node": attempt.node or "",
+        "status": attempt.status.value,
+        "cause": attempt.cause.value if attempt.cause else "",
+        "exit code": "" if attempt.exit_code is None else str(attempt.exit_code),
+        "minutes": "" if attempt.ended_at is None else number(
+            (attempt.ended_at - attempt.submitted_at).total_seconds() / 60
+        ),
+    }  # fmt: skip
+
+
+def failure_words(job: Job, attempt: Attempt) -> str:
+    """Why an attempt has no complete run, with the last line of its output."""
+    why = CAUSES[attempt.cause] if attempt.cause else str(attempt.status)
+    where = f" on {code(attempt.node)}" if attempt.node else ""
+    said = f" Its last line: {code(attempt.last_line, MOST_OF_A_REASON)}" if attempt.last_line.strip() else ""
+    return f"{job.name}, attempt {attempt.number}{where}: {why}.{said}"
