@@ -17,9 +17,10 @@ from bench.run.prepare.machine import environment
 
 MOST_LAYERS = 30
 """More layers are counted and not listed."""
-NOT_OF_TASKS = ("model", "mode", "world_size", "parallel")
-"""The axes in which variants of a task don't differ: it has its model, a run has one mode, and its batches are not
-divided among ranks."""
+SAME = ("model", "mode")
+"""The axes in which the variants of a run don't differ."""
+OF_RANKS = ("world_size", "parallel")
+"""Those of several ranks: a task's batches are not divided among them."""
 FORMS = {
     "classifier": "an image classifier",
     "task": "a task with a declared loss",
@@ -51,7 +52,8 @@ def lines(variant: Variant, built: Reply, stepped: Reply) -> list[str]:
     """A line for each thing that was understood."""
     form, owned = (built.understood.form, built.understood.owned) if built.understood else ("", ())
     items = f"{stepped.items.count:,.0f} {stepped.items.unit}" if stepped.items else "nothing that is counted"
-    acting = [name for name in AXES if name not in owned and name not in NOT_OF_TASKS]
+    idle = {*owned, *SAME, *(OF_RANKS if form != "classifier" else ())}
+    acting = [name for name in AXES if name not in idle]
     checked = "yes" if not any(s.metric == "not_gated" for s in stepped.samples) else f"no: {stepped.reason}"
     return [
         f"{without_settings(variant.model)}: {FORMS.get(form, form)}",
