@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from bench.core.axes.axis import SetBy
 from bench.core.axes.kind import Kind, kind_of
+from bench.core.axes.world_size import NOT_DIVIDED
 from bench.core.exchange.cause import Cause
 from bench.core.variants import AXES, DEFAULTS, Variant
 from bench.measure.devices.find import backend_of
@@ -195,7 +196,7 @@ def build(variant: Variant, inputs: Inputs, seed: int, peers: Peers = ALONE) -> 
     if variant.world_size != peers.size:
         raise UnsupportedError(Cause.UNSUPPORTED_SETTING, "of several ranks only steps, layers and memory are measured")
     if peers.are_several and inputs.task:
-        raise UnsupportedError(Cause.UNSUPPORTED_SETTING, "the batches of a task are not divided among ranks")
+        raise UnsupportedError(Cause.UNSUPPORTED_SETTING, NOT_DIVIDED)
     backend.take(device)
     if variant.threads is not None:
         torch.set_num_threads(variant.threads)

@@ -24,10 +24,11 @@ def is_candidate(variant: Variant) -> bool:
 
 
 def fields(candidates: Iterable[Variant]) -> list[list[Variant]]:
-    """The candidates that race against each other: those of the same device and model."""
-    by_place: dict[tuple[str, str], list[Variant]] = {}
+    """The candidates that race against each other: those of the same device, model and ranks."""
+    by_place: dict[tuple[str | int, ...], list[Variant]] = {}
     for variant in candidates:
-        by_place.setdefault((variant.device, variant.model), []).append(variant)
+        place = (variant.device, variant.model, variant.world_size, variant.parallel)
+        by_place.setdefault(place, []).append(variant)
     return list(by_place.values())
 
 

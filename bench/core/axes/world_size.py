@@ -6,6 +6,8 @@ from bench.core.axes.place import Place
 
 ALONE = 1
 """The number of ranks of an ordinary training process."""
+NOT_DIVIDED = "the batches of a task are not divided among ranks"
+"""Why a task is not trained by several ranks."""
 
 
 class WorldSize(Value):

@@ -9,6 +9,7 @@ from bench.analyse.labels import DEFAULT_WORDS, label, named
 from bench.analyse.load import RunData, cell, variant_axes
 from bench.analyse.stats import NOTHING
 from bench.core.axes.precision import PRECISION
+from bench.core.axes.world_size import ALONE
 from bench.core.progress import duration
 from bench.core.text import marked
 from bench.core.variants import from_row
@@ -168,7 +169,9 @@ def switch_on(data: RunData, axes: dict[str, str], epoch_s: float) -> list[Block
     if python:
         parts += [Paragraph("What to change in the baseline:"), Code(python, "python")]
     if shell:
-        where = "in the environment, before Python starts (Linux with glibc; 100 GB are in effect never reached):"
+        of_glibc = any("MALLOC_" in words for words in shell)
+        why = " (Linux with glibc; 100 GB are in effect never reached)" if of_glibc else ""
+        where = f"in the environment, before Python starts{why}:"
         lead = f"and {where}" if python else f"What to change in the baseline, {where}"
         parts += [Paragraph(lead), Code([f"export {' '.join(shell)}"], "sh")]
     if command := advice.nin_command(data.run, axes):
@@ -207,11 +210,13 @@ def noise_words(data: RunData, best: str) -> list[str]:
 def fastest(data: RunData, steps: pd.DataFrame) -> str | None:
     """The variant with the most items a second of those that were ok in every complete round; None if there is none.
 
-    A variant whose trials died does not count: the trials that are left may be the lucky ones.
+    A variant whose trials died does not count: the trials that are left may be the lucky ones. Nor does one of several
+    ranks, which may take more of the machine: its speed is in the section on scaling.
     If some batch sizes have the notebook's loop, only variants of these sizes count.
     """
     sound = steps.variant_id.map(lambda v: tables.outcome(data, v)[0] == "ok" and not tables.spoilt(data, v))
-    counted = steps[(steps.n > 0) & sound]
+    alone = steps.variant_id.map(lambda v: data.variants[v].world_size == ALONE)
+    counted = steps[(steps.n > 0) & sound & alone]
     beside = counted[[notebook_of(data, v) in set(counted.variant_id) for v in counted.variant_id]]
     counted = counted if beside.empty else beside
     return None if counted.empty else str(counted.loc[counted.items_per_s.idxmax(), "variant_id"])

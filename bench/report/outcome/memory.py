@@ -3,6 +3,7 @@
 from functools import partial
 
 from bench.analyse.labels import label
+from bench.core.axes.world_size import ALONE
 from bench.core.metrics.metric import MetricTable
 from bench.core.metrics.registry import in_table
 from bench.report.document import Figure, Section, Table, explained
@@ -30,5 +31,7 @@ def section(report: Report) -> Section | None:
         "the most that torch had allocated in a step; *process peak* on a CPU the most resident memory of the "
         "whole process, Python and libraries included. An empty cell was not measured."
     )
+    several = any(report.data.variants[v].world_size > ALONE for v in table.variant_id)
+    words += " Of several ranks it is the sum; the section *Ranks* has each one's." if several else ""
     figure = Figure("memory", partial(plots_memory.memory, report.data, table), "memory of a step")
     return Section("Memory", [Table.of(rows), figure, explained(words), *peak.blocks(report.data)])

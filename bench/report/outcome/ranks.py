@@ -8,21 +8,28 @@ import pandas as pd
 from bench.analyse import tables
 from bench.analyse.labels import label
 from bench.report.answer import answer
-from bench.report.document import Block, Figure, Section, Table, explained
+from bench.report.document import Block, Figure, Note, Paragraph, Section, Table, explained
 from bench.report.figures import plots_steps
 from bench.report.page import Report
 from bench.report.words import count, interval, number, seconds, size
 
 SCALING_WORDS = (
     "*Speedup*: {unit} a second of all ranks together, over one process with the same settings. *Efficiency*: the "
-    "speedup divided by the ranks; 1 if each rank is as fast as one process alone. On a CPU it can't be: the ranks "
-    "share the cores that one process had for itself."
+    "speedup divided by the ranks; 1 if each rank is as fast as one process alone. A cell without brackets has too few "
+    "rounds for an interval. On a CPU the ranks share the cores that one process had for itself."
 )
+TOO_GOOD = (
+    "**An efficiency above 1 is no gain of ranks**: here one process alone was held back, most often by its threads on "
+    "a machine that other work uses too. Measure again, or give each process one thread by `--axis threads=1`."
+)
+TOO_GOOD_FROM = 1.1
+NO_MEMORY = "Memory was not measured: looks and short budgets leave it out."
 RANKS_WORDS = (
     "Seconds a step. *closure*: the sum of the rank's parts over its plain step. *collectives*: gradients are being "
     "averaged (with FSDP: parameters gathered and gradients scattered), beside backward or after it. *exposed*: the "
     "part of it in which this rank computes nothing meanwhile. *waits for a slower rank*: the part of that in which "
-    "another rank was not ready. An empty "
+    "another rank was not ready: the slow rank is the one that waits least. *allocator peak*: the most that torch had "
+    "allocated in a step; *process peak* also holds Python and libraries, about as much in each rank. An empty "
     "cell was not measured. What each layer takes in each rank is in tables/rank_layers.csv."
 )
 
@@ -46,6 +53,7 @@ def scaling_section(report: Report) -> Section | None:
         for row in frame.itertuples()
     ]
     blocks: list[Block] = [Table.of(rows), explained(SCALING_WORDS.format(unit=unit))]
+    blocks += [Note(TOO_GOOD)] if (frame.efficiency > TOO_GOOD_FROM).any() else []
     families = answer.families(report.data, report.steps, "world_size")
     place = partial(answer.place, report.data, axis="world_size")
     draw = partial(plots_steps.curves, report.steps, families, place, "ranks")
@@ -66,6 +74,7 @@ def section(report: Report) -> Section | None:
         "collectives": ("collective_s", seconds),
         "exposed": ("communication_s", seconds),
         "waits for a slower rank": ("skew_s", seconds),
+        "allocator peak": ("allocator_peak_bytes", size),
         "process peak": ("process_peak_bytes", size),
     }
     measured = frame.dropna(axis="columns", how="all").columns
@@ -74,7 +83,8 @@ def section(report: Report) -> Section | None:
         | {name: words(row[column]) for name, (column, words) in of_rank.items() if column in measured}
         for row in frame.to_dict("records")
     ]
-    return Section("Ranks", [Table.of(rows), explained(RANKS_WORDS)])
+    missing = [] if frame.process_peak_bytes.notna().any() else [Paragraph(NO_MEMORY)]
+    return Section("Ranks", [Table.of(rows), explained(RANKS_WORDS), *missing])
 
 
 def write_tables(report: Report) -> None:

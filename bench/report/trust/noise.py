@@ -108,13 +108,18 @@ def waits_words(run: Header) -> str:
 
 
 def lockstep_words(trials: pd.DataFrame) -> str:
-    """That trials of a round took turns, if any did."""
+    """That trials of a round took turns, if any did, and how many of them."""
     if "in_lockstep" not in trials or not (trials.in_lockstep > 1).any():
         return f" Their times sum to {duration(trials.duration_s.sum())}."
+    of_rounds = trials[trials.stage == "measure"]
+    shared = int((of_rounds.in_lockstep > 1).sum())
+    of, others = "The", ""
+    if shared < len(of_rounds):
+        of, others = f"{shared} of the {len(of_rounds)}", " The others ran before or after these, each alone."
     return (
-        " The processes of a round were alive at once and took turns sample by sample (a sample is a step, or the mean "
-        "of several), in a new random order each time, while all others were stopped: what the machine did over "
-        "seconds met all of them."
+        f" {of} processes of a round were alive at once and took turns sample by sample (a sample is a step, or the "
+        "mean of several), in a new random order each time, while all others were stopped: what the machine did over "
+        f"seconds met all of them.{others}"
     )
 
 

@@ -17,7 +17,7 @@ from bench.run.prepare.machine import environment, exclusions
 def describe(choices: Choices, entries: list[Entry]) -> str:
     """The matrix, one variant per line: what runs in rounds or in the pilot alone, what can't and why, and how long."""
     described = environment()
-    reasons = exclusions(entries, machine(described))
+    reasons = exclusions(entries, machine(described), of_task=choices.task is not None)
     variants = [entry.variant for entry in entries if not reasons[entry.variant.id]]
     failing = dict(dry_run_of_list(choices, described).failing(variants))
     reasons |= {variant.id: failing.get(variant.model, "") for variant in variants}

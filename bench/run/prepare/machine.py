@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bench.core import home
 from bench.core.axes.place import Machine
+from bench.core.axes.world_size import ALONE, NOT_DIVIDED
 from bench.core.exchange.messages import Describe
 from bench.core.facts import Environment
 from bench.core.variants import UsageError, Variant
@@ -30,6 +31,8 @@ def environment() -> Environment:
     return reply.environment
 
 
-def exclusions(entries: Iterable[Entry], here: Machine) -> dict[str, str]:
-    """Why each variant can't run here, by id; empty if it can."""
-    return {entry.variant.id: excluded_reason(entry.variant, here) for entry in entries}
+def exclusions(entries: Iterable[Entry], here: Machine, *, of_task: bool) -> dict[str, str]:
+    """Why each variant, of a task or not, can't run here, by id; empty if it can."""
+    variants = [entry.variant for entry in entries]
+    undivided = {v.id: NOT_DIVIDED if of_task and v.world_size > ALONE else "" for v in variants}
+    return {variant.id: undivided[variant.id] or excluded_reason(variant, here) for variant in variants}

@@ -51,7 +51,7 @@ def begun(choices: Choices, entries: list[Entry], folder: Path, scratch: Path, p
     described = environment()
     here = machine(described)
     entries = on_kept(entries, here) if choices.keeps_memory else entries
-    reasons = exclusions(entries, here)
+    reasons = exclusions(entries, here, of_task=choices.task is not None)
     lines = not_run(missed(entries, choices, here), reasons)
     if choices.kind != "run" and not choices.names_device and here.cuda.unseen:
         entries = [e for e in entries if not e.variant.on_cuda]  # the call did not ask for CUDA

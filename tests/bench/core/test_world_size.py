@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from bench.core.axes.place import Cuda, Device, Machine
+from bench.core.axes.world_size import NOT_DIVIDED
 from bench.core.variants import Variant, VariantError, parse_id
-from bench.plan.matrix import excluded_reason, matrix
+from bench.plan.matrix import Entry, excluded_reason, matrix
+from bench.run.prepare.machine import exclusions
 from tests.bench.core.test_device import PYPI
 
 TWO = Variant(world_size=2)
@@ -54,3 +56,10 @@ def test_each_rank_has_a_cuda_device_of_its_own() -> None:
     assert excluded_reason(replace(TWO, device="cuda:1"), two) == (
         "2 ranks take 2 CUDA devices from cuda:1 on, there are 1"
     )
+
+
+def test_a_task_is_trained_by_one_process_alone() -> None:
+    entries = [Entry(variant=Variant()), Entry(variant=TWO)]
+
+    assert exclusions(entries, MACHINE, of_task=True) == {Variant().id: "", TWO.id: NOT_DIVIDED}
+    assert exclusions(entries, MACHINE, of_task=False) == {Variant().id: "", TWO.id: ""}

@@ -40,6 +40,12 @@ def test_each_device_has_a_field_of_its_own() -> None:
     assert race.halved(mixed, 3) == [*candidates(2, "cuda"), *candidates(4)]
 
 
+def test_ranks_race_among_themselves() -> None:
+    two = [Variant(threads=number, world_size=2) for number in range(1, 9)]
+
+    assert race.halved([*two, *candidates(8)], 3) == [*two[:4], *candidates(4)]
+
+
 def test_a_round_has_the_baseline_twice_its_candidates_and_nothing_else() -> None:
     field = [arm.variant for arm in QUICK if race.is_candidate(arm.variant)]
     racing = race.arms(QUICK, field[:4], 3)

@@ -11,6 +11,8 @@ from bench.analyse.load import load
 from bench.core.reading import read_rows
 from bench.core.records import TRIALS
 from bench.report import pages
+from bench.report.answer import answer
+from bench.report.outcome import ranks
 
 BASE = "cpu-default-nchw-eager-b32"
 TWO = f"{BASE}-w2"
@@ -81,3 +83,23 @@ def test_each_rank_s_parts_add_up(two: Path, tmp_path: Path) -> None:
     assert list(table.closure) == pytest.approx([1.0, 1.0])
     assert list(table.forward_s) == [0.6, 1.1]
     assert list(layers.forward_s) == pytest.approx([0.3, 0.3, 0.55, 0.55])
+
+
+def test_several_ranks_are_never_the_answer(two: Path) -> None:
+    data = load(two)
+    steps = tables.steps(data).set_index("variant_id")
+
+    assert steps.items_per_s[TWO] > steps.items_per_s[BASE]
+    assert answer.fastest(data, steps.reset_index()) == BASE
+
+
+def test_an_efficiency_above_1_is_doubted(make_run: MakeRun, tmp_path: Path) -> None:
+    slow = make_run({(BASE, "A"): [1.0] * 10, (BASE, "A'"): [1.0] * 10, (TWO, "V"): [0.5] * 10})
+    fair = make_run({(BASE, "A"): [1.0] * 10, (BASE, "A'"): [1.0] * 10, (TWO, "V"): [1.2] * 10}, name="fair")
+
+    assert ranks.TOO_GOOD in pages.write(load(slow), tmp_path / "reports").path.read_text()
+    assert ranks.TOO_GOOD not in pages.write(load(fair), tmp_path / "reports").path.read_text()
+
+
+def test_that_memory_was_not_measured_is_said(two: Path, tmp_path: Path) -> None:
+    assert ranks.NO_MEMORY in pages.write(load(two), tmp_path / "reports").path.read_text()
