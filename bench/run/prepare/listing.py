@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bench.core.axes.kind import OTHERS
 from bench.core.facts import Environment
 from bench.core.header import Inputs
 from bench.core.progress import duration
@@ -23,7 +24,9 @@ def describe(choices: Choices, entries: list[Entry]) -> str:
     reasons |= {variant.id: failing.get(variant.model, "") for variant in variants}
     lines = [line_of(entry, reasons[entry.variant.id]) for entry in entries]
     runnable = [entry for entry in entries if not reasons[entry.variant.id]]
-    return "\n".join([*lines, length(choices, runnable, len(entries), described)])
+    untried = {entry.variant.kind.words: None for entry in entries if entry.variant.kind in OTHERS}
+    notes = [f"{words} devices: untested, nin-bench was never run on one (docs/variants.md)" for words in untried]
+    return "\n".join([*lines, *notes, length(choices, runnable, len(entries), described)])
 
 
 def dry_run_of_list(choices: Choices, described: Environment) -> DryRun:
@@ -44,6 +47,8 @@ def line_of(entry: Entry, reason: str) -> str:
 
 def length(choices: Choices, runnable: list[Entry], count: int, described: Environment) -> str:
     """The last line: how many variants run, of how many, and how long that may take."""
+    if not runnable:
+        return f"none of {count} variants runs here"
     most, budget_s = choices.wanted_rounds, choices.budget_s
     least = choices.looks.rounds[0] if choices.looks else most
     arms = final_arms(schedule.arms(runnable, set(), twice=not choices.is_look), choices.wanted_finalists)

@@ -153,12 +153,13 @@ def test_a_device_that_is_not_here_is_excluded_in_words_and_can_t_be_run(
     if torch.device(device).type in str(torch.accelerator.current_accelerator(check_available=True)):
         pytest.skip(f"a device of the kind {kind} is here")
     code, listed = call("list", "--preset", "look", "--axis", f"device={device}")
-    *variants, last = listed.strip().splitlines()
+    *variants, untested, last = listed.strip().splitlines()
     ran, refused = call("run", "--preset", "look", "--device", device)
 
     assert (code, len(variants)) == (0, 3)
     assert all(f"excluded: no {kind} device" in line for line in variants)
-    assert last.startswith("0 of 3 variants run here")
+    assert untested.startswith(f"{kind} devices: untested")
+    assert last == "none of 3 variants runs here"
     assert ran == 2
     assert f"no variant can run here: no {kind} device" in refused
 
