@@ -1,6 +1,7 @@
 """The sentences of a fleet's page."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import assert_never
@@ -32,6 +33,8 @@ DRAWN = (
     "a machine that is undecided."
 )
 MOST_NAMED = 6
+NO_PART_OF_A_NAME = re.compile(r"\((R|TM)\)|\b(CPU|Processor)\b|@ [0-9.]+ ?GHz", re.IGNORECASE)
+"""What a processor's name has beside its name: it makes the column of a table narrow without it."""
 GROUPS = (
     "*Scatter*: the robust deviation of a machine (1.48 times the median distance from the median). *Marked below*: a "
     "machine at this speed or slower, as a share of the median, is marked. It is empty if the machines are too few, or "
@@ -56,7 +59,8 @@ def model_words(group: Group) -> str:
     facts = dict(group.setting)
     if group.device.startswith("cuda"):
         return group.model or "an unknown GPU"
-    return f"{group.model or 'an unknown processor'}, {facts.get('cores', 'unknown')} cores"
+    model = " ".join(NO_PART_OF_A_NAME.sub(" ", group.model).split())
+    return f"{model or group.model or 'an unknown processor'}, {facts.get('cores', 'unknown')} cores"
 
 
 def machines_words(of: Fleet) -> str:

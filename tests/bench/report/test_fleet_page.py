@@ -10,9 +10,11 @@ from matplotlib.collections import PathCollection
 from typer.testing import CliRunner
 
 from bench.analyse.fleet.gather import gather
+from bench.analyse.fleet.groups import Group
 from bench.analyse.fleet.verdicts import fleet
 from bench.cli.app import app
 from bench.report.fleet import page as fleet_page
+from bench.report.fleet import words
 from bench.report.page import FleetPage
 from benchmarks.made_fleet import Kind, write
 from benchmarks.made_histories import normal
@@ -116,8 +118,8 @@ def test_a_name_that_would_be_markup_is_text(runs: Path, tmp_path: Path) -> None
     assert "<b>x" not in (page.folder / "report.html").read_text()
 
 
-def call(*words: object) -> tuple[int, str]:
-    ended = CliRunner().invoke(app, ["fleet", *map(str, words)])
+def call(*arguments: object) -> tuple[int, str]:
+    ended = CliRunner().invoke(app, ["fleet", *map(str, arguments)])
     return ended.exit_code, ended.output
 
 
@@ -135,6 +137,23 @@ def test_the_verb_prints_the_outliers_and_ends_as_asked(
     assert "--error 0.01 --heavy-tails" in Path("reports/fleet-fleet/report.md").read_text()
 
 
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("Intel(R) Xeon(R) Platinum 8370C CPU @ 2.80GHz", "Intel Xeon Platinum 8370C, 2 cores"),
+        ("AMD EPYC 7763 64-Core Processor", "AMD EPYC 7763 64-Core, 2 cores"),
+        ("Processor", "Processor, 2 cores"),
+        ("", "an unknown processor, 2 cores"),
+    ],
+)
+def test_the_name_of_a_processor_is_short(model: str, name: str) -> None:
+    group = Group(
+        setting=(("cores", "2"),), variant_id="v", name="v", device="cpu", unit="images", model=model, members=()
+    )
+
+    assert words.model_words(group) == name
+
+
 def copies(fleet: Path, kind: Kind, count: int) -> Path:
     """Machines of a kind: `count` that hold copies of one run, and the odd one, which is far from them."""
     write(fleet, [kind], runs=1, noise=normal(0.01))
@@ -150,16 +169,13 @@ def test_copies_of_one_run_have_no_verdict_and_that_is_the_answer(
     monkeypatch.chdir(tmp_path)
     copies(tmp_path / "fleet", Kind(name="m", machines=2, planted={1: 1 / 2.769}), 6)
     code, output = call("fleet", "--fail-on-outlier")
-    words = " ".join(output.split())
+    told = " ".join(output.split())
 
     assert code == 0
-    assert "Fleet of 7 machines: no verdict" in words
-    assert (
-        "No machine could be judged: most runs of a kind have the same times to the last digit: they are copies."
-        in (words)
-    )
-    assert "no outlier" not in words
-    assert "stands out" not in words
+    assert "Fleet of 7 machines: no verdict" in told
+    assert "judged: most runs of a kind have the same times to the last digit: they are copies." in told
+    assert "no outlier" not in told
+    assert "stands out" not in told
 
 
 def test_a_kind_of_copies_is_named_beside_the_answer_of_the_others(
@@ -169,12 +185,12 @@ def test_a_kind_of_copies_is_named_beside_the_answer_of_the_others(
     write(tmp_path / "fleet", [Kind(name="gpu", gpu="Some GPU", machines=8)], runs=1, noise=normal(0.01))
     copies(tmp_path / "fleet", Kind(name="m", machines=2), 6)
     code, output = call("fleet", "--fail-on-outlier")
-    words = " ".join(output.split())
+    told = " ".join(output.split())
 
     assert code == 0
-    assert "Fleet of 15 machines: no outlier (1 of 2 kinds could be judged)" in words
-    assert "No machine stands out (1 of 2 kinds could be judged)." in words
-    assert "No verdict on AMD EPYC, 2 cores, where most machines have the same times to the last digit" in words
+    assert "Fleet of 15 machines: no outlier (1 of 2 kinds could be judged)" in told
+    assert "No machine stands out (1 of 2 kinds could be judged)." in told
+    assert "No verdict on AMD EPYC, 2 cores, where most machines have the same times to the last digit" in told
 
 
 def test_too_few_machines_of_several_kinds_are_told_how_many_are_missing(
@@ -183,12 +199,12 @@ def test_too_few_machines_of_several_kinds_are_told_how_many_are_missing(
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "fleet", [Kind(name="a", gpu="Some GPU", machines=4), Kind(name="b", machines=1)], runs=1)
     code, output = call("fleet", "--fail-on-outlier")
-    words = " ".join(output.split())
+    told = " ".join(output.split())
 
     assert code == 0
-    assert "Fleet of 5 machines: no verdict" in words
-    assert "No machine could be judged: fewer than 6 of any kind measured the same variant." in words
-    assert "Some GPU (4, add 2 more), AMD EPYC, 2 cores (1, add 5 more). It takes 6 of one kind" in words
+    assert "Fleet of 5 machines: no verdict" in told
+    assert "No machine could be judged: fewer than 6 of any kind measured the same variant." in told
+    assert "Some GPU (4, add 2 more), AMD EPYC, 2 cores (1, add 5 more). It takes 6 of one kind" in told
 
 
 def test_runs_without_a_machine_s_name_are_said_to_count_each(
