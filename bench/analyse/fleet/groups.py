@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from bench.analyse.fleet.gather import FleetRun
-from bench.analyse.fleet.outliers import scale
+from bench.analyse.fleet.outliers import LEAST_MACHINES, scale
 from bench.analyse.history.gather import Measured, Setting, StoredRun
 from bench.analyse.stats import Interval, Values, median_interval
 
@@ -56,6 +56,16 @@ class Group:
     def scatter(self) -> float:
         """The robust deviation of a machine; NaN of one alone."""
         return float(scale(self.logs)) if len(self.members) > 1 else math.nan
+
+    @property
+    def enough(self) -> bool:
+        """Whether it has enough machines for a mark."""
+        return len(self.members) >= LEAST_MACHINES
+
+    @property
+    def judged(self) -> bool:
+        """Whether a machine of it can be marked: there are enough, and they scatter, so most are no copies."""
+        return self.enough and self.scatter > 0
 
 
 def groups(runs: Iterable[FleetRun]) -> list[Group]:

@@ -21,7 +21,8 @@ class OfDriver:
     driver: str
     """Empty on a CPU, and if it is unknown."""
     machines: int
-    outliers: int
+    outliers: int | None
+    """None if no machine of the kind can be judged."""
     ratio: Interval
     """How many times as fast the median of these machines is as the median machine of their kind."""
 
@@ -39,11 +40,12 @@ def by_driver(of: Fleet) -> list[OfDriver]:
         for machine in of.machines:
             if machine.kind == kind:
                 drivers.setdefault(machine.every[0].member.driver, []).append(machine)
-        rows += [row_of(kind, driver, machines) for driver, machines in sorted(drivers.items())]
+        judged = kind not in of.unjudged
+        rows += [row_of(kind, driver, machines, judged=judged) for driver, machines in sorted(drivers.items())]
     return rows
 
 
-def row_of(kind: Setting, driver: str, machines: Sequence[Machine]) -> OfDriver:
+def row_of(kind: Setting, driver: str, machines: Sequence[Machine], *, judged: bool) -> OfDriver:
     """The machines of a kind and driver."""
     speeds = [float(np.median([math.log(one.ratio.estimate) for one in machine.every])) for machine in machines]
     logs = median_interval(speeds)
@@ -52,7 +54,7 @@ def row_of(kind: Setting, driver: str, machines: Sequence[Machine]) -> OfDriver:
         model=machines[0].every[0].group.model,
         driver=driver,
         machines=len(machines),
-        outliers=sum(machine.is_outlier for machine in machines),
+        outliers=sum(machine.is_outlier for machine in machines) if judged else None,
         ratio=Interval(estimate=math.exp(logs.estimate), lo=float(np.exp(logs.lo)), hi=float(np.exp(logs.hi))),
     )
 
@@ -97,4 +99,5 @@ def models_frame(of: Fleet) -> pd.DataFrame:
         | {name: value for name, value in row.kind if name != "GPU"}
         for row in by_driver(of)
     ]
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame(rows)
+    return frame.astype({"outliers": "Int64"}) if rows else frame

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.analyse.fleet.gather import FleetRun, Runs
 from bench.analyse.fleet.groups import Group, Member, groups
-from bench.analyse.fleet.outliers import LEAST_MACHINES, critical, distances, p_values
+from bench.analyse.fleet.outliers import critical, distances, p_values
 from bench.analyse.fleet.tails import Tails
 from bench.analyse.history.gather import LeftOut, Setting
 from bench.analyse.stats import Interval, as_ratio
@@ -110,16 +110,24 @@ class Fleet:
 
     @property
     def tested(self) -> list[Group]:
-        """The groups that are large enough for a mark."""
-        return [group for group in self.groups if len(group.members) >= LEAST_MACHINES]
+        """The groups in which a machine can be marked."""
+        return [group for group in self.groups if group.judged]
+
+    @property
+    def unjudged(self) -> dict[Setting, Why]:
+        """The kinds of which no machine can be marked in any variant, and why: TOO_FEW or EQUAL."""
+        judged = {group.setting for group in self.tested}
+        enough = {group.setting for group in self.groups if group.enough}
+        kinds = dict.fromkeys(group.setting for group in self.groups)
+        return {kind: Why.EQUAL if kind in enough else Why.TOO_FEW for kind in kinds if kind not in judged}
 
     def delta_of(self, device: str) -> float:
         """The difference that matters on a device."""
         return delta_of(device, self.delta)
 
     def slowest_unmarked(self, group: Group) -> float:
-        """How many times as fast as the median the slowest machine is that would not be marked; NaN of too few."""
-        if len(group.members) < LEAST_MACHINES or not group.scatter > 0:
+        """How many times as fast as the median the slowest machine is that would not be marked; NaN if none can be."""
+        if not group.judged:
             return math.nan
         family = family_of(self.groups, group.setting)
         chance = math.exp(-critical(len(group.members), self.error / family, self.tails) * group.scatter)
@@ -152,8 +160,8 @@ def order_of(one: Judged) -> tuple[int, float]:
 
 
 def family_of(every: Iterable[Group], setting: Setting) -> int:
-    """How many variants of a kind share its error: those of enough machines; at least 1."""
-    return max(1, sum(group.setting == setting and len(group.members) >= LEAST_MACHINES for group in every))
+    """How many variants of a kind share its error: those in which a machine can be marked; at least 1."""
+    return max(1, sum(group.setting == setting and group.judged for group in every))
 
 
 def machines_of(
@@ -170,7 +178,7 @@ def machines_of(
 
 def judged(group: Group, family: int, error: float, delta: float, tails: Tails) -> list[Judged]:
     """The machines of a group, which is one of a family that shares an error."""
-    n, enough = len(group.members), len(group.members) >= LEAST_MACHINES
+    n, enough = len(group.members), group.enough
     z = distances(group.logs) if enough else np.full(n, math.nan)
     normal, heavy = (
         np.minimum(1, family * p_values(z, of)) if enough else np.full(n, math.nan)

@@ -41,18 +41,20 @@ def write(fleet: Fleet, named: Sequence[Path], out: Path, *options: str) -> Flee
 def title(page: FleetPage) -> Section:
     """How many outliers there are; of which runs."""
     fleet = page.fleet
-    found = (
-        count_of(len(fleet.outliers), "outlier") if fleet.outliers else "no outlier" if fleet.tested else "no verdict"
-    )
     machines = len({run.machine for run in fleet.runs})
     blocks: list[Block] = [found_block(page)]
-    notes = words.undecided_words(fleet), words.few_words(fleet, page.names), words.alone_words(fleet)
+    notes = (
+        words.undecided_words(fleet),
+        words.few_words(fleet, page.names),
+        words.equal_words(fleet, page.names),
+        words.alone_words(fleet),
+    )
     blocks += [Note(sentence) for sentence in notes if sentence]
-    return Section(f"Fleet of {count_of(machines, 'machine')}: {found}", blocks, level=1)
+    return Section(f"Fleet of {count_of(machines, 'machine')}: {words.headline(fleet)}", blocks, level=1)
 
 
 def found_block(page: FleetPage) -> Block:
-    """The outliers, an item each; or that there is none."""
+    """The outliers, an item each; or that there is none, or no verdict and why."""
     fleet = page.fleet
     items = [words.outlier_words(fleet, machine, page.names[machine.kind]) for machine in fleet.outliers]
     if not items:
@@ -110,7 +112,7 @@ def models_section(page: FleetPage) -> Section | None:
             "machines of": page.names[row.kind],
             "driver": row.driver,
             "machines": str(row.machines),
-            "outliers": str(row.outliers),
+            "outliers": "" if row.outliers is None else str(row.outliers),
             "times as fast": interval(row.ratio.estimate, row.ratio.lo, row.ratio.hi, digits=3),
         }
         for row in tables.by_driver(page.fleet)

@@ -1,6 +1,7 @@
 """The sentences of a fleet's page."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import assert_never
@@ -32,9 +33,12 @@ DRAWN = (
     "a machine that is undecided."
 )
 MOST_NAMED = 6
+NO_PART_OF_A_NAME = re.compile(r"\((R|TM)\)|\b(CPU|Processor)\b|@ [0-9.]+ ?GHz", re.IGNORECASE)
+"""What a processor's name has beside its name: it makes the column of a table narrow without it."""
 GROUPS = (
     "*Scatter*: the robust deviation of a machine (1.48 times the median distance from the median). *Marked below*: a "
-    "machine at this speed or slower, as a share of the median, is marked. It is empty if the machines are too few."
+    "machine at this speed or slower, as a share of the median, is marked. It is empty if the machines are too few, or "
+    "most have equal times."
 )
 
 
@@ -55,7 +59,8 @@ def model_words(group: Group) -> str:
     facts = dict(group.setting)
     if group.device.startswith("cuda"):
         return group.model or "an unknown GPU"
-    return f"{group.model or 'an unknown processor'}, {facts.get('cores', 'unknown')} cores"
+    model = " ".join(NO_PART_OF_A_NAME.sub(" ", group.model).split())
+    return f"{model or group.model or 'an unknown processor'}, {facts.get('cores', 'unknown')} cores"
 
 
 def machines_words(of: Fleet) -> str:
@@ -84,14 +89,36 @@ def alone_words(of: Fleet) -> str:
 def few_words(of: Fleet, names: Mapping[Setting, str]) -> str:
     """The kinds of which too few machines measured any variant; empty if there is none."""
     most = {kind: max(len(group.members) for group in of.groups if group.setting == kind) for kind in kinds(of)}
-    few = [f"{marked(names[kind])} ({count})" for kind, count in most.items() if count < LEAST_MACHINES]
+    few = {kind: count for kind, count in most.items() if count < LEAST_MACHINES}
     if not few:
         return ""
-    more = f" and {len(few) - MOST_NAMED} more kinds" if len(few) > MOST_NAMED else ""
+    takes = f"It takes {LEAST_MACHINES} of one kind that measured the same variant"
+    missing = [LEAST_MACHINES - count for count in few.values()]
+    if len(few) == 1:
+        [(kind, count)] = few.items()
+        which, what = f"{marked(names[kind])} ({count})", f": add {count_of(missing[0], 'more machine')} of this kind"
+    else:
+        counts = zip(few.items(), missing, strict=True)
+        which = listed([f"{marked(names[kind])} ({count}, add {lacks} more)" for (kind, count), lacks in counts])
+        what = ""
+    return f"Too few machines for a verdict: {which}. {takes}{what}."
+
+
+def equal_words(of: Fleet, names: Mapping[Setting, str]) -> str:
+    """The kinds of which most machines have equal times, and what to do; empty if there is none."""
+    equal = [marked(names[kind]) for kind, why in of.unjudged.items() if why is Why.EQUAL]
+    if not equal:
+        return ""
     return (
-        f"Too few machines for a verdict: {', '.join(few[:MOST_NAMED])}{more}. It takes {LEAST_MACHINES} of one kind "
-        "that measured one variant."
+        f"No verdict on {listed(equal)}, where most machines have the same times to the last digit: their runs are "
+        "copies of one. Name of each machine a run that it took itself."
     )
+
+
+def listed(kinds: Sequence[str]) -> str:
+    """Some kinds, and how many more there are."""
+    more = f" and {count_of(len(kinds) - MOST_NAMED, 'more kind')}" if len(kinds) > MOST_NAMED else ""
+    return f"{', '.join(kinds[:MOST_NAMED])}{more}"
 
 
 def undecided_words(of: Fleet) -> str:
@@ -110,7 +137,33 @@ def found_words(of: Fleet) -> str:
     """Whether there are outliers, in a sentence."""
     if of.outliers:
         return f"{count_of(len(of.outliers), 'machine')} of {len({m.name for m in of.machines})} stand out."
-    return "No machine stands out." if of.tested else "No machine could be judged: there are too few of any kind."
+    if of.tested:
+        return f"No machine stands out{judged_words(of)}."
+    return f"No machine could be judged: {unjudged_words(of)}."
+
+
+def headline(of: Fleet) -> str:
+    """The answer in a few words: no outlier is said only if some kind could be judged."""
+    if not of.tested:
+        return "no verdict"
+    found = count_of(len(of.outliers), "outlier") if of.outliers else "no outlier"
+    return f"{found}{judged_words(of)}"
+
+
+def judged_words(of: Fleet) -> str:
+    """That only some kinds could be judged; empty if all could."""
+    every = len(kinds(of))
+    return f" ({every - len(of.unjudged)} of {every} kinds could be judged)" if of.unjudged else ""
+
+
+def unjudged_words(of: Fleet) -> str:
+    """Why no kind at all can be judged."""
+    why = set(of.unjudged.values())
+    if not why:
+        return "no run has a complete round of any variant"
+    few = f"fewer than {LEAST_MACHINES} of {'some kinds' if len(why) > 1 else 'any kind'} measured the same variant"
+    equal = "most runs of a kind have the same times to the last digit: they are copies"
+    return ", and ".join([few] * (Why.TOO_FEW in why) + [equal] * (Why.EQUAL in why))
 
 
 def outlier_words(of: Fleet, machine: Machine, kind: str) -> str:

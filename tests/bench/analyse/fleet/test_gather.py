@@ -95,9 +95,6 @@ def test_machines_of_one_name_are_told_apart_by_the_folder_above(fleet: Path, tm
     names = {run.machine for run in gather([tmp_path / "east", tmp_path / "west"]).runs}
 
     assert names == {"cpu-000", "cpu-001", "gpu-000"}
-    assert gathering.names_of([Path("/a/n1"), Path("/b/n1"), Path("/b/n2")]) == {
-        Path("/a/n1"): "a/n1", Path("/b/n1"): "b/n1", Path("/b/n2"): "n2",
-    }  # fmt: skip
 
 
 def test_a_run_that_is_named_twice_counts_once(fleet: Path) -> None:

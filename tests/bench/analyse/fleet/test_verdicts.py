@@ -116,6 +116,15 @@ def test_a_group_that_is_too_small_takes_no_part_of_the_error() -> None:
     assert with_few.p == judged(group(logs))["m03"].clearest.p
 
 
+def test_a_group_of_copies_takes_no_part_of_the_error() -> None:
+    logs = alike()
+    logs[3] = np.median(logs) + 0.09
+
+    with_copies = judged(group(logs), group([0.0] * 20, "copies"))["m03"].clearest
+
+    assert with_copies.p == judged(group(logs))["m03"].clearest.p
+
+
 def test_heavy_tails_mark_fewer_and_both_p_are_there_in_any_case() -> None:
     logs = alike(50)
     logs[3] = np.median(logs) + math.log(1.12)
