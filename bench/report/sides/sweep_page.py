@@ -11,7 +11,6 @@ from bench.analyse.sweep import found
 from bench.analyse.sweep.found import Group, Over
 from bench.analyse.sweep.gather import Gathered, gather
 from bench.core.sweep.record import Sweep
-from bench.core.sweep.status import Status
 from bench.core.text import MOST_OF_A_REASON, code, marked, shell_word
 from bench.core.traces import file_name
 from bench.report import commands
@@ -52,7 +51,7 @@ def answer(page: SweepPage) -> Section:
         lead = f"{marked(words.group_title(page.groups, group), MOST_OF_A_REASON)}: " if several else ""
         items += [f"{lead}{words.fastest_words(gathered, group)}", f"{lead}{words.spread_words(gathered, group)}"]
     if not page.groups:
-        items.append("No run has a complete round of any variant, so there is nothing to combine.")
+        items.append(words.nothing_words(page.gathered))
     items.append(words.jobs_words(gathered))
     items += [
         f"{name}'s run can't be used: {marked(reason, MOST_OF_A_REASON)}"
@@ -64,7 +63,9 @@ def answer(page: SweepPage) -> Section:
 def title(page: SweepPage) -> str:
     """How many jobs are complete, and the result of the first group."""
     sweep = page.gathered.sweep
-    complete, jobs = sum(job.status is Status.OK for job in sweep.jobs), len(sweep.jobs)
+    complete, jobs = len(sweep.jobs) - len(words.lacking_words(page.gathered)), len(sweep.jobs)
+    if page.gathered.runs and not page.groups:
+        return f"Sweep of {count_of(jobs, 'job')}: no run has a complete round"
     result = words.result(page.groups[0]) if page.groups else "no answer"
     return f"Sweep of {count_of(jobs, 'job')}, {'complete' if complete == jobs else f'{complete} complete'}: {result}"
 

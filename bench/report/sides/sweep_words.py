@@ -50,15 +50,36 @@ def blocks_name(gathered: Gathered) -> str:
 
 
 def jobs_words(gathered: Gathered) -> str:
-    """Whether every job has a complete run, and which do not."""
-    jobs = gathered.sweep.jobs
-    lacking = [job for job in jobs if job.status is not Status.OK]
+    """Whether every job has a complete run with a complete round, and which do not."""
+    jobs, lacking = len(gathered.sweep.jobs), lacking_words(gathered)
     if not lacking:
-        again = sum(len(job.attempts) > 1 for job in jobs)
+        again = sum(len(job.attempts) > 1 for job in gathered.sweep.jobs)
         told = f" ({count_of(again, 'job')} took more than one attempt)" if again else ""
-        return f"Complete: {len(jobs)} of {len(jobs)} jobs have a complete run{told}."
-    names = "; ".join(f"{job.name} {standing(job)}" for job in lacking)
-    return f"**{len(jobs) - len(lacking)} of {count_of(len(jobs), 'job')} have a complete run.** Missing: {names}."
+        return f"Complete: {jobs} of {jobs} jobs have a complete run{told}."
+    with_round = " with a complete round" if gathered.without_rounds else ""
+    have = f"**{jobs - len(lacking)} of {count_of(jobs, 'job')} have a complete run{with_round}.**"
+    return f"{have} Missing: {'; '.join(lacking)}."
+
+
+def nothing_words(gathered: Gathered) -> str:
+    """That no run has a complete round, and what helps."""
+    said = "**No run has a complete round of any variant, so there is nothing to combine.**"
+    if gathered.runs and all(run.budget_ended for run in gathered.runs):
+        return f"{said} The budget of the runs was too short: give them a larger `--budget`."
+    return said
+
+
+def lacking_words(gathered: Gathered) -> list[str]:
+    """Each job without a complete run, or whose run has no complete round, with the reason."""
+    empty = {run.job.name: run for run in gathered.without_rounds}
+    told = []
+    for job in gathered.sweep.jobs:
+        if job.status is not Status.OK:
+            told.append(f"{job.name} {standing(job)}")
+        elif run := empty.get(job.name):
+            by_budget = ": its budget ended before" if run.budget_ended else ""
+            told.append(f"{job.name} (no complete round{by_budget})")
+    return told
 
 
 def standing(job: Job) -> str:

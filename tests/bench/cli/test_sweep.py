@@ -182,6 +182,32 @@ def test_a_sweep_that_lacks_a_job_ends_with_3_and_one_without_any_with_4(cluster
     assert (here / "reports" / "t" / "report.md").is_file()
 
 
+@pytest.mark.usefixtures("cluster")
+def test_runs_whose_budget_ends_before_a_round_end_a_sweep_with_4(make_run: Callable[..., Path], here: Path) -> None:
+    shutil.rmtree(here / "source")
+    make_run({(BASE, "A"): [1.0], (BASE, "A'"): [1.0]}, name="short").rename(here / "source")
+    header = here / "source" / "run.json"
+    header.write_text(header.read_text().replace('"ended_because": "rounds"', '"ended_because": "budget"'))
+    code, output = call(*LOCAL, "--sweep-id", "s", "--", "--budget", "1s")
+
+    assert code == 4, output
+    assert "no run has a complete round: their budget was too short" in output
+    assert "Sweep of 2 jobs: no run has a complete round" in output
+    assert "0 of 2 jobs have a complete run with a complete round." in output
+    assert "Complete:" not in output
+    assert read_sweep(here / "results" / "s").complete
+    assert call("--resume", "s")[0] == 4
+
+    make_run({(BASE, "A"): [1.0, 1.1], (BASE, "A'"): [1.0, 1.2]}, name="short").rename(here / "whole")
+    run = here / "results" / "s" / "job-2" / "job-2-attempt-1"
+    shutil.rmtree(run)
+    (here / "whole").rename(run)
+    code, output = call("--resume", "s")
+    assert code == 3, output
+    assert "1 of 2 jobs have a complete run with a complete round." in output
+    assert "Missing: job-1 (no complete round: its budget ended before)." in output
+
+
 def test_a_run_that_refuses_its_options_ends_the_sweep_with_2(cluster: FakeCluster) -> None:
     cluster.ends = {"job_1_attempt_1": 2}
 
