@@ -72,7 +72,7 @@ def test_what_a_call_asks_for(begun: list[Begun]) -> None:
         (("--cluster", "cloud", "--jobs", "2"), "got 'cloud'"),
         (("--cluster", "local"), "sweep needs --jobs N"),
         (("--cluster", "slurm"), "sweep needs --jobs N, or --nodes N"),
-        (("--cluster", "local", "--nodes", "2"), "--nodes can't go with --cluster local"),
+        (("--cluster", "local", "--nodes", "2"), "--nodes can't go with --cluster local: say --jobs 2"),
         (("--cluster", "slurm", "--nodes", "2", "--jobs", "2"), "--nodes can't go with --jobs"),
         (("--cluster", "slurm", "--jobs", "2", "--workers", "2"), "--workers can't go with --cluster slurm"),
         ((*LOCAL, "--partition", "p"), "--partition can't go with --cluster local"),
@@ -81,6 +81,18 @@ def test_what_a_call_asks_for(begun: list[Begun]) -> None:
         ((*LOCAL, "--", "--out", "x", "--resume", "y"), "--out, --resume can't be an option of the runs"),
         ((*LOCAL, "--", "--variant", KEPT, "--preset", "look"), "--variant can't go with --preset"),
         ((*LOCAL, "--", "--colour", "red"), "--colour"),
+        ((*LOCAL, "--colour", "red"), "No such option: --colour"),
+        ((*LOCAL, "--run-id", "x"), "No such option: --run-id"),
+        (
+            (*LOCAL, "--preset", "look"),
+            "--preset is an option of run: put it behind --, as in: bench sweep --cluster local --jobs 2 -- "
+            "--preset look\n",
+        ),
+        (
+            ("--seed=3", "--cluster", "local", "--axis", "x=a b", "--jobs", "2", "--", "--rounds", "3"),
+            "--seed, --axis are options of run: put them behind --, as in: bench sweep --cluster local --jobs 2 -- "
+            "--seed=3 --axis 'x=a b' --rounds 3\n",
+        ),
         (("--resume", "x", "--jobs", "3"), "--jobs needs --cluster"),
     ],
 )
