@@ -1,6 +1,7 @@
 """The sentences of a sweep's page."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 
 from bench.analyse.stats import LEAST_ROUNDS, Interval
@@ -53,12 +54,22 @@ def jobs_words(gathered: Gathered) -> str:
     """Whether every job has a complete run with a complete round, and which do not."""
     jobs, lacking = len(gathered.sweep.jobs), lacking_words(gathered)
     if not lacking:
-        again = sum(len(job.attempts) > 1 for job in gathered.sweep.jobs)
-        told = f" ({count_of(again, 'job')} took more than one attempt)" if again else ""
-        return f"Complete: {jobs} of {jobs} jobs have a complete run{told}."
+        return f"Complete: {jobs} of {jobs} jobs have a complete run.{again_words(gathered.sweep.jobs)}"
     with_round = " with a complete round" if gathered.without_rounds else ""
     have = f"**{jobs - len(lacking)} of {count_of(jobs, 'job')} have a complete run{with_round}.**"
-    return f"{have} Missing: {'; '.join(lacking)}."
+    return f"{have} Missing: {'; '.join(lacking)}.{again_words(gathered.sweep.jobs)}"
+
+
+def again_words(jobs: Iterable[Job]) -> str:
+    """The complete jobs that took more than one attempt, with what ended the earlier ones; empty without any."""
+    told = [f"{job.name} ({lost_words(job)})" for job in jobs if job.status is Status.OK and len(job.attempts) > 1]
+    return f" More than one attempt: {'; '.join(told)}." if told else ""
+
+
+def lost_words(job: Job) -> str:
+    """Why a job's attempts before the last were lost: killed 2 times, out of memory."""
+    causes = Counter(CAUSES[a.cause] if a.cause else str(a.status) for a in job.attempts[:-1])
+    return ", ".join(cause if times == 1 else f"{cause} {times} times" for cause, times in causes.items())
 
 
 def nothing_words(gathered: Gathered) -> str:

@@ -91,7 +91,7 @@ def test_the_page_answers_first(maker: Maker) -> None:
     assert re.search(r"Fastest over 6 nodes: \*\*kept\*\*, 1\.28\d \[1\.2\d+, 1\.3\d+\] times as fast", lead)
     assert re.search(r"The nodes differ by [\d.]+ \[[\d.]+, [\d.]+\] % \(standard deviation", lead)
     assert "Farthest from the median is `n3`, which takes 15 % longer." in lead
-    assert "Complete: 6 of 6 jobs have a complete run (1 job took more than one attempt)." in lead
+    assert "Complete: 6 of 6 jobs have a complete run. More than one attempt: job-3 (killed 2 times)." in lead
     for heading in ("Variants over nodes", "Run by run", "Jobs", "How it was combined", "Again"):
         assert f"\n## {heading}\n" in text
     assert "job-3, attempt 1 on `n9`: killed. Its last line: `round 2`" in text
@@ -119,14 +119,15 @@ def test_what_is_missing_is_said_with_its_cause(maker: Maker) -> None:
         maker.job(f"n{number}", 1 + 0.01 * number)
     maker.job(None, complete=False, lost=[{"node": "n7", "cause": Cause.TIMEOUT}] * 3)
     maker.job(None, complete=False)
+    maker.job("n4", lost=[{"cause": Cause.INTERRUPTED}, {"cause": Cause.KILLED}])
     text = maker.page().path.read_text()
 
-    assert text.startswith("# Sweep of 6 jobs, 4 complete: ")
+    assert text.startswith("# Sweep of 7 jobs, 5 complete: ")
     assert (
-        "**4 of 6 jobs have a complete run.** Missing: job-5 (lost: its time limit on `n7`, 3 attempts); job-6 pending."
-        in text
+        "**5 of 7 jobs have a complete run.** Missing: job-5 (lost: its time limit on `n7`, 3 attempts); job-6 pending. "
+        "More than one attempt: job-7 (the sweep was interrupted, killed)." in text
     )
-    assert "**These intervals rest on 4 nodes.**" in text
+    assert "**These intervals rest on 5 nodes.**" in text
 
 
 def test_runs_of_one_node_are_blocks_of_their_own_and_the_page_says_so(maker: Maker) -> None:
