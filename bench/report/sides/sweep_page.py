@@ -82,7 +82,7 @@ def lead_section(page: SweepPage) -> Section:
     if disturbed := words.disturbed_words(page.gathered):
         blocks.append(Paragraph(disturbed))
     if len({group.setting for group in page.groups}) > 1:
-        blocks.append(Paragraph(words.groups_words(page.groups)))
+        blocks.append(Paragraph(words.groups_words(page.gathered, page.groups)))
     return Section("", blocks)
 
 
@@ -97,9 +97,10 @@ def variants_section(page: SweepPage) -> Section | None:
         if few := words.few_words(page.gathered, group):
             blocks.append(Paragraph(few))
         if any(over.log_gain.blocks for over in group.variants):
+            one = words.block_name(page.gathered)
             name = "nodes" if place == 0 else f"nodes-{place + 1}"
             draw = partial(plots_runs.over_blocks, ranked(group), words.blocks_name(page.gathered))
-            blocks.append(Figure(name, draw, "times as fast as the baseline, a dot a node, a bar for the interval"))
+            blocks.append(Figure(name, draw, f"times as fast as the baseline, a dot a {one}, a bar for the interval"))
     return Section(f"Variants over {words.blocks_name(page.gathered)}", blocks) if blocks else None
 
 
@@ -127,14 +128,14 @@ def nodes_section(page: SweepPage) -> Section | None:
     rows = [row for group in page.groups for row in node_rows(page, group)]
     if not rows:
         return None
-    note = "*Beside the median*: the seconds of the first variant over those of the median node. A run's page is "
-    note += f"{code(f'{page.gathered.sweep.sweep_id}/JOB/RUN/report.md')} in the folder of reports."
+    where = f"A run's page is {code(f'{page.gathered.sweep.sweep_id}/JOB/RUN/report.md')} in the folder of reports."
+    note = f"{words.beside_words(page.gathered, page.groups)} {where}"
     return Section("Run by run", [Table.of(rows), Paragraph(note)])
 
 
 def node_rows(page: SweepPage, group: Group) -> list[dict[str, object]]:
     """A row a run of a group."""
-    best, first = group.fastest, group.baseline or group.variants[0]
+    best, first = group.fastest, group.reference or group.variants[0]
     middle = float(pd.Series([on.log_s for on in first.by_block]).median())
     own = {name for on in first.by_block for name in on.runs}
     rows: list[dict[str, object]] = []
@@ -169,7 +170,9 @@ def jobs_section(page: SweepPage) -> Section:
 
 def method_section(page: SweepPage) -> Section | None:
     """How the blocks were combined."""
-    return Section("How it was combined", [Fold("Method", paragraphs(words.METHOD))]) if page.groups else None
+    if not page.groups:
+        return None
+    return Section("How it was combined", [Fold("Method", paragraphs(words.method(page.gathered)))])
 
 
 def repeat_section(page: SweepPage) -> Section:
