@@ -68,8 +68,7 @@ def sweep(
 ) -> None:
     """Take one measurement as many jobs, each a whole run on one node, and combine them: nodes are blocks.
 
-    Exit codes: 0 every job has a complete run with a complete round, 2 usage error, 3 a job has none, 4 no job has
-    one, 130 Ctrl-C.
+    Exit codes: 0 every job has a run with a complete round, 2 usage error, 3 a job has none, 4 none has, 130 Ctrl-C.
     """
     check(context)
     places(out, reports)
