@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, cast, get_args
+from typing import Annotated, Any, cast, get_args
 
 import typer
+from typer.core import TyperCommand
 
 from bench.cli import contradictions, verbs
 from bench.cli.calls import check, places
@@ -12,6 +13,7 @@ from bench.cli.ends import fail, one_line, refused
 from bench.cli.options import Out, Reports
 from bench.core.exits import NOTHING
 from bench.core.sweep.record import Asked, Cluster
+from bench.core.text import shell_word
 from bench.core.variants import UsageError
 from bench.plan.choices import REPORTS, RESULTS
 
@@ -66,7 +68,7 @@ def sweep(
 ) -> None:
     """Take one measurement as many jobs, each a whole run on one node, and combine them: nodes are blocks.
 
-    Exit codes: 0 every job has a complete run, 2 usage error, 3 a job has none, 4 no job has one, 130 Ctrl-C.
+    Exit codes: 0 every job has a run with a complete round, 2 usage error, 3 a job has none, 4 none has, 130 Ctrl-C.
     """
     check(context)
     places(out, reports)
@@ -94,6 +96,45 @@ def sweep(
         raise typer.Exit(verbs.sweep.run(begun, reports))
 
 
+class Command(TyperCommand):
+    """`bench sweep` as a command that knows the options of `bench run`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own Context
+        """The words of a call, parsed. One in which options of `bench run` do not stand behind -- is refused."""
+        with refused():
+            check_place(ctx, args)
+        return super().parse_args(ctx, args)
+
+
+def check_place(context: typer.Context, words: Sequence[str]) -> None:
+    """Raises UsageError if an option that only `bench run` has stands before --, and shows the call that is meant."""
+    before = list(words[: words.index("--")] if "--" in words else words)
+    only_of_run = names_of(command_of_run(context)) - names_of(context.command) - {*OURS}
+    parts: dict[bool, list[str]] = {False: [], True: []}
+    is_of_run = False
+    for word in before:
+        is_of_run = word.partition("=")[0] in only_of_run if word.startswith("--") else is_of_run
+        parts[is_of_run].append(word)
+    if not parts[True]:
+        return
+    named = list(dict.fromkeys(word.partition("=")[0] for word in parts[True] if word.startswith("--")))
+    said = "is an option of run: put it" if len(named) == 1 else "are options of run: put them"
+    meant = ["bench", "sweep", *parts[False], "--", *parts[True], *words[len(before) + 1 :]]
+    msg = f"{', '.join(named)} {said} behind --, as in: {' '.join(map(shell_word, meant))}"
+    raise UsageError(msg)
+
+
+def names_of(command: Any) -> set[str]:  # noqa: ANN401 - typer's own Command
+    """The names of a command's options."""
+    return {name for parameter in command.params for name in [*parameter.opts, *parameter.secondary_opts]}
+
+
+def command_of_run(context: typer.Context) -> Any:  # noqa: ANN401 - typer's own Command
+    """The command `bench run`."""
+    group = context.parent.command if context.parent else None
+    return getattr(group, "commands", {})["run"]
+
+
 def fits(context: typer.Context, cluster: str | None, jobs: int | None) -> None:
     """Raises UsageError if the options of a call do not fit its cluster."""
     if cluster not in get_args(Cluster):
@@ -102,7 +143,8 @@ def fits(context: typer.Context, cluster: str | None, jobs: int | None) -> None:
     given = contradictions.given_options(context)
     wrong = [name for name in (OF_SLURM if cluster == "local" else ("--workers",)) if name in given]
     if wrong:
-        msg = f"{', '.join(wrong)} can't go with --cluster {cluster}"
+        instead = f": say --jobs {jobs}" if "--nodes" in wrong else ""
+        msg = f"{', '.join(wrong)} can't go with --cluster {cluster}{instead}"
         raise UsageError(msg)
     if jobs is None:
         msg = "sweep needs --jobs N" + (", or --nodes N" if cluster == "slurm" else "")
@@ -114,9 +156,7 @@ def check_options(context: typer.Context, options: Sequence[str]) -> list[str]:
 
     An option that `bench run` does not have ends the call as it would there.
     """
-    group = context.parent.command if context.parent else None
-    command = getattr(group, "commands", {})["run"]
-    inner = command.make_context("run", list(options), parent=context.parent)
+    inner = command_of_run(context).make_context("run", list(options), parent=context.parent)
     contradictions.refuse(inner)
     given = contradictions.given_options(inner)
     if wrong := [name for name in given if name in OURS]:

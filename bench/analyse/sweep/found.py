@@ -71,6 +71,11 @@ class Group:
         return next((over for over in self.variants if over.is_baseline), None)
 
     @property
+    def reference(self) -> Over | None:
+        """The variant by whose seconds blocks are compared: the baseline, or else the first; None without any."""
+        return self.baseline or next(iter(self.variants), None)
+
+    @property
     def fastest(self) -> Over | None:
         """The variant with the largest gain of those that every block measured; None without any."""
         everywhere = [over for over in self.variants if over.log_gain.blocks == len(self.blocks)]

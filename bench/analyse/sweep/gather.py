@@ -27,6 +27,16 @@ class SweepRun:
         """The node that it ran on; its job's name if that is not known, so that it is a block of its own."""
         return self.attempt.node or self.job.name
 
+    @property
+    def has_rounds(self) -> bool:
+        """Whether any variant has a complete round."""
+        return bool(self.data.steps)
+
+    @property
+    def budget_ended(self) -> bool:
+        """Whether its budget ended it."""
+        return self.data.run.state.ended_because == "budget"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
@@ -39,9 +49,14 @@ class Gathered:
     """Why the complete run of a job can't be used, by the job's name."""
 
     @property
+    def without_rounds(self) -> list[SweepRun]:
+        """The runs that have no complete round of any variant: they measured nothing that could be combined."""
+        return [run for run in self.runs if not run.has_rounds]
+
+    @property
     def blocks_are_nodes(self) -> bool:
         """Whether blocks are nodes; if all runs were on one node, each run is a block."""
-        return len({run.node for run in self.runs}) > 1
+        return len({run.node for run in self.runs if run.has_rounds}) > 1
 
     def block_of(self, run: SweepRun) -> str:
         """The name of a run's block."""

@@ -72,9 +72,14 @@ def run(begun: Begun, reports: Path) -> int:
         say(f"{begun.folder.name} is complete: its page is written again")
     page = sweep_page.write(sweep, begun.folder, reports)
     terminal.show_sweep(page)
+    lacking = page.gathered.without_rounds
     if not page.gathered.runs:
         fail("no job has a complete run: the page says why", NOTHING)
-    return 0 if sweep.complete else PARTLY
+    if len(lacking) == len(page.gathered.runs):
+        short = all(run.budget_ended for run in lacking)
+        why = "their budget was too short, so begin a sweep with a larger one" if short else "their pages say why"
+        fail(f"no run has a complete round: {why}", NOTHING)
+    return 0 if sweep.complete and not lacking else PARTLY
 
 
 def taken(begun: Begun, reports: Path) -> Sweep:

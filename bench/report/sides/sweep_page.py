@@ -11,7 +11,6 @@ from bench.analyse.sweep import found
 from bench.analyse.sweep.found import Group, Over
 from bench.analyse.sweep.gather import Gathered, gather
 from bench.core.sweep.record import Sweep
-from bench.core.sweep.status import Status
 from bench.core.text import MOST_OF_A_REASON, code, marked, shell_word
 from bench.core.traces import file_name
 from bench.report import commands
@@ -52,7 +51,7 @@ def answer(page: SweepPage) -> Section:
         lead = f"{marked(words.group_title(page.groups, group), MOST_OF_A_REASON)}: " if several else ""
         items += [f"{lead}{words.fastest_words(gathered, group)}", f"{lead}{words.spread_words(gathered, group)}"]
     if not page.groups:
-        items.append("No run has a complete round of any variant, so there is nothing to combine.")
+        items.append(words.nothing_words(page.gathered))
     items.append(words.jobs_words(gathered))
     items += [
         f"{name}'s run can't be used: {marked(reason, MOST_OF_A_REASON)}"
@@ -64,7 +63,9 @@ def answer(page: SweepPage) -> Section:
 def title(page: SweepPage) -> str:
     """How many jobs are complete, and the result of the first group."""
     sweep = page.gathered.sweep
-    complete, jobs = sum(job.status is Status.OK for job in sweep.jobs), len(sweep.jobs)
+    complete, jobs = len(sweep.jobs) - len(words.lacking_words(page.gathered)), len(sweep.jobs)
+    if page.gathered.runs and not page.groups:
+        return f"Sweep of {count_of(jobs, 'job')}: no run has a complete round"
     result = words.result(page.groups[0]) if page.groups else "no answer"
     return f"Sweep of {count_of(jobs, 'job')}, {'complete' if complete == jobs else f'{complete} complete'}: {result}"
 
@@ -81,7 +82,7 @@ def lead_section(page: SweepPage) -> Section:
     if disturbed := words.disturbed_words(page.gathered):
         blocks.append(Paragraph(disturbed))
     if len({group.setting for group in page.groups}) > 1:
-        blocks.append(Paragraph(words.groups_words(page.groups)))
+        blocks.append(Paragraph(words.groups_words(page.gathered, page.groups)))
     return Section("", blocks)
 
 
@@ -96,9 +97,10 @@ def variants_section(page: SweepPage) -> Section | None:
         if few := words.few_words(page.gathered, group):
             blocks.append(Paragraph(few))
         if any(over.log_gain.blocks for over in group.variants):
+            one = words.block_name(page.gathered)
             name = "nodes" if place == 0 else f"nodes-{place + 1}"
             draw = partial(plots_runs.over_blocks, ranked(group), words.blocks_name(page.gathered))
-            blocks.append(Figure(name, draw, "times as fast as the baseline, a dot a node, a bar for the interval"))
+            blocks.append(Figure(name, draw, f"times as fast as the baseline, a dot a {one}, a bar for the interval"))
     return Section(f"Variants over {words.blocks_name(page.gathered)}", blocks) if blocks else None
 
 
@@ -126,14 +128,14 @@ def nodes_section(page: SweepPage) -> Section | None:
     rows = [row for group in page.groups for row in node_rows(page, group)]
     if not rows:
         return None
-    note = "*Beside the median*: the seconds of the first variant over those of the median node. A run's page is "
-    note += f"{code(f'{page.gathered.sweep.sweep_id}/JOB/RUN/report.md')} in the folder of reports."
+    where = f"A run's page is {code(f'{page.gathered.sweep.sweep_id}/JOB/RUN/report.md')} in the folder of reports."
+    note = f"{words.beside_words(page.gathered, page.groups)} {where}"
     return Section("Run by run", [Table.of(rows), Paragraph(note)])
 
 
 def node_rows(page: SweepPage, group: Group) -> list[dict[str, object]]:
     """A row a run of a group."""
-    best, first = group.fastest, group.baseline or group.variants[0]
+    best, first = group.fastest, group.reference or group.variants[0]
     middle = float(pd.Series([on.log_s for on in first.by_block]).median())
     own = {name for on in first.by_block for name in on.runs}
     rows: list[dict[str, object]] = []
@@ -168,7 +170,9 @@ def jobs_section(page: SweepPage) -> Section:
 
 def method_section(page: SweepPage) -> Section | None:
     """How the blocks were combined."""
-    return Section("How it was combined", [Fold("Method", paragraphs(words.METHOD))]) if page.groups else None
+    if not page.groups:
+        return None
+    return Section("How it was combined", [Fold("Method", paragraphs(words.method(page.gathered)))])
 
 
 def repeat_section(page: SweepPage) -> Section:

@@ -1,6 +1,7 @@
 """The sentences of a sweep's page."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 
 from bench.analyse.stats import LEAST_ROUNDS, Interval
@@ -25,40 +26,88 @@ CAUSES = {
     Cause.USAGE: "its run refused the options",
     Cause.NOT_SUBMITTED: "the cluster refused it",
 }
-METHOD = (
-    "A node is a block: its value is the mean over its rounds, and counts once, however many rounds it has.",
-    "*Between nodes* is the standard deviation between the nodes' true values, as a share: that of Paule and Mandel "
-    "(1982), beyond the noise that the rounds within nodes show. Its interval is the Q-profile of Viechtbauer (2007), "
-    "with F in place of chi squared because the noise is estimated. With one run a node, what differs between two "
-    "runs of the same node counts as a difference between nodes.",
-    "*Within a node* is the standard error of a node's value by its own rounds, one for all nodes.",
-    "The ratio is the mean of the nodes' log ratios, each taken within rounds, with the interval of Hartung and Knapp "
-    "(2001): Student's t of one degree of freedom less than nodes. It speaks of nodes like these.",
-    "These are no verdicts. The fastest variant is chosen by the rounds that also measure it, which favours it a "
-    "little. The page of each run has its own verdicts.",
-)
+MOST_AS_SHARE = 0.5
+"""Up to which share a difference is given in per cent; beyond it as a ratio."""
+SAME_NODE = {
+    True: "With one run a node, what differs between two runs of the same node counts as a difference between nodes.",
+    False: "All runs were on one machine, so it says nothing about other nodes.",
+}
+
+
+def method(gathered: Gathered) -> tuple[str, ...]:
+    """How blocks are combined, a paragraph each, in the words for blocks that are nodes, or runs on one machine."""
+    one, several = block_name(gathered), blocks_name(gathered)
+    return (
+        f"A {one} is a block: its value is the mean over its rounds, and counts once, however many rounds it has.",
+        f"*Between {several}* is the standard deviation between the {several}' true values, as a share: that of Paule "
+        f"and Mandel (1982), beyond the noise that the rounds within {several} show. Its interval is the Q-profile of "
+        "Viechtbauer (2007), with F in place of chi squared because the noise is estimated. "
+        f"{SAME_NODE[gathered.blocks_are_nodes]}",
+        f"*Within one* is the standard error of a {one}'s value by its own rounds, one for all {several}.",
+        f"The ratio is the mean of the {several}' log ratios, each taken within rounds, with the interval of Hartung "
+        f"and Knapp (2001): Student's t of one degree of freedom less than {several}. It speaks of {several} like "
+        "these.",
+        "These are no verdicts. The fastest variant is chosen by the rounds that also measure it, which favours it a "
+        "little. The page of each run has its own verdicts.",
+    )
 
 
 def what(gathered: Gathered, blocks: int) -> str:
     """A number of blocks with their name: 6 nodes, 6 runs on one node."""
-    return count_of(blocks, "node") if gathered.blocks_are_nodes else count_of(blocks, "run")
+    return count_of(blocks, block_name(gathered))
+
+
+def block_name(gathered: Gathered) -> str:
+    """The name of one block: a node, or a run if all were on one machine."""
+    return "node" if gathered.blocks_are_nodes else "run"
 
 
 def blocks_name(gathered: Gathered) -> str:
     """The name of several blocks."""
-    return "nodes" if gathered.blocks_are_nodes else "runs"
+    return f"{block_name(gathered)}s"
 
 
 def jobs_words(gathered: Gathered) -> str:
-    """Whether every job has a complete run, and which do not."""
-    jobs = gathered.sweep.jobs
-    lacking = [job for job in jobs if job.status is not Status.OK]
+    """Whether every job has a complete run with a complete round, and which do not."""
+    jobs, lacking = len(gathered.sweep.jobs), lacking_words(gathered)
     if not lacking:
-        again = sum(len(job.attempts) > 1 for job in jobs)
-        told = f" ({count_of(again, 'job')} took more than one attempt)" if again else ""
-        return f"Complete: {len(jobs)} of {len(jobs)} jobs have a complete run{told}."
-    names = "; ".join(f"{job.name} {standing(job)}" for job in lacking)
-    return f"**{len(jobs) - len(lacking)} of {count_of(len(jobs), 'job')} have a complete run.** Missing: {names}."
+        return f"Complete: {jobs} of {jobs} jobs have a complete run.{again_words(gathered.sweep.jobs)}"
+    with_round = " with a complete round" if gathered.without_rounds else ""
+    have = f"**{jobs - len(lacking)} of {count_of(jobs, 'job')} have a complete run{with_round}.**"
+    return f"{have} Missing: {'; '.join(lacking)}.{again_words(gathered.sweep.jobs)}"
+
+
+def again_words(jobs: Iterable[Job]) -> str:
+    """The complete jobs that took more than one attempt, with what ended the earlier ones; empty without any."""
+    told = [f"{job.name} ({lost_words(job)})" for job in jobs if job.status is Status.OK and len(job.attempts) > 1]
+    return f" More than one attempt: {'; '.join(told)}." if told else ""
+
+
+def lost_words(job: Job) -> str:
+    """Why a job's attempts before the last were lost: killed 2 times, out of memory."""
+    causes = Counter(CAUSES[a.cause] if a.cause else str(a.status) for a in job.attempts[:-1])
+    return ", ".join(cause if times == 1 else f"{cause} {times} times" for cause, times in causes.items())
+
+
+def nothing_words(gathered: Gathered) -> str:
+    """That no run has a complete round, and what helps."""
+    said = "**No run has a complete round of any variant, so there is nothing to combine.**"
+    if gathered.runs and all(run.budget_ended for run in gathered.runs):
+        return f"{said} The budget of the runs was too short: give them a larger `--budget`."
+    return said
+
+
+def lacking_words(gathered: Gathered) -> list[str]:
+    """Each job without a complete run, or whose run has no complete round, with the reason."""
+    empty = {run.job.name: run for run in gathered.without_rounds}
+    told = []
+    for job in gathered.sweep.jobs:
+        if job.status is not Status.OK:
+            told.append(f"{job.name} {standing(job)}")
+        elif run := empty.get(job.name):
+            by_budget = ": its budget ended before" if run.budget_ended else ""
+            told.append(f"{job.name} (no complete round{by_budget})")
+    return told
 
 
 def standing(job: Job) -> str:
@@ -112,13 +161,13 @@ def side_words(gain: Interval) -> str:
 
 def spread_words(gathered: Gathered, group: Group) -> str:
     """How far blocks differ, by the baseline, or else by the first variant."""
-    over = group.baseline or next(iter(group.variants), None)
+    over = group.reference
     if over is None:
         return ""
     name, unit = marked(over.name), marked(group.unit.removesuffix("s"))
     blocks = blocks_name(gathered)
     if over.log_s.blocks < 2:
-        return f"How far nodes differ is not known: {name} was measured on one."
+        return f"How far {blocks} differ is not known: only one measured {name}."
     if math.isnan(over.log_s.between.estimate):
         return f"How far {blocks} differ is not known: a single round does not show the noise within one."
     alike = "" if gathered.blocks_are_nodes else (
@@ -138,8 +187,23 @@ def farthest_words(over: Over) -> str:
     share = math.expm1(far.log_s - middle)
     if len(logs) < 3:
         return ""
-    than = "longer" if share > 0 else "less long"
-    return f" Farthest from the median is {code(far.block)}, which takes {percent(abs(share))} {than}."
+    than = f"{percent(abs(share))} {'longer' if share > 0 else 'less long'}"
+    if abs(share) > MOST_AS_SHARE:
+        than = f"{number(1 + share)} times as long"
+    return f" Farthest from the median is {code(far.block)}, which takes {than}."
+
+
+def beside_words(gathered: Gathered, found: Iterable[Group]) -> str:
+    """Whose seconds the column `beside the median` compares: the baseline's, or of a group without one the first's."""
+    whose = [
+        marked(over.name) if over.is_baseline else f"{marked(over.name)} (there is no baseline)"
+        for over in (group.reference for group in found)
+        if over is not None
+    ]
+    return (
+        f"*Beside the median*: the seconds of {', or of '.join(dict.fromkeys(whose))} over those of the median "
+        f"{block_name(gathered)}{' of its group' * (len(whose) > 1)}."
+    )
 
 
 def between(combined: Combined) -> str:
@@ -174,13 +238,13 @@ def disturbed_words(gathered: Gathered) -> str:
     )
 
 
-def groups_words(found: Iterable[Group]) -> str:
+def groups_words(gathered: Gathered, found: Iterable[Group]) -> str:
     """That groups are not combined, and by what they differ."""
     facts = [dict(one.setting) for one in found]
     names = dict.fromkeys(name for of_group in facts for name in of_group)
     apart = [name for name in names if len({of_group.get(name) for of_group in facts}) > 1]
     by = f" They differ in {', '.join(marked(name.replace('_', ' ')) for name in apart)}." if apart else ""
-    return f"**These nodes are not all alike, so they are combined in {len(facts)} groups.**{by}"
+    return f"**These {blocks_name(gathered)} are not all alike, so they are combined in {len(facts)} groups.**{by}"
 
 
 def group_title(found: list[Group], group: Group) -> str:

@@ -72,7 +72,7 @@ def test_what_a_call_asks_for(begun: list[Begun]) -> None:
         (("--cluster", "cloud", "--jobs", "2"), "got 'cloud'"),
         (("--cluster", "local"), "sweep needs --jobs N"),
         (("--cluster", "slurm"), "sweep needs --jobs N, or --nodes N"),
-        (("--cluster", "local", "--nodes", "2"), "--nodes can't go with --cluster local"),
+        (("--cluster", "local", "--nodes", "2"), "--nodes can't go with --cluster local: say --jobs 2"),
         (("--cluster", "slurm", "--nodes", "2", "--jobs", "2"), "--nodes can't go with --jobs"),
         (("--cluster", "slurm", "--jobs", "2", "--workers", "2"), "--workers can't go with --cluster slurm"),
         ((*LOCAL, "--partition", "p"), "--partition can't go with --cluster local"),
@@ -81,6 +81,18 @@ def test_what_a_call_asks_for(begun: list[Begun]) -> None:
         ((*LOCAL, "--", "--out", "x", "--resume", "y"), "--out, --resume can't be an option of the runs"),
         ((*LOCAL, "--", "--variant", KEPT, "--preset", "look"), "--variant can't go with --preset"),
         ((*LOCAL, "--", "--colour", "red"), "--colour"),
+        ((*LOCAL, "--colour", "red"), "No such option: --colour"),
+        ((*LOCAL, "--run-id", "x"), "No such option: --run-id"),
+        (
+            (*LOCAL, "--preset", "look"),
+            "--preset is an option of run: put it behind --, as in: bench sweep --cluster local --jobs 2 -- "
+            "--preset look\n",
+        ),
+        (
+            ("--seed=3", "--cluster", "local", "--axis", "x=a b", "--jobs", "2", "--", "--rounds", "3"),
+            "--seed, --axis are options of run: put them behind --, as in: bench sweep --cluster local --jobs 2 -- "
+            "--seed=3 --axis 'x=a b' --rounds 3\n",
+        ),
         (("--resume", "x", "--jobs", "3"), "--jobs needs --cluster"),
     ],
 )
@@ -180,6 +192,32 @@ def test_a_sweep_that_lacks_a_job_ends_with_3_and_one_without_any_with_4(cluster
     code, output = call("--cluster", "local", "--jobs", "1", "--sweep-id", "t")
     assert (code, "no job has a complete run" in output) == (4, True), output
     assert (here / "reports" / "t" / "report.md").is_file()
+
+
+@pytest.mark.usefixtures("cluster")
+def test_runs_whose_budget_ends_before_a_round_end_a_sweep_with_4(make_run: Callable[..., Path], here: Path) -> None:
+    shutil.rmtree(here / "source")
+    make_run({(BASE, "A"): [1.0], (BASE, "A'"): [1.0]}, name="short").rename(here / "source")
+    header = here / "source" / "run.json"
+    header.write_text(header.read_text().replace('"ended_because": "rounds"', '"ended_because": "budget"'))
+    code, output = call(*LOCAL, "--sweep-id", "s", "--", "--budget", "1s")
+
+    assert code == 4, output
+    assert "no run has a complete round: their budget was too short" in output
+    assert "Sweep of 2 jobs: no run has a complete round" in output
+    assert "0 of 2 jobs have a complete run with a complete round." in output
+    assert "Complete:" not in output
+    assert read_sweep(here / "results" / "s").complete
+    assert call("--resume", "s")[0] == 4
+
+    make_run({(BASE, "A"): [1.0, 1.1], (BASE, "A'"): [1.0, 1.2]}, name="short").rename(here / "whole")
+    run = here / "results" / "s" / "job-2" / "job-2-attempt-1"
+    shutil.rmtree(run)
+    (here / "whole").rename(run)
+    code, output = call("--resume", "s")
+    assert code == 3, output
+    assert "1 of 2 jobs have a complete run with a complete round." in output
+    assert "Missing: job-1 (no complete round: its budget ended before)." in output
 
 
 def test_a_run_that_refuses_its_options_ends_the_sweep_with_2(cluster: FakeCluster) -> None:

@@ -5,6 +5,7 @@ import math
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from bench.analyse.sweep.gather import gather
 from bench.core.sweep.record import Asked, Attempt, Job, Sweep
 from bench.core.sweep.status import Cause, Status
 from bench.report.page import SweepPage
-from bench.report.sides import sweep_page
+from bench.report.sides import sweep_page, sweep_words
 
 BASE = "cpu-default-nchw-eager-b32"
 KEPT = "cpu-default-nchw-eager-b32-kept"
@@ -91,7 +92,7 @@ def test_the_page_answers_first(maker: Maker) -> None:
     assert re.search(r"Fastest over 6 nodes: \*\*kept\*\*, 1\.28\d \[1\.2\d+, 1\.3\d+\] times as fast", lead)
     assert re.search(r"The nodes differ by [\d.]+ \[[\d.]+, [\d.]+\] % \(standard deviation", lead)
     assert "Farthest from the median is `n3`, which takes 15 % longer." in lead
-    assert "Complete: 6 of 6 jobs have a complete run (1 job took more than one attempt)." in lead
+    assert "Complete: 6 of 6 jobs have a complete run. More than one attempt: job-3 (killed 2 times)." in lead
     for heading in ("Variants over nodes", "Run by run", "Jobs", "How it was combined", "Again"):
         assert f"\n## {heading}\n" in text
     assert "job-3, attempt 1 on `n9`: killed. Its last line: `round 2`" in text
@@ -119,14 +120,15 @@ def test_what_is_missing_is_said_with_its_cause(maker: Maker) -> None:
         maker.job(f"n{number}", 1 + 0.01 * number)
     maker.job(None, complete=False, lost=[{"node": "n7", "cause": Cause.TIMEOUT}] * 3)
     maker.job(None, complete=False)
+    maker.job("n4", lost=[{"cause": Cause.INTERRUPTED}, {"cause": Cause.KILLED}])
     text = maker.page().path.read_text()
 
-    assert text.startswith("# Sweep of 6 jobs, 4 complete: ")
+    assert text.startswith("# Sweep of 7 jobs, 5 complete: ")
     assert (
-        "**4 of 6 jobs have a complete run.** Missing: job-5 (lost: its time limit on `n7`, 3 attempts); job-6 pending."
-        in text
+        "**5 of 7 jobs have a complete run.** Missing: job-5 (lost: its time limit on `n7`, 3 attempts); job-6 pending."
+        " More than one attempt: job-7 (the sweep was interrupted, killed)." in text
     )
-    assert "**These intervals rest on 4 nodes.**" in text
+    assert "**These intervals rest on 5 nodes.**" in text
 
 
 def test_runs_of_one_node_are_blocks_of_their_own_and_the_page_says_so(maker: Maker) -> None:
@@ -137,6 +139,29 @@ def test_runs_of_one_node_are_blocks_of_their_own_and_the_page_says_so(maker: Ma
     assert "Fastest over 3 runs" in text
     assert "shared this machine" not in text
     assert "All ran on one node, so this is what differs between runs of that node." in text
+    assert "*Between runs* is the standard deviation between the runs' true values" in text
+    assert "over those of the median run." in text
+    assert not re.search("between nodes|nodes differ|a dot a node", text, re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    ("slower", "told"), [(1.49, "49 % longer"), (2.68, "2.68 times as long"), (0.4, "0.400 times as long")]
+)
+def test_a_difference_above_50_percent_is_a_ratio(maker: Maker, slower: float, told: str) -> None:
+    for number, factor in enumerate((1.0, 1.0, slower), start=1):
+        maker.job(f"n{number}", factor)
+
+    assert f"Farthest from the median is `n3`, which takes {told}." in maker.page().path.read_text()
+
+
+def test_what_is_beside_the_median_is_named(maker: Maker) -> None:
+    six(maker)
+    page = maker.page()
+
+    assert "*Beside the median*: the seconds of baseline over those of the median node." in page.path.read_text()
+    [group] = page.groups
+    without = replace(group, variants=group.variants[1:])
+    assert "the seconds of kept (there is no baseline) over those" in sweep_words.beside_words(page.gathered, [without])
 
 
 def test_two_runs_of_a_node_count_once(maker: Maker) -> None:
