@@ -16,19 +16,15 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "typecheck", "tests"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-AT_ONCE = [  # tests whose outcome does not depend on how fast the machine is
-    *(
-        f"tests/bench/cli/test_{name}.py" for name in ("fuzz", "options", "sweep", "trace", "export")
-    ),  # the longest first
-    *(f"tests/bench/{floor}" for floor in ("core", "plan", "machine", "run", "analyse", "report")),
-    *(
-        f"tests/bench/gpu/test_{name}.py" for name in ("gpu_verb", "training", "tests")
-    ),  # workers of xdist ignore Ctrl-C
+AT_ONCE = [  # tests whose outcome does not depend on how fast the machine is; the longest first: none is left over
+    *(f"tests/bench/gpu/test_{name}.py" for name in ("gpu_verb", "training", "tests")),
+    *(f"tests/bench/cli/test_{name}.py" for name in ("fuzz", "options", "sweep", "trace", "export")),
     *(f"tests/bench/measure/ranks/test_{name}.py" for name in ("launch", "averaging", "merged")),
-    *(f"tests/bench/tasks/test_{name}.py" for name in ("factory", "nest", "task", "trainer")),
     "tests/bench/measure/validity",
+    *(f"tests/bench/{floor}" for floor in ("core", "plan", "machine", "run", "analyse", "report")),
+    *(f"tests/bench/tasks/test_{name}.py" for name in ("factory", "nest", "task", "trainer")),
     "tests/nin",
-]
+]  # no test of Ctrl-C is here: workers of xdist ignore it
 GRACE_S = 20  # what a run gets after Ctrl-C to write down where it is
 
 

@@ -37,7 +37,7 @@ def test_a_trial_of_two_ranks_has_their_steps_and_what_they_exchange(tmp_path: P
 
 
 def test_a_rank_that_hangs_ends_with_the_trial(tmp_path: Path) -> None:
-    reply = asked("hangs", tmp_path, limit_s=40)
+    reply = asked("hangs", tmp_path, limit_s=25)
 
     assert reply.cause is Cause.TIME_LIMIT, reply.reason
     nothing_is_left(tmp_path)
