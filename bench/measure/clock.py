@@ -70,38 +70,27 @@ class HostClock:
         """Nothing to keep: a stamp is a number."""
 
 
-class SyncedClock:
-    """Stamps are times of the host's monotonic clock, in nanoseconds, each taken after a wait for the device.
+class SyncedClock(HostClock):
+    """A host's clock whose stamps are each taken after a wait for the device.
 
     It is for a device without events that can be trusted. A part of a step between two stamps is the time from an idle
-    device to an idle device, so it holds what the launch and the wait take.
+    device to an idle device, so it holds what the launch and the wait take. Nothing is held: the next stamp would wait
+    for it.
     """
 
     waits = True
 
     def __init__(self, wait: Callable[[], None]) -> None:
-        self.sync = wait
-        self.host_s = time.perf_counter
-        self.pause = time.sleep
+        self._wait = wait
 
     def mark(self) -> int:
         """The time at which the device is done with all that it was given."""
-        self.sync()
-        return time.perf_counter_ns()
+        self._wait()
+        return super().mark()
 
-    def elapsed_s(self, start: int, end: int) -> float:
-        """Seconds between two stamps."""
-        return (end - start) / 1e9
-
-    def hold(self, seconds: float) -> None:
-        """Nothing is held: the next stamp would wait for it."""
-
-    def reached(self, stamp: int) -> bool:  # noqa: ARG002 - the protocol's
-        """True: a stamp is taken when the device has reached it."""
-        return True
-
-    def give_back(self, stamps: Iterable[int]) -> None:
-        """Nothing to keep: a stamp is a number."""
+    def sync(self) -> None:
+        """Wait for the device."""
+        self._wait()
 
 
 SPIN_CYCLES = 20_000_000

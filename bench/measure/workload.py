@@ -85,7 +85,7 @@ class Workload:
     """The task; None for an image classifier."""
     peers: Peers = ALONE
     """The ranks that train together, of which this process is one."""
-    exchanger: Exchanger | None = None
+    exchanger: Exchanger[Any] | None = None
     """What watches the exchange of several ranks; None in a process that trains alone."""
 
     @property

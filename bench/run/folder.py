@@ -17,9 +17,9 @@ NO_LOCKS = frozenset({errno.EBADF, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 """How a file system says that it can't lock a folder: NFS locks only what is open for writing (flock(2))."""
 
 
-def already_there(folder: Path) -> str:
-    """The message if a run of this name exists, with what to do."""
-    return f"{folder}: there already; go on with --resume {folder.name}, or choose another --run-id"
+def already_there(folder: Path, option: str = "--run-id") -> str:
+    """The message if a run (or what else `option` names) of this name exists, with what to do."""
+    return f"{folder}: there already; go on with --resume {folder.name}, or choose another {option}"
 
 
 def refuse_links(folder: Path, paths: Iterable[Path]) -> None:
@@ -49,24 +49,50 @@ def locked(folder: Path, who: str) -> int:
     return descriptor
 
 
-class RunFolder:
-    """A run's folder, which this object locks as its one writer. Close it, or use it as a context."""
+def make(folder: Path, option: str) -> None:
+    """Makes a folder, which `option` names. Raises RecordError if it can't, or if it is there already."""
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError as error:
+        raise RecordError(already_there(folder, option)) from error
+    except OSError as error:
+        msg = f"{folder}: {error.strerror}"
+        raise RecordError(msg) from error
 
-    def __init__(self, folder: Path) -> None:
+
+class LockedFolder:
+    """A folder that this object locks as its one writer. Close it, or use it as a context."""
+
+    def __init__(self, folder: Path, who: str) -> None:
+        """Raises RecordError, which says `who` has it, if another process does."""
         self.folder = folder
         refuse_links(folder, folder.iterdir())
-        self._lock: int | None = locked(folder, "another run; wait for it, or choose another --run-id")
+        self._lock: int | None = locked(folder, who)
+
+    def close(self) -> None:
+        """Releases the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class RunFolder(LockedFolder):
+    """A run's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises RecordError if another process has it."""
+        super().__init__(folder, "another run; wait for it, or choose another --run-id")
 
     @classmethod
     def create(cls, folder: Path, run: Header, variants: Iterable[Row]) -> "RunFolder":
         """Makes the folder and its files. Raises RecordError if it exists already."""
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError as error:
-            raise RecordError(already_there(folder)) from error
-        except OSError as error:
-            msg = f"{folder}: {error.strerror}"
-            raise RecordError(msg) from error
+        make(folder, "--run-id")
         opened = cls(folder)
         opened.write_run(run)
         for table in (VARIANTS, *APPENDED):
@@ -102,18 +128,6 @@ class RunFolder:
         for table, text in zip(APPENDED, texts, strict=True):
             if text:
                 _append(table.path(self.folder), text)
-
-    def close(self) -> None:
-        """Releases the folder."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
 
 def variant_rows(entries: Iterable[Entry], reasons: dict[str, str]) -> list[dict[str, object]]:

@@ -6,8 +6,7 @@ compute is *exposed*: the phase `communication`.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
@@ -20,8 +19,7 @@ from torch.autograd import Variable
 from torch.nn.parallel import DistributedDataParallel
 
 from bench.core.traces import COMMUNICATION
-from bench.measure.clock import Timeline
-from bench.measure.ranks.exchange import Exchange, latest, union_s
+from bench.measure.ranks.exchange import Exchange, Exchanger, latest, union_s
 from bench.measure.ranks.peers import Peers
 
 
@@ -52,24 +50,15 @@ class Step:
         return max(0.0, last_ns - self.computed_ns) / 1e9
 
 
-class Averaging:
+class Averaging(Exchanger[Step]):
     """Averages the gradients of the ranks: DDP calls `average` with each bucket that is full."""
 
-    def __init__(self, peers: Peers) -> None:
-        self.peers = peers
-        self._timeline: Timeline | None = None
-        self._steps: list[Step] = []
-        self._bucket_bytes: dict[int, int] = {}
-
-    @property
-    def held_bytes(self) -> int:
-        """The bytes of DDP's buckets, which hold a copy of the gradients."""
-        return sum(self._bucket_bytes.values())
+    def __init__(self, peers: Peers, held_bytes: int) -> None:
+        super().__init__(peers, Step, held_bytes)
 
     def average(self, _state: None, bucket: GradBucket) -> torch.futures.Future[torch.Tensor]:
         """The mean of a bucket over the ranks, as DDP's own hook computes it (ddp_comm_hooks.allreduce_hook)."""
         own = bucket.buffer()
-        self._bucket_bytes[bucket.index()] = own.nbytes
         ended = self._begun(bucket, own.nbytes) if self._timeline else None
         work: Any = dist.all_reduce(own.div_(self.peers.size), async_op=True)
 
@@ -106,16 +95,6 @@ class Averaging:
             self._steps[-1].computed_ns = time.perf_counter_ns()
             self._timeline.begin(COMMUNICATION)
 
-    @contextmanager
-    def watched(self, timeline: Timeline) -> Iterator[None]:
-        """Within, a step is noted, and its exposed communication is a phase on its timeline."""
-        self._timeline = timeline
-        self._steps.append(Step())
-        try:
-            yield
-        finally:
-            self._timeline = None
-
     def exchange(self) -> Exchange | None:
         """The means of the steps that were watched since the last call; None if there was none."""
         steps, self._steps = [step for step in self._steps if step.buckets], []
@@ -131,7 +110,8 @@ class Averaging:
 
 def averaged(model: nn.Module, device: torch.device, peers: Peers) -> tuple[nn.Module, Averaging]:
     """The model as a step of several ranks calls it, and what averages its gradients."""
-    averaging = Averaging(peers)
+    in_buckets = sum(parameter.nbytes for parameter in model.parameters() if parameter.requires_grad)
+    averaging = Averaging(peers, in_buckets)  # DDP's buckets hold a copy of each gradient
     parallel = DistributedDataParallel(model, device_ids=[device.index or 0] if device.type == "cuda" else None)
     parallel.register_comm_hook(None, averaging.average)
     return parallel, averaging

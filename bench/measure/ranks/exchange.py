@@ -1,11 +1,13 @@
 """What a rank exchanges with the others in its steps: what all ways of training in parallel have in common."""
 
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, TypeVar
 
 from bench.measure.clock import Timeline
+from bench.measure.ranks.peers import Peers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,16 +22,32 @@ class Exchange:
     """The bytes of what the collectives gathered, averaged or scattered, as a whole."""
 
 
-class Exchanger(Protocol):
+Step = TypeVar("Step")
+"""What is noted of a step."""
+
+
+class Exchanger(ABC, Generic[Step]):
     """Watches what a rank exchanges."""
 
-    @property
-    def held_bytes(self) -> int:
-        """The bytes that it holds between steps, beside parameters, gradients and the optimizer's state."""
+    def __init__(self, peers: Peers, new_step: Callable[[], Step], held_bytes: int = 0) -> None:
+        self.peers = peers
+        self.held_bytes = held_bytes
+        """What it holds between steps, beside parameters, gradients and the optimizer's state."""
+        self._new_step = new_step
+        self._timeline: Timeline | None = None
+        self._steps: list[Step] = []
 
-    def watched(self, timeline: Timeline) -> AbstractContextManager[None]:
+    @contextmanager
+    def watched(self, timeline: Timeline) -> Iterator[None]:
         """Within, a step is noted, and its exposed communication is a phase on its timeline."""
+        self._timeline = timeline
+        self._steps.append(self._new_step())
+        try:
+            yield
+        finally:
+            self._timeline = None
 
+    @abstractmethod
     def exchange(self) -> Exchange | None:
         """The means of the steps that were watched since the last call; None if there was none.
 

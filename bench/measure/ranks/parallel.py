@@ -1,6 +1,7 @@
 """A trainer whose model several ranks train."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
@@ -14,7 +15,7 @@ from nin.train import Trainer
 
 def trainer_of_ranks(
     make: Callable[[nn.Module], Trainer], model: nn.Module, device: torch.device, peers: Peers, parallel: str
-) -> tuple[Trainer, Exchanger]:
+) -> tuple[Trainer, Exchanger[Any]]:
     """The trainer of one rank, and what watches its exchange with the others.
 
     Parameters are shared out before the optimizer is made, which holds what is left of them.

@@ -7,7 +7,6 @@ CPU each of these collectives returns when it is done: all of it is *exposed*, t
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from statistics import fmean
@@ -16,12 +15,11 @@ from typing import Any
 import torch
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.distributed.fsdp import fully_shard
 from torch.distributed.fsdp._fully_shard._fsdp_collectives import DefaultAllGather, DefaultReduceScatter
 
 from bench.core.traces import COMMUNICATION
-from bench.measure.clock import Timeline
-from bench.measure.ranks.exchange import Exchange, latest, union_s
+from bench.measure.ranks.exchange import Exchange, Exchanger, latest, union_s
 from bench.measure.ranks.peers import Peers
 
 
@@ -47,16 +45,11 @@ class Watched:
         return self.note(partial(self.own, output_tensor, input_tensor, *more, **named), size_bytes)
 
 
-class Sharding:
-    """Watches what a rank gathers and scatters."""
-
-    held_bytes = 0
-    """What is gathered is freed again after its use."""
+class Sharding(Exchanger[list[Collective]]):
+    """Watches what a rank gathers and scatters. It holds nothing: what is gathered is freed again after its use."""
 
     def __init__(self, peers: Peers) -> None:
-        self.peers = peers
-        self._timeline: Timeline | None = None
-        self._steps: list[list[Collective]] = []
+        super().__init__(peers, list)
 
     def note(self, collective: Callable[[], Any], size_bytes: int) -> Any:  # noqa: ANN401 - what torch's own returns
         """What the collective returns; in a watched step its time is the phase `communication`."""
@@ -67,16 +60,6 @@ class Sharding:
             result = collective()
             self._steps[-1].append(Collective(begin_ns, time.perf_counter_ns(), size_bytes))
         return result
-
-    @contextmanager
-    def watched(self, timeline: Timeline) -> Iterator[None]:
-        """Within, a step is noted, and its exposed communication is a phase on its timeline."""
-        self._timeline = timeline
-        self._steps.append([])
-        try:
-            yield
-        finally:
-            self._timeline = None
 
     def exchange(self) -> Exchange | None:
         """The means of the steps that were watched since the last call; None if there was none."""
@@ -98,9 +81,6 @@ def sharded(model: nn.Module, device: torch.device, peers: Peers) -> Sharding:
     mesh = init_device_mesh(device.type, (peers.size,))
     for unit in [*units(model), model]:
         shared = fully_shard(unit, mesh=mesh)
-        if not isinstance(shared, FSDPModule):
-            msg = f"fully_shard made {type(shared).__name__} of a unit"
-            raise TypeError(msg)
         if device.type == "cpu":  # elsewhere the host's time says nothing of a collective
             gather: Any = Watched(DefaultAllGather(), sharding.note, whole=0)
             scatter: Any = Watched(DefaultReduceScatter(), sharding.note, whole=1)

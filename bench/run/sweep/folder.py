@@ -1,37 +1,26 @@
 """A sweep's folder for its one writer."""
 
-import os
 from pathlib import Path
-from typing import Self
 
 from bench.core.records import RecordError
 from bench.core.sweep.record import SWEEP_FILE, Sweep, encoded, read_sweep
-from bench.run.folder import locked, refuse_links, replace_file
+from bench.run.folder import LockedFolder, make, replace_file
 
 SUBMITIT = "submitit"
 """The folder of submitit's own files: batch scripts, pickles that only its jobs read, and their output."""
 
 
-class SweepFolder:
-    """A sweep's folder, which this object locks. Close it, or use it as a context."""
+class SweepFolder(LockedFolder):
+    """A sweep's folder."""
 
     def __init__(self, folder: Path) -> None:
         """Raises RecordError if another process has it."""
-        refuse_links(folder, folder.iterdir())
-        self.folder = folder
-        self._lock: int | None = locked(folder, "another sweep; wait for it, or choose another --sweep-id")
+        super().__init__(folder, "another sweep; wait for it, or choose another --sweep-id")
 
     @classmethod
     def create(cls, folder: Path, sweep: Sweep) -> "SweepFolder":
         """Makes the folder and its record. Raises RecordError if it is there already."""
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError as error:
-            msg = f"{folder}: there already; go on with --resume {folder.name}, or choose another --sweep-id"
-            raise RecordError(msg) from error
-        except OSError as error:
-            msg = f"{folder}: {error.strerror}"
-            raise RecordError(msg) from error
+        make(folder, "--sweep-id")
         opened = cls(folder)
         opened.write(sweep)
         return opened
@@ -44,18 +33,6 @@ class SweepFolder:
     def submitit(self) -> Path:
         """The folder of submitit's files."""
         return self.folder / SUBMITIT
-
-    def close(self) -> None:
-        """Releases the folder."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
 
 def newest_unfinished(out: Path, asked: str) -> Path | None:

@@ -23,15 +23,19 @@ MakeRun = Callable[..., Path]
 def two(make_run: MakeRun) -> Path:
     """A run whose second rank keeps the first waiting."""
     folder = make_run({(BASE, "A"): [1.0] * 10, (BASE, "A'"): [1.0] * 10, (TWO, "V"): [1.2] * 10})
+    for rank, (skew_s, exposed_s) in enumerate(((0.5, 0.6), (0.0, 0.1))):
+        add(folder, rank, "wall", "steps,step,,", 1.2)
+        add(folder, rank, "skew", "steps,step,,", skew_s)
+        add(folder, rank, "collective", "steps,step,,", 0.7)
+        add(folder, rank, "wall", "steps,phase,,communication", exposed_s)
+    return folder
+
+
+def add(folder: Path, rank: int, metric: str, scope: str, seconds: float) -> None:
+    """A sample of a rank in each trial of two ranks."""
     trials = [row["trial_id"] for row in read_rows(folder, TRIALS)[0] if row["variant_id"] == TWO]
     with (folder / "samples.csv").open("a") as file:
-        for trial in trials:
-            for rank, (skew_s, exposed_s) in enumerate(((0.5, 0.6), (0.0, 0.1))):
-                file.write(f"{trial},steps,step,,,{rank},wall,s,1,0,1.2\n")
-                file.write(f"{trial},steps,step,,,{rank},skew,s,1,0,{skew_s}\n")
-                file.write(f"{trial},steps,step,,,{rank},collective,s,1,0,0.7\n")
-                file.write(f"{trial},steps,phase,,communication,{rank},wall,s,1,0,{exposed_s}\n")
-    return folder
+        file.writelines(f"{trial},{scope},{rank},{metric},s,1,0,{seconds}\n" for trial in trials)
 
 
 def test_each_rank_has_a_row(two: Path, tmp_path: Path) -> None:
@@ -68,14 +72,10 @@ def test_scaling_is_the_speed_of_all_ranks_over_one_process(two: Path, tmp_path:
 
 
 def test_each_rank_s_parts_add_up(two: Path, tmp_path: Path) -> None:
-    trials = [row["trial_id"] for row in read_rows(two, TRIALS)[0] if row["variant_id"] == TWO]
-    with (two / "samples.csv").open("a") as file:
-        for trial in trials:
-            for rank, (forward_s, exposed_s) in enumerate(((0.6, 0.6), (1.1, 0.1))):
-                file.write(f"{trial},layers,layer,conv,forward,{rank},wall,s,1,0,{forward_s / 2}\n")
-                file.write(f"{trial},layers,layer,between,forward,{rank},wall,s,1,0,{forward_s / 2}\n")
-                file.write(f"{trial},steps,phase,,forward,{rank},wall,s,1,0,{forward_s}\n")
-                assert forward_s + exposed_s == pytest.approx(1.2)
+    for rank, forward_s in enumerate((0.6, 1.1)):  # with the exposed 0.6 and 0.1 s a step of 1.2 s
+        add(two, rank, "wall", "layers,layer,conv,forward", forward_s / 2)
+        add(two, rank, "wall", "layers,layer,between,forward", forward_s / 2)
+        add(two, rank, "wall", "steps,phase,,forward", forward_s)
     report = pages.write(load(two), tmp_path / "reports")
     table = pd.read_csv(report.folder / "tables" / "ranks.csv")
     layers = pd.read_csv(report.folder / "tables" / "rank_layers.csv").set_index(["rank", "layer"])

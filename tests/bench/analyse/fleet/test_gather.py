@@ -29,7 +29,6 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def comparable(run: StoredRun) -> StoredRun:
     """A run without its canaries, which a fleet does not read."""
-    assert all(math.isnan(one.canary) or one.canary for one in run.measured.values())
     return replace(run, measured={name: replace(one, canary=0.0) for name, one in run.measured.items()})
 
 
